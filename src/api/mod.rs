@@ -1,0 +1,1 @@
+//! The five kinds of `aldis.dev/v1alpha1`, with their conditions and reasons. No I/O.

@@ -1,0 +1,3 @@
+//! The engine of one channel: durable queue, agents, outbox.
+
+pub mod core;

@@ -1,0 +1,1 @@
+//! The gateway of one connector: provider protocol, spool, sending, checking.

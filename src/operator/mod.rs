@@ -1,0 +1,1 @@
+//! The operator: keeps gateways and engines as the objects declare them, and says in status how they are.

@@ -1,0 +1,1 @@
+//! A carrier to try things with: handsets on a page, a provider's HTTP API, faults on demand.

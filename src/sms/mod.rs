@@ -1,0 +1,1 @@
+//! What is true of text messages everywhere: numbers, encodings, segments.
