@@ -1,1 +1,8 @@
 //! What is true of text messages everywhere: numbers, encodings, segments.
+
+pub mod gsm7;
+mod number;
+mod segments;
+
+pub use number::{Country, CountryError, NumberError, PhoneNumber, Sender};
+pub use segments::{Encoding, Segments, segments, split};
