@@ -1,0 +1,251 @@
+//! An engine's documents.
+
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+
+use super::{ObjectIdentity, Parts, RateLimit, issuers::Issuer};
+use crate::sms::PhoneNumber;
+
+/// The main document of an engine.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EngineConfig {
+    /// [`super::FORMAT`].
+    pub format: u32,
+    /// The SmsChannel.
+    pub channel: ObjectIdentity,
+    /// The channel's `enabled`.
+    pub enabled: bool,
+    /// True while the channel is being deleted: nothing new comes in, the outbox is still sent.
+    pub draining: bool,
+    /// The channel's number.
+    pub number: PhoneNumber,
+    /// The gateway that carries the messages.
+    pub gateway: GatewayPeer,
+    /// The campaign.
+    pub campaign: Campaign,
+    /// How waiting interactions find an agent.
+    pub strategy: Strategy,
+    /// The service level's target and window.
+    pub service_level: ServiceLevel,
+    /// Interactions that may wait; 0 = no maximum.
+    pub max_queued: u32,
+    /// Sent to a customer who finds the queue full.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue_full_message: Option<String>,
+    /// Sent to a customer who writes outside the hours.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub out_of_hours_message: Option<String>,
+    /// Which blocklists count.
+    pub blocklist: BlocklistSwitches,
+    /// Opt-out words and texts.
+    pub opt_out: OptOut,
+    /// An interaction without a message for so long is closed; seconds.
+    pub session_idle_seconds: u32,
+    /// Limit of this number.
+    pub per_number_limit: RateLimit,
+    /// Closed interactions and their messages are kept so long.
+    pub retention_days: u32,
+    /// What is known of the store.
+    pub store: StoreExpectation,
+    /// Who signs the tokens of gateway and operator, audience `aldis:<namespace>`.
+    pub role_issuers: Vec<Issuer>,
+    /// The operator's ServiceAccount, as its tokens name it.
+    pub operator_user: String,
+    /// Who signs the tokens of agents.
+    pub agent_issuers: Vec<Issuer>,
+    /// The `blocklist-N.json` that belong to this document.
+    #[serde(default)]
+    pub parts: Parts,
+}
+
+/// The gateway of the channel's connector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayPeer {
+    /// Base URL of its role port, `http://smsc-<connector>.<namespace>.svc:8081`.
+    pub url: String,
+    /// Its ServiceAccount; only it may bring inbound messages and receipts.
+    pub user: String,
+    /// Provider kind, `twilio` or `simulator`.
+    pub provider: String,
+    /// The provider account that the number belongs to.
+    pub account: String,
+}
+
+/// What the engine needs of the Campaign.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Campaign {
+    /// Name.
+    pub name: String,
+    /// The campaign's `enabled`.
+    pub enabled: bool,
+    /// IANA zone.
+    pub time_zone: String,
+    /// Opening hours; none = always open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// Who answers.
+    pub members: Vec<Member>,
+}
+
+/// Opening hours.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Schedule {
+    /// `Monday` … `Sunday` to ranges; a day without a range is closed.
+    #[serde(default)]
+    pub weekly: BTreeMap<Weekday, Vec<TimeRange>>,
+    /// Dates to ranges that replace that day's; no range = closed.
+    #[serde(default)]
+    pub exceptions: BTreeMap<Date, Vec<TimeRange>>,
+}
+
+/// A day of the week.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "their names say it")]
+pub enum Weekday {
+    Monday,
+    Tuesday,
+    Wednesday,
+    Thursday,
+    Friday,
+    Saturday,
+    Sunday,
+}
+
+/// A part of a day, in minutes from midnight of local time: `from` belongs to it, `to` does not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TimeRange {
+    /// 0 to 1439.
+    pub from_minute: u16,
+    /// 1 to 1440, after `from_minute`.
+    pub to_minute: u16,
+}
+
+/// One who answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Member {
+    /// The user's name with its issuer's prefix.
+    pub user: String,
+    /// Place in the order, lowest first.
+    pub position: u32,
+    /// 0 to 100; lower is asked first.
+    pub penalty: u32,
+    /// May be given interactions.
+    pub receive: bool,
+    /// May start interactions.
+    pub initiate: bool,
+    /// Open interactions at once.
+    pub max_interactions: u32,
+}
+
+/// How waiting interactions find an agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Strategy {
+    /// Whose last finish is the longest ago.
+    LeastRecent,
+    /// By position, always from the first.
+    Linear,
+}
+
+/// Target and window of the service level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceLevel {
+    /// Seconds in the queue until the first reply.
+    pub target_seconds: u32,
+    /// Samples of the last so many seconds count.
+    pub window_seconds: u32,
+}
+
+/// Which blocklists count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BlocklistSwitches {
+    /// Messages of listed numbers are rejected.
+    pub inbound: bool,
+    /// Agents cannot start interactions with listed numbers.
+    pub outbound: bool,
+}
+
+/// Opt-out words and texts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OptOut {
+    /// Who confirms.
+    pub answered_by: OptOutAnsweredBy,
+    /// Words that opt out, compared without case and punctuation.
+    pub stop_keywords: Vec<String>,
+    /// Words that opt in again.
+    pub start_keywords: Vec<String>,
+    /// Words that ask for help.
+    pub help_keywords: Vec<String>,
+    /// The one confirmation of an opt-out.
+    pub stopped_message: String,
+    /// The confirmation of an opt-in.
+    pub started_message: String,
+    /// The answer to a call for help.
+    pub help_message: String,
+}
+
+/// Who answers opt-out words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum OptOutAnsweredBy {
+    /// The engine.
+    Aldis,
+    /// The provider; the engine records only.
+    Provider,
+}
+
+/// What the operator knows of the channel's store.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreExpectation {
+    /// The id that the channel's status remembers. Another one sends nothing until it is accepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The id that a person accepted by annotation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted_id: Option<String>,
+    /// True when the operator saw the commit counter go back: nothing is sent until the id is accepted.
+    #[serde(default)]
+    pub held: bool,
+}
+
+/// One `blocklist-N.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BlocklistPart {
+    /// [`super::FORMAT`].
+    pub format: u32,
+    /// The entries.
+    pub entries: Vec<BlocklistEntry>,
+}
+
+/// One blocked number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BlocklistEntry {
+    /// Canonical form.
+    pub number: PhoneNumber,
+    /// Which way it is blocked.
+    pub direction: BlockDirection,
+    /// From then on it does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Which way a number is blocked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "their names say it")]
+pub enum BlockDirection {
+    Inbound,
+    Outbound,
+    Both,
+}

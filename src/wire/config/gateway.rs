@@ -1,0 +1,109 @@
+//! A gateway's documents.
+
+use serde::{Deserialize, Serialize};
+
+use super::{ObjectIdentity, Parts, RateLimit, issuers::Issuer};
+use crate::sms::PhoneNumber;
+
+/// The main document of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayConfig {
+    /// [`super::FORMAT`].
+    pub format: u32,
+    /// The SmsConnector.
+    pub connector: ObjectIdentity,
+    /// False: nothing is sent, webhooks are still answered and kept.
+    pub enabled: bool,
+    /// The provider.
+    pub provider: Provider,
+    /// Numbers offered to channels; none = every SMS-capable one that the provider lists.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers: Option<Vec<PhoneNumber>>,
+    /// Webhooks.
+    pub webhook: Webhook,
+    /// Limit of the whole account.
+    pub account_limit: RateLimit,
+    /// Seconds between checks of credentials and numbers.
+    pub check_interval_seconds: u32,
+    /// Days that an unrouted message is kept.
+    pub retention_days: u32,
+    /// Who signs the tokens of engines and of the operator, audience `aldis:<namespace>`.
+    pub role_issuers: Vec<Issuer>,
+    /// The operator's ServiceAccount, as its tokens name it.
+    pub operator_user: String,
+    /// The `routes-N.json` that belong to this document.
+    #[serde(default)]
+    pub parts: Parts,
+}
+
+/// The provider of a connector.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
+pub enum Provider {
+    /// Twilio.
+    Twilio {
+        /// `AC…`.
+        account_sid: String,
+        /// Without a trailing slash.
+        base_url: String,
+    },
+    /// `aldis simulator`.
+    Simulator {
+        /// Any name.
+        account: String,
+        /// Without a trailing slash.
+        base_url: String,
+    },
+}
+
+impl Provider {
+    /// The account, as claims, stores and deduplication name it.
+    pub fn account(&self) -> &str {
+        match self {
+            Self::Twilio { account_sid, .. } => account_sid,
+            Self::Simulator { account, .. } => account,
+        }
+    }
+}
+
+/// What the provider calls.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Webhook {
+    /// The URL that the provider uses, without a trailing slash and without `/hooks/…`. Signatures are checked over it.
+    pub public_url: String,
+    /// Whether the gateway looks at what the provider has configured.
+    pub management: WebhookManagement,
+}
+
+/// What the gateway does about webhooks at the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WebhookManagement {
+    /// Compares and reports.
+    Observe,
+    /// Does not look.
+    Ignore,
+}
+
+/// One `routes-N.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Routes {
+    /// [`super::FORMAT`].
+    pub format: u32,
+    /// The routes.
+    pub routes: Vec<Route>,
+}
+
+/// Where a number's messages go, and who may send from it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Route {
+    /// Canonical form.
+    pub number: PhoneNumber,
+    /// Base URL of the engine's role port, `http://sms-<channel>.<namespace>.svc:8081`.
+    pub engine_url: String,
+    /// The engine's ServiceAccount, `system:serviceaccount:<namespace>:sms-<channel>`.
+    pub engine_user: String,
+}

@@ -1,0 +1,67 @@
+//! Gateway to engine: a customer's message. The engine answers 200 only when it is on its disk.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One message of a customer, as the provider delivered it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InboundMessage {
+    /// The provider's id of the message. Together with the account it is the key of deduplication.
+    pub provider_message_id: String,
+    /// Our number, canonical form.
+    pub to: String,
+    /// The sender as the provider gave it; may be alphanumeric and then cannot be answered.
+    pub from: String,
+    /// The text, complete (the provider joins parts).
+    pub text: String,
+    /// When the gateway received it. A message that waited in the spool keeps this time.
+    pub received_at: Timestamp,
+    /// Set when the provider says that it has answered an opt-out word itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_opt_out: Option<ProviderOptOut>,
+}
+
+/// What a provider that answers opt-out words itself says it did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ProviderOptOut {
+    /// The customer opted out.
+    Stop,
+    /// The customer opted in again.
+    Start,
+    /// The customer asked for help.
+    Help,
+}
+
+/// What became of an inbound message. All of them mean: recorded, do not send it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum InboundOutcome {
+    /// The same provider message id was seen before.
+    Duplicate,
+    /// The customer opted out.
+    OptedOut,
+    /// The customer opted in again.
+    OptedIn,
+    /// Answered with the help text, or by the provider.
+    Help,
+    /// The sender is on a blocklist.
+    Blocked,
+    /// Channel or campaign is disabled: recorded, no reply.
+    Disabled,
+    /// Joined the customer's open interaction.
+    Joined,
+    /// Outside the campaign's hours.
+    OutOfHours,
+    /// The queue was full.
+    QueueFull,
+    /// A new interaction was queued (or given to an agent at once).
+    Queued,
+}
+
+/// The engine's answer to [`InboundMessage`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InboundAnswer {
+    /// What became of it.
+    pub outcome: InboundOutcome,
+}

@@ -1,0 +1,111 @@
+//! Engine to gateway: one attempt to send a message.
+//!
+//! The gateway commits the attempt to its spool before it calls the provider. The same attempt again gets the recorded outcome,
+//! and [`SendOutcome::Unknown`] where none was recorded: it is never sent twice.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SendRequest {
+    /// The engine's store: message ids are unique within it.
+    pub store_id: String,
+    /// The engine's id of the message.
+    pub message_id: u64,
+    /// 1 for the first attempt. A new number is a new permission to send.
+    pub attempt: u32,
+    /// After this the gateway must not begin: it answers `NotSent`.
+    pub deadline: Timestamp,
+    /// Our number, canonical form.
+    pub from: String,
+    /// The customer's number, canonical form.
+    pub to: String,
+    /// The text.
+    pub text: String,
+    /// How many segments the text has; the account limit counts these.
+    pub segments: u32,
+    /// Goes into the callback URL as `t`.
+    pub receipt_token: String,
+}
+
+/// What became of the attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all_fields = "camelCase")]
+pub enum SendOutcome {
+    /// Nothing left the house; a later attempt may send it.
+    NotSent {
+        /// Why.
+        reason: NotSentReason,
+        /// Try again after this, in milliseconds.
+        retry_after_millis: u64,
+        /// For people.
+        message: String,
+    },
+    /// The provider took it.
+    Accepted {
+        /// The provider's ids, one or more.
+        provider_message_ids: Vec<String>,
+        /// Segments as the provider counts them, if it says.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        segments: Option<u32>,
+    },
+    /// The provider refused it for good.
+    Refused {
+        /// Class of the refusal.
+        class: RefusalClass,
+        /// The provider's own code, for people.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        provider_code: Option<String>,
+        /// For people.
+        message: String,
+    },
+    /// The provider may or may not have taken it. Not repeated unless asked for; settled by a receipt.
+    Unknown {
+        /// For people.
+        message: String,
+    },
+}
+
+/// Why nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum NotSentReason {
+    /// The account's limit is used up for now.
+    AccountLimit,
+    /// The provider asked for less (429 or an equivalent code).
+    RateLimited,
+    /// Credentials are missing or refused.
+    Credentials,
+    /// The connector is disabled.
+    Disabled,
+    /// The provider could not be reached before anything was sent.
+    Unreachable,
+    /// The provider said that it has a passing fault and did not take the message.
+    Temporary,
+    /// The deadline had passed.
+    DeadlinePassed,
+    /// The caller has no route for this number (yet).
+    NotRouted,
+    /// The gateway's own spool failed.
+    Spool,
+}
+
+/// Classes of final refusals; codes that are not known are `Failed`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+pub enum RefusalClass {
+    /// The customer's number is not valid or cannot receive texts.
+    InvalidNumber,
+    /// The customer has opted out at the provider.
+    OptedOut,
+    /// Our number may not send.
+    Sender,
+    /// The account may not send (credit, suspension, registration).
+    Account,
+    /// Filtered as spam or by policy.
+    Filtered,
+    /// The text or the request was refused.
+    InvalidMessage,
+    /// Any other refusal.
+    Failed,
+}

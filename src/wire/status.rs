@@ -1,0 +1,241 @@
+//! What a gateway or an engine tells the operator about itself (`GET /internal/status`).
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::config::ConfigHash;
+use crate::sms::PhoneNumber;
+
+/// Which configuration is in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigStatus {
+    /// Hash of the main document in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<ConfigHash>,
+    /// A newer document that could not be loaded; the one above stays in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rejected: Option<RejectedConfig>,
+}
+
+/// A document that could not be loaded, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RejectedConfig {
+    /// Hash of the document.
+    pub hash: ConfigHash,
+    /// Names the field, what is wrong and what to do.
+    pub message: String,
+}
+
+/// A gateway's status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayStatus {
+    /// Version of the binary.
+    pub version: String,
+    /// Configuration in force.
+    pub config: ConfigStatus,
+    /// Outcome of the last credentials check.
+    pub credentials: CredentialsStatus,
+    /// When numbers were last listed completely.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers_listed_at: Option<Timestamp>,
+    /// Why the last listing failed, if it did; the numbers below are then of `numbers_listed_at`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub numbers_error: Option<String>,
+    /// Numbers at the provider that are SMS-capable, are offered by the connector, or have a route.
+    #[serde(default)]
+    pub numbers: Vec<NumberStatus>,
+    /// What waits in the spool.
+    pub spool: SpoolStatus,
+    /// When this was made.
+    pub sampled_at: Timestamp,
+}
+
+/// Outcome of the credentials check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all_fields = "camelCase")]
+pub enum CredentialsStatus {
+    /// Not checked yet.
+    Unchecked,
+    /// The Secret, or some of its keys, are not there.
+    Missing {
+        /// Keys that are missing or empty.
+        keys: Vec<String>,
+    },
+    /// The provider accepts them.
+    Valid {
+        /// When it last did.
+        checked_at: Timestamp,
+    },
+    /// The provider refuses them.
+    Invalid {
+        /// When it last did.
+        checked_at: Timestamp,
+        /// The provider's own code and words.
+        message: String,
+    },
+    /// The provider did not answer (in time) or had a fault.
+    Unreachable {
+        /// When it was last tried.
+        checked_at: Timestamp,
+        /// Whether it answered too slowly rather than not at all.
+        slow: bool,
+        /// What happened.
+        message: String,
+    },
+}
+
+/// One number as the provider has it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct NumberStatus {
+    /// Canonical form.
+    pub number: PhoneNumber,
+    /// Whether the provider lists it on this account.
+    pub at_provider: bool,
+    /// Whether it can send and receive texts.
+    pub sms_capable: bool,
+    /// What the provider will call for it.
+    pub webhook: WebhookStatus,
+}
+
+/// Whether the provider calls our gateway for a number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all_fields = "camelCase")]
+pub enum WebhookStatus {
+    /// Not looked at (management is `Ignore`, or not listed yet).
+    Unchecked,
+    /// Exactly our URL and method.
+    InSync,
+    /// No URL is set.
+    Unset,
+    /// Another URL or method is set.
+    Differs {
+        /// What is set, without query and user information.
+        found: String,
+    },
+}
+
+/// What waits in a gateway's spool.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SpoolStatus {
+    /// Rows that wait for their engine.
+    pub waiting: u64,
+    /// Rows of numbers without a route.
+    pub unrouted: u64,
+    /// Age of the oldest waiting row, in seconds.
+    pub oldest_wait_seconds: u64,
+    /// Unrouted rows by number, the first 20 numbers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub unrouted_numbers: BTreeMap<String, u64>,
+}
+
+/// An engine's status.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct EngineStatus {
+    /// Version of the binary.
+    pub version: String,
+    /// Configuration in force.
+    pub config: ConfigStatus,
+    /// The store.
+    pub store: StoreStatus,
+    /// Whether the campaign is within its hours now.
+    pub in_hours: bool,
+    /// When `in_hours` changes next, if it ever does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hours_change_at: Option<Timestamp>,
+    /// The queue.
+    pub queue: QueueStatus,
+    /// The agents.
+    pub agents: AgentsStatus,
+    /// The service level over its window.
+    pub service_level: ServiceLevelStatus,
+    /// Messages on their way out.
+    pub outbox: OutboxStatus,
+    /// When this was made.
+    pub sampled_at: Timestamp,
+}
+
+/// The identity and state of an engine's store.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreStatus {
+    /// Made at the store's creation.
+    pub id: String,
+    /// Commits since creation; never goes down in one store.
+    pub commits: u64,
+    /// The number that the store belongs to.
+    pub number: PhoneNumber,
+    /// The provider account that the store belongs to.
+    pub account: String,
+    /// Whether anything may be sent: false while the store is not the expected one and not accepted.
+    pub accepted: bool,
+}
+
+/// The queue, now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueStatus {
+    /// Interactions that wait for an agent.
+    pub waiting: u64,
+    /// How long the oldest of them has waited, in seconds.
+    pub oldest_wait_seconds: u64,
+    /// Interactions that a bot has.
+    pub with_bot: u64,
+    /// Interactions that an agent has.
+    pub active: u64,
+    /// Waiting interactions that are past the service level's target.
+    pub waiting_beyond_target: u64,
+    /// `maxQueued` in force; 0 = no maximum.
+    pub max_queued: u64,
+}
+
+/// The agents, now.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentsStatus {
+    /// With an open stream.
+    pub online: u64,
+    /// Online, present and with room for another interaction.
+    pub available: u64,
+}
+
+/// The service level over its window: counts, so that sums over channels are right.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceLevelStatus {
+    /// Answered by an agent.
+    pub answered: u64,
+    /// … of these within the target.
+    pub answered_in_target: u64,
+    /// The customer opted out while waiting.
+    pub abandoned: u64,
+    /// … of these within the target.
+    pub abandoned_in_target: u64,
+    /// Closed by the system after entering the queue.
+    pub unanswered: u64,
+    /// Floored percentage, none while there is no sample.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u64>,
+    /// The same with abandoned interactions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub percent_with_abandoned: Option<u64>,
+}
+
+/// Messages on their way out.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OutboxStatus {
+    /// Not sent yet.
+    pub waiting: u64,
+    /// At the gateway right now.
+    pub in_flight: u64,
+    /// Sent or not, nobody knows; waits for a receipt.
+    pub unknown: u64,
+}
