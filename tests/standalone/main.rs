@@ -1,1 +1,3 @@
-//! Tests that need: nothing but this machine.
+//! Tests that need nothing but this machine.
+
+mod arrows;

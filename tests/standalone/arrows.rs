@@ -1,0 +1,136 @@
+//! Which part of the crate may know which: the arrows point one way.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use regex::Regex;
+
+/// Each room, and the rooms that it may name. A file belongs to the longest room that is a prefix of its path.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("api", &[]),
+    ("sms", &[]),
+    ("admin", &[]),
+    ("wire", &["api", "sms"]),
+    ("engine::core", &["sms", "wire::config"]),
+    ("engine", &["admin", "engine::core", "sms", "wire"]),
+    ("gateway", &["admin", "sms", "wire"]),
+    ("operator", &["admin", "api", "sms", "wire"]),
+    ("simulator", &["admin", "sms", "wire"]),
+    ("generate", &["api", "engine", "operator"]),
+];
+
+/// `crate::a::b…` and `aldis::a::b…` as they stand in code.
+fn named_paths(source: &str) -> BTreeSet<String> {
+    let comment = Regex::new(r"(?m)//.*$").unwrap();
+    let path = Regex::new(r"\bcrate::((?:[a-z_0-9]+)(?:::[a-z_0-9]+)*)").unwrap();
+    let group = Regex::new(r"\bcrate::\{([^;]*)\}").unwrap();
+    let first = Regex::new(r"(?:^|,)\s*([a-z_0-9]+(?:::[a-z_0-9]+)*)").unwrap();
+    let code = comment.replace_all(source, "");
+    let singles = path.captures_iter(&code).map(|found| found[1].to_owned());
+    let grouped = group.captures_iter(&code).flat_map(|found| {
+        // Only the outermost names count: `crate::{a::{b, c}, d}` names `a` and `d`.
+        let mut depth = 0;
+        let outer: String = found[1]
+            .chars()
+            .filter(|character| {
+                match character {
+                    '{' => depth += 1,
+                    '}' => depth -= 1,
+                    _ => return depth == 0,
+                }
+                false
+            })
+            .collect();
+        first.captures_iter(&outer).map(|name| name[1].to_owned()).collect::<Vec<_>>()
+    });
+    singles.chain(grouped).collect()
+}
+
+fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// `src/engine/core/inbound.rs` is `engine::core::inbound`.
+fn module_of(source: &Path, file: &Path) -> String {
+    let relative = file.strip_prefix(source).unwrap().with_extension("");
+    let names: Vec<_> = relative.iter().map(|name| name.to_str().unwrap()).filter(|name| *name != "mod").collect();
+    names.join("::")
+}
+
+fn within(module: &str, room: &str) -> bool {
+    module == room || module.strip_prefix(room).is_some_and(|rest| rest.starts_with("::"))
+}
+
+fn room_of(module: &str) -> Option<&'static (&'static str, &'static [&'static str])> {
+    ROOMS.iter().filter(|(room, _)| within(module, room)).max_by_key(|(room, _)| room.len())
+}
+
+#[test]
+fn the_parts_know_only_whom_they_may() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    rust_files(&source, &mut files);
+    let mut wrong = BTreeMap::new();
+    for file in files {
+        let module = module_of(&source, &file);
+        if module == "main" || module == "lib" {
+            continue;
+        }
+        let Some((room, may)) = room_of(&module) else {
+            panic!("{module} is in no room: give it one in this test and say whom it may know");
+        };
+        for named in named_paths(&fs::read_to_string(&file).unwrap()) {
+            let own = room_of(&named).is_some_and(|(other, _)| other == room);
+            if !own && !may.iter().any(|allowed| within(&named, allowed)) {
+                wrong.entry(module.clone()).or_insert_with(Vec::new).push(named);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "these name parts that they may not know: {wrong:#?}");
+}
+
+#[test]
+fn an_arrow_the_wrong_way_would_be_seen() {
+    let source =
+        "use crate::{gateway::spool, sms::{self, gsm7}};\n// crate::operator\nfn f() { crate::engine::core::x() }";
+    let named = named_paths(source);
+    assert!(
+        named.contains("gateway::spool") && named.contains("sms") && named.contains("engine::core::x"),
+        "{named:?}"
+    );
+    assert!(!named.iter().any(|name| name.starts_with("operator")), "{named:?}");
+}
+
+#[test]
+fn the_core_has_no_clock_and_no_io() {
+    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine/core");
+    let mut files = Vec::new();
+    rust_files(&core, &mut files);
+    let forbidden = [
+        "std::fs",
+        "std::net",
+        "std::thread",
+        "std::time::Instant",
+        "SystemTime",
+        "Timestamp::now",
+        "Zoned::now",
+        "tokio",
+        "reqwest",
+    ];
+    for file in files {
+        let source = fs::read_to_string(&file).unwrap();
+        for word in forbidden {
+            assert!(!source.contains(word), "{} names {word}", file.display());
+        }
+    }
+}
