@@ -1,1 +1,6 @@
-//! Tests that need: a real API server.
+//! Tests that need a real API server.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod smoke;

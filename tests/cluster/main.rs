@@ -1,1 +1,4 @@
-//! Tests that need: a real cluster with a kubelet.
+//! Tests that need a real cluster with a kubelet.
+
+#[path = "../support/mod.rs"]
+mod support;
