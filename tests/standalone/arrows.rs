@@ -12,13 +12,14 @@ use regex::Regex;
 const ROOMS: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("sms", &[]),
-    ("admin", &[]),
-    ("wire", &["api", "sms"]),
+    ("process", &[]),
+    ("admin", &["process"]),
+    ("wire", &["api", "process", "sms"]),
     ("engine::core", &["sms", "wire::config"]),
-    ("engine", &["admin", "engine::core", "sms", "wire"]),
-    ("gateway", &["admin", "sms", "wire"]),
-    ("operator", &["admin", "api", "sms", "wire"]),
-    ("simulator", &["admin", "sms", "wire"]),
+    ("engine", &["admin", "engine::core", "process", "sms", "wire"]),
+    ("gateway", &["admin", "process", "sms", "wire"]),
+    ("operator", &["admin", "api", "process", "sms", "wire"]),
+    ("simulator", &["admin", "process", "sms", "wire"]),
     ("generate", &["api", "engine", "operator"]),
 ];
 
