@@ -5,6 +5,7 @@
 //! - [`outbound`]: engine to gateway, port 8081 of the gateway;
 //! - [`status`]: what a gateway or engine tells the operator about itself;
 //! - [`simulator`]: the protocol of the provider that `aldis simulator` plays;
+//! - [`tokens`]: who calls, and how a role says who it is;
 //! - [`problem`]: errors of every HTTP interface, RFC 9457.
 //!
 //! JSON everywhere, camelCase, unknown fields tolerated, times in RFC 3339 UTC.
@@ -17,3 +18,4 @@ pub mod problem;
 pub mod receipt;
 pub mod simulator;
 pub mod status;
+pub mod tokens;

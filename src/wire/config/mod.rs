@@ -8,6 +8,7 @@ pub mod engine;
 pub mod gateway;
 mod hash;
 pub mod issuers;
+pub mod mount;
 
 use std::collections::BTreeMap;
 
