@@ -1,1 +1,28 @@
-//! The five kinds of `aldis.dev/v1alpha1`, with their conditions and reasons. No I/O.
+//! The kinds that people write, and what the operator answers in their status.
+//!
+//! Group `aldis.dev`, version `v1alpha1`. This module knows nobody else and does no I/O. The documentation of a field is what
+//! `kubectl explain` shows.
+
+pub mod blocklist;
+pub mod bot;
+pub mod campaign;
+pub mod conditions;
+pub mod crd;
+pub mod names;
+mod pattern;
+pub mod reference;
+pub mod resources;
+pub mod sms_channel;
+pub mod sms_connector;
+
+pub use blocklist::{Blocklist, BlocklistSpec, BlocklistStatus};
+pub use bot::{Bot, BotSpec, BotStatus};
+pub use campaign::{Campaign, CampaignSpec, CampaignStatus};
+pub use conditions::{ConditionStatus, ConditionType, Conditions, Reason};
+pub use sms_channel::{SmsChannel, SmsChannelSpec, SmsChannelStatus};
+pub use sms_connector::{SmsConnector, SmsConnectorSpec, SmsConnectorStatus};
+
+/// The API group of every kind.
+pub const GROUP: &str = "aldis.dev";
+/// The version of every kind.
+pub const VERSION: &str = "v1alpha1";

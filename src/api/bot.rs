@@ -1,0 +1,129 @@
+//! `Bot`: a conversation that runs by itself.
+
+mod step;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use super::conditions::condition_list;
+use super::pattern::{self, TEXT_MAX};
+
+pub use step::{
+    Answer, Ask, Assignment, Branch, BranchCase, Condition as BranchCondition, Finish, HandOff, Header, Http,
+    HttpMethod, InHours, JsonField, Say, Set, Step,
+};
+
+/// What a bot says and asks.
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[kube(
+    group = "aldis.dev",
+    version = "v1alpha1",
+    kind = "Bot",
+    plural = "bots",
+    singular = "bot",
+    category = "aldis",
+    namespaced,
+    status = "BotStatus",
+    derive = "PartialEq",
+    doc = "A conversation that runs by itself: named steps that say, ask, branch, call a service, and hand off to the queue or finish. Channels name bots in `spec.automations`. The steps are checked as a whole; a fault shows in the status with its step and position. A conversation that has begun keeps the version of the bot it began with.",
+    printcolumn(
+        name = "Ready",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].status",
+        description = "Whether the bot has no faults"
+    ),
+    printcolumn(
+        name = "Reason",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Ready\")].reason",
+        description = "Why it is ready or not"
+    ),
+    printcolumn(
+        name = "Version",
+        type_ = "string",
+        json_path = ".status.version",
+        description = "Version that new conversations begin with"
+    ),
+    printcolumn(
+        name = "Age",
+        type_ = "date",
+        json_path = ".metadata.creationTimestamp",
+        description = "Time since it was created"
+    ),
+    printcolumn(
+        name = "Faults",
+        type_ = "integer",
+        json_path = ".status.faultCount",
+        priority = 1,
+        description = "Faults in the steps"
+    )
+)]
+pub struct BotSpec {
+    /// Name of the step that begins. Absent: the first of the list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = pattern::LABEL))]
+    pub start_at: Option<String>,
+    /// The steps, 1 to 200. Each does exactly one thing, then goes to `next`, or to the step below it.
+    #[schemars(length(min = 1, max = 200))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub steps: Vec<Step>,
+    /// Seconds that the bot waits for the customer where a step says nothing else; 10 to 86400. Then it says `idleMessage` and ends as if it
+    /// had failed: a bot on start hands off to the queue, the others finish. Default 600.
+    #[serde(default = "idle_seconds")]
+    #[schemars(range(min = 10, max = 86400))]
+    pub idle_seconds: i32,
+    /// Text to a customer who said nothing for `idleSeconds`. Absent: no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = TEXT_MAX))]
+    pub idle_message: Option<String>,
+}
+
+fn idle_seconds() -> i32 {
+    600
+}
+
+/// What the operator sees of a bot.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BotStatus {
+    /// The generation of the spec that this status speaks of. -1: not looked at yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1))]
+    pub observed_generation: Option<i64>,
+    /// What is right and wrong: `Ready`, `Reconciling`, `Stalled`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "condition_list")]
+    pub conditions: Vec<Condition>,
+    /// Version that new conversations begin with: a hash of the steps. Absent while the bot has faults and never was without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub version: Option<String>,
+    /// How many faults the steps have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub fault_count: Option<i32>,
+    /// The first 20 faults.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 20))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["step".into(), "position".into()]))]
+    pub faults: Vec<FaultStatus>,
+}
+
+/// A fault in the steps.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct FaultStatus {
+    /// Name of the step. Empty: the bot as a whole.
+    #[serde(default)]
+    #[schemars(length(max = 63))]
+    pub step: String,
+    /// Where in the step: `ask.text[12]`.
+    #[serde(default)]
+    #[schemars(length(max = 256))]
+    pub position: String,
+    /// What is wrong, and what to do about it.
+    #[schemars(length(max = 1024))]
+    pub message: String,
+}

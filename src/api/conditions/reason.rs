@@ -1,0 +1,196 @@
+//! The reasons of conditions, events and metrics.
+
+use super::closed;
+
+closed! {
+    /// Why a condition has its status. Events and metrics use the same names.
+    pub enum Reason {
+        /// The configuration is in force and what carries it runs.
+        Available,
+        /// `spec.enabled` is false, and that is in force.
+        Disabled,
+        /// The annotation `aldis.dev/reconcile: disabled` pauses this object. Remove it to go on.
+        Paused,
+        /// The operator applies changes, or waits for pods to start. Wait.
+        Progressing,
+        /// The object is being deleted: nothing new comes in, what is under way is sent, for at most 60 seconds.
+        Draining,
+        /// The object was deleted before everything could be sent. What was left is named in the message.
+        DrainTimedOut,
+        /// The spec holds something that cannot work. The message names the field and what to write instead.
+        InvalidSpec,
+        /// The spec uses a field that this version does not carry out yet. The message names it; remove the field, or set its default.
+        NotSupportedYet,
+        /// The configuration does not fit into what a pod can be given. The message says what to shorten.
+        ConfigTooLarge,
+        /// An object with a name that we need exists and is not ours. Rename or delete it.
+        NameConflict,
+        /// The provider's address is not on the operator's list of allowed addresses. Ask the platform team to add it.
+        BaseUrlNotAllowed,
+        /// The API server does not let the operator do this. The message has its words; the platform team must look at the operator's
+        /// rights, at quotas and at admission policies.
+        Forbidden,
+        /// The API server or the network failed. The operator tries again by itself.
+        TransientError,
+        /// Another object that this one depends on is not ready. The message names it.
+        DependencyNotReady,
+        /// What is asked for cannot be judged yet, since something before it is not in place. The message says what.
+        NotCheckedYet,
+
+        /// Everything that is referred to exists and is usable.
+        Resolved,
+        /// The campaign does not exist in this namespace. Create it, or correct `campaignRef`.
+        CampaignNotFound,
+        /// The campaign exists but its spec is not valid. Look at the campaign's conditions.
+        CampaignInvalid,
+        /// The connector does not exist in this namespace. Create it, or correct `connectorRef`.
+        ConnectorNotFound,
+        /// The connector is disabled. Enable it, or this channel stays silent.
+        ConnectorDisabled,
+        /// The connector exists but is not ready. Look at the connector's conditions.
+        ConnectorNotReady,
+        /// A bot does not exist in this namespace. Create it, or correct `automations`.
+        BotNotFound,
+        /// A bot exists but has faults. Look at the bot's conditions.
+        BotInvalid,
+
+        /// The number is at the provider, can do SMS, and is offered by the connector.
+        Verified,
+        /// The connector's `numbers` do not list the number. Add it there, or correct `number`.
+        NumberNotInConnector,
+        /// The provider's account does not have the number. Buy or move it there, or correct `number`.
+        NumberNotAtProvider,
+        /// The provider says that the number cannot do SMS. Enable it at the provider, or use another number.
+        NumberNotSmsCapable,
+        /// Numbers that the connector lists are not at the provider. The message names some.
+        NumbersMissing,
+        /// Numbers that the connector lists cannot do SMS. The message names some.
+        NumbersNotSmsCapable,
+
+        /// The number belongs to this channel.
+        Claimed,
+        /// Another channel has the number. This channel takes over by itself when the other one is gone.
+        HeldByOther,
+
+        /// The provider accepts the credentials.
+        Accepted,
+        /// The Secret with the credentials does not exist, or has none of the keys. Create it with the keys that the message names.
+        SecretMissing,
+        /// The Secret with the credentials lacks a key. The message names it.
+        SecretKeyMissing,
+        /// The provider refuses the credentials. Put the right ones into the Secret; it is noticed within a minute.
+        CredentialsRejected,
+        /// The provider has suspended or closed the account. Talk to the provider.
+        AccountSuspended,
+        /// The provider cannot be reached. The message says how it failed; the gateway tries again by itself.
+        ProviderUnreachable,
+        /// The provider does not answer in time. The gateway tries again by itself.
+        ProviderSlow,
+        /// The provider answers with an error of its own. The message has its words; the gateway tries again by itself.
+        ProviderError,
+        /// The provider limits how often it may be asked. The gateway waits and tries again by itself.
+        ProviderRateLimited,
+
+        /// The provider has our addresses.
+        InSync,
+        /// The provider sends some numbers elsewhere. The message says where; correct it at the provider.
+        WebhookDiffers,
+        /// The provider has no address for some numbers, so that their messages are lost. Set the addresses that the message names.
+        WebhookNotSet,
+        /// `webhook.management` is Ignore: nobody looks.
+        NotManaged,
+        /// Every inbound message found a channel.
+        AllRouted,
+        /// Messages wait in the spool, since no channel has their number. They are delivered if one appears within the retention period.
+        Unrouted,
+
+        /// The pod runs and answers.
+        Running,
+        /// The pod is being made, or starts.
+        Starting,
+        /// The pod ends again and again. The message has the last words; look at its log.
+        Crashing,
+        /// The pod's image cannot be pulled.
+        ImageUnavailable,
+        /// No node has room for the pod. The message has the scheduler's words.
+        Unschedulable,
+        /// The pod's volume is not there yet. The message has the words of the volume's events.
+        VolumePending,
+        /// The node that the pod runs on does not answer. It comes back with the node, or when the node is removed.
+        NodeLost,
+        /// The pod runs but does not answer the operator.
+        Unreachable,
+        /// The pod runs a newer version than the operator, which never goes back. Upgrade the operator.
+        NewerVersion,
+
+        /// The pod has loaded the configuration.
+        Applied,
+        /// The pod has not loaded the newest configuration yet. Usually it takes a second.
+        Applying,
+        /// The pod cannot load the configuration and goes on with the old one. The message has its words.
+        ConfigRejected,
+
+        /// The store is the one that the channel had.
+        Intact,
+        /// The store belongs to another number or account. Give the channel its own volume, or accept the store by annotation
+        /// `aldis.dev/accept-storage`.
+        StorageForeign,
+        /// The store is not the one that the channel had: the volume was replaced or lost. Restore it, or accept the new one by annotation
+        /// `aldis.dev/accept-storage`.
+        StorageReplaced,
+        /// The store is an older copy of itself: a backup was restored. Accept it by annotation `aldis.dev/accept-storage`.
+        StorageRolledBack,
+
+        /// The campaign is open now.
+        Open,
+        /// The campaign is closed now, by its weekly hours.
+        Closed,
+        /// The campaign is closed now, by an exception for this day.
+        ClosedByException,
+        /// The campaign has no schedule, and is always open.
+        AlwaysOpen,
+
+        /// At least as many were answered in time as the objective asks for.
+        ObjectiveMet,
+        /// Fewer were answered in time than the objective asks for.
+        BelowObjective,
+        /// Too few interactions in the window to judge.
+        TooFewSamples,
+        /// Interactions find an agent as they should.
+        QueueMoving,
+        /// The queue is full; new interactions are rejected.
+        QueueFull,
+        /// Interactions wait, and no agent is available.
+        NoAgentAvailable,
+        /// The oldest interaction has waited far beyond the target.
+        BacklogGrowing,
+        /// The engine could not be asked, so that nobody knows.
+        MetricsUnavailable,
+
+        /// The spec is valid. Nothing has to run for it.
+        Valid,
+        /// The bot has no faults.
+        Compiled,
+        /// The bot has faults. The message and `status.faults` name step and position.
+        FaultsFound,
+        /// `timeZone` is not a time zone that IANA knows.
+        TimeZoneUnknown,
+        /// The schedule has a fault. The message names the day.
+        ScheduleInvalid,
+        /// The entries are in force on every channel concerned.
+        InForce,
+        /// The entries are not in force everywhere yet. The message names the channels.
+        PartlyInForce,
+
+        /// Event: something that we own was made.
+        Created,
+        /// Event: something that we own was changed to follow the spec.
+        Updated,
+        /// Event: something that we own had been changed or deleted by somebody else, and was put right.
+        Repaired,
+        /// Event: something that we own and that is not needed any more was deleted.
+        Deleted,
+        /// Event: the claim on the number was given up.
+        ClaimReleased,
+    }
+}

@@ -1,0 +1,46 @@
+//! The types of conditions.
+
+use super::closed;
+
+closed! {
+    /// The type of a condition. `Reconciling` and `Stalled` are present only while they are True; of the others, one that is absent is
+    /// Unknown.
+    pub enum ConditionType {
+        /// The object does what its spec asks for: the configuration is in force and what carries it runs. A missed service level or a
+        /// full queue never touches it. `kubectl wait --for=condition=Ready` and `helm --wait` look at it.
+        Ready,
+        /// The operator is at work, or waits for something that comes by itself. Only present while True.
+        Reconciling,
+        /// A person must do something; the message says what. Only present while True.
+        Stalled,
+        /// SmsConnector: the gateway's pod runs and answers.
+        GatewayAvailable,
+        /// SmsConnector: the provider accepts the credentials.
+        CredentialsValid,
+        /// SmsConnector: every number that the connector offers is at the provider and can do SMS.
+        NumbersVerified,
+        /// SmsConnector: the provider sends to our addresses.
+        WebhookInSync,
+        /// SmsConnector: every inbound message found a channel. False: some wait in the spool for a channel of their number.
+        TrafficRouted,
+        /// SmsChannel, Blocklist: everything that the object refers to exists and is usable.
+        ReferencesResolved,
+        /// SmsChannel: the connector offers the number, the provider has it, and it can do SMS.
+        NumberValid,
+        /// SmsChannel: the number belongs to this channel and to no other in the cluster.
+        NumberClaimed,
+        /// SmsChannel: the engine's pod runs and answers.
+        EngineAvailable,
+        /// SmsChannel: the engine has loaded the configuration of the present spec.
+        ConfigApplied,
+        /// SmsChannel: the engine's store is the one that the channel had, with nothing lost. False: inbound is accepted, but nothing is sent
+        /// by itself until a person accepts the store.
+        StorageIntact,
+        /// SmsChannel, Campaign: the campaign is open now.
+        InHours,
+        /// SmsChannel: the service level is at or above its objective.
+        ServiceLevelMet,
+        /// SmsChannel: interactions leave the queue as they should.
+        QueueHealthy,
+    }
+}

@@ -1,0 +1,32 @@
+//! Patterns and bounds that several kinds share. The API server matches them as RE2, anchored by themselves.
+
+/// An E.164 number, or a short code behind its country: `+15551230001`, `US:72345`.
+pub(super) const NUMBER: &str = r"^(\+[1-9][0-9]{6,14}|[A-Z]{2}:[0-9]{3,8})$";
+/// A DNS subdomain, as the API server demands of most names.
+pub(super) const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+/// A key of a Secret.
+pub(super) const SECRET_KEY: &str = r"^[-._a-zA-Z0-9]+$";
+/// An `http` or `https` URL of host, port and path, without a slash at its end, user, query or fragment.
+pub(super) const BASE_URL: &str =
+    r"^https?://[a-zA-Z0-9]([-.a-zA-Z0-9]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[-._~a-zA-Z0-9]+)*$";
+/// `HH:MM-HH:MM`; the end may be `24:00`.
+pub(super) const TIME_RANGE: &str = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
+/// A calendar date, `YYYY-MM-DD`.
+pub(super) const DATE: &str = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
+/// The shape of an IANA time zone name. The operator knows which exist.
+pub(super) const TIME_ZONE: &str = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$";
+/// A name that people give to a step, a case or a disposition.
+pub(super) const LABEL: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/// The name of a variable that a bot sets.
+pub(super) const VARIABLE: &str = r"^[a-z][A-Za-z0-9_]*$";
+/// A variable, or a part of one by dots: `order.items.0.name`.
+pub(super) const VARIABLE_PATH: &str = r"^[a-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$";
+/// An amount of bytes as Kubernetes writes it: `1Gi`, `500M`.
+pub(super) const STORAGE_SIZE: &str = r"^[1-9][0-9]*(Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$";
+/// An amount of CPU or memory as Kubernetes writes it: `100m`, `0.5`, `64Mi`.
+pub(super) const QUANTITY: &str = r"^[0-9]+(\.[0-9]+)?(m|Ki|Mi|Gi|Ti|Pi|k|M|G|T|P)?$";
+/// The keyword of an opt-out list: one or more words.
+pub(super) const KEYWORD: &str = r"^\S+( \S+)*$";
+
+/// Longest text that is sent in one go: ten concatenated GSM-7 segments and what the providers accept.
+pub(super) const TEXT_MAX: u32 = 1600;

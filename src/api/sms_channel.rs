@@ -1,0 +1,587 @@
+//! `SmsChannel`: one number, its queue, and who answers.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::conditions::condition_list;
+use super::pattern::{self, TEXT_MAX};
+use super::reference::LocalRef;
+use super::resources::{Resources, Scheduling};
+
+/// What is wanted of one number and its queue.
+#[derive(CustomResource, Clone, Debug, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[kube(
+    group = "aldis.dev",
+    version = "v1alpha1",
+    kind = "SmsChannel",
+    plural = "smschannels",
+    singular = "smschannel",
+    shortname = "sms",
+    category = "aldis",
+    namespaced,
+    status = "SmsChannelStatus",
+    derive = "PartialEq",
+    doc = "One number, its queue, and how its messages find a person. The operator keeps an engine for it, which holds the conversations on a volume and serves the agents. A channel belongs to a campaign (who answers, and when) and uses a number of a connector. Short name `sms`.",
+    validation = Rule::new("self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 45")
+        .message("metadata.name must be at most 45 lower-case letters, digits and dashes, without dots: choose a shorter, simpler name"),
+    printcolumn(name = "Number", type_ = "string", json_path = ".spec.number", description = "The channel's number"),
+    printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the channel does what its spec asks for"),
+    printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why it is ready or not"),
+    printcolumn(name = "Waiting", type_ = "integer", json_path = ".status.queue.waiting", description = "Interactions that wait for an agent"),
+    printcolumn(name = "SL%", type_ = "integer", json_path = ".status.serviceLevel.percent", description = "Answered in time, in percent of those answered or given up"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp", description = "Time since it was created"),
+    printcolumn(name = "Connector", type_ = "string", json_path = ".spec.connectorRef.name", priority = 1, description = "The connector that sends and receives"),
+    printcolumn(name = "Campaign", type_ = "string", json_path = ".spec.campaignRef.name", priority = 1, description = "The campaign that answers"),
+    printcolumn(name = "Strategy", type_ = "string", json_path = ".spec.strategy", priority = 1, description = "How interactions are distributed"),
+    printcolumn(name = "Agents", type_ = "integer", json_path = ".status.agents.available", priority = 1, description = "Agents who can take an interaction now")
+)]
+#[x_kube(
+    validation = Rule::new("self.strategy != 'RingAll' || self.offer.mode == 'Ask'")
+        .message("strategy RingAll asks everybody: set offer.mode to Ask, or choose another strategy").field_path(".strategy"),
+    validation = Rule::new("!has(self.automations) || !has(self.automations.onQueueTimeout) || self.maxQueueSeconds > 0")
+        .message("automations.onQueueTimeout would never run: set maxQueueSeconds above 0, or remove the bot").field_path(".maxQueueSeconds")
+)]
+pub struct SmsChannelSpec {
+    /// Whether the channel works. `false`: nothing new comes in or goes out; agents may note and finish what they have, and timers
+    /// stand still. Default `true`.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+    /// The campaign that answers: its members, hours and dispositions.
+    pub campaign_ref: LocalRef,
+    /// The connector that receives and sends. It cannot change.
+    #[x_kube(validation = Rule::new("self == oldSelf")
+        .message("connectorRef cannot change, since conversations belong to their number: create a new SmsChannel"))]
+    pub connector_ref: LocalRef,
+    /// The number: one that the connector offers, and that no other channel has. E.164 (`+15551230001`), or a short code behind its
+    /// country (`US:72345`). It cannot change.
+    #[schemars(length(max = 16), regex(pattern = pattern::NUMBER))]
+    #[x_kube(validation = Rule::new("self == oldSelf")
+        .message("number cannot change, since conversations belong to their number: create a new SmsChannel"))]
+    pub number: String,
+    /// Who gets the next interaction. `LeastRecent`: whose last one ended longest ago. `FewestInteractions`: who completed fewest today.
+    /// `Random`: by chance. `Linear`: the first available by the members' position, always from the first. `RoundRobin`: in turn,
+    /// whatever the penalties. `WeightedRandom`: by chance, less likely with a higher penalty. `RingAll`: everybody is asked, the first
+    /// to accept has it; needs `offer.mode: Ask`. But for `RoundRobin` and `WeightedRandom`, a lower penalty comes first. Default
+    /// `LeastRecent`.
+    #[serde(default)]
+    pub strategy: Strategy,
+    /// How an interaction is given to an agent.
+    #[serde(default)]
+    pub offer: Offer,
+    /// What is promised to customers, and how it is measured.
+    #[serde(default)]
+    pub service_level: ServiceLevel,
+    /// Most interactions that wait (with the bot on start, queued or offered) at a time; 0 to 100000. A new one above it is rejected, with
+    /// `queueFullMessage` if set. 0: no maximum. Default 0.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 100000))]
+    pub max_queued: i32,
+    /// Text to a customer whose interaction is rejected because the queue is full; once per customer and hour at most. Absent: no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = TEXT_MAX))]
+    pub queue_full_message: Option<String>,
+    /// Seconds that an interaction may wait before `automations.onQueueTimeout` runs; 0 to 604800. 0: no limit. Default 0.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 604800))]
+    pub max_queue_seconds: i32,
+    /// Seconds that an agent has to accept a transfer, before it goes back to the agent who transferred it; 0 to 86400. 0: no limit.
+    /// Default 0.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 86400))]
+    pub max_transfer_seconds: i32,
+    /// What customers hear who write outside the campaign's hours.
+    #[serde(default)]
+    pub out_of_hours: OutOfHours,
+    /// Whether the blocklists of the namespace bind this channel.
+    #[serde(default)]
+    pub blocklist: BlocklistUse,
+    /// Bots that talk to customers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub automations: Option<Automations>,
+    /// When a conversation ends by itself, and when it goes on.
+    #[serde(default)]
+    pub session: Session,
+    /// How STOP, START and HELP are treated. Every opt-out is kept, whatever is set here.
+    #[serde(default)]
+    pub opt_out: OptOut,
+    /// The engine's pod and volume.
+    #[serde(default)]
+    pub engine: Engine,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Who gets the next interaction.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum Strategy {
+    /// Everybody is asked, the first to accept has it.
+    RingAll,
+    /// Whose last interaction ended longest ago.
+    #[default]
+    LeastRecent,
+    /// Who completed fewest today, then who has fewest open.
+    FewestInteractions,
+    /// By chance.
+    Random,
+    /// By position, always from the first.
+    Linear,
+    /// In turn; ignores penalties.
+    RoundRobin,
+    /// By chance, less likely with a higher penalty.
+    WeightedRandom,
+}
+
+/// How an interaction is given to an agent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.mode == 'Ask' || !has(self.timeoutSeconds)")
+    .message("timeoutSeconds is for mode Ask: remove it, or set mode to Ask").field_path(".timeoutSeconds"))]
+pub struct Offer {
+    /// `Assign`: the agent has it at once. `Ask`: the agent may accept or decline. Default `Assign`.
+    #[serde(default)]
+    pub mode: OfferMode,
+    /// Seconds that an agent has to accept, with mode `Ask`, before the next one is asked; 5 to 3600. Absent: 30.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 5, max = 3600))]
+    pub timeout_seconds: Option<i32>,
+}
+
+/// Whether agents are asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum OfferMode {
+    /// The agent has it at once.
+    #[default]
+    Assign,
+    /// The agent may accept or decline.
+    Ask,
+}
+
+/// What is promised to customers, and how it is measured.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceLevel {
+    /// Seconds in which an interaction should be answered, from entering the queue; 1 to 604800. One that waits longer is still answered.
+    /// Default 60.
+    #[serde(default = "target_seconds")]
+    #[schemars(range(min = 1, max = 604800))]
+    pub target_seconds: i32,
+    /// What counts as the answer: the agent's first `Reply`, or that an agent took it (`Accept`). Default `Reply`.
+    #[serde(default)]
+    pub answered_by: AnsweredBy,
+    /// Percent of interactions that should be answered in time; 1 to 100. Below, `ServiceLevelMet` is False. Default 80.
+    #[serde(default = "objective_percent")]
+    #[schemars(range(min = 1, max = 100))]
+    pub objective_percent: i32,
+    /// Seconds of the past that are measured; 60 to 86400. Default 3600.
+    #[serde(default = "window_seconds")]
+    #[schemars(range(min = 60, max = 86400))]
+    pub window_seconds: i32,
+    /// Interactions in the window below which `ServiceLevelMet` is Unknown; 1 to 10000. Default 20.
+    #[serde(default = "minimum_samples")]
+    #[schemars(range(min = 1, max = 10000))]
+    pub minimum_samples: i32,
+}
+
+fn target_seconds() -> i32 {
+    60
+}
+
+fn objective_percent() -> i32 {
+    80
+}
+
+fn window_seconds() -> i32 {
+    3600
+}
+
+fn minimum_samples() -> i32 {
+    20
+}
+
+impl Default for ServiceLevel {
+    fn default() -> Self {
+        Self {
+            target_seconds: target_seconds(),
+            answered_by: AnsweredBy::default(),
+            objective_percent: objective_percent(),
+            window_seconds: window_seconds(),
+            minimum_samples: minimum_samples(),
+        }
+    }
+}
+
+/// What counts as the answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum AnsweredBy {
+    /// The agent's first reply.
+    #[default]
+    Reply,
+    /// An agent has taken it.
+    Accept,
+}
+
+/// What customers hear who write outside the campaign's hours.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OutOfHours {
+    /// Text to a customer who writes outside the campaign's hours; once per customer and hour at most. Absent: no text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = TEXT_MAX))]
+    pub message: Option<String>,
+}
+
+/// Whether the blocklists of the namespace bind this channel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BlocklistUse {
+    /// Messages of blocked numbers are recorded and rejected. Default `true`.
+    #[serde(default = "yes")]
+    pub inbound: bool,
+    /// Agents cannot start an interaction with a blocked number. Replies in an open one are not touched. Default `true`.
+    #[serde(default = "yes")]
+    pub outbound: bool,
+}
+
+impl Default for BlocklistUse {
+    fn default() -> Self {
+        Self { inbound: true, outbound: true }
+    }
+}
+
+/// Bots that talk to customers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Automations {
+    /// The bot that a new interaction meets before the queue. Fails it, the interaction goes to the queue. Absent: straight to the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_start: Option<LocalRef>,
+    /// The bot that runs after an agent has finished, for example a survey. Absent: none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_end: Option<LocalRef>,
+    /// The bot that runs when an interaction has waited for `maxQueueSeconds`. Absent: it goes on waiting.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_queue_timeout: Option<LocalRef>,
+}
+
+impl Automations {
+    /// The bots, each with the field that names it.
+    pub fn bots(&self) -> impl Iterator<Item = (&'static str, &LocalRef)> {
+        let named = [("onStart", &self.on_start), ("onEnd", &self.on_end), ("onQueueTimeout", &self.on_queue_timeout)];
+        named.into_iter().filter_map(|(field, bot)| Some((field, bot.as_ref()?)))
+    }
+}
+
+/// When a conversation ends by itself, and when it goes on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Session {
+    /// Seconds without a message from either side after which an interaction with an agent is closed; 60 to 2592000. Default 86400.
+    #[serde(default = "idle_seconds")]
+    #[schemars(range(min = 60, max = 2592000))]
+    pub idle_seconds: i32,
+    /// Seconds after the end in which a new message goes to the previous agent first; 0 to 2592000. 0: never. Default 0.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 2592000))]
+    pub reopen_seconds: i32,
+}
+
+fn idle_seconds() -> i32 {
+    86400
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self { idle_seconds: idle_seconds(), reopen_seconds: 0 }
+    }
+}
+
+/// How STOP, START and HELP are treated.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("self.answeredBy == 'Aldis' || !has(self.messages)")
+    .message("with answeredBy Provider the provider's texts go out: remove messages, or set answeredBy to Aldis").field_path(".messages"))]
+pub struct OptOut {
+    /// Who confirms STOP and START and answers HELP. `Aldis`: the engine, once. `Provider`: the provider does (Twilio's Advanced
+    /// Opt-Out, for example), and the engine says nothing. Default `Aldis`.
+    #[serde(default)]
+    pub answered_by: OptOutAnsweredBy,
+    /// Words of your own instead of the usual ones. Upper and lower case are the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keywords: Option<OptOutKeywords>,
+    /// Texts of your own instead of the usual ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<OptOutMessages>,
+}
+
+/// Who answers STOP, START and HELP.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum OptOutAnsweredBy {
+    /// The engine.
+    #[default]
+    Aldis,
+    /// The provider.
+    Provider,
+}
+
+/// Words of your own instead of the usual ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("(!has(self.stop) || ((!has(self.start) || !self.stop.exists(w, w in self.start)) && (!has(self.help) || !self.stop.exists(w, w in self.help)))) && (!has(self.start) || !has(self.help) || !self.start.exists(w, w in self.help))")
+    .message("a word stands in two of stop, start and help: keep it in one"))]
+pub struct OptOutKeywords {
+    /// Words that opt a customer out, instead of the usual ones (STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT). Capital
+    /// letters; at most 32 words. STOP must stay among them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 32), regex(pattern = pattern::KEYWORD)))]
+    #[x_kube(merge_strategy = ListMerge::Set, validation = Rule::new("'STOP' in self")
+        .message("STOP must stay among the stop words, as carriers and the law expect: add it"))]
+    pub stop: Vec<String>,
+    /// Words that opt a customer in again, instead of the usual ones (START, UNSTOP). Capital letters; at most 32 words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 32), regex(pattern = pattern::KEYWORD)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub start: Vec<String>,
+    /// Words that ask for help, instead of the usual ones (HELP, INFO). Capital letters; at most 32 words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 32), regex(pattern = pattern::KEYWORD)))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub help: Vec<String>,
+}
+
+/// The words that opt a customer out when a channel says nothing else: 47 CFR 64.1200(a)(10) and what carriers add.
+pub const STOP_WORDS: &[&str] =
+    &["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "OPT OUT"];
+/// The words that opt a customer in again when a channel says nothing else.
+pub const START_WORDS: &[&str] = &["START", "UNSTOP"];
+/// The words that ask for help when a channel says nothing else.
+pub const HELP_WORDS: &[&str] = &["HELP", "INFO"];
+
+/// Texts of your own instead of the usual ones.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct OptOutMessages {
+    /// Confirms an opt-out: the last text that the customer gets. At most 320 characters, no advertising.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 320))]
+    pub stopped: Option<String>,
+    /// Confirms that the customer is in again. At most 320 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 320))]
+    pub started: Option<String>,
+    /// Answers HELP: who you are, how to reach you, how to stop. At most 320 characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 320))]
+    pub help: Option<String>,
+}
+
+/// The engine's pod and volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Engine {
+    /// CPU and memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resources: Option<Resources>,
+    /// Where the pod may run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scheduling: Option<Scheduling>,
+    /// Where conversations are kept, and for how long.
+    #[serde(default)]
+    pub storage: EngineStorage,
+}
+
+/// Where conversations are kept, and for how long.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EngineStorage {
+    /// Days that closed interactions and their messages are kept; 1 to 3650. Opt-outs are kept for ever. Default 90.
+    #[serde(default = "retention_days")]
+    #[schemars(range(min = 1, max = 3650))]
+    pub retention_days: i32,
+    /// A volume of the engine's own.
+    #[serde(default)]
+    pub volume: EngineVolume,
+}
+
+fn retention_days() -> i32 {
+    90
+}
+
+impl Default for EngineStorage {
+    fn default() -> Self {
+        Self { retention_days: retention_days(), volume: EngineVolume::default() }
+    }
+}
+
+/// A volume of the engine's own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+#[x_kube(validation = Rule::new("has(self.className) == has(oldSelf.className) && (!has(self.className) || self.className == oldSelf.className)")
+    .message("className cannot change: a volume stays in its storage class").field_path(".className"))]
+pub struct EngineVolume {
+    /// Size of the volume. It can grow, if the storage class can, and never shrinks. Default `1Gi`, enough for about a million messages.
+    #[serde(default = "volume_size")]
+    #[schemars(length(min = 1, max = 20), regex(pattern = pattern::STORAGE_SIZE))]
+    #[x_kube(validation = Rule::new("quantity(self).compareTo(quantity(oldSelf)) >= 0")
+        .message("size cannot shrink: keep the size, or make it larger"))]
+    pub size: String,
+    /// StorageClass of the volume. Absent: the cluster's default. It cannot change later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253), regex(pattern = pattern::OBJECT_NAME))]
+    pub class_name: Option<String>,
+    /// What becomes of the volume when the channel is deleted. `Retain`: it stays, and a new channel of the same name and number takes it
+    /// over. `Delete`: the conversations go with the channel. Default `Retain`.
+    #[serde(default)]
+    pub on_delete: OnDelete,
+}
+
+fn volume_size() -> String {
+    "1Gi".into()
+}
+
+impl Default for EngineVolume {
+    fn default() -> Self {
+        Self { size: volume_size(), class_name: None, on_delete: OnDelete::default() }
+    }
+}
+
+/// What becomes of a volume when its owner is deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline)]
+pub enum OnDelete {
+    /// It stays.
+    #[default]
+    Retain,
+    /// It goes too.
+    Delete,
+}
+
+/// What the operator sees of a channel.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SmsChannelStatus {
+    /// The generation of the spec that this status speaks of. -1: not looked at yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = -1))]
+    pub observed_generation: Option<i64>,
+    /// What is right and wrong: `Ready`, `Reconciling`, `Stalled`, `ReferencesResolved`, `NumberValid`, `NumberClaimed`,
+    /// `EngineAvailable`, `ConfigApplied`, `StorageIntact`, `InHours`, `ServiceLevelMet`, `QueueHealthy`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "condition_list")]
+    pub conditions: Vec<Condition>,
+    /// The queue, as of `sampledAt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub queue: Option<QueueStatus>,
+    /// The agents, as of `sampledAt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agents: Option<AgentsStatus>,
+    /// The service level over the window, as of `sampledAt`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service_level: Option<ServiceLevelStatus>,
+    /// When queue, agents and service level were read. They are written when they change, at most once a minute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sampled_at: Option<jiff::Timestamp>,
+    /// The engine that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineStatus>,
+}
+
+/// The queue of a channel, or of all channels of a campaign.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueStatus {
+    /// Interactions that wait for an agent.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub waiting: i64,
+    /// Seconds that the oldest of them has waited; rounded.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub oldest_wait_seconds: i64,
+    /// Interactions with a bot.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub with_bot: i64,
+    /// Interactions with an agent.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub active: i64,
+}
+
+/// The agents of a channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AgentsStatus {
+    /// Agents whose desk is connected.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub online: i64,
+    /// Agents who are connected and present and have room for one more interaction.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub available: i64,
+}
+
+/// The service level over the window: counts, and percentages made of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceLevelStatus {
+    /// `answeredInTarget` in percent of `answered + unanswered`, rounded down. Absent: there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub percent: Option<i32>,
+    /// `answeredInTarget + abandonedInTarget` in percent of `answered + unanswered + abandoned`, rounded down. Absent: there were none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 100))]
+    pub percent_with_abandoned: Option<i32>,
+    /// Interactions that an agent answered.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub answered: i64,
+    /// Those answered within the target.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub answered_in_target: i64,
+    /// Interactions whose customer opted out while waiting.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub abandoned: i64,
+    /// Those abandoned within the target.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub abandoned_in_target: i64,
+    /// Interactions that the system closed unanswered after they had entered the queue.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub unanswered: i64,
+}
+
+/// The engine that runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EngineStatus {
+    /// Hash of the configuration in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub config_hash: Option<String>,
+    /// Version of the engine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub version: Option<String>,
+    /// Id of the store that holds the conversations. To accept another one, set annotation `aldis.dev/accept-storage` to its id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64))]
+    pub store_id: Option<String>,
+    /// Commits that the store had when it was last read. A lower number means that an older copy was put in its place.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub store_commits: Option<i64>,
+}
