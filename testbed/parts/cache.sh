@@ -12,8 +12,8 @@ die() {
 # Hashes what it reads; 24 digits are enough for a folder's name.
 digest() { sha256sum | cut -c1-24; }
 
-# built KEY-NAME MAKE: prints nothing; runs MAKE with a new folder as its argument unless the key is there already.
-# The folder appears whole or not at all, and two callers at once build it once.
+# once FOLDER MAKE: runs MAKE with a new folder as its argument unless FOLDER is there already, then renames it to FOLDER.
+# It appears whole or not at all, and two callers at once build it once.
 once() {
     local folder=$1 made=$2
     [ -e "$folder" ] && return
