@@ -1,1 +1,33 @@
-//! The channel's state machine: commands in, events out; no clock, no I/O.
+//! The state machine of one channel: no clock, no I/O, no randomness. The same commands at the same instants give the same events.
+//!
+//! - [`decide`](decide::decide) says what follows from a command, [`due`](timers::due) what follows from time;
+//!   [`apply`](apply::apply) changes the state as an event says. [`State::handle`](state::State::handle) does all three.
+//! - Events and rows hold ids. Texts and numbers travel beside them ([`Content`](command::Content)), from and to the store.
+//! - The [`State`](state::State) holds open things only. The shell looks up what a command needs beyond them, inside the transaction
+//!   in which it writes the decision: the sender's customer, duplicates, the message of a receipt.
+
+pub mod apply;
+pub mod blocklist;
+pub mod clock;
+pub mod command;
+pub mod config;
+mod consent;
+pub mod decide;
+pub mod delivery;
+pub mod event;
+pub mod ids;
+mod inbound;
+pub mod opt_out;
+pub mod outbox;
+mod presence;
+mod queue;
+mod receipt;
+mod reply;
+pub mod schedule;
+pub mod sending;
+pub mod service_level;
+mod start;
+pub mod state;
+pub mod statistics;
+mod strategy;
+pub mod timers;

@@ -1,0 +1,221 @@
+//! How an event changes the state. Total: every event can be applied to every state, so that a replay never fails.
+
+use jiff::Timestamp;
+
+use super::{
+    event::{CloseReason, Event, Happened, Origin, Purpose},
+    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, UserId},
+    outbox::Outbound,
+    state::{Connection, Customer, Interaction, Phase, Place, Sample, State},
+};
+
+/// Changes the state as the event says. What the event names and the state does not hold is left alone.
+pub fn apply(state: &mut State, event: &Event) {
+    let at = event.at.max(state.scalars.last);
+    state.scalars.last = at;
+    match &event.what {
+        Happened::EngineStarted => engine_started(state),
+        Happened::Disabled => state.scalars.clock.stop(at),
+        Happened::Enabled => state.scalars.clock.go_on(at),
+        Happened::StorageAccepted { next_customer, next_interaction, next_message, next_note } => {
+            state.scalars.next_customer = *next_customer;
+            state.scalars.next_interaction = *next_interaction;
+            state.scalars.next_message = *next_message;
+            state.scalars.next_note = *next_note;
+        }
+        Happened::CustomerAdded { customer, can_receive } => {
+            state.scalars.next_customer = state.scalars.next_customer.max(customer.next());
+            state.customers.insert(*customer, Customer::new(*customer, *can_receive));
+        }
+        Happened::InboundRecorded { message, interaction, .. } => {
+            message_added(state, *message);
+            touch(state, *interaction, at);
+        }
+        Happened::OptedOut { customer, .. } => with_customer(state, *customer, |customer| customer.opted_out = true),
+        Happened::OptedIn { customer, .. } => with_customer(state, *customer, |customer| customer.opted_out = false),
+        Happened::InteractionOpened { interaction, customer, origin, .. } => {
+            interaction_opened(state, *interaction, *customer, origin, at);
+        }
+        Happened::InteractionQueued { interaction, measured } => state.with_interaction(*interaction, |interaction| {
+            interaction.phase = Phase::Queued { place: Place::Tail(interaction.arrived_at) };
+            interaction.waiting_since = measured.then_some(at);
+        }),
+        Happened::InteractionAssigned { interaction, user, epoch } => assigned(state, *interaction, user, *epoch, at),
+        Happened::InteractionRequeued { interaction, epoch, .. } => {
+            state.with_interaction(*interaction, |interaction| {
+                interaction.phase = Phase::Queued { place: Place::Head(interaction.arrived_at) };
+                interaction.epoch = *epoch;
+            })
+        }
+        Happened::InteractionClosed { interaction, reason, .. } => interaction_closed(state, *interaction, *reason, at),
+        Happened::ServiceLevelSampled { interaction, result, in_target, .. } => {
+            state.with_interaction(*interaction, |interaction| interaction.waiting_since = None);
+            let (interaction, result, in_target) = (*interaction, *result, *in_target);
+            state.samples.push_back(Sample { interaction, at, result, in_target });
+        }
+        Happened::OutboundCommitted { .. }
+        | Happened::AttemptStarted { .. }
+        | Happened::AttemptNotSent { .. }
+        | Happened::AttemptEnded { .. }
+        | Happened::OutboundCanceled { .. }
+        | Happened::ReceiptApplied { .. } => apply_to_outbox(state, &event.what, at),
+        Happened::AgentOnline { user } => {
+            state.with_agent(user, |agent| agent.connection = Connection::Online);
+        }
+        Happened::AgentOffline { user } => {
+            let since = state.scalars.clock.at(at);
+            state.with_agent(user, |agent| agent.connection = Connection::Offline { since: Some(since) });
+        }
+        Happened::AgentPresenceSet { user, present } => state.with_agent(user, |agent| agent.present = *present),
+        Happened::NoteAdded { note, .. } => state.scalars.next_note = state.scalars.next_note.max(note.next()),
+        Happened::ConfigApplied { .. }
+        | Happened::InboundDuplicated { .. }
+        | Happened::StartBlocked { .. }
+        | Happened::ReceiptParked => {}
+    }
+}
+
+fn engine_started(state: &mut State) {
+    let since = state.scalars.clock.at(state.scalars.last);
+    let users: Vec<UserId> = state.agents.keys().cloned().collect();
+    for user in users {
+        state.with_agent(&user, |agent| agent.connection = Connection::Offline { since: Some(since) });
+    }
+}
+
+fn with_customer(state: &mut State, id: CustomerId, change: impl FnOnce(&mut Customer)) {
+    if let Some(customer) = state.customers.get_mut(&id) {
+        change(customer);
+    }
+}
+
+fn message_added(state: &mut State, message: MessageId) {
+    state.scalars.next_message = state.scalars.next_message.max(message.next());
+}
+
+/// A message belongs to the interaction: its idle time begins anew.
+fn touch(state: &mut State, interaction: Option<InteractionId>, at: Timestamp) {
+    let active_at = state.scalars.clock.at(at);
+    if let Some(id) = interaction {
+        state.with_interaction(id, |interaction| interaction.active_at = active_at);
+    }
+}
+
+fn interaction_opened(state: &mut State, id: InteractionId, customer: CustomerId, origin: &Origin, at: Timestamp) {
+    state.scalars.next_interaction = state.scalars.next_interaction.max(id.next());
+    with_customer(state, customer, |customer| customer.open = Some(id));
+    let active_at = state.scalars.clock.at(at);
+    state.put_interaction(Interaction {
+        id,
+        customer,
+        origin: origin.clone(),
+        arrived_at: at,
+        phase: Phase::Opened,
+        epoch: Epoch::default(),
+        waiting_since: None,
+        active_at,
+    });
+}
+
+fn assigned(state: &mut State, id: InteractionId, user: &UserId, epoch: Epoch, at: Timestamp) {
+    let active_at = state.scalars.clock.at(at);
+    state.with_agent(user, |agent| agent.last_assigned = Some(at));
+    state.with_interaction(id, |interaction| {
+        interaction.phase = Phase::Active { owner: user.clone() };
+        interaction.epoch = epoch;
+        interaction.active_at = active_at;
+    });
+}
+
+fn interaction_closed(state: &mut State, id: InteractionId, reason: CloseReason, at: Timestamp) {
+    let Some(interaction) = state.take_interaction(id) else { return };
+    let owner = interaction.owner().cloned();
+    with_customer(state, interaction.customer, |customer| {
+        if customer.open == Some(id) {
+            customer.open = None;
+        }
+        if owner.is_some() {
+            customer.last_agent.clone_from(&owner);
+        }
+    });
+    if let (CloseReason::Finished, Some(owner)) = (reason, owner) {
+        state.with_agent(&owner, |agent| agent.last_finish = Some(at));
+    }
+}
+
+fn apply_to_outbox(state: &mut State, what: &Happened, at: Timestamp) {
+    match what {
+        Happened::OutboundCommitted { message, customer, interaction, purpose, segments, .. } => {
+            message_added(state, *message);
+            touch(state, *interaction, at);
+            with_customer(state, *customer, |customer| notice_given(customer, purpose, at));
+            state.outbox.put(Outbound {
+                message: *message,
+                customer: *customer,
+                interaction: *interaction,
+                purpose: purpose.clone(),
+                segments: *segments,
+                attempt: Attempt::default(),
+                sending_until: None,
+                receipt: None,
+            });
+        }
+        Happened::AttemptStarted { message, attempt, deadline, paced_until } => {
+            state.scalars.paced_until = *paced_until;
+            state.outbox.change(*message, |outbound| {
+                outbound.attempt = *attempt;
+                outbound.sending_until = Some(*deadline);
+            });
+        }
+        Happened::AttemptNotSent { message, hold_until, paced_until, .. } => {
+            state.scalars.hold_until = *hold_until;
+            state.scalars.paced_until = *paced_until;
+            state.outbox.change(*message, |outbound| outbound.sending_until = None);
+        }
+        Happened::AttemptEnded { message, .. } | Happened::OutboundCanceled { message } => {
+            state.outbox.take(*message);
+        }
+        Happened::ReceiptApplied { message, status } => {
+            // A receipt for a message that is not at the gateway says that it was sent after all: it must not go again.
+            if state.outbox.get(*message).is_some_and(Outbound::is_in_flight) {
+                state.outbox.change(*message, |outbound| outbound.receipt = Some(*status));
+            } else {
+                state.outbox.take(*message);
+            }
+        }
+        Happened::EngineStarted
+        | Happened::ConfigApplied { .. }
+        | Happened::Disabled
+        | Happened::Enabled
+        | Happened::StorageAccepted { .. }
+        | Happened::CustomerAdded { .. }
+        | Happened::InboundRecorded { .. }
+        | Happened::InboundDuplicated { .. }
+        | Happened::OptedOut { .. }
+        | Happened::OptedIn { .. }
+        | Happened::StartBlocked { .. }
+        | Happened::InteractionOpened { .. }
+        | Happened::InteractionQueued { .. }
+        | Happened::InteractionAssigned { .. }
+        | Happened::InteractionRequeued { .. }
+        | Happened::InteractionClosed { .. }
+        | Happened::ServiceLevelSampled { .. }
+        | Happened::ReceiptParked
+        | Happened::AgentOnline { .. }
+        | Happened::AgentOffline { .. }
+        | Happened::AgentPresenceSet { .. }
+        | Happened::NoteAdded { .. } => {}
+    }
+}
+
+fn notice_given(customer: &mut Customer, purpose: &Purpose, at: Timestamp) {
+    match purpose {
+        Purpose::OutOfHours => customer.out_of_hours_text_at = Some(at),
+        Purpose::QueueFull => customer.queue_full_text_at = Some(at),
+        Purpose::Reply { .. }
+        | Purpose::Start { .. }
+        | Purpose::OptOutConfirmation
+        | Purpose::OptInConfirmation
+        | Purpose::Help => {}
+    }
+}

@@ -1,0 +1,313 @@
+//! What can be asked of a channel, and what it answers.
+
+use std::sync::Arc;
+
+use super::{
+    delivery::{DeliveryState, MessageStatus, ParkedReceipt, SendOutcome},
+    event::{Event, InboundOutcome},
+    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
+    opt_out::Keyword,
+};
+use crate::sms::{PhoneNumber, Sender};
+
+/// A customer as a command names him.
+///
+/// The state knows no numbers, so the shell looks the sender up in its store, inside the transaction that will also write this
+/// command's decision, and hydrates the customer's row ([`State::hydrate_customer`](super::state::State::hydrate_customer))
+/// before the command is handled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contact<A> {
+    /// The address: a [`Sender`] for one who writes, a [`PhoneNumber`] for one who is written to.
+    pub address: A,
+    /// The customer with this address; none = not known yet.
+    pub customer: Option<CustomerId>,
+}
+
+/// What can be asked of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// The engine runs. The first command after the state was loaded: nobody is online yet.
+    Started,
+    /// Another configuration is in force (already set by [`State::set_config`](super::state::State::set_config)).
+    ConfigChanged {
+        /// Its hash, for the audit.
+        hash: String,
+    },
+    /// A person accepted storage that was swapped or restored. Ids jump, so that none names two things.
+    StorageAccepted,
+    /// Nothing but time: do what is due.
+    Tick,
+    /// A customer's message came in.
+    Inbound(Inbound),
+    /// The gateway answered an attempt to send.
+    SendResult(SendResult),
+    /// A receipt came in.
+    Receipt(Receipt),
+    /// The agent's first stream opened. Repeating it changes nothing.
+    AgentOnline {
+        /// Who.
+        user: UserId,
+    },
+    /// The agent's last stream closed.
+    AgentOffline {
+        /// Who.
+        user: UserId,
+    },
+    /// The agent says whether he takes interactions.
+    SetPresence {
+        /// Who.
+        user: UserId,
+        /// Whether he does.
+        present: bool,
+    },
+    /// The owner answers the customer.
+    Reply {
+        /// Who.
+        user: UserId,
+        /// Where.
+        interaction: InteractionId,
+        /// The epoch that he knows.
+        epoch: Epoch,
+        /// What he says.
+        text: Arc<str>,
+    },
+    /// The owner ends the interaction.
+    Finish {
+        /// Who.
+        user: UserId,
+        /// Which.
+        interaction: InteractionId,
+        /// The epoch that he knows.
+        epoch: Epoch,
+    },
+    /// A member writes a note that the customer does not see. Any member may, in any open interaction.
+    Note {
+        /// Who.
+        user: UserId,
+        /// Where.
+        interaction: InteractionId,
+        /// The epoch that he knows, if he acts as the owner.
+        epoch: Option<Epoch>,
+        /// What he notes.
+        text: Arc<str>,
+    },
+    /// A member writes to a customer first.
+    Start {
+        /// Who.
+        user: UserId,
+        /// To whom.
+        contact: Contact<PhoneNumber>,
+        /// What he says.
+        text: Arc<str>,
+    },
+}
+
+/// A customer's message, as it is handed to the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inbound {
+    /// Who wrote.
+    pub contact: Contact<Sender>,
+    /// What.
+    pub text: Arc<str>,
+    /// The message that the provider's id of this one already stands for, when the shell's table of provider ids has it. The shell
+    /// looks inside its transaction, after it wrote the earlier decisions of the same batch.
+    pub duplicate_of: Option<MessageId>,
+    /// Set when the provider says that it took the message as an opt-out word and answered it itself.
+    pub provider_keyword: Option<Keyword>,
+}
+
+/// The gateway's answer to an attempt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SendResult {
+    /// Which message.
+    pub message: MessageId,
+    /// Which attempt; an answer to an older one is refused.
+    pub attempt: Attempt,
+    /// What became of it.
+    pub outcome: SendOutcome,
+    /// Receipts that came earlier and were parked under one of the accepted provider ids. The shell deletes their rows when it
+    /// writes this decision.
+    pub parked: Vec<ParkedReceipt>,
+}
+
+/// A receipt, as it is handed to the core.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The provider's id of the message.
+    pub provider_message_id: String,
+    /// The message it belongs to, found by its token or else by the provider's id; none = park it.
+    pub message: Option<KnownMessage>,
+    /// What it reports.
+    pub state: DeliveryState,
+}
+
+/// What the store knows of an outbound message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownMessage {
+    /// Its id.
+    pub message: MessageId,
+    /// To whom.
+    pub customer: CustomerId,
+    /// How far it came.
+    pub status: MessageStatus,
+}
+
+/// What a command leads to. The shell writes events and contents in one transaction, and only then gives the answer.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// What happened, in order. May be there even when the answer is a refusal: a blocked attempt is recorded.
+    pub events: Vec<Event>,
+    /// What the events name and must not hold.
+    pub contents: Vec<Content>,
+    /// The answer to who asked.
+    pub answer: Result<Answer, Refusal>,
+}
+
+/// Texts and numbers that belong to ids in the events of the same decision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The address of a new customer.
+    Customer {
+        /// Who.
+        customer: CustomerId,
+        /// His address.
+        sender: Sender,
+    },
+    /// The text of a new message, inbound or outbound.
+    Message {
+        /// Which.
+        message: MessageId,
+        /// Its text.
+        text: Arc<str>,
+    },
+    /// The text of a new note.
+    Note {
+        /// Which.
+        note: NoteId,
+        /// Its text.
+        text: Arc<str>,
+    },
+    /// A receipt whose message is not known yet.
+    ParkedReceipt {
+        /// The provider's id of the message.
+        provider_message_id: String,
+        /// The receipt.
+        receipt: ParkedReceipt,
+    },
+}
+
+/// What a command leads to for who asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// Done; there is nothing to say about it.
+    Done,
+    /// The inbound message is recorded.
+    Inbound {
+        /// Its id; that of the first one for a duplicate.
+        message: MessageId,
+        /// What became of it; none = a duplicate.
+        outcome: Option<InboundOutcome>,
+    },
+    /// The reply will be sent.
+    Replied {
+        /// Its id.
+        message: MessageId,
+    },
+    /// The note is taken.
+    Noted {
+        /// Its id.
+        note: NoteId,
+    },
+    /// The interaction is open and its first message will be sent.
+    Started {
+        /// The interaction.
+        interaction: InteractionId,
+        /// Its epoch.
+        epoch: Epoch,
+        /// The first message.
+        message: MessageId,
+    },
+    /// What became of a receipt.
+    Receipt(ReceiptAnswer),
+}
+
+/// What became of a receipt. It is recorded in any case; the gateway must not send it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReceiptAnswer {
+    /// The message moved forward.
+    Applied,
+    /// The message is further already.
+    Ignored,
+    /// Its message is not known yet; it waits.
+    Parked,
+}
+
+/// Why a command is refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// No open interaction has this id.
+    #[error("there is no open interaction {0}")]
+    NotOpen(InteractionId),
+    /// The owner changed since.
+    #[error("the interaction's owner has changed: its epoch is {current}, not {shown}", current = current.0, shown = shown.0)]
+    StaleEpoch {
+        /// The epoch in force.
+        current: Epoch,
+        /// The epoch shown.
+        shown: Epoch,
+    },
+    /// Somebody else has the interaction, or nobody.
+    #[error("only the agent who has the interaction may do this")]
+    NotOwner,
+    /// The user is no member of the campaign.
+    #[error("{0} is not a member of the campaign")]
+    NotAMember(UserId),
+    /// The member may not start interactions.
+    #[error("{0} may not start interactions: the campaign's member has initiate: false")]
+    MayNotInitiate(UserId),
+    /// The agent has all the interactions that he may have.
+    #[error("the agent has {open} of at most {maximum} interactions; finish one first")]
+    AtCapacity {
+        /// How many he has.
+        open: u32,
+        /// How many he may have.
+        maximum: u32,
+    },
+    /// The channel or its campaign is disabled.
+    #[error("the channel or its campaign is disabled")]
+    Disabled,
+    /// The customer opted out.
+    #[error("the customer has opted out; nothing may be sent until he opts in again")]
+    OptedOut,
+    /// The number is on a blocklist.
+    #[error("the number is on a blocklist")]
+    Blocked,
+    /// The sender is no number: nothing can be sent to it.
+    #[error("the customer's address cannot receive messages")]
+    CannotReceive,
+    /// The customer has an open interaction already.
+    #[error("the customer has the open interaction {0}")]
+    AlreadyOpen(InteractionId),
+    /// There is nothing to send.
+    #[error("the text is empty")]
+    EmptyText,
+    /// More text than a message may have.
+    #[error("the text has {segments} segments; at most {maximum} can be sent")]
+    TextTooLong {
+        /// Segments of the text.
+        segments: u32,
+        /// Segments that a message may have.
+        maximum: u32,
+    },
+    /// The shell did not hydrate the customer: a fault of ours, to be answered as one.
+    #[error("customer {0} was not loaded")]
+    NotHydrated(CustomerId),
+    /// The message does not wait for the answer to this attempt.
+    #[error("message {message} does not wait for attempt {attempt}", attempt = attempt.0)]
+    NotWaiting {
+        /// The message.
+        message: MessageId,
+        /// The attempt.
+        attempt: Attempt,
+    },
+}

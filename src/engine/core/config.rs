@@ -1,0 +1,119 @@
+//! The channel's configuration as the core is given it: checked, so that nothing in it can be wrong.
+
+use std::{
+    collections::BTreeMap,
+    num::{NonZeroU32, NonZeroU64},
+};
+
+use jiff::SignedDuration;
+
+use super::{blocklist::Blocklist, ids::UserId, opt_out::OptOut, schedule::Schedule};
+
+/// Everything that decides how a channel behaves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChannelConfig {
+    /// The channel is enabled and not being deleted, and so is its campaign.
+    pub enabled: bool,
+    /// When the campaign is open.
+    pub schedule: Schedule,
+    /// How waiting interactions find an agent.
+    pub strategy: Strategy,
+    /// What an agent is asked.
+    pub offer: OfferMode,
+    /// Who answers.
+    pub members: Members,
+    /// How many interactions may wait; none = no maximum.
+    pub max_queued: Option<NonZeroU32>,
+    /// Sent to a customer who finds the queue full.
+    pub queue_full_message: Option<String>,
+    /// Sent to a customer who writes outside the hours.
+    pub out_of_hours_message: Option<String>,
+    /// Numbers that are kept out.
+    pub blocklist: Blocklist,
+    /// Words that opt out and in, and what is said then.
+    pub opt_out: OptOut,
+    /// The promise that is measured.
+    pub service_level: ServiceLevelGoal,
+    /// An interaction that an agent has is closed after so long without a message.
+    pub session_idle: SignedDuration,
+    /// How fast this number may send.
+    pub per_number: RateLimit,
+}
+
+/// How waiting interactions find an agent. In each, a lower penalty comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// Whose last finish is the longest ago; who never finished one comes first.
+    LeastRecent,
+    /// By position, always from the first.
+    Linear,
+}
+
+/// What an agent is asked before an interaction is his.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OfferMode {
+    /// Nothing: it is his at once.
+    Assign,
+}
+
+/// One who answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Who.
+    pub user: UserId,
+    /// Place in the order, lowest first.
+    pub position: u32,
+    /// 0 to 100; lower is asked first.
+    pub penalty: u32,
+    /// May be given interactions.
+    pub receive: bool,
+    /// May start interactions.
+    pub initiate: bool,
+    /// Open interactions at once.
+    pub max_interactions: u32,
+}
+
+/// The members of a campaign, each user once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Members(BTreeMap<UserId, Member>);
+
+impl Members {
+    /// The member who is this user.
+    pub fn get(&self, user: &UserId) -> Option<&Member> {
+        self.0.get(user)
+    }
+
+    /// All, in order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.0.values()
+    }
+}
+
+impl FromIterator<Member> for Members {
+    /// Of two with the same user the later one counts; the API refuses such lists.
+    fn from_iter<I: IntoIterator<Item = Member>>(members: I) -> Self {
+        Self(members.into_iter().map(|member| (member.user.clone(), member)).collect())
+    }
+}
+
+/// The promise that is measured. `answeredBy` is the agent's first reply.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServiceLevelGoal {
+    /// Longest time in the queue until the first reply that still counts as in target.
+    pub target: SignedDuration,
+    /// Percent of interactions that should be in target, 0 to 100.
+    pub objective_percent: u32,
+    /// Only samples younger than this count.
+    pub window: SignedDuration,
+    /// With fewer samples nothing is said.
+    pub minimum_samples: u32,
+}
+
+/// So many segments in so much time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RateLimit {
+    /// Segments.
+    pub segments: NonZeroU32,
+    /// Seconds.
+    pub per_seconds: NonZeroU64,
+}

@@ -1,0 +1,37 @@
+//! What an opt-out does to what is open.
+
+use super::{
+    decide::Draft,
+    event::{CloseReason, Happened, OptOutBy, SampleResult},
+    ids::MessageId,
+    service_level,
+    state::Customer,
+};
+
+/// Records that a customer opted out: what waits to be sent to him is given up, his wait is over, and his interaction leaves the
+/// queue. One that an agent has stays with the agent, who sees it and finishes it. Nothing happens when he had opted out before.
+pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: MessageId, by: OptOutBy) {
+    if customer.opted_out {
+        return;
+    }
+    draft.push(Happened::OptedOut { customer: customer.id, message, by });
+    let waiting: Vec<MessageId> = draft
+        .state
+        .outbox
+        .of(customer.id)
+        .filter(|outbound| !outbound.is_in_flight())
+        .map(|outbound| outbound.message)
+        .collect();
+    for message in waiting {
+        draft.push(Happened::OutboundCanceled { message });
+    }
+    let Some(interaction) = customer.open.and_then(|open| draft.state.interaction(open)) else { return };
+    service_level::sample(draft, interaction, SampleResult::Abandoned);
+    if interaction.is_queued() {
+        draft.push(Happened::InteractionClosed {
+            interaction: interaction.id,
+            reason: CloseReason::OptedOut,
+            owner: None,
+        });
+    }
+}

@@ -1,0 +1,150 @@
+//! What becomes of a customer's message.
+
+use jiff::SignedDuration;
+
+use super::{
+    command::{Answer, Inbound, Refusal},
+    consent,
+    decide::Draft,
+    event::{CloseReason, Happened, InboundOutcome, OptOutBy, Origin, Purpose},
+    ids::{InteractionId, MessageId},
+    opt_out::{AnsweredBy, Keyword},
+    queue, sending,
+    state::Customer,
+};
+
+/// The out-of-hours and queue-full texts go to one customer no more often than this.
+const NOTICE_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
+
+/// Handles a message in this order: duplicate, opt-out words, blocklist, disabled, open interaction, hours, full queue, queue.
+pub(super) fn inbound(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Answer, Refusal> {
+    if let Some(message) = inbound.duplicate_of {
+        draft.push(Happened::InboundDuplicated { message });
+        return Ok(Answer::Inbound { message, outcome: None });
+    }
+    let customer = draft.customer(&inbound.contact)?;
+    let message = draft.new_message(&inbound.text);
+    let outcome = match keyword(draft, inbound, &customer) {
+        Some(keyword) => opt_out_word(draft, inbound, &customer, message, keyword),
+        None => admit(draft, inbound, &customer, message),
+    };
+    Ok(Answer::Inbound { message, outcome: Some(outcome) })
+}
+
+/// The opt-out word that the message is, if it means anything for this customer: a start does only after an opt-out.
+fn keyword(draft: &Draft<'_>, inbound: &Inbound, customer: &Customer) -> Option<Keyword> {
+    let keyword = inbound.provider_keyword.or_else(|| draft.config().opt_out.keyword(&inbound.text))?;
+    (keyword != Keyword::Start || customer.opted_out).then_some(keyword)
+}
+
+fn opt_out_word(
+    draft: &mut Draft<'_>,
+    inbound: &Inbound,
+    customer: &Customer,
+    message: MessageId,
+    keyword: Keyword,
+) -> InboundOutcome {
+    let config = draft.config();
+    let we_answer = inbound.provider_keyword.is_none() && config.opt_out.answered_by() == AnsweredBy::Aldis;
+    let texts = config.opt_out.texts();
+    match keyword {
+        Keyword::Stop => {
+            record(draft, message, customer, InboundOutcome::OptedOut, customer.open);
+            consent::opt_out(draft, customer, message, OptOutBy::Keyword);
+            // Once: an opt-out that is repeated has been confirmed.
+            if we_answer && !customer.opted_out {
+                sending::commit_automatic(draft, customer, customer.open, Purpose::OptOutConfirmation, &texts.stopped);
+            }
+            InboundOutcome::OptedOut
+        }
+        Keyword::Help => {
+            record(draft, message, customer, InboundOutcome::Help, customer.open);
+            if we_answer {
+                sending::commit_automatic(draft, customer, customer.open, Purpose::Help, &texts.help);
+            }
+            InboundOutcome::Help
+        }
+        Keyword::Start => {
+            record(draft, message, customer, InboundOutcome::OptedIn, customer.open);
+            draft.push(Happened::OptedIn { customer: customer.id, message });
+            if we_answer {
+                let customer = Customer { opted_out: false, ..customer.clone() };
+                sending::commit_automatic(draft, &customer, customer.open, Purpose::OptInConfirmation, &texts.started);
+            }
+            InboundOutcome::OptedIn
+        }
+    }
+}
+
+/// Finds the message's interaction, or the reason why it gets none.
+fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, message: MessageId) -> InboundOutcome {
+    let config = draft.config();
+    let blocked =
+        inbound.contact.address.number().is_some_and(|number| config.blocklist.blocks_inbound(number, draft.now));
+    if blocked {
+        return record(draft, message, customer, InboundOutcome::Blocked, None);
+    }
+    if !config.enabled {
+        // It is kept with the open interaction, where the agent may still read it and finish.
+        return record(draft, message, customer, InboundOutcome::Disabled, customer.open);
+    }
+    if customer.open.is_some() {
+        return record(draft, message, customer, InboundOutcome::Joined, customer.open);
+    }
+    if !config.schedule.is_open(draft.now) {
+        let interaction = open(draft, customer);
+        record(draft, message, customer, InboundOutcome::OutOfHours, Some(interaction));
+        let text = config.out_of_hours_message.as_deref();
+        notice(draft, customer, Some(interaction), Purpose::OutOfHours, text);
+        draft.push(Happened::InteractionClosed { interaction, reason: CloseReason::OutOfHours, owner: None });
+        return InboundOutcome::OutOfHours;
+    }
+    if queue::is_full(draft.state) {
+        record(draft, message, customer, InboundOutcome::QueueFull, None);
+        notice(draft, customer, None, Purpose::QueueFull, config.queue_full_message.as_deref());
+        return InboundOutcome::QueueFull;
+    }
+    let interaction = open(draft, customer);
+    record(draft, message, customer, InboundOutcome::Queued, Some(interaction));
+    // Who cannot be answered is not waiting for an answer.
+    let measured = customer.can_receive && !customer.opted_out;
+    draft.push(Happened::InteractionQueued { interaction, measured });
+    InboundOutcome::Queued
+}
+
+fn record(
+    draft: &mut Draft<'_>,
+    message: MessageId,
+    customer: &Customer,
+    outcome: InboundOutcome,
+    interaction: Option<InteractionId>,
+) -> InboundOutcome {
+    draft.push(Happened::InboundRecorded { message, customer: customer.id, outcome, interaction });
+    outcome
+}
+
+fn open(draft: &mut Draft<'_>, customer: &Customer) -> InteractionId {
+    let interaction = draft.new_interaction();
+    draft.push(Happened::InteractionOpened {
+        interaction,
+        customer: customer.id,
+        origin: Origin::Customer,
+        opted_out: customer.opted_out,
+    });
+    interaction
+}
+
+/// Sends a text that explains why nobody answers, unless the customer had it lately.
+fn notice(
+    draft: &mut Draft<'_>,
+    customer: &Customer,
+    interaction: Option<InteractionId>,
+    purpose: Purpose,
+    text: Option<&str>,
+) {
+    let last = if purpose == Purpose::OutOfHours { customer.out_of_hours_text_at } else { customer.queue_full_text_at };
+    let lately = last.is_some_and(|last| draft.now.duration_since(last) < NOTICE_INTERVAL);
+    if let (Some(text), false) = (text, lately) {
+        sending::commit_automatic(draft, customer, interaction, purpose, text);
+    }
+}

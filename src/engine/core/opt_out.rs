@@ -1,0 +1,165 @@
+//! Words that opt out, opt in and ask for help.
+
+use std::collections::HashMap;
+
+/// Who answers opt-out words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnsweredBy {
+    /// The engine, with the texts below.
+    Aldis,
+    /// The provider; the engine records only.
+    Provider,
+}
+
+/// What a word asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keyword {
+    /// No more messages.
+    Stop,
+    /// Messages again.
+    Start,
+    /// What this is.
+    Help,
+}
+
+/// What is said to a customer who used a word.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Texts {
+    /// The one confirmation of an opt-out.
+    pub stopped: String,
+    /// The confirmation of an opt-in.
+    pub started: String,
+    /// The answer to a call for help.
+    pub help: String,
+}
+
+/// The channel's opt-out words, and what is said then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OptOut {
+    answered_by: AnsweredBy,
+    keywords: HashMap<String, Keyword>,
+    texts: Texts,
+}
+
+impl OptOut {
+    /// Puts words and texts together. A word that stands in several sets means the first of stop, help, start: an opt-out is never
+    /// missed. A word without a letter or digit means nothing.
+    pub fn new<'a>(answered_by: AnsweredBy, words: impl IntoIterator<Item = (Keyword, &'a str)>, texts: Texts) -> Self {
+        let mut keywords = HashMap::new();
+        for (keyword, word) in words {
+            let word = folded(word);
+            if word.is_empty() {
+                continue;
+            }
+            keywords
+                .entry(word)
+                .and_modify(|known| {
+                    if rank(keyword) < rank(*known) {
+                        *known = keyword;
+                    }
+                })
+                .or_insert(keyword);
+        }
+        Self { answered_by, keywords, texts }
+    }
+
+    /// Who answers.
+    pub const fn answered_by(&self) -> AnsweredBy {
+        self.answered_by
+    }
+
+    /// What is said.
+    pub const fn texts(&self) -> &Texts {
+        &self.texts
+    }
+
+    /// The word that a message is, if it is one: all of it, without case, punctuation and spaces.
+    pub fn keyword(&self, text: &str) -> Option<Keyword> {
+        // No word is as long as a message; most messages need no folding at all.
+        if text.len() > LONGEST_TEXT {
+            return None;
+        }
+        self.keywords.get(&folded(text)).copied()
+    }
+}
+
+/// Bytes above which a text is no opt-out word, however it is padded.
+const LONGEST_TEXT: usize = 320;
+
+const fn rank(keyword: Keyword) -> u8 {
+    match keyword {
+        Keyword::Stop => 0,
+        Keyword::Help => 1,
+        Keyword::Start => 2,
+    }
+}
+
+/// A text as words are compared: letters and digits only, lower case, full-width forms as ASCII.
+///
+/// Combining marks go too: Turkish `İPTAL` folds to `iptal` that way, and `é` written as two characters to `e`.
+fn folded(text: &str) -> String {
+    text.chars()
+        .map(|c| match c {
+            '\u{FF01}'..='\u{FF5E}' => char::from_u32(c as u32 - 0xFEE0).unwrap_or(c),
+            _ => c,
+        })
+        .flat_map(char::to_lowercase)
+        .filter(|c| c.is_alphanumeric() && !('\u{0300}'..='\u{036F}').contains(c))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn english() -> OptOut {
+        let words = [
+            (Keyword::Stop, "STOP"),
+            (Keyword::Stop, "STOPALL"),
+            (Keyword::Stop, "OPTOUT"),
+            (Keyword::Stop, "ARRÊT"),
+            (Keyword::Stop, "iptal"),
+            (Keyword::Stop, "стоп"),
+            (Keyword::Start, "START"),
+            (Keyword::Start, "YES"),
+            (Keyword::Start, "Stop"),
+            (Keyword::Help, "HELP"),
+            (Keyword::Help, "!?"),
+        ];
+        let texts = Texts { stopped: "Bye.".into(), started: "Hello.".into(), help: "We help.".into() };
+        OptOut::new(AnsweredBy::Aldis, words, texts)
+    }
+
+    #[test]
+    fn a_message_that_is_a_word_is_recognized_however_it_is_written() {
+        use Keyword::{Help, Start, Stop};
+        let cases = [
+            ("STOP", Some(Stop)),
+            ("stop", Some(Stop)),
+            ("  Stop.\n", Some(Stop)),
+            ("“STOP”!!!", Some(Stop)),
+            ("S.T.O.P", Some(Stop)),
+            ("stop all", Some(Stop)),
+            ("opt-out", Some(Stop)),
+            ("ＳＴＯＰ", Some(Stop)),
+            ("stop 🛑", Some(Stop)),
+            ("\u{200B}stop\u{FEFF}", Some(Stop)),
+            ("arrêt", Some(Stop)),
+            ("İPTAL", Some(Stop)),
+            ("СТОП", Some(Stop)),
+            ("start", Some(Start)),
+            ("Yes!", Some(Start)),
+            ("help?", Some(Help)),
+            ("stop it please", None),
+            ("don't stop", None),
+            ("unstoppable", None),
+            ("", None),
+            ("!?", None),
+            ("👍", None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(english().keyword(text), expected, "{text:?}");
+        }
+        assert_eq!(english().keyword(&format!("stop{}", " ".repeat(1000))), None);
+    }
+}

@@ -1,0 +1,31 @@
+//! Receipts: how far a message came.
+
+use super::{
+    command::{Answer, Content, Receipt, ReceiptAnswer, Refusal},
+    consent,
+    decide::Draft,
+    delivery::{DeliveryState, FailureClass, ParkedReceipt},
+    event::{Happened, OptOutBy},
+};
+
+/// Moves a message forward. A receipt for a message that nobody knows waits for the gateway's answer to name it.
+pub(super) fn receipt(draft: &mut Draft<'_>, receipt: &Receipt) -> Result<Answer, Refusal> {
+    let Some(known) = receipt.message else {
+        draft.push(Happened::ReceiptParked);
+        draft.contents.push(Content::ParkedReceipt {
+            provider_message_id: receipt.provider_message_id.clone(),
+            receipt: ParkedReceipt { state: receipt.state },
+        });
+        return Ok(Answer::Receipt(ReceiptAnswer::Parked));
+    };
+    let status = draft.state.outbound(known.message).map_or(known.status, |outbound| outbound.status());
+    let Some(status) = status.after(receipt.state) else {
+        return Ok(Answer::Receipt(ReceiptAnswer::Ignored));
+    };
+    let customer = draft.known_customer(known.customer)?;
+    draft.push(Happened::ReceiptApplied { message: known.message, status });
+    if receipt.state == DeliveryState::Failed(FailureClass::OptedOut) {
+        consent::opt_out(draft, &customer, known.message, OptOutBy::Provider);
+    }
+    Ok(Answer::Receipt(ReceiptAnswer::Applied))
+}

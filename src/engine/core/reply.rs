@@ -1,0 +1,88 @@
+//! What an agent does with an interaction: reply, finish, note.
+
+use std::sync::Arc;
+
+use super::{
+    command::{Answer, Refusal},
+    decide::Draft,
+    event::{CloseReason, Happened, Purpose, SampleResult},
+    ids::{Epoch, InteractionId, UserId},
+    sending, service_level,
+    state::Interaction,
+};
+
+/// The owner answers the customer.
+pub(super) fn reply(
+    draft: &mut Draft<'_>,
+    user: &UserId,
+    interaction: InteractionId,
+    epoch: Epoch,
+    text: &Arc<str>,
+) -> Result<Answer, Refusal> {
+    let interaction = owned(draft, user, interaction, epoch)?;
+    if !draft.config().enabled {
+        return Err(Refusal::Disabled);
+    }
+    let customer = draft.known_customer(interaction.customer)?;
+    let purpose = Purpose::Reply { user: user.clone() };
+    let message = sending::commit(draft, &customer, Some(interaction.id), purpose, text)?;
+    service_level::sample(draft, interaction, SampleResult::Answered);
+    Ok(Answer::Replied { message })
+}
+
+/// The owner ends the interaction. A wait that no reply ended gives no sample: neither was the customer answered, nor did the
+/// system close it.
+pub(super) fn finish(
+    draft: &mut Draft<'_>,
+    user: &UserId,
+    interaction: InteractionId,
+    epoch: Epoch,
+) -> Result<Answer, Refusal> {
+    let interaction = owned(draft, user, interaction, epoch)?;
+    draft.push(Happened::InteractionClosed {
+        interaction: interaction.id,
+        reason: CloseReason::Finished,
+        owner: Some(user.clone()),
+    });
+    Ok(Answer::Done)
+}
+
+/// A member leaves a note.
+pub(super) fn note(
+    draft: &mut Draft<'_>,
+    user: &UserId,
+    interaction: InteractionId,
+    epoch: Option<Epoch>,
+    text: &Arc<str>,
+) -> Result<Answer, Refusal> {
+    let open = match epoch {
+        Some(epoch) => owned(draft, user, interaction, epoch)?,
+        None => {
+            draft.member(user)?;
+            open(draft, interaction)?
+        }
+    };
+    if text.trim().is_empty() {
+        return Err(Refusal::EmptyText);
+    }
+    let note = draft.new_note(text);
+    draft.push(Happened::NoteAdded { note, interaction: open.id, user: user.clone() });
+    Ok(Answer::Noted { note })
+}
+
+fn open<'s>(draft: &Draft<'s>, id: InteractionId) -> Result<&'s Interaction, Refusal> {
+    draft.state.interaction(id).ok_or(Refusal::NotOpen(id))
+}
+
+/// The interaction, if this user has it and knows its epoch.
+fn owned<'s>(draft: &Draft<'s>, user: &UserId, id: InteractionId, shown: Epoch) -> Result<&'s Interaction, Refusal> {
+    draft.member(user)?;
+    let interaction = open(draft, id)?;
+    if interaction.epoch != shown {
+        return Err(Refusal::StaleEpoch { current: interaction.epoch, shown });
+    }
+    if interaction.owner() != Some(user) {
+        return Err(Refusal::NotOwner);
+    }
+    Ok(interaction)
+}

@@ -1,0 +1,182 @@
+//! Messages go out: committed, attempted within the number's limit, answered.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    clock::{earlier, later},
+    command::{Answer, Refusal, SendResult},
+    config::RateLimit,
+    consent,
+    decide::Draft,
+    delivery::{DeliveryState, FailureClass, MessageStatus, SendOutcome},
+    event::{Happened, OptOutBy, Purpose},
+    ids::{InteractionId, MessageId},
+    outbox::Outbound,
+    state::{Customer, State},
+};
+use crate::sms;
+
+/// The gateway must have begun with an attempt so soon.
+const BEGIN_WITHIN: SignedDuration = SignedDuration::from_secs(30);
+/// The longest that a gateway can make a channel wait with one answer.
+const LONGEST_HOLD: SignedDuration = SignedDuration::from_mins(10);
+/// Most segments of a message. Twilio takes 1,600 characters, which this stays within.
+pub const MAX_SEGMENTS: u32 = 10;
+
+/// Commits a message of an agent.
+///
+/// # Errors
+/// When the customer opted out or cannot receive, or the text cannot be sent.
+pub(super) fn commit(
+    draft: &mut Draft<'_>,
+    customer: &Customer,
+    interaction: Option<InteractionId>,
+    purpose: Purpose,
+    text: &Arc<str>,
+) -> Result<MessageId, Refusal> {
+    sendable(customer, &purpose, text)?;
+    let segments = sms::segments(text);
+    let message = draft.new_message(text);
+    draft.push(Happened::OutboundCommitted {
+        message,
+        customer: customer.id,
+        interaction,
+        purpose,
+        encoding: segments.encoding,
+        segments: segments.count,
+    });
+    Ok(message)
+}
+
+/// Whether this may be said to this customer. Every outbound message passes here.
+///
+/// # Errors
+/// When it may not.
+pub(super) fn sendable(customer: &Customer, purpose: &Purpose, text: &str) -> Result<(), Refusal> {
+    if customer.opted_out && *purpose != Purpose::OptOutConfirmation {
+        return Err(Refusal::OptedOut);
+    }
+    if !customer.can_receive {
+        return Err(Refusal::CannotReceive);
+    }
+    if text.trim().is_empty() {
+        return Err(Refusal::EmptyText);
+    }
+    match sms::segments(text).count {
+        segments if segments > MAX_SEGMENTS => Err(Refusal::TextTooLong { segments, maximum: MAX_SEGMENTS }),
+        _ => Ok(()),
+    }
+}
+
+/// Commits a text that the engine sends by itself, if it may be sent to this customer.
+pub(super) fn commit_automatic(
+    draft: &mut Draft<'_>,
+    customer: &Customer,
+    interaction: Option<InteractionId>,
+    purpose: Purpose,
+    text: &str,
+) {
+    // Nobody is there to be told of a refusal: that the customer cannot be written to is known from his row.
+    let _ = commit(draft, customer, interaction, purpose, &Arc::from(text));
+}
+
+/// Starts the next attempt, if one may start now.
+pub(super) fn attempt_next(state: &State, now: Timestamp) -> Option<Happened> {
+    let outbound = state.outbox.next()?;
+    if next_attempt_at(state)? > now {
+        return None;
+    }
+    let message = outbound.message;
+    if !may_leave(state, outbound) {
+        return Some(Happened::OutboundCanceled { message });
+    }
+    let from = state.scalars.paced_until.max(now);
+    Some(Happened::AttemptStarted {
+        message,
+        attempt: outbound.attempt.next(),
+        deadline: later(now, BEGIN_WITHIN),
+        paced_until: later(from, cost(state.config.per_number, outbound.segments)),
+    })
+}
+
+/// When the next attempt may start; none when there is nothing to send, or nothing may be sent.
+pub(super) fn next_attempt_at(state: &State) -> Option<Timestamp> {
+    let outbound = state.outbox.next().filter(|_| state.storage_accepted)?;
+    Some(state.scalars.hold_until.max(paced(state, outbound.segments)))
+}
+
+/// Whether the customer still accepts this message.
+fn may_leave(state: &State, outbound: &Outbound) -> bool {
+    let opted_out = state.customer(outbound.customer).is_some_and(|customer| customer.opted_out);
+    !opted_out || outbound.purpose == Purpose::OptOutConfirmation
+}
+
+/// When the number's limit lets so many segments go: a token bucket that holds one period's worth, written as the instant at which
+/// it will be full again. A message that is larger than the bucket goes when it is full, and later ones wait for it.
+fn paced(state: &State, segments: u32) -> Timestamp {
+    let limit = state.config.per_number;
+    let period = period(limit);
+    earlier(state.scalars.paced_until, period.saturating_sub(cost(limit, segments).min(period)))
+}
+
+fn period(limit: RateLimit) -> SignedDuration {
+    SignedDuration::from_secs(i64::try_from(limit.per_seconds.get()).unwrap_or(i64::MAX))
+}
+
+/// How much time of the limit so many segments take, rounded up.
+fn cost(limit: RateLimit, segments: u32) -> SignedDuration {
+    let nanos = (period(limit).as_nanos() * i128::from(segments))
+        .checked_add(i128::from(limit.segments.get()) - 1)
+        .unwrap_or(i128::MAX)
+        / i128::from(limit.segments.get());
+    SignedDuration::try_from_nanos_i128(nanos).unwrap_or(SignedDuration::MAX)
+}
+
+/// Handles the gateway's answer to an attempt.
+pub(super) fn send_result(draft: &mut Draft<'_>, result: &SendResult) -> Result<Answer, Refusal> {
+    let state = draft.state;
+    let &SendResult { message, attempt, ref outcome, ref parked } = result;
+    let outbound = state
+        .outbox
+        .get(message)
+        .filter(|outbound| outbound.is_in_flight() && outbound.attempt == attempt)
+        .ok_or(Refusal::NotWaiting { message, attempt })?;
+    let answered = match outcome {
+        SendOutcome::NotSent { retry_after } if outbound.receipt.is_none() => {
+            not_sent(draft, outbound, *retry_after);
+            return Ok(Answer::Done);
+        }
+        SendOutcome::NotSent { .. } | SendOutcome::Unknown => MessageStatus::Unknown,
+        SendOutcome::Accepted => MessageStatus::Accepted,
+        SendOutcome::Refused(class) => MessageStatus::Failed(*class),
+    };
+    // Receipts may have been faster than the answer; what is further along stays.
+    let status = outbound.receipt.map_or(answered, |receipt| receipt.further(answered));
+    let status = parked.iter().fold(status, |status, receipt| status.after(receipt.state).unwrap_or(status));
+    let customer = draft.known_customer(outbound.customer)?;
+    draft.push(Happened::AttemptEnded { message, attempt, status });
+    let refused_for_opt_out = *outcome == SendOutcome::Refused(FailureClass::OptedOut)
+        || parked.iter().any(|receipt| receipt.state == DeliveryState::Failed(FailureClass::OptedOut));
+    if refused_for_opt_out {
+        consent::opt_out(draft, &customer, message, OptOutBy::Provider);
+    }
+    Ok(Answer::Done)
+}
+
+/// Nothing left the house: the limit gets back what the attempt took, and the message goes first when the channel goes on.
+fn not_sent(draft: &mut Draft<'_>, outbound: &Outbound, retry_after: SignedDuration) {
+    let state = draft.state;
+    let hold = retry_after.clamp(SignedDuration::ZERO, LONGEST_HOLD);
+    let taken = cost(state.config.per_number, outbound.segments);
+    draft.push(Happened::AttemptNotSent {
+        message: outbound.message,
+        attempt: outbound.attempt,
+        hold_until: state.scalars.hold_until.max(later(draft.now, hold)),
+        paced_until: earlier(state.scalars.paced_until, taken),
+    });
+    if !may_leave(state, outbound) {
+        draft.push(Happened::OutboundCanceled { message: outbound.message });
+    }
+}

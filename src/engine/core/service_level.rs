@@ -1,0 +1,99 @@
+//! The service level: how many customers had their first reply in time.
+//!
+//! The clock starts when an interaction enters the queue. Each gives at most one sample: answered, when the first reply is
+//! committed; unanswered, when the system closes it first; abandoned, when the customer opts out first. A sample is judged by the
+//! target in force when it is taken, inclusive, and is never taken again.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    decide::Draft,
+    event::{Happened, SampleResult},
+    state::{Interaction, State},
+};
+
+/// Ends the wait of an interaction, if one is being measured.
+pub(super) fn sample(draft: &mut Draft<'_>, interaction: &Interaction, result: SampleResult) {
+    if let Some(what) = sampled(draft.state, interaction, result, draft.now) {
+        draft.push(what);
+    }
+}
+
+pub(super) fn sampled(
+    state: &State,
+    interaction: &Interaction,
+    result: SampleResult,
+    now: Timestamp,
+) -> Option<Happened> {
+    let waited = now.duration_since(interaction.waiting_since?);
+    let target = state.config.service_level.target;
+    Some(Happened::ServiceLevelSampled {
+        interaction: interaction.id,
+        result,
+        waited_millis: u64::try_from(waited.as_millis()).unwrap_or(0),
+        target_seconds: u64::try_from(target.as_secs()).unwrap_or(0),
+        in_target: waited <= target,
+    })
+}
+
+/// The service level over its window. Sums over channels are right when counts are added, never percentages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ServiceLevel {
+    /// Interactions that an agent replied to.
+    pub answered: u64,
+    /// Of these, in target.
+    pub answered_in_target: u64,
+    /// Interactions whose customer opted out before.
+    pub abandoned: u64,
+    /// Of these, in target.
+    pub abandoned_in_target: u64,
+    /// Interactions that the system closed before.
+    pub unanswered: u64,
+    /// Interactions that wait for the first reply, and have for longer than the target.
+    pub waiting_beyond_target: u64,
+    /// `answered_in_target / (answered + unanswered)`, floored; none below the minimum of samples.
+    pub percent: Option<u64>,
+    /// `(answered_in_target + abandoned_in_target) / (answered + unanswered + abandoned)`, floored; none below the minimum.
+    pub percent_with_abandoned: Option<u64>,
+    /// Whether the objective is met, counting all who wait beyond the target as missed; none below the minimum.
+    pub met: Option<bool>,
+}
+
+impl State {
+    /// The service level at an instant: the samples younger than the window.
+    pub fn service_level(&self, now: Timestamp) -> ServiceLevel {
+        let goal = self.config.service_level;
+        let mut level =
+            ServiceLevel { waiting_beyond_target: self.waiting_beyond(goal.target, now), ..Default::default() };
+        for sample in self.samples.iter().filter(|sample| now.duration_since(sample.at) < goal.window) {
+            let (count, in_target) = match sample.result {
+                SampleResult::Answered => (&mut level.answered, Some(&mut level.answered_in_target)),
+                SampleResult::Abandoned => (&mut level.abandoned, Some(&mut level.abandoned_in_target)),
+                SampleResult::Unanswered => (&mut level.unanswered, None),
+            };
+            *count += 1;
+            if let Some(in_target) = in_target {
+                *in_target += u64::from(sample.in_target);
+            }
+        }
+        let minimum = u64::from(goal.minimum_samples).max(1);
+        let decided = level.answered + level.unanswered;
+        level.percent = percent(level.answered_in_target, decided, minimum);
+        level.percent_with_abandoned =
+            percent(level.answered_in_target + level.abandoned_in_target, decided + level.abandoned, minimum);
+        let with_waiting = percent(level.answered_in_target, decided + level.waiting_beyond_target, minimum);
+        level.met = with_waiting.map(|percent| percent >= u64::from(goal.objective_percent));
+        level
+    }
+
+    fn waiting_beyond(&self, target: SignedDuration, now: Timestamp) -> u64 {
+        self.interactions
+            .values()
+            .filter(|interaction| interaction.waiting_since.is_some_and(|since| now.duration_since(since) > target))
+            .count() as u64
+    }
+}
+
+fn percent(part: u64, whole: u64, minimum: u64) -> Option<u64> {
+    (whole >= minimum).then(|| part.saturating_mul(100).checked_div(whole)).flatten()
+}

@@ -1,0 +1,456 @@
+//! The open things of a channel: what is needed to decide what happens next. Closed interactions and settled messages are the
+//! store's alone.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    clock::{ChannelClock, ChannelTime},
+    config::ChannelConfig,
+    event::{Origin, SampleResult},
+    ids::{CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
+    outbox::{Outbound, Outbox},
+};
+
+/// Everything that decides what happens next, but for the time.
+///
+/// Two states are equal when they hold the same open things; the configuration and whether the storage is accepted do not count.
+#[derive(Clone, Debug)]
+pub struct State {
+    pub(super) config: Arc<ChannelConfig>,
+    pub(super) storage_accepted: bool,
+    pub(super) scalars: Scalars,
+    pub(super) customers: BTreeMap<CustomerId, Customer>,
+    pub(super) interactions: BTreeMap<InteractionId, Interaction>,
+    pub(super) agents: BTreeMap<UserId, Agent>,
+    pub(super) outbox: Outbox,
+    pub(super) samples: VecDeque<Sample>,
+    /// Interactions that wait, in the order in which they are assigned.
+    pub(super) queue: BTreeSet<(Place, InteractionId)>,
+    /// Interactions that agents have, by their last message.
+    pub(super) idle: BTreeSet<(ChannelTime, InteractionId)>,
+    /// Offline agents who have interactions, by the instant they went.
+    pub(super) away: BTreeSet<(ChannelTime, UserId)>,
+}
+
+impl PartialEq for State {
+    fn eq(&self, other: &Self) -> bool {
+        self.scalars == other.scalars
+            && self.customers == other.customers
+            && self.interactions == other.interactions
+            && self.agents == other.agents
+            && self.outbox == other.outbox
+            && self.samples == other.samples
+            && self.queue == other.queue
+            && self.idle == other.idle
+            && self.away == other.away
+    }
+}
+
+/// What there is one of. Stored as one row, written with every commit.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Scalars {
+    /// The instant of the last event. Time never runs backwards from here.
+    pub last: Timestamp,
+    /// The next customer's id.
+    pub next_customer: CustomerId,
+    /// The next interaction's id.
+    pub next_interaction: InteractionId,
+    /// The next message's id.
+    pub next_message: MessageId,
+    /// The next note's id.
+    pub next_note: NoteId,
+    /// The channel's own time.
+    pub clock: ChannelClock,
+    /// The number's limit: when it is used up no further than its burst allows.
+    pub paced_until: Timestamp,
+    /// No attempt to send starts before: the gateway asked to wait.
+    pub hold_until: Timestamp,
+}
+
+impl Default for Scalars {
+    fn default() -> Self {
+        Self {
+            last: Timestamp::UNIX_EPOCH,
+            next_customer: CustomerId(1),
+            next_interaction: InteractionId(1),
+            next_message: MessageId(1),
+            next_note: NoteId(1),
+            clock: ChannelClock::default(),
+            paced_until: Timestamp::UNIX_EPOCH,
+            hold_until: Timestamp::UNIX_EPOCH,
+        }
+    }
+}
+
+/// A customer. The store keeps all of them; the state those whom something open concerns, and those who were asked about lately.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Customer {
+    /// Who.
+    pub id: CustomerId,
+    /// Whether he can be answered: his address is a number.
+    pub can_receive: bool,
+    /// Nothing may be sent to him.
+    pub opted_out: bool,
+    /// When he was last sent the text for those who write outside the hours.
+    pub out_of_hours_text_at: Option<Timestamp>,
+    /// When he was last sent the text for those who find the queue full.
+    pub queue_full_text_at: Option<Timestamp>,
+    /// His open interaction.
+    pub open: Option<InteractionId>,
+    /// Who had his last interaction that was finished.
+    pub last_agent: Option<UserId>,
+}
+
+impl Customer {
+    pub(super) const fn new(id: CustomerId, can_receive: bool) -> Self {
+        Self {
+            id,
+            can_receive,
+            opted_out: false,
+            out_of_hours_text_at: None,
+            queue_full_text_at: None,
+            open: None,
+            last_agent: None,
+        }
+    }
+}
+
+/// An open interaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Interaction {
+    /// Which.
+    pub id: InteractionId,
+    /// With whom.
+    pub customer: CustomerId,
+    /// Who wrote first.
+    pub origin: Origin,
+    /// When it began. It keeps this place in time through everything.
+    pub arrived_at: Timestamp,
+    /// Who has it.
+    pub phase: Phase,
+    /// Counts its owners.
+    pub epoch: Epoch,
+    /// Since when the customer waits for the first reply; none once that is decided, or when it does not count.
+    pub waiting_since: Option<Timestamp>,
+    /// Its last message, or when its owner got it if that was later.
+    pub active_at: ChannelTime,
+}
+
+impl Interaction {
+    /// The agent who has it.
+    pub const fn owner(&self) -> Option<&UserId> {
+        match &self.phase {
+            Phase::Active { owner } => Some(owner),
+            Phase::Opened | Phase::Queued { .. } => None,
+        }
+    }
+
+    /// Whether it waits for an agent.
+    pub const fn is_queued(&self) -> bool {
+        matches!(self.phase, Phase::Queued { .. })
+    }
+}
+
+/// Who has an interaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "in", rename_all_fields = "camelCase")]
+pub enum Phase {
+    /// Just begun; the next event of the same decision says where it goes.
+    Opened,
+    /// It waits for an agent.
+    Queued {
+        /// Where.
+        place: Place,
+    },
+    /// An agent has it.
+    Active {
+        /// Who.
+        owner: UserId,
+    },
+}
+
+/// A place in the queue. Those at the head come first; among equals the earlier arrival does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Place {
+    /// Had an agent before.
+    Head(Timestamp),
+    /// Has arrived at this instant and not had an agent yet.
+    Tail(Timestamp),
+}
+
+/// An agent who was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Agent {
+    /// Who.
+    pub user: UserId,
+    /// Whether he takes interactions, as he says.
+    pub present: bool,
+    /// When he last finished an interaction.
+    pub last_finish: Option<Timestamp>,
+    /// When he was last given one.
+    pub last_assigned: Option<Timestamp>,
+    /// Whether a stream is open. Not stored: nobody is online when the engine starts.
+    #[serde(skip)]
+    pub connection: Connection,
+    /// The interactions that he has. Not stored: interactions know their owner.
+    #[serde(skip)]
+    pub open: BTreeSet<InteractionId>,
+}
+
+impl Agent {
+    pub(super) const fn new(user: UserId, since: ChannelTime) -> Self {
+        Self {
+            user,
+            present: false,
+            last_finish: None,
+            last_assigned: None,
+            connection: Connection::Offline { since: Some(since) },
+            open: BTreeSet::new(),
+        }
+    }
+
+    /// Whether a stream is open.
+    pub const fn is_online(&self) -> bool {
+        matches!(self.connection, Connection::Online)
+    }
+}
+
+/// Whether an agent has a stream open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// He has.
+    Online,
+    /// He has none.
+    Offline {
+        /// Since when; none between loading and the start of the engine.
+        since: Option<ChannelTime>,
+    },
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self::Offline { since: None }
+    }
+}
+
+/// How one interaction's wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sample {
+    /// Which interaction.
+    pub interaction: InteractionId,
+    /// When its wait ended.
+    pub at: Timestamp,
+    /// How.
+    pub result: SampleResult,
+    /// Whether it was no longer than the target then in force.
+    pub in_target: bool,
+}
+
+/// The rows that a state is loaded from at start-up: open things only.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct OpenRows {
+    /// What there is one of.
+    pub scalars: Scalars,
+    /// At least the customers with an open interaction or an unsettled outbound message.
+    pub customers: Vec<Customer>,
+    /// All open interactions.
+    pub interactions: Vec<Interaction>,
+    /// All agents.
+    pub agents: Vec<Agent>,
+    /// Outbound messages that wait or are at the gateway.
+    pub outbox: Vec<Outbound>,
+    /// Samples within the service level's window, oldest first.
+    pub samples: Vec<Sample>,
+}
+
+impl State {
+    /// The state of a channel that nothing has happened to. Its storage counts as accepted.
+    pub fn new(config: Arc<ChannelConfig>) -> Self {
+        Self::from_rows(config, OpenRows::default())
+    }
+
+    /// The state as it was stored, with every agent offline. [`Command::Started`](super::command::Command::Started) comes next.
+    pub fn from_rows(config: Arc<ChannelConfig>, rows: OpenRows) -> Self {
+        let mut state = Self {
+            config,
+            storage_accepted: true,
+            scalars: rows.scalars,
+            customers: rows.customers.into_iter().map(|customer| (customer.id, customer)).collect(),
+            interactions: BTreeMap::new(),
+            agents: rows.agents.into_iter().map(|agent| (agent.user.clone(), agent)).collect(),
+            outbox: rows.outbox.into_iter().collect(),
+            samples: rows.samples.into(),
+            queue: BTreeSet::new(),
+            idle: BTreeSet::new(),
+            away: BTreeSet::new(),
+        };
+        for interaction in rows.interactions {
+            state.put_interaction(interaction);
+        }
+        state
+    }
+
+    /// The rows to load this state from again.
+    pub fn rows(&self) -> OpenRows {
+        OpenRows {
+            scalars: self.scalars.clone(),
+            customers: self.customers.values().cloned().collect(),
+            interactions: self.interactions.values().cloned().collect(),
+            agents: self.agents.values().cloned().collect(),
+            outbox: self.outbox.iter().cloned().collect(),
+            samples: self.samples.iter().copied().collect(),
+        }
+    }
+
+    /// Puts another configuration in force. [`Command::ConfigChanged`](super::command::Command::ConfigChanged) comes next.
+    pub fn set_config(&mut self, config: Arc<ChannelConfig>) {
+        self.config = config;
+    }
+
+    /// The configuration in force.
+    pub fn config(&self) -> &Arc<ChannelConfig> {
+        &self.config
+    }
+
+    /// Says whether the storage is the one it should be. While it is not, nothing is sent; everything else goes on.
+    pub fn set_storage_accepted(&mut self, accepted: bool) {
+        self.storage_accepted = accepted;
+    }
+
+    /// Whether the storage is the one it should be.
+    pub const fn storage_accepted(&self) -> bool {
+        self.storage_accepted
+    }
+
+    /// Takes in a customer's row from the store. One that is here already is newer and stays.
+    pub fn hydrate_customer(&mut self, customer: Customer) {
+        self.customers.entry(customer.id).or_insert(customer);
+    }
+
+    /// Replaces the samples by those of the store, oldest first. Needed when the service level's window becomes longer.
+    pub fn replace_samples(&mut self, samples: impl IntoIterator<Item = Sample>) {
+        self.samples = samples.into_iter().collect();
+    }
+
+    /// Forgets customers whom nothing open concerns, and samples older than the window. The store has them.
+    pub fn evict_idle(&mut self, now: Timestamp) {
+        let outbox = &self.outbox;
+        self.customers.retain(|id, customer| customer.open.is_some() || outbox.has_customer(*id));
+        let window = self.config.service_level.window;
+        while self.samples.front().is_some_and(|sample| now.duration_since(sample.at) >= window) {
+            self.samples.pop_front();
+        }
+    }
+
+    /// What there is one of.
+    pub const fn scalars(&self) -> &Scalars {
+        &self.scalars
+    }
+
+    /// A customer, if he is here.
+    pub fn customer(&self, id: CustomerId) -> Option<&Customer> {
+        self.customers.get(&id)
+    }
+
+    /// An open interaction.
+    pub fn interaction(&self, id: InteractionId) -> Option<&Interaction> {
+        self.interactions.get(&id)
+    }
+
+    /// All open interactions, oldest first.
+    pub fn interactions(&self) -> impl Iterator<Item = &Interaction> {
+        self.interactions.values()
+    }
+
+    /// Interactions that wait, in the order in which they are assigned.
+    pub fn queue(&self) -> impl Iterator<Item = InteractionId> {
+        self.queue.iter().map(|(_, id)| *id)
+    }
+
+    /// An agent who was seen.
+    pub fn agent(&self, user: &UserId) -> Option<&Agent> {
+        self.agents.get(user)
+    }
+
+    /// An outbound message that waits or is at the gateway.
+    pub fn outbound(&self, message: MessageId) -> Option<&Outbound> {
+        self.outbox.get(message)
+    }
+
+    /// Outbound messages that wait or are at the gateway, oldest first.
+    pub fn outbox(&self) -> impl Iterator<Item = &Outbound> {
+        self.outbox.iter()
+    }
+
+    /// Samples, oldest first; some may be older than the window.
+    pub fn samples(&self) -> impl Iterator<Item = &Sample> {
+        self.samples.iter()
+    }
+
+    /// Changes an interaction and keeps the indexes right. Nothing happens when it is not open.
+    pub(super) fn with_interaction(&mut self, id: InteractionId, change: impl FnOnce(&mut Interaction)) {
+        if let Some(mut interaction) = self.take_interaction(id) {
+            change(&mut interaction);
+            self.put_interaction(interaction);
+        }
+    }
+
+    pub(super) fn put_interaction(&mut self, interaction: Interaction) {
+        let id = interaction.id;
+        match &interaction.phase {
+            Phase::Opened => {}
+            Phase::Queued { place } => {
+                self.queue.insert((*place, id));
+            }
+            Phase::Active { owner } => {
+                self.idle.insert((interaction.active_at, id));
+                self.with_agent(&owner.clone(), |agent| {
+                    agent.open.insert(id);
+                });
+            }
+        }
+        self.interactions.insert(id, interaction);
+    }
+
+    pub(super) fn take_interaction(&mut self, id: InteractionId) -> Option<Interaction> {
+        let interaction = self.interactions.remove(&id)?;
+        match &interaction.phase {
+            Phase::Opened => {}
+            Phase::Queued { place } => {
+                self.queue.remove(&(*place, id));
+            }
+            Phase::Active { owner } => {
+                self.idle.remove(&(interaction.active_at, id));
+                self.with_agent(&owner.clone(), |agent| {
+                    agent.open.remove(&id);
+                });
+            }
+        }
+        Some(interaction)
+    }
+
+    /// Changes an agent, who is made if he was never seen, and keeps the indexes right.
+    pub(super) fn with_agent(&mut self, user: &UserId, change: impl FnOnce(&mut Agent)) {
+        let now = self.scalars.clock.at(self.scalars.last);
+        let agent = self.agents.entry(user.clone()).or_insert_with(|| Agent::new(user.clone(), now));
+        if let Connection::Offline { since: Some(since) } = agent.connection {
+            self.away.remove(&(since, user.clone()));
+        }
+        change(agent);
+        if let (Connection::Offline { since: Some(since) }, false) = (agent.connection, agent.open.is_empty()) {
+            self.away.insert((since, user.clone()));
+        }
+    }
+}

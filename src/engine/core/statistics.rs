@@ -1,0 +1,50 @@
+//! The channel in numbers, now.
+
+use jiff::Timestamp;
+
+use super::{queue, service_level::ServiceLevel, state::State, strategy};
+
+/// The channel in numbers, at an instant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statistics {
+    /// Interactions that wait for an agent.
+    pub waiting: u64,
+    /// How long the oldest of them has waited since it arrived, in seconds.
+    pub oldest_wait_seconds: u64,
+    /// Interactions that an agent has.
+    pub active: u64,
+    /// Agents with an open stream.
+    pub agents_online: u64,
+    /// Agents who can be given an interaction.
+    pub agents_available: u64,
+    /// Messages that wait to be sent.
+    pub outbox_waiting: u64,
+    /// Messages at the gateway.
+    pub outbox_in_flight: u64,
+    /// Whether the campaign is within its hours.
+    pub in_hours: bool,
+    /// The service level over its window.
+    pub service_level: ServiceLevel,
+}
+
+impl State {
+    /// The channel in numbers.
+    pub fn statistics(&self, now: Timestamp) -> Statistics {
+        let oldest = queue::waiting(self).map(|interaction| interaction.arrived_at).min();
+        let in_flight = self.outbox.iter().filter(|outbound| outbound.is_in_flight()).count() as u64;
+        let online = self.config.members.iter().filter_map(|member| self.agents.get(&member.user));
+        Statistics {
+            waiting: self.queue.len() as u64,
+            oldest_wait_seconds: oldest
+                .and_then(|oldest| u64::try_from(now.duration_since(oldest).as_secs()).ok())
+                .unwrap_or(0),
+            active: self.idle.len() as u64,
+            agents_online: online.filter(|agent| agent.is_online()).count() as u64,
+            agents_available: strategy::available(self).count() as u64,
+            outbox_waiting: self.outbox.iter().count() as u64 - in_flight,
+            outbox_in_flight: in_flight,
+            in_hours: self.config.schedule.is_open(now),
+            service_level: self.service_level(now),
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Which agent gets the next interaction.
+
+use jiff::Timestamp;
+
+use super::{
+    config::{Member, Strategy},
+    ids::UserId,
+    state::{Agent, State},
+};
+
+/// Whether an agent can be given an interaction: online, present, a member who receives, with room for another.
+///
+/// Online is what counts from one instant to the next; only what an agent already has waits for his return.
+pub(super) fn is_available(member: &Member, agent: &Agent) -> bool {
+    member.receive && agent.is_online() && agent.present && agent.open.len() < member.max_interactions as usize
+}
+
+/// The available agents, in no order that matters.
+pub(super) fn available(state: &State) -> impl Iterator<Item = (&Member, &Agent)> {
+    state
+        .config
+        .members
+        .iter()
+        .filter_map(|member| state.agents.get(&member.user).map(|agent| (member, agent)))
+        .filter(|(member, agent)| is_available(member, agent))
+}
+
+/// The agent who gets the next interaction; none when nobody is available.
+pub(super) fn choose(state: &State) -> Option<&UserId> {
+    let strategy = state.config.strategy;
+    available(state).min_by_key(|(member, agent)| rank(strategy, member, agent)).map(|(member, _)| &member.user)
+}
+
+/// Lower is chosen. Who never finished an interaction comes before all who did, and then who was not given one for the longest
+/// time, so that several newcomers take turns.
+fn rank<'a>(strategy: Strategy, member: &'a Member, agent: &Agent) -> impl Ord + use<'a> {
+    let (finished, assigned): (Option<Timestamp>, Option<Timestamp>) = match strategy {
+        Strategy::LeastRecent => (agent.last_finish, agent.last_assigned),
+        Strategy::Linear => (None, None),
+    };
+    (member.penalty, finished, assigned, member.position, &member.user)
+}

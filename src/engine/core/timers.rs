@@ -1,0 +1,104 @@
+//! What follows from time and from what is open, one thing after the other.
+
+use jiff::Timestamp;
+
+use super::{
+    command::{Command, Decision},
+    decide::decide,
+    event::{CloseReason, Event, Happened, RequeueReason, SampleResult},
+    ids::InteractionId,
+    outbox::Outbound,
+    presence, queue, sending, service_level,
+    state::State,
+};
+
+/// The next thing that is due: the events of one step, empty when nothing is. Apply them and ask again.
+pub fn due(state: &State, now: Timestamp) -> Vec<Event> {
+    let now = now.max(state.scalars.last);
+    switched(state)
+        .or_else(|| away(state, now))
+        .or_else(|| idle(state, now))
+        .or_else(|| queue::assign_next(state).map(|what| vec![what]))
+        .or_else(|| sending::attempt_next(state, now).map(|what| vec![what]))
+        .unwrap_or_default()
+        .into_iter()
+        .map(|what| Event { at: now, what })
+        .collect()
+}
+
+/// The channel was disabled or enabled: its time stops or goes on.
+fn switched(state: &State) -> Option<Vec<Happened>> {
+    match (state.config.enabled, state.scalars.clock.is_stopped()) {
+        (true, true) => Some(vec![Happened::Enabled]),
+        (false, false) => Some(vec![Happened::Disabled]),
+        (true, false) | (false, true) => None,
+    }
+}
+
+/// An agent stayed away: his interactions go back to the queue.
+fn away(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
+    let user = presence::gone(state, state.scalars.clock.at(now))?;
+    Some(presence::release(state, user, RequeueReason::OwnerOffline))
+}
+
+/// An interaction that an agent has was silent for too long. What nobody has is never closed for it.
+fn idle(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
+    let (active_at, id) = state.idle.first()?;
+    if active_at.after(state.config.session_idle) > state.scalars.clock.at(now) {
+        return None;
+    }
+    let interaction = state.interaction(*id)?;
+    let sample = service_level::sampled(state, interaction, SampleResult::Unanswered, now);
+    let owner = interaction.owner().cloned();
+    let closed = Happened::InteractionClosed { interaction: *id, reason: CloseReason::Idle, owner };
+    Some(sample.into_iter().chain([closed]).collect())
+}
+
+impl State {
+    /// Handles a command: first what was due before it, then the command, then what follows from it. All of it is applied and
+    /// returned as one decision, to be committed in one transaction.
+    ///
+    /// After the commit the runtime answers, and hands every message of [`in_flight`](Self::in_flight) that it has not handed over
+    /// yet to the gateway.
+    pub fn handle(&mut self, command: &Command, now: Timestamp) -> Decision {
+        let mut events = Vec::new();
+        self.do_what_is_due(now, &mut events);
+        let decision = decide(self, command, now);
+        for event in decision.events {
+            super::apply::apply(self, &event);
+            events.push(event);
+        }
+        self.do_what_is_due(now, &mut events);
+        Decision { events, ..decision }
+    }
+
+    fn do_what_is_due(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        loop {
+            let step = due(self, now);
+            if step.is_empty() {
+                return;
+            }
+            for event in step {
+                super::apply::apply(self, &event);
+                events.push(event);
+            }
+        }
+    }
+
+    /// The messages that are at the gateway, or should be: each is handed over with its attempt, once, and after a restart once
+    /// more with the same attempt, which the gateway recognizes. Empty while the storage is not accepted.
+    pub fn in_flight(&self) -> impl Iterator<Item = &Outbound> {
+        self.outbox.iter().filter(|outbound| self.storage_accepted && outbound.is_in_flight())
+    }
+
+    /// When something is due next, if nothing comes before. Not after a change of the hours, which makes nothing due.
+    pub fn next_wakeup(&self) -> Option<Timestamp> {
+        let clock = self.scalars.clock;
+        let away = self.away.first().and_then(|(since, _)| clock.when(since.after(presence::AWAY_LIMIT)));
+        let idle = self
+            .idle
+            .first()
+            .and_then(|(active, _): &(_, InteractionId)| clock.when(active.after(self.config.session_idle)));
+        [away, idle, sending::next_attempt_at(self)].into_iter().flatten().min()
+    }
+}
