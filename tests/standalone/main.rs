@@ -1,3 +1,4 @@
 //! Tests that need nothing but this machine.
 
 mod arrows;
+mod generated;

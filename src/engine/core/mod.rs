@@ -15,7 +15,6 @@ mod consent;
 pub mod decide;
 pub mod delivery;
 pub mod event;
-mod handle;
 pub mod ids;
 mod inbound;
 pub mod opt_out;
