@@ -1,0 +1,256 @@
+//! A gateway's documents, checked and made into types that cannot be wrong.
+
+use std::{collections::{BTreeMap, BTreeSet, HashMap}, sync::Arc, time::Duration};
+
+use reqwest::Url;
+
+use super::public_url::{InvalidPublicUrl, PublicUrl};
+use crate::{
+    sms::PhoneNumber,
+    wire::{
+        config::{
+            ConfigHash, FORMAT, ObjectIdentity, RateLimit,
+            gateway::{GatewayConfig, Provider, Routes, WebhookManagement},
+        },
+        tokens::{InvalidKeys, Verifier},
+    },
+};
+
+/// Everything that the documents say.
+#[derive(Debug)]
+pub struct Settings {
+    /// Hash of the main document, which covers the others.
+    pub hash: ConfigHash,
+    /// The SmsConnector.
+    pub connector: ObjectIdentity,
+    /// False: nothing is sent; webhooks are answered and kept as always.
+    pub enabled: bool,
+    /// The provider.
+    pub provider: Provider,
+    /// Numbers offered to channels; none = every SMS-capable one.
+    pub offered: Option<BTreeSet<PhoneNumber>>,
+    /// What the provider calls.
+    pub public_url: PublicUrl,
+    /// Whether the provider's webhooks are compared.
+    pub webhook_management: WebhookManagement,
+    /// Limit of the account, in segments.
+    pub account_limit: RateLimit,
+    /// Between two checks of credentials and numbers that went well.
+    pub check_interval: Duration,
+    /// How long an unrouted message is kept.
+    pub retention: Duration,
+    /// Judges the tokens of engines and of the operator.
+    pub verifier: Verifier,
+    /// Who may ask for the status.
+    pub operator_user: String,
+    /// Where each number's messages go, and who may send from it.
+    pub routes: HashMap<PhoneNumber, Arc<Route>>,
+}
+
+/// Where a number's messages go, and who may send from it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Base URL of the engine, without a slash at the end.
+    pub engine_url: String,
+    /// The engine's ServiceAccount.
+    pub engine_user: String,
+}
+
+/// Documents that cannot be loaded. The message names the field, what is wrong and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    /// Not JSON, or not of the expected shape.
+    #[error("{document}: {source}")]
+    Shape {
+        /// File name of the document.
+        document: String,
+        /// What is wrong, with line and column.
+        source: serde_json::Error,
+    },
+    /// Written for a newer version.
+    #[error("{document}: format {format} is newer than {FORMAT}, the newest that this version reads; upgrade the gateway")]
+    Format {
+        /// File name of the document.
+        document: String,
+        /// Its format.
+        format: u32,
+    },
+    /// A URL that cannot be called.
+    #[error("{field}: {url:?} is not an http or https URL without user, query and fragment")]
+    Url {
+        /// The field.
+        field: &'static str,
+        /// Its value.
+        url: String,
+    },
+    /// The public URL.
+    #[error(transparent)]
+    PublicUrl(#[from] InvalidPublicUrl),
+    /// A number that must be positive.
+    #[error("{field}: must be at least 1")]
+    Zero {
+        /// The field.
+        field: &'static str,
+    },
+    /// Two routes for one number.
+    #[error("routes: {number} is there twice; a number belongs to one channel")]
+    DuplicateRoute {
+        /// The number.
+        number: PhoneNumber,
+    },
+    /// Keys that cannot be used.
+    #[error("roleIssuers: {0}")]
+    Issuers(#[from] InvalidKeys),
+}
+
+impl Settings {
+    /// Checks the main document and the parts that belong to it, by file name.
+    ///
+    /// # Errors
+    /// When any of them cannot be used; nothing of them is in force then.
+    pub fn load(main: &[u8], parts: &BTreeMap<String, Vec<u8>>) -> Result<Self, SettingsError> {
+        let config: GatewayConfig = read("config.json", main)?;
+        let mut routes = HashMap::new();
+        for (name, document) in parts {
+            for route in read::<Routes>(name, document)?.routes {
+                let engine_url = base_url("routes[].engineUrl", &route.engine_url)?;
+                let known = routes.insert(route.number.clone(), Arc::new(Route { engine_url, engine_user: route.engine_user }));
+                if known.is_some() {
+                    return Err(SettingsError::DuplicateRoute { number: route.number });
+                }
+            }
+        }
+        positive("accountLimit.segments", config.account_limit.segments)?;
+        positive("accountLimit.perSeconds", config.account_limit.per_seconds)?;
+        Ok(Self {
+            hash: ConfigHash::of(main),
+            connector: config.connector,
+            enabled: config.enabled,
+            provider: provider(config.provider)?,
+            offered: config.numbers.map(BTreeSet::from_iter),
+            public_url: PublicUrl::new(&config.webhook.public_url)?,
+            webhook_management: config.webhook.management,
+            account_limit: config.account_limit,
+            check_interval: Duration::from_secs(positive("checkIntervalSeconds", config.check_interval_seconds)?.into()),
+            retention: Duration::from_secs(u64::from(positive("retentionDays", config.retention_days)?) * 24 * 60 * 60),
+            verifier: Verifier::new(&config.role_issuers)?,
+            operator_user: config.operator_user,
+            routes,
+        })
+    }
+
+    /// The route of a number in its canonical form.
+    pub fn route(&self, number: &str) -> Option<&Arc<Route>> {
+        number.parse::<PhoneNumber>().ok().and_then(|number| self.routes.get(&number))
+    }
+}
+
+/// Reads a document; its format is looked at first, so that a newer shape is not taken for a mistake.
+fn read<T: serde::de::DeserializeOwned>(name: &str, document: &[u8]) -> Result<T, SettingsError> {
+    #[derive(serde::Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let shape = |source| SettingsError::Shape { document: name.to_owned(), source };
+    let Format { format } = serde_json::from_slice(document).map_err(shape)?;
+    if format > FORMAT {
+        return Err(SettingsError::Format { document: name.to_owned(), format });
+    }
+    serde_json::from_slice(document).map_err(shape)
+}
+
+fn positive(field: &'static str, value: u32) -> Result<u32, SettingsError> {
+    if value == 0 { Err(SettingsError::Zero { field }) } else { Ok(value) }
+}
+
+fn provider(provider: Provider) -> Result<Provider, SettingsError> {
+    Ok(match provider {
+        Provider::Twilio { account_sid, base_url: url } => {
+            Provider::Twilio { account_sid, base_url: base_url("provider.baseUrl", &url)? }
+        }
+        Provider::Simulator { account, base_url: url } => {
+            Provider::Simulator { account, base_url: base_url("provider.baseUrl", &url)? }
+        }
+    })
+}
+
+fn base_url(field: &'static str, text: &str) -> Result<String, SettingsError> {
+    let plain = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    match Url::parse(text) {
+        Ok(url) if plain(&url) => Ok(text.trim_end_matches('/').to_owned()),
+        Ok(_) | Err(_) => Err(SettingsError::Url { field, url: text.to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn document() -> Value {
+        json!({
+            "format": 1,
+            "connector": {"namespace": "default", "name": "twilio-us", "uid": "1"},
+            "enabled": true,
+            "provider": {"kind": "twilio", "accountSid": "AC1", "baseUrl": "https://api.twilio.com/"},
+            "webhook": {"publicUrl": "https://sms.example.com/twilio-us", "management": "Observe"},
+            "accountLimit": {"segments": 10, "perSeconds": 1},
+            "checkIntervalSeconds": 300,
+            "retentionDays": 30,
+            "roleIssuers": [],
+            "operatorUser": "system:serviceaccount:aldis-system:aldis-operator",
+            "somethingNew": true,
+        })
+    }
+
+    fn routes(numbers: &[&str]) -> BTreeMap<String, Vec<u8>> {
+        let routes: Vec<_> = numbers
+            .iter()
+            .map(|number| json!({"number": number, "engineUrl": "http://sms-a.default.svc:8081", "engineUser": "u"}))
+            .collect();
+        BTreeMap::from([("routes-0.json".to_owned(), json!({"format": 1, "routes": routes}).to_string().into_bytes())])
+    }
+
+    #[test]
+    fn documents_become_settings() {
+        let main = document().to_string();
+        let settings = Settings::load(main.as_bytes(), &routes(&["+15551230001", "US:72345"])).unwrap();
+        assert_eq!(settings.hash, ConfigHash::of(main.as_bytes()));
+        assert_eq!(settings.retention, Duration::from_secs(30 * 86400));
+        assert_eq!(settings.route("US:72345").unwrap().engine_url, "http://sms-a.default.svc:8081");
+        assert!(settings.route("+15551230002").is_none());
+        let Provider::Twilio { base_url, .. } = settings.provider else { panic!("twilio") };
+        assert_eq!(base_url, "https://api.twilio.com");
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        let cases: &[(&str, Value, &str)] = &[
+            ("/format", json!(2), "config.json: format 2 is newer than 1"),
+            ("/enabled", json!("yes"), "config.json: invalid type"),
+            ("/provider/baseUrl", json!("ftp://x"), "provider.baseUrl: \"ftp://x\" is not"),
+            ("/provider/baseUrl", json!("https://u@x"), "provider.baseUrl: \"https://u@x\" is not"),
+            ("/webhook/publicUrl", json!("sms.example.com"), "webhook.publicUrl \"sms.example.com\" is not a URL"),
+            ("/accountLimit/segments", json!(0), "accountLimit.segments: must be at least 1"),
+            ("/accountLimit/perSeconds", json!(0), "accountLimit.perSeconds: must be at least 1"),
+            ("/checkIntervalSeconds", json!(0), "checkIntervalSeconds: must be at least 1"),
+            ("/retentionDays", json!(0), "retentionDays: must be at least 1"),
+        ];
+        for (pointer, value, message) in cases {
+            let mut changed = document();
+            *changed.pointer_mut(pointer).unwrap() = value.clone();
+            let error = Settings::load(changed.to_string().as_bytes(), &BTreeMap::new()).unwrap_err().to_string();
+            assert!(error.starts_with(message), "{error}");
+        }
+        let twice = routes(&["+15551230001", "+15551230001"]);
+        let error = Settings::load(document().to_string().as_bytes(), &twice).unwrap_err().to_string();
+        assert_eq!(error, "routes: +15551230001 is there twice; a number belongs to one channel");
+    }
+}
