@@ -95,7 +95,10 @@ mod tests {
         fs::write(version.join("binary"), [0xff]).unwrap();
         symlink("..data/binary", dir.path().join("binary")).unwrap();
         symlink("..data/gone", dir.path().join("gone")).unwrap();
-        assert_eq!(Credentials::read(dir.path()).unwrap(), Credentials::from([("authToken", "abc"), ("apiKeySid", "SK1")]));
+        assert_eq!(
+            Credentials::read(dir.path()).unwrap(),
+            Credentials::from([("authToken", "abc"), ("apiKeySid", "SK1")])
+        );
     }
 
     #[test]

@@ -49,7 +49,9 @@ impl PublicUrl {
     pub fn new(text: &str) -> Result<Self, InvalidPublicUrl> {
         let refused = |problem| Err(InvalidPublicUrl { url: text.to_owned(), problem });
         let text = text.trim_end_matches('/');
-        let Ok(url) = Url::parse(text) else { return refused("is not a URL; write it as https://sms.example.com/path") };
+        let Ok(url) = Url::parse(text) else {
+            return refused("is not a URL; write it as https://sms.example.com/path");
+        };
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
             return refused("must begin with https:// (or http://) and a host");
         }
@@ -62,7 +64,9 @@ impl PublicUrl {
         if text.chars().any(|character| !character.is_ascii_graphic()) {
             return refused("must consist of printable ASCII characters without spaces; percent-encode others");
         }
-        let Some((scheme, rest)) = text.split_once("://") else { return refused("must begin with https:// (or http://)") };
+        let Some((scheme, rest)) = text.split_once("://") else {
+            return refused("must begin with https:// (or http://)");
+        };
         let host = rest.split('/').next().unwrap_or_default();
         if host.ends_with(':') {
             return refused("has a colon without a port");
@@ -82,6 +86,22 @@ impl PublicUrl {
             Some(query) => format!("{}?{query}", self.hook(hook)),
             None => self.hook(hook),
         }
+    }
+
+    /// A status webhook that carries these parameters back to us.
+    pub fn status_callback(&self, parameters: &[(&str, &str)]) -> String {
+        let mut url = self.hook(Hook::Status);
+        for (at, (name, value)) in parameters.iter().enumerate() {
+            url.push(if at == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            value.bytes().for_each(|byte| match byte {
+                // The unreserved characters of RFC 3986.
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => url.push(char::from(byte)),
+                byte => url.push_str(&format!("%{byte:02X}")),
+            });
+        }
+        url
     }
 
     /// Which webhook a request's path means. A proxy in front may take the public URL's own path away or leave it.
@@ -112,7 +132,14 @@ mod tests {
         let url = PublicUrl::new("HTTPS://sms.example.com/twilio-us/").unwrap();
         assert_eq!(url.to_string(), "https://sms.example.com/twilio-us");
         assert_eq!(url.hook(Hook::Inbound), "https://sms.example.com/twilio-us/hooks/inbound");
-        assert_eq!(url.called(Hook::Status, Some("t=1.a%2F")), "https://sms.example.com/twilio-us/hooks/status?t=1.a%2F");
+        assert_eq!(
+            url.called(Hook::Status, Some("t=1.a%2F")),
+            "https://sms.example.com/twilio-us/hooks/status?t=1.a%2F"
+        );
+        assert_eq!(
+            url.status_callback(&[("t", "7.a_b"), ("n", "+1 &é")]),
+            "https://sms.example.com/twilio-us/hooks/status?t=7.a_b&n=%2B1%20%26%C3%A9"
+        );
         assert_eq!(url.called(Hook::Status, None), "https://sms.example.com/twilio-us/hooks/status");
     }
 

@@ -1,6 +1,10 @@
 //! A gateway's documents, checked and made into types that cannot be wrong.
 
-use std::{collections::{BTreeMap, BTreeSet, HashMap}, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use reqwest::Url;
 
@@ -9,8 +13,9 @@ use crate::{
     sms::PhoneNumber,
     wire::{
         config::{
-            ConfigHash, FORMAT, ObjectIdentity, RateLimit,
+            ConfigHash, ObjectIdentity, RateLimit,
             gateway::{GatewayConfig, Provider, Routes, WebhookManagement},
+            mount::Loaded,
         },
         tokens::{InvalidKeys, Verifier},
     },
@@ -59,22 +64,6 @@ pub struct Route {
 /// Documents that cannot be loaded. The message names the field, what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// Not JSON, or not of the expected shape.
-    #[error("{document}: {source}")]
-    Shape {
-        /// File name of the document.
-        document: String,
-        /// What is wrong, with line and column.
-        source: serde_json::Error,
-    },
-    /// Written for a newer version.
-    #[error("{document}: format {format} is newer than {FORMAT}, the newest that this version reads; upgrade the gateway")]
-    Format {
-        /// File name of the document.
-        document: String,
-        /// Its format.
-        format: u32,
-    },
     /// A URL that cannot be called.
     #[error("{field}: {url:?} is not an http or https URL without user, query and fragment")]
     Url {
@@ -104,26 +93,16 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Checks the main document and the parts that belong to it, by file name.
+    /// Checks a main document and its parts.
     ///
     /// # Errors
     /// When any of them cannot be used; nothing of them is in force then.
-    pub fn load(main: &[u8], parts: &BTreeMap<String, Vec<u8>>) -> Result<Self, SettingsError> {
-        let config: GatewayConfig = read("config.json", main)?;
-        let mut routes = HashMap::new();
-        for (name, document) in parts {
-            for route in read::<Routes>(name, document)?.routes {
-                let engine_url = base_url("routes[].engineUrl", &route.engine_url)?;
-                let known = routes.insert(route.number.clone(), Arc::new(Route { engine_url, engine_user: route.engine_user }));
-                if known.is_some() {
-                    return Err(SettingsError::DuplicateRoute { number: route.number });
-                }
-            }
-        }
+    pub fn new(loaded: Loaded<GatewayConfig>) -> Result<Self, SettingsError> {
+        let Loaded { hash, document: config, parts } = loaded;
         positive("accountLimit.segments", config.account_limit.segments)?;
         positive("accountLimit.perSeconds", config.account_limit.per_seconds)?;
         Ok(Self {
-            hash: ConfigHash::of(main),
+            hash,
             connector: config.connector,
             enabled: config.enabled,
             provider: provider(config.provider)?,
@@ -131,11 +110,13 @@ impl Settings {
             public_url: PublicUrl::new(&config.webhook.public_url)?,
             webhook_management: config.webhook.management,
             account_limit: config.account_limit,
-            check_interval: Duration::from_secs(positive("checkIntervalSeconds", config.check_interval_seconds)?.into()),
+            check_interval: Duration::from_secs(
+                positive("checkIntervalSeconds", config.check_interval_seconds)?.into(),
+            ),
             retention: Duration::from_secs(u64::from(positive("retentionDays", config.retention_days)?) * 24 * 60 * 60),
             verifier: Verifier::new(&config.role_issuers)?,
             operator_user: config.operator_user,
-            routes,
+            routes: routes(parts)?,
         })
     }
 
@@ -145,18 +126,16 @@ impl Settings {
     }
 }
 
-/// Reads a document; its format is looked at first, so that a newer shape is not taken for a mistake.
-fn read<T: serde::de::DeserializeOwned>(name: &str, document: &[u8]) -> Result<T, SettingsError> {
-    #[derive(serde::Deserialize)]
-    struct Format {
-        format: u32,
+fn routes(parts: Vec<Routes>) -> Result<HashMap<PhoneNumber, Arc<Route>>, SettingsError> {
+    let mut routes = HashMap::new();
+    for route in parts.into_iter().flat_map(|part| part.routes) {
+        let engine_url = base_url("routes[].engineUrl", &route.engine_url)?;
+        let entry = Arc::new(Route { engine_url, engine_user: route.engine_user });
+        if routes.insert(route.number.clone(), entry).is_some() {
+            return Err(SettingsError::DuplicateRoute { number: route.number });
+        }
     }
-    let shape = |source| SettingsError::Shape { document: name.to_owned(), source };
-    let Format { format } = serde_json::from_slice(document).map_err(shape)?;
-    if format > FORMAT {
-        return Err(SettingsError::Format { document: name.to_owned(), format });
-    }
-    serde_json::from_slice(document).map_err(shape)
+    Ok(routes)
 }
 
 fn positive(field: &'static str, value: u32) -> Result<u32, SettingsError> {
@@ -210,19 +189,21 @@ mod tests {
         })
     }
 
-    fn routes(numbers: &[&str]) -> BTreeMap<String, Vec<u8>> {
+    fn load(document: &Value, numbers: &[&str]) -> Result<Settings, SettingsError> {
         let routes: Vec<_> = numbers
             .iter()
             .map(|number| json!({"number": number, "engineUrl": "http://sms-a.default.svc:8081", "engineUser": "u"}))
             .collect();
-        BTreeMap::from([("routes-0.json".to_owned(), json!({"format": 1, "routes": routes}).to_string().into_bytes())])
+        Settings::new(Loaded {
+            hash: ConfigHash::of(b"1"),
+            document: serde_json::from_value(document.clone()).unwrap(),
+            parts: vec![serde_json::from_value(json!({"format": 1, "routes": routes})).unwrap()],
+        })
     }
 
     #[test]
     fn documents_become_settings() {
-        let main = document().to_string();
-        let settings = Settings::load(main.as_bytes(), &routes(&["+15551230001", "US:72345"])).unwrap();
-        assert_eq!(settings.hash, ConfigHash::of(main.as_bytes()));
+        let settings = load(&document(), &["+15551230001", "US:72345"]).unwrap();
         assert_eq!(settings.retention, Duration::from_secs(30 * 86400));
         assert_eq!(settings.route("US:72345").unwrap().engine_url, "http://sms-a.default.svc:8081");
         assert!(settings.route("+15551230002").is_none());
@@ -233,8 +214,6 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named() {
         let cases: &[(&str, Value, &str)] = &[
-            ("/format", json!(2), "config.json: format 2 is newer than 1"),
-            ("/enabled", json!("yes"), "config.json: invalid type"),
             ("/provider/baseUrl", json!("ftp://x"), "provider.baseUrl: \"ftp://x\" is not"),
             ("/provider/baseUrl", json!("https://u@x"), "provider.baseUrl: \"https://u@x\" is not"),
             ("/webhook/publicUrl", json!("sms.example.com"), "webhook.publicUrl \"sms.example.com\" is not a URL"),
@@ -246,11 +225,10 @@ mod tests {
         for (pointer, value, message) in cases {
             let mut changed = document();
             *changed.pointer_mut(pointer).unwrap() = value.clone();
-            let error = Settings::load(changed.to_string().as_bytes(), &BTreeMap::new()).unwrap_err().to_string();
+            let error = load(&changed, &[]).unwrap_err().to_string();
             assert!(error.starts_with(message), "{error}");
         }
-        let twice = routes(&["+15551230001", "+15551230001"]);
-        let error = Settings::load(document().to_string().as_bytes(), &twice).unwrap_err().to_string();
+        let error = load(&document(), &["+15551230001", "+15551230001"]).unwrap_err().to_string();
         assert_eq!(error, "routes: +15551230001 is there twice; a number belongs to one channel");
     }
 }

@@ -119,7 +119,10 @@ fn hex(digest: &[u8]) -> String {
 /// The first value of `bodySHA256` in the query that is not blank.
 fn body_hash(url: &str) -> Option<String> {
     let (_, query) = url.split_once('?')?;
-    form::parse(query.as_bytes()).into_iter().find(|(name, value)| name == BODY_HASH && !value.is_empty()).map(|(_, value)| value)
+    form::parse(query.as_bytes())
+        .into_iter()
+        .find(|(name, value)| name == BODY_HASH && !value.is_empty())
+        .map(|(_, value)| value)
 }
 
 /// A URL in three parts: up to and with `//`, host and port, the rest. The public URL is checked when it is configured.
@@ -127,7 +130,8 @@ fn split(url: &str) -> (&str, &str, &str) {
     let host = url.find("://").map_or(0, |at| at + 3);
     let rest = url[host..].find(['/', '?', '#']).map_or(url.len(), |at| host + at);
     // A query that is there but empty is not signed.
-    let end = if url[rest..].ends_with('?') && url[rest..].matches('?').count() == 1 { url.len() - 1 } else { url.len() };
+    let end =
+        if url[rest..].ends_with('?') && url[rest..].matches('?').count() == 1 { url.len() - 1 } else { url.len() };
     (&url[..host], &url[host..rest], &url[rest..end])
 }
 

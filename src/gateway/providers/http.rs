@@ -1,0 +1,245 @@
+//! Calling a provider over HTTP: one client for all, and what its failures mean.
+
+use std::{error::Error, path::Path, sync::Arc, time::Duration};
+
+use reqwest::{Response, StatusCode, header::RETRY_AFTER, redirect};
+use rustls::{
+    RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+
+use super::{Answer, CheckError, Scope};
+use crate::wire::outbound::NotSentReason;
+
+/// Until a connection stands. Shorter than the whole, so that a connection that never stood is told from a lost answer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Until the answer is complete.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// Providers close idle connections; a request on one that is just closing would be doubtful.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
+/// Longest answer that is read: a page of 1000 numbers has about 1.5 MB.
+const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
+/// A provider that asks for a longer pause is asked again after this.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+
+/// An HTTP client that trusts the public roots and, if given, further ones; it follows no redirects and uses no proxy.
+#[derive(Clone, Debug)]
+pub struct Client(reqwest::Client);
+
+/// A client that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    /// The file with further roots.
+    #[error("{path} holds no certificates that can be trusted: {message}")]
+    Roots {
+        /// The file.
+        path: String,
+        /// What is wrong.
+        message: String,
+    },
+    /// TLS or the client itself.
+    #[error("no HTTP client: {0}")]
+    Build(String),
+}
+
+/// A complete answer.
+#[derive(Debug)]
+pub struct Answered {
+    /// The status.
+    pub status: StatusCode,
+    /// `Retry-After` in seconds, if that is how it is written.
+    pub retry_after: Option<Duration>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// No complete answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoAnswer {
+    /// Whether the request may have reached the provider.
+    pub maybe_received: bool,
+    /// Whether time ran out after the connection stood.
+    pub slow: bool,
+    /// What happened.
+    pub message: String,
+}
+
+impl Client {
+    /// A client that trusts the public roots and those in `further_roots` (PEM).
+    ///
+    /// # Errors
+    /// When the file cannot be used.
+    pub fn new(further_roots: Option<&Path>) -> Result<Self, ClientError> {
+        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+        if let Some(path) = further_roots {
+            let refused = |message: String| ClientError::Roots { path: path.display().to_string(), message };
+            let certificates = CertificateDer::pem_file_iter(path).map_err(|error| refused(error.to_string()))?;
+            let mut found = 0;
+            for certificate in certificates {
+                let certificate = certificate.map_err(|error| refused(error.to_string()))?;
+                roots.add(certificate).map_err(|error| refused(error.to_string()))?;
+                found += 1;
+            }
+            if found == 0 {
+                return Err(refused("no certificate in it".into()));
+            }
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let tls = rustls::ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| ClientError::Build(error.to_string()))?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .user_agent(concat!("aldis/", env!("CARGO_PKG_VERSION")))
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .build()
+            .map(Self)
+            .map_err(|error| ClientError::Build(chain(&error)))
+    }
+
+    /// Begins a request.
+    pub fn request(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
+        self.0.request(method, url)
+    }
+}
+
+/// Sends a request and reads the whole answer.
+///
+/// # Errors
+/// When there is no complete answer.
+pub async fn call(request: reqwest::RequestBuilder) -> Result<Answered, NoAnswer> {
+    let mut response = request.send().await.map_err(|error| no_answer(error, false))?;
+    let (status, retry_after) = (response.status(), retry_after(&response));
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await.map_err(|error| no_answer(error, true))? {
+        if body.len() + chunk.len() > MAX_ANSWER_BYTES {
+            let message = format!("the answer is longer than {MAX_ANSWER_BYTES} bytes");
+            return Err(NoAnswer { maybe_received: true, slow: false, message });
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Answered { status, retry_after, body })
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+}
+
+fn no_answer(error: reqwest::Error, began: bool) -> NoAnswer {
+    // A connection that never stood (name, TCP, TLS) carried nothing; a request that could not be built neither.
+    let never_sent = !began && (error.is_connect() || error.is_builder());
+    let slow = error.is_timeout() && !never_sent;
+    NoAnswer { maybe_received: !never_sent, slow, message: chain(&error.without_url()) }
+}
+
+/// An error with its causes, which reqwest does not show by itself.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let next = error.to_string();
+        if !text.contains(&next) {
+            text = format!("{text}: {next}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+impl From<NoAnswer> for CheckError {
+    fn from(error: NoAnswer) -> Self {
+        Self::Unreachable { slow: error.slow, message: error.message }
+    }
+}
+
+impl From<NoAnswer> for Answer {
+    fn from(error: NoAnswer) -> Self {
+        if error.maybe_received {
+            Self::unknown(format!("no answer from the provider: {}", error.message))
+        } else {
+            let message = format!("the provider cannot be reached: {}", error.message);
+            Self::not_sent(Scope::Account, NotSentReason::Unreachable, None, message)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reqwest::Method;
+    use tokio::{
+        io::{AsyncReadExt, AsyncWriteExt},
+        net::TcpListener,
+    };
+
+    fn client() -> Client {
+        Client::new(None).unwrap()
+    }
+
+    /// A server that reads a request, writes `answer` and closes.
+    async fn server(answer: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                let mut buffer = [0; 1024];
+                let _ = stream.read(&mut buffer).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        url
+    }
+
+    async fn failure(url: &str) -> NoAnswer {
+        let request = client().request(Method::POST, url).timeout(Duration::from_millis(300)).body("x");
+        call(request).await.unwrap_err()
+    }
+
+    #[tokio::test]
+    async fn what_never_left_is_told_from_what_may_have_arrived() {
+        let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+        for nowhere in [format!("http://{closed}"), "http://name.invalid".to_owned()] {
+            let error = failure(&nowhere).await;
+            assert!(!error.maybe_received && !error.slow, "{nowhere}: {error:?}");
+            assert!(!error.message.contains("http"), "no URL in {}", error.message);
+        }
+        // TLS that never came about carried nothing either.
+        let plain = server("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.replace("http", "https");
+        assert!(!failure(&plain).await.maybe_received);
+
+        for answer in ["", "HTTP/1.1 2", "HTTP/1.1 201 Created\r\ncontent-length: 100\r\n\r\nshort"] {
+            let error = failure(&server(answer).await).await;
+            assert!(error.maybe_received && !error.slow, "{answer:?}: {error:?}");
+        }
+        let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let error = failure(&format!("http://{}", silent.local_addr().unwrap())).await;
+        assert!(error.maybe_received && error.slow, "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn redirects_are_answers() {
+        let url =
+            server("HTTP/1.1 307 Go\r\nlocation: http://127.0.0.1:1/\r\nretry-after: 7\r\ncontent-length: 2\r\n\r\nhi")
+                .await;
+        let answered = call(client().request(Method::GET, &url)).await.unwrap();
+        assert_eq!((answered.status.as_u16(), &*answered.body), (307, &b"hi"[..]));
+        assert_eq!(answered.retry_after, Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn further_roots_are_checked() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ca.pem");
+        assert!(Client::new(Some(&path)).unwrap_err().to_string().contains("ca.pem holds no certificates"));
+        std::fs::write(&path, "").unwrap();
+        assert!(Client::new(Some(&path)).unwrap_err().to_string().ends_with("no certificate in it"));
+    }
+}

@@ -1,0 +1,233 @@
+//! `aldis simulator`. Its protocol is [`crate::wire::simulator`].
+
+mod webhooks;
+
+use jiff::Timestamp;
+use reqwest::{Method, StatusCode};
+use serde::de::DeserializeOwned;
+
+use super::{
+    Answer, BadSignature, CheckError, Client, ConfiguredWebhook, MissingKeys, ProviderNumber, Scope, WebhookCall,
+    http::{self, Answered},
+};
+use crate::{
+    gateway::{
+        credentials::{Credentials, Secret},
+        public_url::PublicUrl,
+    },
+    wire::{
+        outbound::{NotSentReason, RefusalClass, SendOutcome, SendRequest},
+        simulator::{
+            ACCOUNT_PATH, Account, MESSAGES_PATH, NUMBERS_PATH, NumberPage, Problem, ProblemClass, SendMessage,
+            SentMessage, signature,
+        },
+    },
+};
+
+pub use webhooks::{acknowledgement, inbound, receipt};
+
+/// The only key of the Secret.
+const TOKEN: &str = "token";
+/// The most that the simulator gives at once.
+const PAGE_SIZE: u32 = 1000;
+/// A list that goes on after this is going round.
+const MAX_PAGES: usize = 200;
+
+/// An account of a simulator.
+#[derive(Debug)]
+pub struct Simulator {
+    account: String,
+    base_url: String,
+    token: Secret,
+    client: Client,
+}
+
+impl Simulator {
+    /// An account with its token.
+    ///
+    /// # Errors
+    /// When there is no token.
+    pub fn new(account: &str, base_url: &str, credentials: &Credentials, client: &Client) -> Result<Self, MissingKeys> {
+        let token = credentials.get(TOKEN).cloned().ok_or_else(|| MissingKeys(vec![TOKEN.to_owned()]))?;
+        Ok(Self { account: account.to_owned(), base_url: base_url.to_owned(), token, client: client.clone() })
+    }
+
+    /// Whether the simulator signed the call. A header that comes twice is none.
+    pub fn verify(&self, call: &WebhookCall) -> Result<(), BadSignature> {
+        let mut values = call.headers.get_all(signature::HEADER).iter();
+        let header = match (values.next(), values.next()) {
+            (Some(value), None) => value.to_str().ok(),
+            (_, _) => None,
+        };
+        signature::verify(self.token.reveal(), header, &call.url, &call.body, Timestamp::now())
+            .map_err(|_| BadSignature)
+    }
+
+    /// Asks for the account behind the token.
+    pub async fn check(&self) -> Result<(), CheckError> {
+        let Account { account } = read(http::call(self.request(Method::GET, ACCOUNT_PATH)).await?)?;
+        if account == self.account {
+            return Ok(());
+        }
+        Err(CheckError::Invalid(format!("the token belongs to the account {account:?}, not to {:?}", self.account)))
+    }
+
+    /// Lists all numbers.
+    pub async fn numbers(&self) -> Result<Vec<ProviderNumber>, CheckError> {
+        let mut numbers = Vec::new();
+        let mut page: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let mut request = self.request(Method::GET, NUMBERS_PATH).query(&[("pageSize", PAGE_SIZE)]);
+            if let Some(page) = &page {
+                request = request.query(&[("page", page)]);
+            }
+            let answer: NumberPage = read(http::call(request).await?)?;
+            numbers.extend(answer.numbers.into_iter().filter_map(|listed| {
+                let webhook = match listed.webhook_url {
+                    Some(url) => ConfiguredWebhook::Url { method: "POST".into(), url },
+                    None => ConfiguredWebhook::Unset,
+                };
+                Some(ProviderNumber { number: listed.number.parse().ok()?, sms_capable: listed.sms_capable, webhook })
+            }));
+            match answer.next_page {
+                Some(next) => page = Some(next),
+                None => return Ok(numbers),
+            }
+        }
+        Err(CheckError::Unreachable { slow: false, message: format!("a list of more than {MAX_PAGES} pages") })
+    }
+
+    /// Posts one message. The callback carries our number beside the token, since the simulator's receipts do not name it.
+    pub async fn send(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
+        let callback = public_url.status_callback(&[("t", &request.receipt_token), (webhooks::NUMBER, &request.from)]);
+        let message = SendMessage {
+            from: request.from.clone(),
+            to: request.to.clone(),
+            text: request.text.clone(),
+            status_callback: Some(callback),
+            client_ref: Some(format!("{}/{}/{}", request.store_id, request.message_id, request.attempt)),
+        };
+        match http::call(self.request(Method::POST, MESSAGES_PATH).json(&message)).await {
+            Ok(answered) if answered.status.is_success() => accepted(&answered),
+            Ok(answered) => refused(&answered),
+            Err(error) => error.into(),
+        }
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, &format!("{}{path}", self.base_url)).bearer_auth(self.token.reveal())
+    }
+}
+
+fn read<T: DeserializeOwned>(answered: Answered) -> Result<T, CheckError> {
+    let status = answered.status;
+    if status == StatusCode::OK {
+        return serde_json::from_slice(&answered.body).map_err(|error| CheckError::Unreachable {
+            slow: false,
+            message: format!("not an answer of a simulator: {error}"),
+        });
+    }
+    let message = describe(&answered);
+    match status.as_u16() {
+        401 | 403 => Err(CheckError::Invalid(message)),
+        _ => Err(CheckError::Unreachable { slow: false, message }),
+    }
+}
+
+fn describe(answered: &Answered) -> String {
+    match serde_json::from_slice::<Problem>(&answered.body) {
+        Ok(problem) => format!("HTTP {}, {}: {}", answered.status.as_u16(), problem.class, problem.detail),
+        Err(_) => format!("HTTP {}", answered.status.as_u16()),
+    }
+}
+
+fn accepted(answered: &Answered) -> Answer {
+    let outcome = match serde_json::from_slice::<SentMessage>(&answered.body) {
+        Ok(sent) => SendOutcome::Accepted { provider_message_ids: vec![sent.id], segments: Some(sent.segments) },
+        Err(error) => SendOutcome::Unknown { message: format!("accepted, but not with a message: {error}") },
+    };
+    Answer { outcome, pause: None }
+}
+
+fn refused(answered: &Answered) -> Answer {
+    let message = describe(answered);
+    let not_sent = |reason, message| Answer::not_sent(Scope::Account, reason, answered.retry_after, message);
+    let Ok(problem) = serde_json::from_slice::<Problem>(&answered.body) else {
+        return match answered.status.as_u16() {
+            429 => not_sent(NotSentReason::RateLimited, message),
+            300..=499 => not_sent(NotSentReason::Temporary, message),
+            // Not the simulator's own words: something between may have lost its answer.
+            _ => Answer::unknown(message),
+        };
+    };
+    match (problem.class, answered.status.as_u16()) {
+        (ProblemClass::Credentials, _) => not_sent(NotSentReason::Credentials, message),
+        (ProblemClass::RateLimited, _) => not_sent(NotSentReason::RateLimited, message),
+        // The protocol says that nothing was taken then.
+        (ProblemClass::Temporary, _) => not_sent(NotSentReason::Temporary, message),
+        // A base URL that leads elsewhere: the message is not at fault.
+        (ProblemClass::InvalidRequest, 404 | 405) => not_sent(NotSentReason::Temporary, message),
+        (class, _) => Answer {
+            outcome: SendOutcome::Refused {
+                class: refusal_class(class),
+                provider_code: Some(class.to_string()),
+                message,
+            },
+            pause: None,
+        },
+    }
+}
+
+/// What a class means when a message was refused, at once or later.
+const fn refusal_class(class: ProblemClass) -> RefusalClass {
+    match class {
+        ProblemClass::InvalidRequest => RefusalClass::InvalidMessage,
+        ProblemClass::InvalidNumber => RefusalClass::InvalidNumber,
+        ProblemClass::OptedOut => RefusalClass::OptedOut,
+        ProblemClass::Blocked => RefusalClass::Filtered,
+        ProblemClass::Sender => RefusalClass::Sender,
+        ProblemClass::Credentials | ProblemClass::Unreachable | ProblemClass::RateLimited | ProblemClass::Temporary => {
+            RefusalClass::Failed
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(status: u16, class: Option<ProblemClass>) -> SendOutcome {
+        let body = class.map(|class| serde_json::to_vec(&Problem::new(class, "d")).unwrap()).unwrap_or_default();
+        refused(&Answered { status: StatusCode::from_u16(status).unwrap(), retry_after: None, body }).outcome
+    }
+
+    #[test]
+    fn problems_say_whether_the_message_was_taken() {
+        let not_sent = [
+            (401, Some(ProblemClass::Credentials), NotSentReason::Credentials),
+            (429, Some(ProblemClass::RateLimited), NotSentReason::RateLimited),
+            (429, None, NotSentReason::RateLimited),
+            (503, Some(ProblemClass::Temporary), NotSentReason::Temporary),
+            (404, Some(ProblemClass::InvalidRequest), NotSentReason::Temporary),
+            (404, None, NotSentReason::Temporary),
+        ];
+        for (status, class, expected) in not_sent {
+            let outcome = answer(status, class);
+            assert!(matches!(outcome, SendOutcome::NotSent { reason, .. } if reason == expected), "{outcome:?}");
+        }
+        for status in [500, 502, 504] {
+            assert!(matches!(answer(status, None), SendOutcome::Unknown { .. }));
+        }
+        let refused = [
+            (400, ProblemClass::InvalidRequest, RefusalClass::InvalidMessage),
+            (422, ProblemClass::InvalidNumber, RefusalClass::InvalidNumber),
+            (422, ProblemClass::OptedOut, RefusalClass::OptedOut),
+            (422, ProblemClass::Blocked, RefusalClass::Filtered),
+            (422, ProblemClass::Sender, RefusalClass::Sender),
+        ];
+        for (status, problem, expected) in refused {
+            let outcome = answer(status, Some(problem));
+            assert!(matches!(outcome, SendOutcome::Refused { class, .. } if class == expected), "{outcome:?}");
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! What the simulator posts.
+
+use axum::{
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use serde::de::DeserializeOwned;
+
+use crate::{
+    gateway::providers::{Malformed, WebhookCall},
+    sms::{PhoneNumber, Sender},
+    wire::{
+        inbound::InboundMessage,
+        receipt::{DeliveryState, Receipt},
+        simulator::{self, MessageStatus, ProblemClass},
+    },
+};
+
+/// The parameter of the callback URL with our number.
+pub const NUMBER: &str = "n";
+/// The parameter of the callback URL with the receipt token.
+const TOKEN: &str = "t";
+
+/// The customer's message.
+pub fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
+    let message: simulator::InboundMessage = read(&call.body)?;
+    Ok(InboundMessage {
+        provider_message_id: message.id,
+        to: PhoneNumber::from_provider(&message.to, None).map_or(message.to, Into::into),
+        from: Sender::from_provider(&message.from, None).into(),
+        text: message.text,
+        received_at: call.received_at,
+        provider_opt_out: None,
+    })
+}
+
+/// The receipt.
+pub fn receipt(call: &WebhookCall) -> Result<Receipt, Malformed> {
+    let receipt: simulator::Receipt = read(&call.body)?;
+    let parameter = |wanted: &str| {
+        let url = reqwest::Url::parse(&call.url).ok()?;
+        let found = url.query_pairs().find(|(name, value)| name == wanted && !value.is_empty());
+        found.map(|(_, value)| value.into_owned())
+    };
+    let state = match (receipt.status, receipt.error.as_ref().map(|error| error.class)) {
+        (MessageStatus::Accepted, _) => DeliveryState::Queued,
+        (MessageStatus::Sent, _) => DeliveryState::Sent,
+        (MessageStatus::Delivered, _) => DeliveryState::Delivered,
+        (MessageStatus::Undelivered, _) => DeliveryState::Failed,
+        (MessageStatus::Failed, Some(ProblemClass::Blocked)) => DeliveryState::Rejected,
+        (MessageStatus::Failed, _) => DeliveryState::Failed,
+    };
+    Ok(Receipt {
+        provider_message_id: receipt.id,
+        from: parameter(NUMBER).ok_or_else(|| Malformed(format!("no parameter {NUMBER} in the callback URL")))?,
+        token: parameter(TOKEN),
+        state,
+        provider_code: Some(match &receipt.error {
+            Some(error) => format!("{:?} {}", receipt.status, error.class),
+            None => format!("{:?}", receipt.status),
+        }),
+        class: receipt.error.map(|error| super::refusal_class(error.class)),
+        received_at: call.received_at,
+    })
+}
+
+/// Nothing to say.
+pub fn acknowledgement() -> Response {
+    StatusCode::NO_CONTENT.into_response()
+}
+
+fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
+    serde_json::from_slice(body).map_err(|error| Malformed(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::outbound::RefusalClass;
+    use axum::http::HeaderMap;
+    use serde_json::json;
+
+    fn call(query: &str, body: serde_json::Value) -> WebhookCall {
+        WebhookCall {
+            url: format!("https://sms.example.com/hooks/status{query}"),
+            query: None,
+            headers: HeaderMap::new(),
+            body: body.to_string().into(),
+            received_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+        }
+    }
+
+    #[test]
+    fn messages_are_read() {
+        let body = json!({
+            "id": "M1", "account": "demo", "from": "MYBANK", "to": "+15551230001", "text": "Hello", "receivedAt": "2026-01-01T00:00:00Z",
+        });
+        let message = inbound(&call("", body)).unwrap();
+        assert_eq!((&*message.provider_message_id, &*message.to, &*message.from), ("M1", "+15551230001", "MYBANK"));
+        assert!(inbound(&call("", json!({"id": "M1"}))).is_err());
+    }
+
+    #[test]
+    fn receipts_are_read() {
+        let body = json!({
+            "id": "M1", "account": "demo", "status": "Failed", "error": {"class": "OptedOut", "detail": "d"}, "at": "2026-01-01T00:00:00Z",
+        });
+        let read = receipt(&call("?t=7.abc&n=%2B15551230001", body.clone())).unwrap();
+        assert_eq!((read.token.as_deref(), &*read.from), (Some("7.abc"), "+15551230001"));
+        assert_eq!((read.state, read.class), (DeliveryState::Failed, Some(RefusalClass::OptedOut)));
+        assert_eq!(read.provider_code.as_deref(), Some("Failed OptedOut"));
+        assert!(receipt(&call("?t=7.abc", body)).is_err());
+    }
+}

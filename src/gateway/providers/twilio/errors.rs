@@ -1,0 +1,184 @@
+//! Twilio's error codes: <https://www.twilio.com/docs/api/errors>. The list moves, so an unknown code is a plain failure that keeps
+//! its number.
+
+use std::time::Duration;
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+
+use crate::{
+    gateway::providers::{Answer, CheckError, Scope, http::Answered},
+    wire::outbound::{NotSentReason, RefusalClass, SendOutcome},
+};
+
+/// The validity period ran out before it was delivered.
+pub const VALIDITY_EXPIRED: &str = "30036";
+
+/// The body of an error.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+pub struct ErrorBody {
+    /// The code.
+    #[serde(default)]
+    pub code: u32,
+    /// For people.
+    #[serde(default)]
+    pub message: String,
+}
+
+impl ErrorBody {
+    /// The error in an answer; a proxy's page has none.
+    pub fn of(answered: &Answered) -> Self {
+        serde_json::from_slice(&answered.body).unwrap_or_default()
+    }
+
+    fn describe(&self, status: StatusCode) -> String {
+        match (self.code, self.message.as_str()) {
+            (0, "") => format!("HTTP {}", status.as_u16()),
+            (0, message) => format!("HTTP {}: {message}", status.as_u16()),
+            (code, message) => format!("HTTP {}, Twilio error {code}: {message}", status.as_u16()),
+        }
+    }
+}
+
+/// What a code means when a message was refused, at once or later.
+pub const fn refusal_class(code: u32) -> RefusalClass {
+    match code {
+        // To: invalid, not mobile, not reachable from this sender, unknown or landline.
+        21211 | 21217 | 21401 | 21407 | 21421 | 21612 | 21614 | 30005 | 30006 => RefusalClass::InvalidNumber,
+        21610 => RefusalClass::OptedOut,
+        // From: invalid, not ours, not SMS-capable, missing.
+        21212 | 21603 | 21606 | 21618 | 21659 | 21660 | 21661 => RefusalClass::Sender,
+        // Trial, region not enabled, suspended, not registered or verified.
+        20005 | 21408 | 21608 | 30002 | 30027 | 30032 | 30034 => RefusalClass::Account,
+        30004 | 30007 | 30037 | 30038 => RefusalClass::Filtered,
+        // Body missing or too long, or otherwise not to be sent.
+        21602 | 21605 | 21617 | 21619 | 21623 | 30009 | 30019 => RefusalClass::InvalidMessage,
+        _ => RefusalClass::Failed,
+    }
+}
+
+/// What an answer other than success means for an attempt to send.
+pub fn refused(answered: &Answered) -> Answer {
+    let status = answered.status;
+    let error = ErrorBody::of(answered);
+    let message = error.describe(status);
+    let not_sent =
+        |scope, reason, at_least: Option<Duration>| Answer::not_sent(scope, reason, at_least, message.clone());
+    match (status.as_u16(), error.code) {
+        // The queue of this sender is full.
+        (_, 21611 | 30001) => not_sent(Scope::Number, NotSentReason::RateLimited, answered.retry_after),
+        (429, _) | (_, 20429) => not_sent(Scope::Account, NotSentReason::RateLimited, answered.retry_after),
+        // Twilio may have taken a message although it answers with 5xx (its error dictionary excludes it for none of them).
+        (500..=599 | 408, _) => Answer::unknown(message),
+        (400..=499, code) if known(code) => Answer {
+            outcome: SendOutcome::Refused {
+                class: refusal_class(code),
+                provider_code: Some(code.to_string()),
+                message: message.clone(),
+            },
+            pause: None,
+        },
+        (401 | 403, _) => not_sent(Scope::Account, NotSentReason::Credentials, None),
+        // No such account, or a base URL that leads elsewhere: the message is not at fault.
+        (404 | 405, _) => not_sent(Scope::Account, NotSentReason::Temporary, None),
+        (400..=499, code) => Answer {
+            outcome: SendOutcome::Refused {
+                class: RefusalClass::Failed,
+                provider_code: (code != 0).then(|| code.to_string()),
+                message: message.clone(),
+            },
+            pause: None,
+        },
+        // A redirect, or something that is no answer of an API.
+        (_, _) => not_sent(Scope::Account, NotSentReason::Temporary, None),
+    }
+}
+
+/// What an answer other than success means for a check.
+pub fn check_failed(answered: &Answered) -> CheckError {
+    let message = ErrorBody::of(answered).describe(answered.status);
+    match answered.status.as_u16() {
+        // 404: the account SID is not one that these credentials know.
+        401 | 403 | 404 => CheckError::Invalid(message),
+        _ => CheckError::Unreachable { slow: false, message },
+    }
+}
+
+const fn known(code: u32) -> bool {
+    !matches!(refusal_class(code), RefusalClass::Failed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(status: u16, body: &str) -> Answered {
+        Answered { status: StatusCode::from_u16(status).unwrap(), retry_after: None, body: body.into() }
+    }
+
+    fn error(status: u16, code: u32) -> Answer {
+        refused(&answered(status, &format!(r#"{{"code": {code}, "message": "m", "status": {status}}}"#)))
+    }
+
+    #[test]
+    fn refusals_have_their_class() {
+        let cases = [
+            (21211, RefusalClass::InvalidNumber),
+            (21614, RefusalClass::InvalidNumber),
+            (21610, RefusalClass::OptedOut),
+            (21606, RefusalClass::Sender),
+            (21608, RefusalClass::Account),
+            (21617, RefusalClass::InvalidMessage),
+            (29999, RefusalClass::Failed),
+        ];
+        for (code, expected) in cases {
+            let SendOutcome::Refused { class, provider_code, message } = error(400, code).outcome else {
+                panic!("{code}")
+            };
+            assert_eq!((class, provider_code.as_deref()), (expected, Some(&*code.to_string())));
+            assert_eq!(message, format!("HTTP 400, Twilio error {code}: m"));
+        }
+        let SendOutcome::Refused { class: RefusalClass::Account, .. } = error(403, 21408).outcome else {
+            panic!("region")
+        };
+    }
+
+    #[test]
+    fn what_was_not_taken_is_not_sent() {
+        let cases = [
+            (error(401, 20003), Scope::Account, NotSentReason::Credentials),
+            (error(403, 20403), Scope::Account, NotSentReason::Credentials),
+            (error(404, 20404), Scope::Account, NotSentReason::Temporary),
+            (error(429, 20429), Scope::Account, NotSentReason::RateLimited),
+            (refused(&answered(429, "slow down")), Scope::Account, NotSentReason::RateLimited),
+            (error(400, 21611), Scope::Number, NotSentReason::RateLimited),
+            (refused(&answered(302, "")), Scope::Account, NotSentReason::Temporary),
+        ];
+        for (answer, scope, expected) in cases {
+            let SendOutcome::NotSent { reason, .. } = answer.outcome else { panic!("{answer:?}") };
+            assert_eq!(reason, expected);
+            assert_eq!(answer.pause.map(|pause| (pause.scope, pause.reason)), Some((scope, expected)));
+        }
+    }
+
+    #[test]
+    fn faults_are_doubtful() {
+        for status in [500, 502, 503, 504, 408] {
+            let answer = refused(&answered(status, "<html>"));
+            assert!(matches!(answer.outcome, SendOutcome::Unknown { .. }), "{status}: {answer:?}");
+            assert!(answer.pause.is_some(), "{status}");
+        }
+    }
+
+    #[test]
+    fn checks_tell_refusals_from_faults() {
+        assert!(matches!(check_failed(&answered(401, r#"{"code": 20003, "message": "Authenticate"}"#)),
+            CheckError::Invalid(message) if message == "HTTP 401, Twilio error 20003: Authenticate"));
+        for status in [400, 429, 500, 302] {
+            assert!(
+                matches!(check_failed(&answered(status, "")), CheckError::Unreachable { slow: false, .. }),
+                "{status}"
+            );
+        }
+    }
+}

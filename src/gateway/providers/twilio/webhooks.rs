@@ -1,0 +1,238 @@
+//! What Twilio posts: customers' messages and receipts, as forms or as JSON objects with the same names.
+//!
+//! <https://www.twilio.com/docs/messaging/guides/webhook-request> and
+//! <https://www.twilio.com/docs/messaging/guides/track-outbound-message-status>. New parameters may appear at any time.
+
+use axum::{
+    http::header::CONTENT_TYPE,
+    response::{IntoResponse, Response},
+};
+
+use super::{errors, form};
+use crate::{
+    gateway::providers::{Malformed, WebhookCall},
+    sms::{PhoneNumber, Sender},
+    wire::{
+        inbound::{InboundMessage, ProviderOptOut},
+        receipt::{DeliveryState, Receipt},
+    },
+};
+
+/// Whether the body is a form, by its media type.
+pub fn is_form(call: &WebhookCall) -> bool {
+    let media_type = call.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+}
+
+/// An answer in TwiML that does nothing.
+pub fn acknowledgement() -> Response {
+    ([(CONTENT_TYPE, "text/xml")], "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>").into_response()
+}
+
+/// Parameters by name.
+struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    fn of(call: &WebhookCall) -> Result<Self, Malformed> {
+        if is_form(call) {
+            return Ok(Self(form::parse(&call.body)));
+        }
+        let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&call.body)
+            .map_err(|error| Malformed(format!("neither a form nor a JSON object: {error}")))?;
+        let text = |value: serde_json::Value| match value {
+            serde_json::Value::String(text) => text,
+            serde_json::Value::Null => String::new(),
+            other => other.to_string(),
+        };
+        Ok(Self(object.into_iter().map(|(name, value)| (name, text(value))).collect()))
+    }
+
+    /// The first value of a parameter that is not empty.
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    fn required(&self, names: &[&str]) -> Result<&str, Malformed> {
+        names
+            .iter()
+            .find_map(|name| self.get(name))
+            .ok_or_else(|| Malformed(format!("no parameter {}", names.join(" or "))))
+    }
+
+    /// Our own number; short codes come without their country, which stands beside them.
+    fn own_number(&self, name: &str) -> Result<String, Malformed> {
+        let raw = self.required(&[name])?;
+        let country = self.get(&format!("{name}Country")).and_then(|country| country.parse().ok());
+        // A number of another form belongs to no channel; it is kept as it came, and waits as unrouted.
+        Ok(PhoneNumber::from_provider(raw, country).map_or_else(|_| raw.to_owned(), Into::into))
+    }
+}
+
+/// The customer's message.
+pub fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
+    let parameters = Parameters::of(call)?;
+    let country = parameters.get("FromCountry").and_then(|country| country.parse().ok());
+    let opt_out = match parameters.get("OptOutType") {
+        Some("STOP") => Some(ProviderOptOut::Stop),
+        Some("START") => Some(ProviderOptOut::Start),
+        Some("HELP") => Some(ProviderOptOut::Help),
+        Some(_) | None => None,
+    };
+    Ok(InboundMessage {
+        provider_message_id: parameters.required(&["MessageSid", "SmsMessageSid", "SmsSid"])?.to_owned(),
+        to: parameters.own_number("To")?,
+        from: Sender::from_provider(parameters.required(&["From"])?, country).into(),
+        text: parameters.get("Body").unwrap_or_default().to_owned(),
+        received_at: call.received_at,
+        provider_opt_out: opt_out,
+    })
+}
+
+/// The receipt; `None` for states that say nothing about an outbound message.
+pub fn receipt(call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
+    let parameters = Parameters::of(call)?;
+    let word = parameters.required(&["MessageStatus", "SmsStatus"])?;
+    let code = parameters.get("ErrorCode").filter(|code| *code != "0");
+    let Some(state) = state(word, code) else {
+        tracing::debug!(status = word, "a status that is not of an outbound message");
+        return Ok(None);
+    };
+    let failed = matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Rejected);
+    Ok(Some(Receipt {
+        provider_message_id: parameters.required(&["MessageSid", "SmsSid"])?.to_owned(),
+        from: parameters.own_number("From")?,
+        token: call.query.as_deref().and_then(token),
+        state,
+        provider_code: Some(code.map_or_else(|| word.to_owned(), |code| format!("{word} {code}"))),
+        class: failed.then(|| errors::refusal_class(code.and_then(|code| code.parse().ok()).unwrap_or_default())),
+        received_at: call.received_at,
+    }))
+}
+
+/// The receipt token, parameter `t` of the callback URL.
+fn token(query: &str) -> Option<String> {
+    form::parse(query.as_bytes())
+        .into_iter()
+        .find(|(name, value)| name == "t" && !value.is_empty())
+        .map(|(_, value)| value)
+}
+
+/// Statuses: <https://www.twilio.com/docs/messaging/api/message-resource#message-status-values>.
+fn state(word: &str, code: Option<&str>) -> Option<DeliveryState> {
+    match word {
+        "accepted" | "scheduled" | "queued" => Some(DeliveryState::Queued),
+        "sending" | "sent" => Some(DeliveryState::Sent),
+        "delivered" | "read" => Some(DeliveryState::Delivered),
+        "failed" | "undelivered" if code == Some(errors::VALIDITY_EXPIRED) => Some(DeliveryState::Expired),
+        "failed" | "undelivered" => Some(DeliveryState::Failed),
+        "canceled" => Some(DeliveryState::Rejected),
+        // `receiving` and `received` are of inbound messages; the list grows.
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::outbound::RefusalClass;
+    use axum::http::HeaderMap;
+
+    fn call(media_type: &str, query: Option<&str>, body: &str) -> WebhookCall {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, media_type.parse().unwrap());
+        WebhookCall {
+            url: "https://sms.example.com/hooks/inbound".into(),
+            query: query.map(str::to_owned),
+            headers,
+            body: body.to_owned().into(),
+            received_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+        }
+    }
+
+    fn form(body: &str) -> WebhookCall {
+        call("application/x-www-form-urlencoded; charset=utf-8", None, body)
+    }
+
+    #[test]
+    fn messages_are_read() {
+        let message = inbound(&form(
+            "ToCountry=US&SmsMessageSid=SM1&NumMedia=0&SmsSid=SM1&FromCountry=US&Body=+Hello%0A&To=%2B15551230001&MessageSid=SM1\
+             &AccountSid=AC1&From=%2B15559870001&ApiVersion=2010-04-01",
+        ))
+        .unwrap();
+        assert_eq!(
+            message,
+            InboundMessage {
+                provider_message_id: "SM1".into(),
+                to: "+15551230001".into(),
+                from: "+15559870001".into(),
+                text: " Hello\n".into(),
+                received_at: "2026-01-02T03:04:05Z".parse().unwrap(),
+                provider_opt_out: None,
+            }
+        );
+        let json = call(
+            "application/json",
+            None,
+            r#"{"MessageSid":"SM1","To":"+15551230001","From":"+15559870001","Body":" Hello\n","NumMedia":0,"MessagingServiceSid":null}"#,
+        );
+        assert_eq!(inbound(&json).unwrap(), message);
+    }
+
+    #[test]
+    fn odd_messages_are_kept() {
+        let short = inbound(&form("MessageSid=SM1&To=72345&ToCountry=US&From=MYBANK&OptOutType=STOP")).unwrap();
+        assert_eq!((&*short.to, &*short.from, &*short.text), ("US:72345", "MYBANK", ""));
+        assert_eq!(short.provider_opt_out, Some(ProviderOptOut::Stop));
+        let unknown =
+            inbound(&form("SmsSid=SM1&To=whatsapp:%2B1555&From=72346&FromCountry=GB&Body=x&OptOutType=NEW")).unwrap();
+        assert_eq!((&*unknown.to, &*unknown.from), ("whatsapp:+1555", "GB:72346"));
+        assert_eq!(unknown.provider_opt_out, None);
+        for (body, message) in [
+            ("To=%2B15551230001&From=x", "no parameter MessageSid or SmsMessageSid or SmsSid"),
+            ("MessageSid=SM1&From=x", "no parameter To"),
+            ("MessageSid=SM1&To=%2B15551230001&From=", "no parameter From"),
+        ] {
+            assert_eq!(inbound(&form(body)).unwrap_err().to_string(), message);
+        }
+        assert!(inbound(&call("application/json", None, "[]")).is_err());
+    }
+
+    #[test]
+    fn receipts_are_read() {
+        let read = |status: &str| {
+            let body = format!("MessageSid=SM1&To=%2B15559870001&From=%2B15551230001&{status}");
+            receipt(&call("application/x-www-form-urlencoded", Some("x=1&t=7.ab%2Fc"), &body)).unwrap()
+        };
+        let cases = [
+            ("MessageStatus=queued", Some((DeliveryState::Queued, "queued", None))),
+            ("MessageStatus=sending", Some((DeliveryState::Sent, "sending", None))),
+            ("SmsStatus=sent", Some((DeliveryState::Sent, "sent", None))),
+            ("MessageStatus=delivered", Some((DeliveryState::Delivered, "delivered", None))),
+            ("MessageStatus=read", Some((DeliveryState::Delivered, "read", None))),
+            (
+                "MessageStatus=failed&ErrorCode=30036",
+                Some((DeliveryState::Expired, "failed 30036", Some(RefusalClass::Failed))),
+            ),
+            (
+                "MessageStatus=undelivered&ErrorCode=30006",
+                Some((DeliveryState::Failed, "undelivered 30006", Some(RefusalClass::InvalidNumber))),
+            ),
+            ("MessageStatus=undelivered", Some((DeliveryState::Failed, "undelivered", Some(RefusalClass::Failed)))),
+            ("MessageStatus=canceled", Some((DeliveryState::Rejected, "canceled", Some(RefusalClass::Failed)))),
+            ("MessageStatus=receiving", None),
+            ("MessageStatus=new", None),
+        ];
+        for (status, expected) in cases {
+            let receipt = read(status);
+            let seen = receipt
+                .as_ref()
+                .map(|receipt| (receipt.state, receipt.provider_code.as_deref().unwrap(), receipt.class));
+            assert_eq!(seen, expected, "{status}");
+            if let Some(receipt) = receipt {
+                assert_eq!((receipt.token.as_deref(), &*receipt.from), (Some("7.ab/c"), "+15551230001"));
+            }
+        }
+    }
+}
