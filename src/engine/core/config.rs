@@ -96,17 +96,14 @@ impl FromIterator<Member> for Members {
     }
 }
 
-/// The promise that is measured. `answeredBy` is the agent's first reply.
+/// The promise that is measured: time until the agent's first reply. Whether the objective is met is judged by who knows it; here
+/// it is counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceLevelGoal {
     /// Longest time in the queue until the first reply that still counts as in target.
     pub target: SignedDuration,
-    /// Percent of interactions that should be in target, 0 to 100.
-    pub objective_percent: u32,
     /// Only samples younger than this count.
     pub window: SignedDuration,
-    /// With fewer samples nothing is said.
-    pub minimum_samples: u32,
 }
 
 /// So many segments in so much time.

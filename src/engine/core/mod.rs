@@ -15,6 +15,7 @@ mod consent;
 pub mod decide;
 pub mod delivery;
 pub mod event;
+mod handle;
 pub mod ids;
 mod inbound;
 pub mod opt_out;

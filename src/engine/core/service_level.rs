@@ -51,12 +51,10 @@ pub struct ServiceLevel {
     pub unanswered: u64,
     /// Interactions that wait for the first reply, and have for longer than the target.
     pub waiting_beyond_target: u64,
-    /// `answered_in_target / (answered + unanswered)`, floored; none below the minimum of samples.
+    /// `answered_in_target / (answered + unanswered)`, floored; none without a sample.
     pub percent: Option<u64>,
-    /// `(answered_in_target + abandoned_in_target) / (answered + unanswered + abandoned)`, floored; none below the minimum.
+    /// `(answered_in_target + abandoned_in_target) / (answered + unanswered + abandoned)`, floored; none without a sample.
     pub percent_with_abandoned: Option<u64>,
-    /// Whether the objective is met, counting all who wait beyond the target as missed; none below the minimum.
-    pub met: Option<bool>,
 }
 
 impl State {
@@ -76,13 +74,10 @@ impl State {
                 *in_target += u64::from(sample.in_target);
             }
         }
-        let minimum = u64::from(goal.minimum_samples).max(1);
         let decided = level.answered + level.unanswered;
-        level.percent = percent(level.answered_in_target, decided, minimum);
+        level.percent = percent(level.answered_in_target, decided);
         level.percent_with_abandoned =
-            percent(level.answered_in_target + level.abandoned_in_target, decided + level.abandoned, minimum);
-        let with_waiting = percent(level.answered_in_target, decided + level.waiting_beyond_target, minimum);
-        level.met = with_waiting.map(|percent| percent >= u64::from(goal.objective_percent));
+            percent(level.answered_in_target + level.abandoned_in_target, decided + level.abandoned);
         level
     }
 
@@ -94,6 +89,6 @@ impl State {
     }
 }
 
-fn percent(part: u64, whole: u64, minimum: u64) -> Option<u64> {
-    (whole >= minimum).then(|| part.saturating_mul(100).checked_div(whole)).flatten()
+fn percent(part: u64, whole: u64) -> Option<u64> {
+    part.saturating_mul(100).checked_div(whole)
 }

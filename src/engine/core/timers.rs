@@ -3,8 +3,6 @@
 use jiff::Timestamp;
 
 use super::{
-    command::{Command, Decision},
-    decide::decide,
     event::{CloseReason, Event, Happened, RequeueReason, SampleResult},
     ids::InteractionId,
     outbox::Outbound,
@@ -55,36 +53,6 @@ fn idle(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
 }
 
 impl State {
-    /// Handles a command: first what was due before it, then the command, then what follows from it. All of it is applied and
-    /// returned as one decision, to be committed in one transaction.
-    ///
-    /// After the commit the runtime answers, and hands every message of [`in_flight`](Self::in_flight) that it has not handed over
-    /// yet to the gateway.
-    pub fn handle(&mut self, command: &Command, now: Timestamp) -> Decision {
-        let mut events = Vec::new();
-        self.do_what_is_due(now, &mut events);
-        let decision = decide(self, command, now);
-        for event in decision.events {
-            super::apply::apply(self, &event);
-            events.push(event);
-        }
-        self.do_what_is_due(now, &mut events);
-        Decision { events, ..decision }
-    }
-
-    fn do_what_is_due(&mut self, now: Timestamp, events: &mut Vec<Event>) {
-        loop {
-            let step = due(self, now);
-            if step.is_empty() {
-                return;
-            }
-            for event in step {
-                super::apply::apply(self, &event);
-                events.push(event);
-            }
-        }
-    }
-
     /// The messages that are at the gateway, or should be: each is handed over with its attempt, once, and after a restart once
     /// more with the same attempt, which the gateway recognizes. Empty while the storage is not accepted.
     pub fn in_flight(&self) -> impl Iterator<Item = &Outbound> {

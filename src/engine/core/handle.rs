@@ -1,0 +1,47 @@
+//! A command, what was due before it, and what follows from it.
+
+use jiff::Timestamp;
+
+use super::{
+    apply::apply,
+    command::{Command, Decision},
+    decide::decide,
+    event::Event,
+    state::State,
+    timers::due,
+};
+
+impl State {
+    /// Handles a command: first what was due before it, then the command, then what follows from it. All of it is applied and
+    /// returned as one decision, to be committed in one transaction.
+    ///
+    /// After the commit the runtime answers, and hands every message of [`in_flight`](Self::in_flight) that it has not handed over
+    /// yet to the gateway.
+    pub fn handle(&mut self, command: &Command, now: Timestamp) -> Decision {
+        let mut events = Vec::new();
+        // Until the engine runs nobody is online or away, so nothing can be due for it.
+        if !matches!(command, Command::Started) {
+            self.do_what_is_due(now, &mut events);
+        }
+        let decision = decide(self, command, now);
+        for event in decision.events {
+            apply(self, &event);
+            events.push(event);
+        }
+        self.do_what_is_due(now, &mut events);
+        Decision { events, ..decision }
+    }
+
+    fn do_what_is_due(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        loop {
+            let step = due(self, now);
+            if step.is_empty() {
+                return;
+            }
+            for event in step {
+                apply(self, &event);
+                events.push(event);
+            }
+        }
+    }
+}
