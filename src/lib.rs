@@ -5,7 +5,6 @@ pub mod admin;
 pub mod api;
 pub mod engine;
 pub mod gateway;
-pub mod generate;
 pub mod operator;
 pub mod process;
 pub mod simulator;
