@@ -5,6 +5,7 @@ pub mod admin;
 pub mod api;
 pub mod engine;
 pub mod gateway;
+pub mod generate;
 pub mod operator;
 pub mod process;
 pub mod simulator;

@@ -61,8 +61,8 @@ pub struct BlocklistSpec {
     #[schemars(length(min = 1, max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub campaigns: Vec<LocalRef>,
-    /// The numbers, at most 2000. With plain `kubectl apply` an object may hold about 1 MB of annotations, hence the bound; use several
-    /// objects for more.
+    /// The numbers, at most 2000; use several objects for more. The bound is what plain `kubectl apply` can keep of an object in its
+    /// annotation of 256 kB.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 2000))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["number".into()]))]

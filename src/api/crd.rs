@@ -42,6 +42,9 @@ fn finish(crd: &impl serde::Serialize) -> Value {
 fn tidy(schema: &mut Value) {
     let Value::Object(schema) = schema else { return };
     schema.remove("nullable");
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        *description = joined(description);
+    }
     for bound in ["minimum", "maximum"] {
         if let Some(whole) = schema.get(bound).and_then(Value::as_f64).filter(|bound| bound.fract() == 0.0) {
             schema.insert(bound.into(), json!(whole as i64));
@@ -56,6 +59,11 @@ fn tidy(schema: &mut Value) {
             tidy(below);
         }
     }
+}
+
+/// The lines of a paragraph as one; paragraphs stay apart.
+fn joined(description: &str) -> String {
+    description.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect::<Vec<_>>().join("\n\n")
 }
 
 /// An empty list or map is as good as absent. An object's default is `{}`, since the API server then applies those of its fields, unless it

@@ -3,6 +3,8 @@
 //! Group `aldis.dev`, version `v1alpha1`. This module knows nobody else and does no I/O. The documentation of a field is what
 //! `kubectl explain` shows.
 
+#![allow(clippy::duplicated_attributes, reason = "each printed column names its type: no duplicates")]
+
 pub mod blocklist;
 pub mod bot;
 pub mod campaign;

@@ -260,7 +260,7 @@ impl Default for BlocklistUse {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Automations {
-    /// The bot that a new interaction meets before the queue. Fails it, the interaction goes to the queue. Absent: straight to the queue.
+    /// The bot that a new interaction meets before the queue. If it fails, the interaction goes to the queue. Absent: straight to the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_start: Option<LocalRef>,
     /// The bot that runs after an agent has finished, for example a survey. Absent: none.
@@ -338,8 +338,8 @@ pub enum OptOutAnsweredBy {
 #[x_kube(validation = Rule::new("(!has(self.stop) || ((!has(self.start) || !self.stop.exists(w, w in self.start)) && (!has(self.help) || !self.stop.exists(w, w in self.help)))) && (!has(self.start) || !has(self.help) || !self.start.exists(w, w in self.help))")
     .message("a word stands in two of stop, start and help: keep it in one"))]
 pub struct OptOutKeywords {
-    /// Words that opt a customer out, instead of the usual ones (STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT). Capital
-    /// letters; at most 32 words. STOP must stay among them.
+    /// Words that opt a customer out, instead of the usual ones (STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT, OPT OUT).
+    /// Capital letters; at most 32 words. STOP must stay among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 32), regex(pattern = pattern::KEYWORD)))]
     #[x_kube(merge_strategy = ListMerge::Set, validation = Rule::new("'STOP' in self")

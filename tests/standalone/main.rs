@@ -1,4 +1,5 @@
 //! Tests that need nothing but this machine.
 
 mod arrows;
+mod generated;
 mod simulator;

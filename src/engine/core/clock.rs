@@ -9,10 +9,22 @@ use serde::{Deserialize, Serialize};
 pub struct ChannelTime(Timestamp);
 
 impl ChannelTime {
+    /// As it is stored.
+    pub const fn timestamp(self) -> Timestamp {
+        self.0
+    }
+
     /// The instant so much later.
     #[must_use]
     pub fn after(self, duration: SignedDuration) -> Self {
         Self(later(self.0, duration))
+    }
+}
+
+impl From<Timestamp> for ChannelTime {
+    /// Reads what [`ChannelTime::timestamp`] gave.
+    fn from(stored: Timestamp) -> Self {
+        Self(stored)
     }
 }
 

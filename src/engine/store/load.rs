@@ -1,0 +1,167 @@
+//! Start-up: the rows of what is open.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row};
+
+use super::{codec, error::Fault};
+use crate::engine::core::{
+    clock::ChannelTime,
+    event::Origin,
+    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, UserId},
+    outbox::Outbound,
+    state::{Agent, Customer, Interaction, OpenRows, Phase, Place, Sample, Scalars},
+};
+
+/// Customers with their open interaction, to be followed by a condition.
+const CUSTOMERS: &str = "SELECT c.id, c.can_receive, c.opted_out, c.out_of_hours_text_at, c.queue_full_text_at,
+           c.last_agent, (SELECT i.id FROM interaction i WHERE i.customer = c.id AND i.closed_at IS NULL)
+    FROM customer c";
+
+pub(super) fn open_rows(sql: &Connection, samples_since: Timestamp) -> Result<OpenRows, Fault> {
+    Ok(OpenRows {
+        scalars: scalars(sql)?,
+        customers: open_customers(sql)?,
+        interactions: interactions(sql)?,
+        agents: agents(sql)?,
+        outbox: outbox(sql)?,
+        samples: samples(sql, samples_since)?,
+    })
+}
+
+/// Runs a query and reads every row.
+pub(super) fn all<T>(
+    sql: &Connection,
+    query: &str,
+    params: impl rusqlite::Params,
+    read: impl Fn(&Row<'_>) -> Result<T, Fault>,
+) -> Result<Vec<T>, Fault> {
+    let mut statement = sql.prepare_cached(query)?;
+    let mut rows = statement.query(params)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+fn scalars(sql: &Connection) -> Result<Scalars, Fault> {
+    let json: String = sql.query_row("SELECT scalars FROM store", [], |row| row.get(0))?;
+    serde_json::from_str(&json).map_err(|error| Fault::Contents(format!("store.scalars: {error}")))
+}
+
+fn open_customers(sql: &Connection) -> Result<Vec<Customer>, Fault> {
+    let concerned = "WHERE c.id IN (SELECT customer FROM interaction WHERE state IN ('Opened', 'Queued', 'Active')
+                                    UNION SELECT m.customer FROM outbox o JOIN message m ON m.id = o.message)
+                     ORDER BY c.id";
+    all(sql, &format!("{CUSTOMERS} {concerned}"), [], read_customer)
+}
+
+/// The customer with this address.
+pub(super) fn customer_by_address(sql: &Connection, address: &str) -> Result<Option<Customer>, Fault> {
+    one_customer(sql, &format!("{CUSTOMERS} WHERE c.address = ?"), address)
+}
+
+/// The customer with this id.
+pub(super) fn customer(sql: &Connection, id: CustomerId) -> Result<Option<Customer>, Fault> {
+    one_customer(sql, &format!("{CUSTOMERS} WHERE c.id = ?"), codec::column(id.0))
+}
+
+fn one_customer(sql: &Connection, query: &str, key: impl rusqlite::ToSql) -> Result<Option<Customer>, Fault> {
+    sql.prepare_cached(query)?.query_row([key], |row| Ok(read_customer(row))).optional()?.transpose()
+}
+
+fn read_customer(row: &Row<'_>) -> Result<Customer, Fault> {
+    Ok(Customer {
+        id: CustomerId(codec::id(row.get(0)?)),
+        can_receive: row.get(1)?,
+        opted_out: row.get(2)?,
+        out_of_hours_text_at: instant(row, 3)?,
+        queue_full_text_at: instant(row, 4)?,
+        last_agent: user(row, 5)?,
+        open: row.get::<_, Option<i64>>(6)?.map(|id| InteractionId(codec::id(id))),
+    })
+}
+
+fn interactions(sql: &Connection) -> Result<Vec<Interaction>, Fault> {
+    let query = "SELECT id, customer, started_by, arrived_at, state, at_head, place_at, owner, epoch, waiting_since,
+                        active_at
+                 FROM interaction WHERE state IN ('Opened', 'Queued', 'Active') ORDER BY id";
+    all(sql, query, [], |row| {
+        Ok(Interaction {
+            id: InteractionId(codec::id(row.get(0)?)),
+            customer: CustomerId(codec::id(row.get(1)?)),
+            origin: user(row, 2)?.map_or(Origin::Customer, |user| Origin::Agent { user }),
+            arrived_at: codec::timestamp(row.get(3)?)?,
+            phase: read_phase(row)?,
+            epoch: Epoch(row.get(8)?),
+            waiting_since: instant(row, 9)?,
+            active_at: ChannelTime::from(codec::timestamp(row.get(10)?)?),
+        })
+    })
+}
+
+fn read_phase(row: &Row<'_>) -> Result<Phase, Fault> {
+    let (state, at_head): (String, bool) = (row.get(4)?, row.get(5)?);
+    match (state.as_str(), instant(row, 6)?, user(row, 7)?) {
+        ("Opened", None, None) => Ok(Phase::Opened),
+        ("Queued", Some(at), None) if at_head => Ok(Phase::Queued { place: Place::Head(at) }),
+        ("Queued", Some(at), None) => Ok(Phase::Queued { place: Place::Tail(at) }),
+        ("Active", None, Some(owner)) => Ok(Phase::Active { owner }),
+        (state, place, owner) => Err(Fault::Contents(format!("an interaction is {state} at {place:?} with {owner:?}"))),
+    }
+}
+
+fn agents(sql: &Connection) -> Result<Vec<Agent>, Fault> {
+    all(sql, "SELECT user, present, last_finish, last_assigned FROM agent ORDER BY user", [], |row| {
+        Ok(Agent {
+            user: UserId::from(row.get::<_, String>(0)?),
+            present: row.get(1)?,
+            last_finish: instant(row, 2)?,
+            last_assigned: instant(row, 3)?,
+            connection: crate::engine::core::state::Connection::default(),
+            open: std::collections::BTreeSet::new(),
+        })
+    })
+}
+
+fn outbox(sql: &Connection) -> Result<Vec<Outbound>, Fault> {
+    let query =
+        "SELECT o.message, m.customer, m.interaction, m.purpose, m.user, m.segments, o.attempt, o.sending_until,
+                        o.receipt_status, o.receipt_class
+                 FROM outbox o JOIN message m ON m.id = o.message ORDER BY o.message";
+    all(sql, query, [], |row| {
+        let receipt: Option<String> = row.get(8)?;
+        let class: Option<String> = row.get(9)?;
+        Ok(Outbound {
+            message: MessageId(codec::id(row.get(0)?)),
+            customer: CustomerId(codec::id(row.get(1)?)),
+            interaction: row.get::<_, Option<i64>>(2)?.map(|id| InteractionId(codec::id(id))),
+            purpose: codec::purpose(&row.get::<_, String>(3)?, row.get(4)?)?,
+            segments: row.get(5)?,
+            attempt: Attempt(row.get(6)?),
+            sending_until: instant(row, 7)?,
+            receipt: receipt.map(|name| codec::status(&name, class.as_deref())).transpose()?,
+        })
+    })
+}
+
+/// The samples since an instant, in the order in which they came.
+pub(super) fn samples(sql: &Connection, since: Timestamp) -> Result<Vec<Sample>, Fault> {
+    let query = "SELECT interaction, at, result, in_target FROM sample WHERE at >= ? ORDER BY at, id";
+    all(sql, query, [codec::nanos(since)], |row| {
+        Ok(Sample {
+            interaction: InteractionId(codec::id(row.get(0)?)),
+            at: codec::timestamp(row.get(1)?)?,
+            result: codec::sample_result(&row.get::<_, String>(2)?)?,
+            in_target: row.get(3)?,
+        })
+    })
+}
+
+pub(super) fn instant(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Fault> {
+    row.get::<_, Option<i64>>(column)?.map(codec::timestamp).transpose()
+}
+
+pub(super) fn user(row: &Row<'_>, column: usize) -> Result<Option<UserId>, Fault> {
+    Ok(row.get::<_, Option<String>>(column)?.map(UserId::from))
+}

@@ -1,0 +1,179 @@
+//! The channel's durable state: events and tables in one SQLite file.
+//!
+//! One [`Store`] writes, any number of [`Reader`]s query. All of it is synchronous: the runtime calls the writer from a thread of
+//! its own. A [`Transaction`] sees what it wrote itself, so that the commands of one batch are decided one after the other
+//! and become durable together, with one fsync.
+
+mod codec;
+pub mod error;
+pub mod idempotency;
+mod load;
+pub mod lookup;
+pub mod open;
+pub mod read;
+pub mod receipt_token;
+pub mod retention;
+pub mod schema;
+mod touched;
+pub mod write;
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+};
+
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use jiff::Timestamp;
+
+use self::{
+    error::{CommitError, Fault, OpenError},
+    open::{Belongs, Identity},
+    receipt_token::ReceiptTokens,
+};
+use crate::engine::core::state::{OpenRows, Sample, Scalars};
+
+/// The writer of one channel's store. There is one in the process, and a lock sees to it that there is one process.
+#[derive(Debug)]
+pub struct Store {
+    connection: Connection,
+    path: PathBuf,
+    identity: Identity,
+    receipt_tokens: ReceiptTokens,
+    commits: u64,
+    last_sequence: u64,
+    failed: bool,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the store at `path`, or makes it.
+    ///
+    /// # Errors
+    /// When the file cannot be used, is in use, is not a store, is of a newer schema or belongs to another number or account.
+    pub fn open(path: &Path, belongs: &Belongs) -> Result<Self, OpenError> {
+        let opened = open::open(path, belongs)?;
+        Ok(Self {
+            receipt_tokens: ReceiptTokens::new(&opened.receipt_key),
+            connection: opened.connection,
+            path: path.to_owned(),
+            identity: opened.identity,
+            commits: opened.commits,
+            last_sequence: opened.last_sequence,
+            failed: false,
+            _lock: opened.lock,
+        })
+    }
+
+    /// Which store this is.
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Commits since the store was made. It only rises; a lower number than before means that an older copy was restored.
+    pub const fn commits(&self) -> u64 {
+        self.commits
+    }
+
+    /// Sequence number of the newest event, 0 while there is none.
+    pub const fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// Makes and checks the tokens in status callback URLs.
+    pub const fn receipt_tokens(&self) -> &ReceiptTokens {
+        &self.receipt_tokens
+    }
+
+    /// The rows to make the state of, with the samples since an instant: open things only, however much is stored.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or holds what makes no sense.
+    pub fn load(&self, samples_since: Timestamp) -> Result<OpenRows, Fault> {
+        load::open_rows(&self.connection, samples_since)
+    }
+
+    /// A connection for queries, which see what is committed.
+    ///
+    /// # Errors
+    /// When the file cannot be opened once more.
+    pub fn reader(&self) -> Result<read::Reader, Fault> {
+        open::open_reader(&self.path).map(read::Reader::new)
+    }
+
+    /// The samples since an instant, oldest first.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn samples(&self, since: Timestamp) -> Result<Vec<Sample>, Fault> {
+        load::samples(&self.connection, since)
+    }
+
+    /// Begins a transaction. Dropping it undoes all that it wrote; the state in memory must then be given up, too.
+    ///
+    /// # Errors
+    /// When the database is locked or out of order, or an earlier transaction failed.
+    pub fn begin(&mut self) -> Result<Transaction<'_>, CommitError> {
+        if std::mem::replace(&mut self.failed, true) {
+            return Err(CommitError::Failed);
+        }
+        let sql = rusqlite::Transaction::new(&mut self.connection, TransactionBehavior::Immediate)?;
+        Ok(Transaction {
+            sql,
+            commits: &mut self.commits,
+            last_sequence: &mut self.last_sequence,
+            failed: &mut self.failed,
+            written: 0,
+            dirty: false,
+            scalars: None,
+        })
+    }
+}
+
+/// A batch of decisions that becomes durable together.
+#[derive(Debug)]
+pub struct Transaction<'store> {
+    sql: rusqlite::Transaction<'store>,
+    commits: &'store mut u64,
+    last_sequence: &'store mut u64,
+    failed: &'store mut bool,
+    /// Events of this transaction.
+    written: u64,
+    /// Something but events was written.
+    dirty: bool,
+    /// The state's scalars after the last decision.
+    scalars: Option<Scalars>,
+}
+
+/// What a commit made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The commit counter after it.
+    pub commits: u64,
+    /// Sequence number of the newest event after it.
+    pub last_sequence: u64,
+}
+
+impl Transaction<'_> {
+    /// Makes all that was written durable: when it returns, the disk has it. Writes nothing when nothing was written.
+    ///
+    /// # Errors
+    /// When it could not be written. Nobody knows then whether the disk has it: the process must end.
+    pub fn commit(self) -> Result<Committed, CommitError> {
+        if self.written == 0 && !self.dirty {
+            self.sql.rollback()?;
+            *self.failed = false;
+            return Ok(Committed { commits: *self.commits, last_sequence: *self.last_sequence });
+        }
+        let committed = Committed { commits: *self.commits + 1, last_sequence: *self.last_sequence + self.written };
+        let scalars = self.scalars.as_ref().map(codec::json).transpose()?;
+        self.sql
+            .prepare_cached("UPDATE store SET commits = ?, last_sequence = ?, scalars = coalesce(?, scalars)")?
+            .execute(params![codec::column(committed.commits), codec::column(committed.last_sequence), scalars])?;
+        self.sql.commit()?;
+        *self.commits = committed.commits;
+        *self.last_sequence = committed.last_sequence;
+        *self.failed = false;
+        Ok(committed)
+    }
+}

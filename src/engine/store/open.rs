@@ -1,0 +1,197 @@
+//! Opening the database: lock, checks, settings, identity.
+
+use std::{
+    fmt,
+    fs::{File, OpenOptions, TryLockError},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+
+use super::{
+    codec,
+    error::{Fault, OpenError},
+    receipt_token::KEY_LENGTH,
+    schema,
+};
+use crate::{engine::core::state::Scalars, sms::PhoneNumber};
+
+/// How long a statement waits for another process (a person's `sqlite3`, a backup) to let go of the database.
+pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// `PRAGMA application_id` of a store: "ALDI". The file command and other programs tell by it whose file this is.
+const APPLICATION_ID: i32 = 0x414C_4449;
+
+/// What a store belongs to. It never changes: another number is another channel with another store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Belongs {
+    /// The provider account.
+    pub account: String,
+    /// The channel's number.
+    pub number: PhoneNumber,
+}
+
+/// Which store this is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// 128 random bits in hex, made with the store.
+    pub id: String,
+    /// What it belongs to.
+    pub belongs: Belongs,
+}
+
+/// What an opened database says of itself.
+pub(super) struct Opened {
+    pub(super) connection: Connection,
+    pub(super) lock: File,
+    pub(super) identity: Identity,
+    pub(super) receipt_key: [u8; KEY_LENGTH],
+    pub(super) commits: u64,
+    pub(super) last_sequence: u64,
+}
+
+/// Opens or makes the database at `path`.
+pub(super) fn open(path: &Path, belongs: &Belongs) -> Result<Opened, OpenError> {
+    let lock = lock(path)?;
+    let at = OpenError::at(path);
+    let mut connection =
+        connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(&at)?;
+    check_owner(&connection, path)?;
+    let version = schema::version(&connection).map_err(|error| at(error.into()))?;
+    if version > schema::NEWEST {
+        return Err(OpenError::NewerSchema { path: path.to_owned(), found: version, known: schema::NEWEST });
+    }
+    if version > 0 {
+        // Before anything is written: a volume that was mounted by mistake stays as it is.
+        check_belongs(&connection, path, belongs)?;
+    }
+    prepare(&mut connection, belongs).map_err(&at)?;
+    let (identity, receipt_key, commits, last_sequence) = read_identity(&connection).map_err(&at)?;
+    Ok(Opened { connection, lock, identity, receipt_key, commits, last_sequence })
+}
+
+/// Opens a second connection that can only read.
+pub(super) fn open_reader(path: &Path) -> Result<Connection, Fault> {
+    let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    // Queries are small; the writer's cache is the one that counts.
+    connection.execute_batch("PRAGMA cache_size = -512; PRAGMA query_only = ON;")?;
+    Ok(connection)
+}
+
+/// Takes the lock that makes sure of one engine per store. The kernel gives it back when the process ends, however it ends.
+///
+/// It is on a file of its own: closing any other handle of the database file would drop SQLite's own locks on it.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock_path = PathBuf::from(name);
+    let failed = |source| OpenError::Lock { path: lock_path.clone(), source };
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(failed(source)),
+    }
+}
+
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Fault> {
+    // Each connection is used by one thread at a time, so SQLite's own mutexes are not needed.
+    let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    // Intermediate results may hold texts: they must not reach a temporary file.
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    Ok(connection)
+}
+
+/// Refuses a database that another program made. An empty one is ours to make.
+fn check_owner(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let at = OpenError::at(path);
+    let owner: i32 =
+        connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(|error| at(error.into()))?;
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(|error| at(error.into()))?;
+    if owner == APPLICATION_ID || (owner == 0 && tables == 0) {
+        return Ok(());
+    }
+    Err(OpenError::NotAStore { path: path.to_owned() })
+}
+
+fn check_belongs(connection: &Connection, path: &Path, belongs: &Belongs) -> Result<(), OpenError> {
+    let (account, number): (String, String) = connection
+        .query_row("SELECT account, number FROM store", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(|error| OpenError::at(path)(error.into()))?;
+    if account == belongs.account && number == belongs.number.as_str() {
+        return Ok(());
+    }
+    Err(OpenError::BelongsToOther {
+        path: path.to_owned(),
+        found_account: account,
+        found_number: number,
+        account: belongs.account.clone(),
+        number: belongs.number.to_string(),
+    })
+}
+
+/// Settings, schema and, at the first start, the identity.
+fn prepare(connection: &mut Connection, belongs: &Belongs) -> Result<(), Fault> {
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL;
+         PRAGMA synchronous = FULL;
+         PRAGMA secure_delete = ON;
+         PRAGMA foreign_keys = ON;
+         PRAGMA journal_size_limit = 67108864;",
+    )?;
+    let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    schema::migrate(&tx)?;
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    if tx.query_row("SELECT 1 FROM store", [], |_| Ok(())).optional()?.is_none() {
+        tx.execute(
+            "INSERT INTO store (one, id, account, number, receipt_key, created_at, commits, last_sequence, scalars)
+             VALUES (1, ?, ?, ?, ?, ?, 0, 0, ?)",
+            params![
+                hex(&random::<16>()?),
+                belongs.account,
+                belongs.number.as_str(),
+                random::<KEY_LENGTH>()?,
+                codec::nanos(jiff::Timestamp::now()),
+                codec::json(&Scalars::default())?,
+            ],
+        )?;
+    }
+    tx.commit()?;
+    Ok(())
+}
+
+fn read_identity(connection: &Connection) -> Result<(Identity, [u8; KEY_LENGTH], u64, u64), Fault> {
+    let (id, account, number, key, commits, last): (String, String, String, [u8; KEY_LENGTH], i64, i64) = connection
+        .query_row("SELECT id, account, number, receipt_key, commits, last_sequence FROM store", [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
+        })?;
+    let number = number.parse().map_err(|error| Fault::Contents(format!("store.number: {error}")))?;
+    let count =
+        |name: &str, value: i64| u64::try_from(value).map_err(|_| Fault::Contents(format!("store.{name} is negative")));
+    let identity = Identity { id, belongs: Belongs { account, number } };
+    Ok((identity, key, count("commits", commits)?, count("last_sequence", last)?))
+}
+
+/// Bytes from the system's random generator.
+fn random<const N: usize>() -> Result<[u8; N], Fault> {
+    let mut bytes = [0; N];
+    rustls::crypto::ring::default_provider()
+        .secure_random
+        .fill(&mut bytes)
+        .map_err(|_| Fault::Contents("the system gives no random bytes".into()))?;
+    Ok(bytes)
+}
+
+fn hex(bytes: &[u8]) -> impl fmt::Display + rusqlite::ToSql {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        use fmt::Write as _;
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,448 @@
+//! Queries for people: pages of interactions and messages, events for the stream, counts.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
+
+use super::{
+    codec,
+    error::Fault,
+    load::{all, instant, user},
+};
+use crate::{
+    engine::core::{
+        delivery::MessageStatus,
+        event::{CloseReason, Event, InboundOutcome, Purpose, SampleResult},
+        ids::{CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
+    },
+    sms::{Encoding, Sender},
+};
+
+/// Rows of a page at most.
+pub const LONGEST_PAGE: u32 = 200;
+/// Messages, and notes, that come with an interaction at most: the newest. Older messages are found with their customer.
+pub const WITH_INTERACTION: u32 = 500;
+
+/// Queries the store. Clones share one connection: queries are small, and one at a time leaves the processor to the writer.
+///
+/// It blocks; call it where that is allowed. A query sees what was committed before it began.
+#[derive(Clone)]
+pub struct Reader {
+    connection: Arc<Mutex<Connection>>,
+}
+
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Reader(..)")
+    }
+}
+
+/// Some rows, and where the next ones begin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T, C> {
+    /// The rows.
+    pub items: Vec<T>,
+    /// Asks for what follows; none when that was all.
+    pub next: Option<C>,
+}
+
+/// Where an interaction is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum InteractionState {
+    /// It waits for an agent.
+    Queued,
+    /// An agent has it.
+    Active,
+    /// It ended.
+    Closed,
+}
+
+/// Which interactions are asked for, and in which order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InteractionFilter {
+    /// In this state; none = any.
+    pub state: Option<InteractionState>,
+    /// Of this owner (the last one, for closed ones); none = any.
+    pub owner: Option<UserId>,
+    /// Newest first, instead of oldest first.
+    pub newest_first: bool,
+}
+
+/// An interaction as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InteractionRow {
+    /// Which.
+    pub id: InteractionId,
+    /// With whom.
+    pub customer: CustomerId,
+    /// His address.
+    pub address: Sender,
+    /// Whether he has opted out by now.
+    pub opted_out: bool,
+    /// Where it is.
+    pub state: InteractionState,
+    /// The agent who wrote first; none = the customer did.
+    pub started_by: Option<UserId>,
+    /// When it began.
+    pub arrived_at: Timestamp,
+    /// Who has it, or had it when it was closed.
+    pub owner: Option<UserId>,
+    /// Counts its owners.
+    pub epoch: Epoch,
+    /// Since when the customer waits for the first reply.
+    pub waiting_since: Option<Timestamp>,
+    /// When it ended.
+    pub closed_at: Option<Timestamp>,
+    /// Why it ended.
+    pub close_reason: Option<CloseReason>,
+}
+
+/// An interaction with what was said in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InteractionDetail {
+    /// The interaction.
+    pub interaction: InteractionRow,
+    /// Its newest messages, oldest first.
+    pub messages: Vec<MessageRow>,
+    /// Its newest notes, oldest first.
+    pub notes: Vec<NoteRow>,
+}
+
+/// A message as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRow {
+    /// Which.
+    pub id: MessageId,
+    /// The interaction that it belongs to.
+    pub interaction: Option<InteractionId>,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// Its text.
+    pub text: String,
+    /// Which way it went.
+    pub kind: MessageKind,
+}
+
+/// Which way a message went, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// From the customer.
+    Inbound {
+        /// What became of it.
+        outcome: InboundOutcome,
+        /// When the gateway got it.
+        received_at: Timestamp,
+    },
+    /// To the customer.
+    Outbound {
+        /// What it is.
+        purpose: Purpose,
+        /// How it is written.
+        encoding: Encoding,
+        /// How many messages it takes on the air.
+        segments: u32,
+        /// How far it came.
+        status: MessageStatus,
+        /// The provider's own code.
+        provider_code: Option<String>,
+    },
+}
+
+/// A note as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NoteRow {
+    /// Which.
+    pub id: NoteId,
+    /// Who wrote it.
+    pub user: UserId,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub text: String,
+}
+
+/// An event with its number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NumberedEvent {
+    /// Its place: rises by one from event to event.
+    pub sequence: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// What happened since an instant.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Inbound messages by what became of them.
+    pub inbound: BTreeMap<String, u64>,
+    /// Outbound messages by what they are.
+    pub outbound: BTreeMap<String, u64>,
+    /// Interactions that began.
+    pub opened: u64,
+    /// Interactions that ended, by reason.
+    pub closed: BTreeMap<String, u64>,
+    /// Service level samples by result.
+    pub samples: Vec<SampleCount>,
+}
+
+/// Samples of one result.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SampleCount {
+    /// The result.
+    pub result: SampleResult,
+    /// How many.
+    pub count: u64,
+    /// Of these, in target.
+    pub in_target: u64,
+    /// Mean wait, in milliseconds.
+    pub mean_wait_millis: u64,
+    /// Longest wait, in milliseconds.
+    pub longest_wait_millis: u64,
+}
+
+const INTERACTION: &str =
+    "SELECT i.id, i.customer, c.address, c.opted_out, i.state, i.started_by, i.arrived_at, i.owner,
+           i.epoch, i.waiting_since, i.closed_at, i.close_reason
+    FROM interaction i JOIN customer c ON c.id = i.customer";
+
+const MESSAGE: &str =
+    "SELECT id, interaction, at, text, outcome, received_at, purpose, user, encoding, segments, status,
+           failure_class, provider_code
+    FROM message";
+
+impl Reader {
+    pub(super) fn new(connection: Connection) -> Self {
+        Self { connection: Arc::new(Mutex::new(connection)) }
+    }
+
+    /// A page of interactions, after the one that the last page ended with.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn interactions(
+        &self,
+        filter: &InteractionFilter,
+        after: Option<InteractionId>,
+        limit: u32,
+    ) -> Result<Page<InteractionRow, InteractionId>, Fault> {
+        let (compare, order) = if filter.newest_first { ("<", "DESC") } else { (">", "ASC") };
+        let mut query = format!("{INTERACTION} WHERE 1");
+        let mut values: Vec<Box<dyn ToSql>> = Vec::new();
+        if let Some(state) = filter.state {
+            query += " AND i.state = ?";
+            values.push(Box::new(state_name(state)));
+        }
+        if let Some(owner) = &filter.owner {
+            query += " AND i.owner = ?";
+            values.push(Box::new(owner.as_str().to_owned()));
+        }
+        if let Some(after) = after {
+            query += &format!(" AND i.id {compare} ?");
+            values.push(Box::new(codec::column(after.0)));
+        }
+        query += &format!(" ORDER BY i.id {order} LIMIT ?");
+        let limit = page_length(limit);
+        values.push(Box::new(limit + 1));
+        let rows = all(&self.connection.lock(), &query, rusqlite::params_from_iter(values), read_interaction)?;
+        Ok(page(rows, limit, |row| row.id))
+    }
+
+    /// An interaction with its messages and notes, all of one instant.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn interaction(&self, id: InteractionId) -> Result<Option<InteractionDetail>, Fault> {
+        let mut connection = self.connection.lock();
+        let sql = connection.transaction()?;
+        let interaction = sql
+            .prepare_cached(&format!("{INTERACTION} WHERE i.id = ?"))?
+            .query_row([codec::column(id.0)], |row| Ok(read_interaction(row)))
+            .optional()?
+            .transpose()?;
+        let Some(interaction) = interaction else { return Ok(None) };
+        let newest = format!("{MESSAGE} WHERE interaction = ? ORDER BY id DESC LIMIT ?");
+        let mut messages = all(&sql, &newest, params![codec::column(id.0), WITH_INTERACTION], read_message)?;
+        messages.reverse();
+        let newest = "SELECT id, user, at, text FROM note WHERE interaction = ? ORDER BY id DESC LIMIT ?";
+        let mut notes = all(&sql, newest, params![codec::column(id.0), WITH_INTERACTION], |row| {
+            Ok(NoteRow {
+                id: NoteId(codec::id(row.get(0)?)),
+                user: UserId::from(row.get::<_, String>(1)?),
+                at: codec::timestamp(row.get(2)?)?,
+                text: row.get(3)?,
+            })
+        })?;
+        notes.reverse();
+        Ok(Some(InteractionDetail { interaction, messages, notes }))
+    }
+
+    /// A page of a customer's messages, newest first, before the one that the last page ended with. None for an unknown customer.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn customer_messages(
+        &self,
+        address: &Sender,
+        before: Option<MessageId>,
+        limit: u32,
+    ) -> Result<Option<Page<MessageRow, MessageId>>, Fault> {
+        let connection = self.connection.lock();
+        let customer: Option<i64> = connection
+            .prepare_cached("SELECT id FROM customer WHERE address = ?")?
+            .query_row([address.as_str()], |row| row.get(0))
+            .optional()?;
+        let Some(customer) = customer else { return Ok(None) };
+        let limit = page_length(limit);
+        let query = format!("{MESSAGE} WHERE customer = ? AND id < ? ORDER BY id DESC LIMIT ?");
+        let before = before.map_or(i64::MAX, |before| codec::column(before.0));
+        let rows = all(&connection, &query, params![customer, before, limit + 1], read_message)?;
+        Ok(Some(page(rows, limit, |row| row.id)))
+    }
+
+    /// At most `limit` events after the one with the number `after`, in order.
+    ///
+    /// # Errors
+    /// When the store cannot be read, or an event in it makes no sense.
+    pub fn events_after(&self, after: u64, limit: u32) -> Result<Vec<NumberedEvent>, Fault> {
+        let query = "SELECT sequence, body FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?";
+        all(&self.connection.lock(), query, params![codec::column(after), limit], |row| {
+            let sequence = codec::id(row.get(0)?);
+            let unreadable = |error: String| Fault::Contents(format!("event {sequence}: {error}"));
+            let body =
+                serde_json::from_str(&row.get::<_, String>(1)?).map_err(|error| unreadable(error.to_string()))?;
+            let event = Event::from_json(body).map_err(|error| unreadable(error.to_string()))?;
+            Ok(NumberedEvent { sequence, event })
+        })
+    }
+
+    /// Number of the oldest event that retention left; none when there is no event.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn oldest_event(&self) -> Result<Option<u64>, Fault> {
+        let oldest: Option<i64> =
+            self.connection.lock().query_row("SELECT min(sequence) FROM event", [], |row| row.get(0))?;
+        Ok(oldest.map(codec::id))
+    }
+
+    /// Outbound messages of which nobody knows whether they were sent.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn unknown_messages(&self) -> Result<u64, Fault> {
+        let count: i64 =
+            self.connection
+                .lock()
+                .query_row("SELECT count(*) FROM message WHERE status = 'Unknown'", [], |row| row.get(0))?;
+        Ok(codec::id(count))
+    }
+
+    /// What happened since an instant, counted from the events. Costs a look at each of them.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn counts(&self, since: Timestamp) -> Result<Counts, Fault> {
+        let connection = self.connection.lock();
+        let mut counts = Counts::default();
+        let query = "SELECT type, coalesce(body ->> '$.outcome', body ->> '$.reason', body ->> '$.purpose.kind', ''),
+                            count(*)
+                     FROM event
+                     WHERE at >= ? AND type IN ('InboundRecorded', 'OutboundCommitted', 'InteractionOpened',
+                                                'InteractionClosed')
+                     GROUP BY 1, 2";
+        let rows = all(&connection, query, [codec::nanos(since)], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, codec::id(row.get(2)?)))
+        })?;
+        for (event, detail, count) in rows {
+            match event.as_str() {
+                "InboundRecorded" => *counts.inbound.entry(detail).or_default() += count,
+                "OutboundCommitted" => *counts.outbound.entry(detail).or_default() += count,
+                "InteractionOpened" => counts.opened += count,
+                _ => *counts.closed.entry(detail).or_default() += count,
+            }
+        }
+        let query = "SELECT result, count(*), sum(in_target), sum(waited_millis) / count(*), max(waited_millis)
+                     FROM sample WHERE at >= ? GROUP BY result";
+        counts.samples = all(&connection, query, [codec::nanos(since)], |row| {
+            Ok(SampleCount {
+                result: codec::sample_result(&row.get::<_, String>(0)?)?,
+                count: codec::id(row.get(1)?),
+                in_target: codec::id(row.get(2)?),
+                mean_wait_millis: codec::id(row.get(3)?),
+                longest_wait_millis: codec::id(row.get(4)?),
+            })
+        })?;
+        Ok(counts)
+    }
+}
+
+fn page_length(limit: u32) -> u32 {
+    limit.clamp(1, LONGEST_PAGE)
+}
+
+/// Makes a page of one row more than it may have.
+fn page<T, C>(mut rows: Vec<T>, limit: u32, cursor: impl Fn(&T) -> C) -> Page<T, C> {
+    let limit = limit as usize;
+    let more = rows.len() > limit;
+    rows.truncate(limit);
+    let next = if more { rows.last().map(cursor) } else { None };
+    Page { items: rows, next }
+}
+
+const fn state_name(state: InteractionState) -> &'static str {
+    match state {
+        InteractionState::Queued => "Queued",
+        InteractionState::Active => "Active",
+        InteractionState::Closed => "Closed",
+    }
+}
+
+fn read_interaction(row: &Row<'_>) -> Result<InteractionRow, Fault> {
+    let state = match row.get::<_, String>(4)?.as_str() {
+        "Queued" => InteractionState::Queued,
+        "Active" => InteractionState::Active,
+        "Closed" => InteractionState::Closed,
+        other => return Err(Fault::Contents(format!("an interaction is {other}"))),
+    };
+    let reason: Option<String> = row.get(11)?;
+    Ok(InteractionRow {
+        id: InteractionId(codec::id(row.get(0)?)),
+        customer: CustomerId(codec::id(row.get(1)?)),
+        address: Sender::from(row.get::<_, String>(2)?),
+        opted_out: row.get(3)?,
+        state,
+        started_by: user(row, 5)?,
+        arrived_at: codec::timestamp(row.get(6)?)?,
+        owner: user(row, 7)?,
+        epoch: Epoch(row.get(8)?),
+        waiting_since: instant(row, 9)?,
+        closed_at: instant(row, 10)?,
+        close_reason: reason.map(|name| codec::close_reason(&name)).transpose()?,
+    })
+}
+
+fn read_message(row: &Row<'_>) -> Result<MessageRow, Fault> {
+    let at = codec::timestamp(row.get(2)?)?;
+    let kind = match row.get::<_, Option<String>>(4)? {
+        Some(outcome) => MessageKind::Inbound {
+            outcome: codec::inbound_outcome(&outcome)?,
+            received_at: instant(row, 5)?.unwrap_or(at),
+        },
+        None => MessageKind::Outbound {
+            purpose: codec::purpose(&row.get::<_, String>(6)?, row.get(7)?)?,
+            encoding: codec::encoding(&row.get::<_, String>(8)?)?,
+            segments: row.get(9)?,
+            status: codec::status(&row.get::<_, String>(10)?, row.get::<_, Option<String>>(11)?.as_deref())?,
+            provider_code: row.get(12)?,
+        },
+    };
+    Ok(MessageRow {
+        id: MessageId(codec::id(row.get(0)?)),
+        interaction: row.get::<_, Option<i64>>(1)?.map(|id| InteractionId(codec::id(id))),
+        at,
+        text: row.get(3)?,
+        kind,
+    })
+}

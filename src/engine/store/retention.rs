@@ -1,0 +1,157 @@
+//! Forgetting what is older than it may be, for good: SQLite overwrites what is deleted with zeros (`secure_delete`), and the
+//! log that may still hold it is emptied.
+
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::{Connection, TransactionBehavior, params};
+
+use super::{
+    Store, codec,
+    error::{CommitError, Fault},
+    idempotency,
+};
+
+/// The shortest time for which the provider's ids of inbound messages are kept: providers repeat a webhook for up to 24 hours,
+/// and an ours-was-lost is settled by hand within days.
+pub const SHORTEST_DEDUP: SignedDuration = SignedDuration::from_hours(72);
+
+/// How long things are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Closed interactions, messages, notes, events, samples and parked receipts.
+    pub contents: SignedDuration,
+    /// The provider's ids of inbound messages; at least [`SHORTEST_DEDUP`].
+    pub dedup: SignedDuration,
+}
+
+impl Retention {
+    /// Keeps contents for so many days.
+    pub fn days(days: u32) -> Self {
+        Self { contents: SignedDuration::from_hours(24 * i64::from(days)), dedup: SHORTEST_DEDUP }
+    }
+}
+
+/// What one step of forgetting did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Forgotten {
+    /// Rows that were deleted.
+    pub rows: u64,
+    /// More is too old: take another step.
+    pub more: bool,
+}
+
+impl Store {
+    /// Deletes at most about `batch` rows of each kind, oldest first, in one transaction.
+    ///
+    /// What is open stays, whatever its age: interactions that are not closed, and messages that are not sent. Opt-outs stay for
+    /// ever, with the customer's address. After the last step, [`Store::empty_log`] makes the deletion final.
+    ///
+    /// # Errors
+    /// When the store cannot be written. The process must end, as after a failed commit.
+    pub fn forget(&mut self, retention: Retention, now: Timestamp, batch: u32) -> Result<Forgotten, CommitError> {
+        if std::mem::replace(&mut self.failed, true) {
+            return Err(CommitError::Failed);
+        }
+        let sql = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let contents = codec::nanos(earlier(now, retention.contents));
+        let dedup = codec::nanos(earlier(now, retention.dedup.max(SHORTEST_DEDUP)));
+        let answers = codec::nanos(earlier(now, idempotency::KEPT));
+        let deleted = [
+            forget_interactions(&sql, contents, batch)?,
+            forget_loose_messages(&sql, contents, batch)?,
+            forget_rows(&sql, "event", "sequence", contents, batch)?,
+            forget_rows(&sql, "sample", "id", contents, batch)?,
+            forget_rows(&sql, "parked_receipt", "id", contents, batch)?,
+            forget_rows(&sql, "dedup", "provider_id", dedup, batch)?,
+            forget_answers(&sql, answers, batch)?,
+        ];
+        let rows: u64 = deleted.iter().map(|(rows, _)| *rows as u64).sum();
+        if rows > 0 {
+            // The counter tells copies apart: this one holds less than the one before.
+            sql.execute("UPDATE store SET commits = commits + 1", [])?;
+        }
+        sql.commit()?;
+        self.commits += u64::from(rows > 0);
+        self.failed = false;
+        Ok(Forgotten { rows, more: deleted.iter().any(|(_, more)| *more) })
+    }
+
+    /// Moves the write-ahead log into the database and cuts it to nothing, so that no old page is left in it. False when
+    /// a query was running; try again later.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn empty_log(&self) -> Result<bool, Fault> {
+        let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+        Ok(busy == 0)
+    }
+}
+
+fn earlier(now: Timestamp, by: SignedDuration) -> Timestamp {
+    now.saturating_sub(by).unwrap_or(Timestamp::MIN)
+}
+
+/// Rows that were deleted, and whether there may be more.
+type Deleted = (usize, bool);
+
+/// Closed interactions with their messages and notes, except those with a message that is still to be sent.
+fn forget_interactions(sql: &Connection, until: i64, batch: u32) -> rusqlite::Result<Deleted> {
+    let mut found = sql.prepare_cached(
+        "SELECT id, customer FROM interaction
+         WHERE closed_at < ?
+           AND NOT EXISTS (SELECT 1 FROM message m JOIN outbox o ON o.message = m.id WHERE m.interaction = interaction.id)
+         ORDER BY closed_at LIMIT ?",
+    )?;
+    let found: Vec<(i64, i64)> =
+        found.query_map(params![until, batch], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let mut rows = 0;
+    for (interaction, customer) in &found {
+        rows += sql.prepare_cached("DELETE FROM message WHERE interaction = ?")?.execute([interaction])?;
+        rows += sql.prepare_cached("DELETE FROM interaction WHERE id = ?")?.execute([interaction])?;
+        rows += forget_customer(sql, *customer)?;
+    }
+    Ok((rows, found.len() >= batch as usize))
+}
+
+/// Messages that belong to no interaction: those of blocked senders, opt-out words and their answers.
+fn forget_loose_messages(sql: &Connection, until: i64, batch: u32) -> rusqlite::Result<Deleted> {
+    let mut found = sql.prepare_cached(
+        "SELECT id, customer FROM message
+         WHERE interaction IS NULL AND at < ? AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.message = message.id)
+         ORDER BY at LIMIT ?",
+    )?;
+    let found: Vec<(i64, i64)> =
+        found.query_map(params![until, batch], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let mut rows = 0;
+    for (message, customer) in &found {
+        rows += sql.prepare_cached("DELETE FROM message WHERE id = ?")?.execute([message])?;
+        rows += forget_customer(sql, *customer)?;
+    }
+    Ok((rows, found.len() >= batch as usize))
+}
+
+/// A customer of whom nothing is left, unless he opted out.
+fn forget_customer(sql: &Connection, customer: i64) -> rusqlite::Result<usize> {
+    sql.prepare_cached(
+        "DELETE FROM customer WHERE id = ?1 AND opted_out = 0
+           AND NOT EXISTS (SELECT 1 FROM message WHERE customer = ?1)
+           AND NOT EXISTS (SELECT 1 FROM interaction WHERE customer = ?1)",
+    )?
+    .execute([customer])
+}
+
+fn forget_rows(sql: &Connection, table: &str, key: &str, until: i64, batch: u32) -> rusqlite::Result<Deleted> {
+    let query =
+        format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE at < ? ORDER BY at LIMIT ?)");
+    let rows = sql.prepare_cached(&query)?.execute(params![until, batch])?;
+    Ok((rows, rows >= batch as usize))
+}
+
+fn forget_answers(sql: &Connection, until: i64, batch: u32) -> rusqlite::Result<Deleted> {
+    let rows = sql
+        .prepare_cached(
+            "DELETE FROM idempotency WHERE (user, key) IN
+                (SELECT user, key FROM idempotency WHERE at < ? ORDER BY at LIMIT ?)",
+        )?
+        .execute(params![until, batch])?;
+    Ok((rows, rows >= batch as usize))
+}

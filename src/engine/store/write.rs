@@ -1,0 +1,436 @@
+//! Writing a decision: its events, and the rows that they change, in one transaction.
+//!
+//! Messages, attempts, samples and notes follow from the events alone. Customers, open interactions and agents are copied from
+//! the state that the events led to, so that the rules of the state machine stand in one place.
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::Timestamp;
+use rusqlite::params;
+
+use super::{
+    Transaction, codec,
+    error::{CommitError, Fault},
+    touched::Touched,
+};
+use crate::{
+    engine::core::{
+        command::{Content, Decision},
+        delivery::MessageStatus,
+        event::{Event, Happened, Origin},
+        ids::{CustomerId, InteractionId, MessageId, NoteId},
+        state::State,
+    },
+    sms::Sender,
+};
+
+/// What a decision came from, as far as the store keeps something of it that is no business of the state machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause<'a> {
+    /// A customer's message.
+    Inbound {
+        /// The provider's id: the same one again is a duplicate.
+        provider_message_id: &'a str,
+        /// When the gateway got it.
+        received_at: Timestamp,
+    },
+    /// The gateway's answer to an attempt.
+    SendResult {
+        /// Which message.
+        message: MessageId,
+        /// The provider's ids of it: receipts will name these.
+        provider_message_ids: &'a [String],
+        /// The provider's own code, for people.
+        provider_code: Option<&'a str>,
+    },
+    /// A receipt.
+    Receipt {
+        /// The message, if it is known.
+        message: Option<MessageId>,
+        /// The provider's id of it.
+        provider_message_id: &'a str,
+        /// The provider's own code, for people.
+        provider_code: Option<&'a str>,
+    },
+    /// Anything else.
+    Other,
+}
+
+/// Texts and addresses of one decision, by what they belong to.
+#[derive(Default)]
+struct Contents<'d> {
+    customers: HashMap<CustomerId, &'d Sender>,
+    messages: HashMap<MessageId, &'d Arc<str>>,
+    notes: HashMap<NoteId, &'d Arc<str>>,
+}
+
+impl Transaction<'_> {
+    /// Writes a decision. `state` is the state after its events were applied.
+    ///
+    /// # Errors
+    /// When the store cannot be written, or the decision lacks the text of a message or the address of a customer.
+    pub fn write(&mut self, decision: &Decision, cause: &Cause<'_>, state: &State) -> Result<(), CommitError> {
+        let contents = self.contents(decision, state)?;
+        let mut touched = Touched::default();
+        for event in &decision.events {
+            self.append(event)?;
+            self.project(event, &contents, cause)?;
+            touched.note(&event.what);
+        }
+        touched.write(&self.sql, state)?;
+        self.keep_cause(cause, decision)?;
+        if !decision.events.is_empty() {
+            self.scalars = Some(state.scalars().clone());
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, event: &Event) -> Result<(), CommitError> {
+        self.written += 1;
+        self.sql.prepare_cached("INSERT INTO event (sequence, at, type, body) VALUES (?, ?, ?, ?)")?.execute(
+            params![
+                codec::column(*self.last_sequence + self.written),
+                codec::nanos(event.at),
+                event.name(),
+                event.to_json().to_string(),
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Sorts the contents, and keeps those that no event names.
+    fn contents<'d>(&mut self, decision: &'d Decision, state: &State) -> Result<Contents<'d>, CommitError> {
+        let mut contents = Contents::default();
+        for content in &decision.contents {
+            match content {
+                Content::Customer { customer, sender } => {
+                    contents.customers.insert(*customer, sender);
+                }
+                Content::Message { message, text } => {
+                    contents.messages.insert(*message, text);
+                }
+                Content::Note { note, text } => {
+                    contents.notes.insert(*note, text);
+                }
+                Content::ParkedReceipt { provider_message_id, receipt } => {
+                    let (name, class) = codec::delivery_columns(receipt.state);
+                    self.dirty = true;
+                    self.sql
+                        .prepare_cached(
+                            "INSERT INTO parked_receipt (provider_id, state, failure_class, at) VALUES (?, ?, ?, ?)",
+                        )?
+                        .execute(params![provider_message_id, name, class, codec::nanos(state.scalars().last)])?;
+                }
+            }
+        }
+        Ok(contents)
+    }
+
+    /// Writes what follows from one event alone.
+    fn project(&self, event: &Event, contents: &Contents<'_>, cause: &Cause<'_>) -> Result<(), CommitError> {
+        match &event.what {
+            Happened::CustomerAdded { customer, can_receive } => {
+                let sender = contents.customers.get(customer).ok_or_else(|| missing("customer", customer))?;
+                self.insert_customer(*customer, sender, *can_receive)
+            }
+            Happened::InboundRecorded { .. } => self.insert_inbound(event, contents, cause),
+            Happened::InteractionOpened { interaction, customer, origin, opted_out } => {
+                self.insert_interaction(*interaction, *customer, origin, *opted_out, event.at)
+            }
+            Happened::InteractionClosed { .. } => self.close_interaction(event),
+            Happened::ServiceLevelSampled { .. } => self.insert_sample(event),
+            Happened::OutboundCommitted { .. } => self.insert_outbound(event, contents),
+            Happened::AttemptStarted { .. }
+            | Happened::AttemptNotSent { .. }
+            | Happened::AttemptEnded { .. }
+            | Happened::OutboundCanceled { .. }
+            | Happened::ReceiptApplied { .. } => self.move_outbound(event),
+            Happened::NoteAdded { note, interaction, user } => {
+                let text = contents.notes.get(note).ok_or_else(|| missing("note", note))?;
+                self.sql
+                    .prepare_cached("INSERT INTO note (id, interaction, user, at, text) VALUES (?, ?, ?, ?, ?)")?
+                    .execute(params![
+                    codec::column(note.0),
+                    codec::column(interaction.0),
+                    user.as_str(),
+                    codec::nanos(event.at),
+                    text.as_ref(),
+                ])?;
+                Ok(())
+            }
+            // These change nothing, or only what is copied from the state.
+            Happened::EngineStarted
+            | Happened::ConfigApplied { .. }
+            | Happened::Disabled
+            | Happened::Enabled
+            | Happened::StorageAccepted { .. }
+            | Happened::InboundDuplicated { .. }
+            | Happened::OptedOut { .. }
+            | Happened::OptedIn { .. }
+            | Happened::StartBlocked { .. }
+            | Happened::InteractionQueued { .. }
+            | Happened::InteractionAssigned { .. }
+            | Happened::InteractionRequeued { .. }
+            | Happened::ReceiptParked
+            | Happened::AgentOnline { .. }
+            | Happened::AgentOffline { .. }
+            | Happened::AgentPresenceSet { .. } => Ok(()),
+        }
+    }
+
+    fn insert_customer(&self, customer: CustomerId, sender: &Sender, can_receive: bool) -> Result<(), CommitError> {
+        self.sql
+            .prepare_cached("INSERT INTO customer (id, address, can_receive, opted_out) VALUES (?, ?, ?, 0)")?
+            .execute(params![codec::column(customer.0), sender.as_str(), can_receive])?;
+        Ok(())
+    }
+
+    fn insert_inbound(&self, event: &Event, contents: &Contents<'_>, cause: &Cause<'_>) -> Result<(), CommitError> {
+        let Happened::InboundRecorded { message, customer, outcome, interaction } = &event.what else { return Ok(()) };
+        let text = contents.messages.get(message).ok_or_else(|| missing("message", message))?;
+        let (provider_id, received_at) = match cause {
+            Cause::Inbound { provider_message_id, received_at } => (Some(*provider_message_id), *received_at),
+            Cause::SendResult { .. } | Cause::Receipt { .. } | Cause::Other => (None, event.at),
+        };
+        self.sql
+            .prepare_cached(
+                "INSERT INTO message (id, customer, interaction, direction, at, text, outcome, received_at)
+                 VALUES (?, ?, ?, 'Inbound', ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                codec::column(message.0),
+                codec::column(customer.0),
+                interaction.map(|interaction| codec::column(interaction.0)),
+                codec::nanos(event.at),
+                text.as_ref(),
+                codec::inbound_outcome_name(*outcome),
+                codec::nanos(received_at),
+            ])?;
+        if let Some(provider_id) = provider_id {
+            self.sql
+                .prepare_cached("INSERT INTO dedup (provider_id, message, at) VALUES (?, ?, ?)")?
+                .execute(params![provider_id, codec::column(message.0), codec::nanos(event.at)])?;
+        }
+        Ok(())
+    }
+
+    fn insert_interaction(
+        &self,
+        interaction: InteractionId,
+        customer: CustomerId,
+        origin: &Origin,
+        opted_out: bool,
+        at: Timestamp,
+    ) -> Result<(), CommitError> {
+        let started_by = match origin {
+            Origin::Customer => None,
+            Origin::Agent { user } => Some(user.as_str()),
+        };
+        self.sql
+            .prepare_cached(
+                "INSERT INTO interaction (id, customer, state, started_by, opted_out, arrived_at, at_head, epoch, active_at)
+                 VALUES (?1, ?2, 'Opened', ?3, ?4, ?5, 0, 0, ?5)",
+            )?
+            .execute(params![
+                codec::column(interaction.0),
+                codec::column(customer.0),
+                started_by,
+                opted_out,
+                codec::nanos(at),
+            ])?;
+        Ok(())
+    }
+
+    fn close_interaction(&self, event: &Event) -> Result<(), CommitError> {
+        let Happened::InteractionClosed { interaction, reason, owner } = &event.what else { return Ok(()) };
+        let owner = owner.as_ref().map(crate::engine::core::ids::UserId::as_str);
+        self.sql
+            .prepare_cached(
+                "UPDATE interaction
+                 SET state = 'Closed', owner = ?, place_at = NULL, waiting_since = NULL, closed_at = ?, close_reason = ?
+                 WHERE id = ?",
+            )?
+            .execute(params![
+                owner,
+                codec::nanos(event.at),
+                codec::close_reason_name(*reason),
+                codec::column(interaction.0),
+            ])?;
+        if let Some(owner) = owner {
+            self.sql
+                .prepare_cached(
+                    "UPDATE customer SET last_agent = ? WHERE id = (SELECT customer FROM interaction WHERE id = ?)",
+                )?
+                .execute(params![owner, codec::column(interaction.0)])?;
+        }
+        Ok(())
+    }
+
+    fn insert_sample(&self, event: &Event) -> Result<(), CommitError> {
+        let Happened::ServiceLevelSampled { interaction, result, waited_millis, target_seconds, in_target } =
+            &event.what
+        else {
+            return Ok(());
+        };
+        self.sql
+            .prepare_cached(
+                "INSERT INTO sample (interaction, at, result, in_target, waited_millis, target_seconds)
+                 VALUES (?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                codec::column(interaction.0),
+                codec::nanos(event.at),
+                codec::sample_result_name(*result),
+                in_target,
+                codec::column(*waited_millis),
+                codec::column(*target_seconds),
+            ])?;
+        Ok(())
+    }
+
+    fn insert_outbound(&self, event: &Event, contents: &Contents<'_>) -> Result<(), CommitError> {
+        let Happened::OutboundCommitted { message, customer, interaction, purpose, encoding, segments } = &event.what
+        else {
+            return Ok(());
+        };
+        let text = contents.messages.get(message).ok_or_else(|| missing("message", message))?;
+        let (purpose, user) = codec::purpose_columns(purpose);
+        self.sql
+            .prepare_cached(
+                "INSERT INTO message (id, customer, interaction, direction, at, text, purpose, user, encoding, segments,
+                                      status)
+                 VALUES (?, ?, ?, 'Outbound', ?, ?, ?, ?, ?, ?, 'Waiting')",
+            )?
+            .execute(params![
+                codec::column(message.0),
+                codec::column(customer.0),
+                interaction.map(|interaction| codec::column(interaction.0)),
+                codec::nanos(event.at),
+                text.as_ref(),
+                purpose,
+                user,
+                codec::encoding_name(*encoding),
+                segments,
+            ])?;
+        self.sql
+            .prepare_cached("INSERT INTO outbox (message, attempt) VALUES (?, 0)")?
+            .execute([codec::column(message.0)])?;
+        Ok(())
+    }
+
+    /// What an attempt's course and receipts mean for the message and its place in the outbox.
+    fn move_outbound(&self, event: &Event) -> Result<(), CommitError> {
+        match &event.what {
+            Happened::AttemptStarted { message, attempt, deadline, .. } => {
+                let (id, attempt, deadline) = (codec::column(message.0), attempt.0, codec::nanos(*deadline));
+                self.sql
+                    .prepare_cached("INSERT INTO attempt (message, attempt, started_at, deadline) VALUES (?, ?, ?, ?)")?
+                    .execute(params![id, attempt, codec::nanos(event.at), deadline])?;
+                self.sql
+                    .prepare_cached("UPDATE outbox SET attempt = ?, sending_until = ? WHERE message = ?")?
+                    .execute(params![attempt, deadline, id])?;
+                self.set_status(*message, MessageStatus::Sending)
+            }
+            Happened::AttemptNotSent { message, attempt, .. } => {
+                self.end_attempt(*message, attempt.0, event.at, "NotSent")?;
+                self.sql
+                    .prepare_cached("UPDATE outbox SET sending_until = NULL WHERE message = ?")?
+                    .execute([codec::column(message.0)])?;
+                self.set_status(*message, MessageStatus::Waiting)
+            }
+            Happened::AttemptEnded { message, attempt, status } => {
+                self.end_attempt(*message, attempt.0, event.at, codec::status_columns(*status).0)?;
+                self.leave_outbox(*message)?;
+                self.set_status(*message, *status)
+            }
+            Happened::OutboundCanceled { message } => {
+                self.leave_outbox(*message)?;
+                self.set_status(*message, MessageStatus::Canceled)
+            }
+            Happened::ReceiptApplied { message, status } => {
+                let (name, class) = codec::status_columns(*status);
+                let id = codec::column(message.0);
+                // At the gateway the message stays until the answer is there; else the receipt says that it was sent after all.
+                let waits_for_answer = self
+                    .sql
+                    .prepare_cached(
+                        "UPDATE outbox SET receipt_status = ?, receipt_class = ?
+                         WHERE message = ? AND sending_until IS NOT NULL",
+                    )?
+                    .execute(params![name, class, id])?;
+                if waits_for_answer == 0 {
+                    self.leave_outbox(*message)?;
+                }
+                self.set_status(*message, *status)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn end_attempt(&self, message: MessageId, attempt: u32, at: Timestamp, outcome: &str) -> Result<(), CommitError> {
+        self.sql
+            .prepare_cached("UPDATE attempt SET ended_at = ?, outcome = ? WHERE message = ? AND attempt = ?")?
+            .execute(params![codec::nanos(at), outcome, codec::column(message.0), attempt])?;
+        Ok(())
+    }
+
+    fn leave_outbox(&self, message: MessageId) -> Result<(), CommitError> {
+        self.sql.prepare_cached("DELETE FROM outbox WHERE message = ?")?.execute([codec::column(message.0)])?;
+        Ok(())
+    }
+
+    fn set_status(&self, message: MessageId, status: MessageStatus) -> Result<(), CommitError> {
+        let (name, class) = codec::status_columns(status);
+        self.sql
+            .prepare_cached("UPDATE message SET status = ?, failure_class = ? WHERE id = ? AND direction = 'Outbound'")?
+            .execute(params![name, class, codec::column(message.0)])?;
+        Ok(())
+    }
+
+    /// Keeps the provider's ids and codes. Ids of a message that is not there (any more) are left out.
+    fn keep_cause(&mut self, cause: &Cause<'_>, decision: &Decision) -> Result<(), CommitError> {
+        match *cause {
+            Cause::SendResult { message, provider_message_ids, provider_code } => {
+                for provider_id in provider_message_ids {
+                    self.keep_provider_id(message, provider_id)?;
+                    if decision.answer.is_ok() {
+                        self.sql
+                            .prepare_cached("DELETE FROM parked_receipt WHERE provider_id = ?")?
+                            .execute([provider_id])?;
+                    }
+                }
+                self.keep_provider_code(message, provider_code)
+            }
+            Cause::Receipt { message: Some(message), provider_message_id, provider_code } => {
+                self.keep_provider_id(message, provider_message_id)?;
+                self.keep_provider_code(message, provider_code)
+            }
+            Cause::Receipt { message: None, .. } | Cause::Inbound { .. } | Cause::Other => Ok(()),
+        }
+    }
+
+    fn keep_provider_id(&mut self, message: MessageId, provider_id: &str) -> Result<(), CommitError> {
+        let added = self
+            .sql
+            .prepare_cached(
+                "INSERT INTO provider_message (provider_id, message)
+                 SELECT ?, id FROM message WHERE id = ? AND direction = 'Outbound' ON CONFLICT DO NOTHING",
+            )?
+            .execute(params![provider_id, codec::column(message.0)])?;
+        self.dirty |= added > 0;
+        Ok(())
+    }
+
+    fn keep_provider_code(&mut self, message: MessageId, provider_code: Option<&str>) -> Result<(), CommitError> {
+        let Some(code) = provider_code else { return Ok(()) };
+        self.dirty = true;
+        self.sql
+            .prepare_cached("UPDATE message SET provider_code = ? WHERE id = ? AND direction = 'Outbound'")?
+            .execute(params![code, codec::column(message.0)])?;
+        Ok(())
+    }
+}
+
+fn missing(what: &str, id: impl std::fmt::Display) -> CommitError {
+    CommitError::Fault(Fault::Contents(format!("the decision has no content for {what} {id}")))
+}
