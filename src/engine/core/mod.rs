@@ -32,3 +32,6 @@ pub mod state;
 pub mod statistics;
 mod strategy;
 pub mod timers;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,400 @@
+//! A desk for tests: the state with a shell around it that looks up, hydrates and records as the store does, in memory.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    engine::core::{
+        blocklist::Blocklist,
+        command::{
+            Answer, Command, Contact, Content, Decision, Inbound, KnownMessage, Receipt, ReceiptAnswer, Refusal,
+            SendResult,
+        },
+        config::{ChannelConfig, Member, Members, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
+        delivery::{DeliveryState, MessageStatus, ParkedReceipt, SendOutcome},
+        event::{Event, Happened, InboundOutcome, Purpose},
+        ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, UserId},
+        opt_out::{AnsweredBy, Keyword, OptOut, Texts},
+        schedule::Schedule,
+        state::{Customer, OpenRows, State},
+    },
+    sms::{PhoneNumber, Sender},
+};
+
+/// A member with room for so many interactions.
+pub(super) fn member(user: &str, position: u32, max_interactions: u32) -> Member {
+    Member { user: user.into(), position, penalty: 0, receive: true, initiate: true, max_interactions }
+}
+
+pub(super) fn opt_out(answered_by: AnsweredBy) -> OptOut {
+    let words = [(Keyword::Stop, "STOP"), (Keyword::Start, "START"), (Keyword::Help, "HELP")];
+    let texts = Texts { stopped: "TEXT-stopped".into(), started: "TEXT-started".into(), help: "TEXT-help".into() };
+    OptOut::new(answered_by, words, texts)
+}
+
+/// Ana, then Bo, with room for two each; always open; no limits worth the name.
+pub(super) fn config() -> ChannelConfig {
+    ChannelConfig {
+        enabled: true,
+        schedule: Schedule::always(),
+        strategy: Strategy::LeastRecent,
+        offer: OfferMode::Assign,
+        members: [member("ana", 1, 2), member("bo", 2, 2)].into_iter().collect(),
+        max_queued: None,
+        queue_full_message: Some("TEXT-full".into()),
+        out_of_hours_message: Some("TEXT-closed".into()),
+        blocklist: Blocklist::default(),
+        opt_out: opt_out(AnsweredBy::Aldis),
+        service_level: ServiceLevelGoal {
+            target: SignedDuration::from_secs(60),
+            window: SignedDuration::from_hours(1),
+        },
+        session_idle: SignedDuration::from_hours(24),
+        per_number: RateLimit {
+            segments: std::num::NonZeroU32::new(1000).unwrap(),
+            per_seconds: std::num::NonZeroU64::MIN,
+        },
+    }
+}
+
+/// A schedule that is never open.
+pub(super) fn never_open() -> Schedule {
+    Schedule::new(jiff::tz::TimeZone::UTC, Some(Vec::new()), BTreeMap::new())
+}
+
+pub(super) fn number(last_digit: u32) -> PhoneNumber {
+    format!("+1555987000{last_digit}").parse().unwrap()
+}
+
+/// What the store knows of a message beside its text.
+#[derive(Clone, Debug)]
+pub(super) struct StoredMessage {
+    pub(super) customer: CustomerId,
+    pub(super) interaction: Option<InteractionId>,
+    pub(super) text: Arc<str>,
+    /// None for an inbound message.
+    pub(super) sent: Option<(Purpose, MessageStatus)>,
+}
+
+/// The state, its shell and its clock.
+#[derive(Clone, Debug)]
+pub(super) struct Desk {
+    pub(super) state: State,
+    pub(super) now: Timestamp,
+    pub(super) log: Vec<Event>,
+    pub(super) messages: BTreeMap<MessageId, StoredMessage>,
+    customers: BTreeMap<CustomerId, Customer>,
+    addresses: BTreeMap<Sender, CustomerId>,
+    seen: BTreeMap<String, MessageId>,
+    provider_ids: BTreeMap<String, MessageId>,
+    parked: BTreeMap<String, Vec<ParkedReceipt>>,
+    configs: u32,
+}
+
+impl Desk {
+    /// A desk where nothing happened yet, at an hour that is no round number anywhere.
+    pub(super) fn new(config: ChannelConfig) -> Self {
+        let now: Timestamp = "2026-11-22T14:27:31.5Z".parse().unwrap();
+        let mut desk = Self {
+            state: State::new(Arc::new(config)),
+            now,
+            log: Vec::new(),
+            messages: BTreeMap::new(),
+            customers: BTreeMap::new(),
+            addresses: BTreeMap::new(),
+            seen: BTreeMap::new(),
+            provider_ids: BTreeMap::new(),
+            parked: BTreeMap::new(),
+            configs: 0,
+        };
+        desk.handle(&Command::Started);
+        desk
+    }
+
+    /// A desk with these agents online and present.
+    pub(super) fn with_agents(config: ChannelConfig, users: &[&str]) -> Self {
+        let mut desk = Self::new(config);
+        for user in users {
+            desk.online(user);
+            desk.present(user, true);
+        }
+        desk
+    }
+
+    /// Handles a command and records what follows, as one transaction does.
+    pub(super) fn handle(&mut self, command: &Command) -> Decision {
+        let decision = self.state.handle(command, self.now);
+        let mut texts: BTreeMap<MessageId, Arc<str>> = BTreeMap::new();
+        for content in &decision.contents {
+            match content {
+                Content::Customer { customer, sender } => {
+                    assert_eq!(self.addresses.insert(sender.clone(), *customer), None, "made twice");
+                }
+                Content::Message { message, text } => {
+                    texts.insert(*message, text.clone());
+                }
+                Content::Note { .. } => {}
+                Content::ParkedReceipt { provider_message_id, receipt } => {
+                    self.parked.entry(provider_message_id.clone()).or_default().push(*receipt);
+                }
+            }
+        }
+        for event in &decision.events {
+            self.record(&event.what, &mut texts);
+        }
+        assert!(texts.is_empty(), "texts of messages that no event names: {texts:?}");
+        for id in self.customer_ids() {
+            if let Some(customer) = self.state.customer(id) {
+                self.customers.insert(id, customer.clone());
+            }
+        }
+        self.log.extend(decision.events.iter().cloned());
+        decision
+    }
+
+    fn record(&mut self, what: &Happened, texts: &mut BTreeMap<MessageId, Arc<str>>) {
+        match what {
+            Happened::InboundRecorded { message, customer, interaction, .. } => {
+                let text = texts.remove(message).expect("every message has a text");
+                let stored = StoredMessage { customer: *customer, interaction: *interaction, text, sent: None };
+                assert!(self.messages.insert(*message, stored).is_none(), "recorded twice");
+            }
+            Happened::OutboundCommitted { message, customer, interaction, purpose, .. } => {
+                let text = texts.remove(message).expect("every message has a text");
+                let sent = Some((purpose.clone(), MessageStatus::Waiting));
+                let stored = StoredMessage { customer: *customer, interaction: *interaction, text, sent };
+                assert!(self.messages.insert(*message, stored).is_none(), "recorded twice");
+            }
+            Happened::AttemptStarted { message, .. } => self.set_status(*message, MessageStatus::Sending),
+            Happened::AttemptNotSent { message, .. } => self.set_status(*message, MessageStatus::Waiting),
+            Happened::OutboundCanceled { message } => self.set_status(*message, MessageStatus::Canceled),
+            Happened::AttemptEnded { message, status, .. } | Happened::ReceiptApplied { message, status } => {
+                self.set_status(*message, *status);
+            }
+            _ => {}
+        }
+    }
+
+    fn set_status(&mut self, message: MessageId, status: MessageStatus) {
+        let stored = self.messages.get_mut(&message).expect("the message was recorded");
+        stored.sent.as_mut().expect("it is outbound").1 = status;
+    }
+
+    pub(super) fn customer_ids(&self) -> Vec<CustomerId> {
+        self.addresses.values().copied().collect()
+    }
+
+    /// The customer with this number, who must have been seen.
+    pub(super) fn customer(&self, last_digit: u32) -> Customer {
+        self.customers[&self.addresses[&Sender::Number(number(last_digit))]].clone()
+    }
+
+    /// Looks a customer up and hydrates him, as the shell does before each command that names him.
+    fn contact<A: Clone + Into<Sender>>(&mut self, address: &A) -> Contact<A> {
+        let customer = self.addresses.get(&address.clone().into()).copied();
+        if let Some(id) = customer {
+            self.state.hydrate_customer(self.customers[&id].clone());
+        }
+        Contact { address: address.clone(), customer }
+    }
+
+    /// Lets time pass, doing what is due on the way.
+    pub(super) fn pass(&mut self, duration: SignedDuration) {
+        let until = self.now + duration;
+        while let Some(at) = self.state.next_wakeup().filter(|at| *at <= until) {
+            self.now = at.max(self.now);
+            assert!(!self.handle(&Command::Tick).events.is_empty(), "woken at {at} for nothing");
+        }
+        self.now = until;
+    }
+
+    pub(super) fn pass_seconds(&mut self, seconds: i64) {
+        self.pass(SignedDuration::from_secs(seconds));
+    }
+
+    /// Puts another configuration in force.
+    pub(super) fn configure(&mut self, change: impl FnOnce(&mut ChannelConfig)) {
+        let mut config = ChannelConfig::clone(self.state.config());
+        change(&mut config);
+        self.state.set_config(Arc::new(config));
+        self.configs += 1;
+        self.handle(&Command::ConfigChanged { hash: self.configs.to_string() });
+    }
+
+    /// The engine stops and starts again from its rows. Every agent is offline then.
+    pub(super) fn restart(&mut self) {
+        let config = self.state.config().clone();
+        let json = serde_json::to_string(&self.state.rows()).unwrap();
+        let rows: OpenRows = serde_json::from_str(&json).unwrap();
+        let mut loaded = State::from_rows(config, rows);
+        loaded.set_storage_accepted(self.state.storage_accepted());
+        let decision = loaded.clone().handle(&Command::Started, self.now);
+        let live = self.handle(&Command::Started);
+        assert_eq!(decision, live, "a loaded state decides as the live one");
+        loaded.handle(&Command::Started, self.now);
+        assert_eq!(loaded, self.state, "a loaded state is as the live one");
+        self.state = loaded;
+    }
+
+    // Customers.
+
+    pub(super) fn text(&mut self, last_digit: u32, text: &str) -> InboundOutcome {
+        self.text_from(&Sender::Number(number(last_digit)), text, None)
+    }
+
+    pub(super) fn text_from(&mut self, sender: &Sender, text: &str, provider: Option<Keyword>) -> InboundOutcome {
+        let provider_id = format!("in-{}", self.seen.len());
+        self.inbound(sender, text, provider, &provider_id).expect("not a duplicate")
+    }
+
+    /// A message under a provider's id; none = it was a duplicate.
+    pub(super) fn inbound(
+        &mut self,
+        sender: &Sender,
+        text: &str,
+        provider_keyword: Option<Keyword>,
+        provider_id: &str,
+    ) -> Option<InboundOutcome> {
+        let contact = self.contact(sender);
+        let duplicate_of = self.seen.get(provider_id).copied();
+        let command = Command::Inbound(Inbound { contact, text: text.into(), duplicate_of, provider_keyword });
+        match self.handle(&command).answer {
+            Ok(Answer::Inbound { message, outcome }) => {
+                let first = *self.seen.entry(provider_id.into()).or_insert(message);
+                assert_eq!(first, message, "a duplicate names the first message");
+                outcome
+            }
+            other => panic!("an inbound message is never refused: {other:?}"),
+        }
+    }
+
+    /// The customer's open interaction.
+    pub(super) fn open(&self, last_digit: u32) -> Option<InteractionId> {
+        self.customer(last_digit).open
+    }
+
+    // Agents.
+
+    pub(super) fn online(&mut self, user: &str) {
+        self.handle(&Command::AgentOnline { user: user.into() }).answer.unwrap();
+    }
+
+    pub(super) fn offline(&mut self, user: &str) {
+        self.handle(&Command::AgentOffline { user: user.into() }).answer.unwrap();
+    }
+
+    pub(super) fn present(&mut self, user: &str, present: bool) {
+        self.handle(&Command::SetPresence { user: user.into(), present }).answer.unwrap();
+    }
+
+    pub(super) fn owner(&self, interaction: InteractionId) -> Option<&str> {
+        self.state.interaction(interaction)?.owner().map(UserId::as_str)
+    }
+
+    pub(super) fn epoch(&self, interaction: InteractionId) -> Epoch {
+        self.state.interaction(interaction).map_or_else(Epoch::default, |interaction| interaction.epoch)
+    }
+
+    /// The agent replies, with the epoch in force.
+    pub(super) fn reply(&mut self, user: &str, interaction: InteractionId) -> Result<MessageId, Refusal> {
+        let (epoch, user) = (self.epoch(interaction), user.into());
+        match self.handle(&Command::Reply { user, interaction, epoch, text: "TEXT-reply".into() }).answer? {
+            Answer::Replied { message } => Ok(message),
+            other => panic!("a reply was answered {other:?}"),
+        }
+    }
+
+    pub(super) fn finish(&mut self, user: &str, interaction: InteractionId) -> Result<(), Refusal> {
+        let (epoch, user) = (self.epoch(interaction), user.into());
+        self.handle(&Command::Finish { user, interaction, epoch }).answer.map(drop)
+    }
+
+    pub(super) fn start(&mut self, user: &str, last_digit: u32) -> Result<(InteractionId, MessageId), Refusal> {
+        let contact = self.contact(&number(last_digit));
+        match self.handle(&Command::Start { user: user.into(), contact, text: "TEXT-start".into() }).answer? {
+            Answer::Started { interaction, message, .. } => Ok((interaction, message)),
+            other => panic!("a start was answered {other:?}"),
+        }
+    }
+
+    // The gateway.
+
+    /// The messages at the gateway, in order.
+    pub(super) fn at_gateway(&self) -> Vec<MessageId> {
+        self.state.in_flight().map(|outbound| outbound.message).collect()
+    }
+
+    pub(super) fn attempt(&self, message: MessageId) -> Attempt {
+        self.state.outbound(message).map_or_else(Attempt::default, |outbound| outbound.attempt)
+    }
+
+    /// The gateway answers the last attempt. Accepted messages get the provider id `out-<id>`.
+    pub(super) fn answer(&mut self, message: MessageId, outcome: SendOutcome) -> Result<Answer, Refusal> {
+        let provider_id = format!("out-{message}");
+        let accepted = outcome == SendOutcome::Accepted;
+        let parked = if accepted { self.parked.get(&provider_id).cloned().unwrap_or_default() } else { Vec::new() };
+        let attempt = self.attempt(message);
+        let answer = self.handle(&Command::SendResult(SendResult { message, attempt, outcome, parked })).answer?;
+        if accepted {
+            self.parked.remove(&provider_id);
+            self.provider_ids.insert(provider_id, message);
+        }
+        Ok(answer)
+    }
+
+    /// The gateway accepts everything that it has, until it has nothing.
+    pub(super) fn accept_all(&mut self) {
+        while let Some(message) = self.at_gateway().first().copied() {
+            self.answer(message, SendOutcome::Accepted).unwrap();
+        }
+    }
+
+    /// A receipt under the provider's id, with or without the token that names the message.
+    pub(super) fn receipt(&mut self, message: MessageId, token: bool, state: DeliveryState) -> ReceiptAnswer {
+        let provider_message_id = format!("out-{message}");
+        let found = if token { Some(message) } else { self.provider_ids.get(&provider_message_id).copied() };
+        let known = found.and_then(|message| {
+            let stored = self.messages.get(&message)?;
+            let status = stored.sent.as_ref()?.1;
+            Some(KnownMessage { message, customer: stored.customer, status })
+        });
+        if let Some(known) = known {
+            self.state.hydrate_customer(self.customers[&known.customer].clone());
+        }
+        match self.handle(&Command::Receipt(Receipt { provider_message_id, message: known, state })).answer {
+            Ok(Answer::Receipt(answer)) => answer,
+            other => panic!("a receipt was answered {other:?}"),
+        }
+    }
+
+    pub(super) fn status(&self, message: MessageId) -> MessageStatus {
+        self.messages[&message].sent.as_ref().expect("it is outbound").1
+    }
+
+    /// Texts that were committed to a customer, oldest first.
+    pub(super) fn texts_to(&self, last_digit: u32) -> Vec<&str> {
+        let Some(customer) = self.addresses.get(&Sender::Number(number(last_digit))) else { return Vec::new() };
+        let to = self.messages.values().filter(|message| message.customer == *customer && message.sent.is_some());
+        to.map(|message| message.text.as_ref()).collect()
+    }
+
+    /// The names of all events since a place in the log.
+    pub(super) fn names_since(&self, place: usize) -> Vec<&'static str> {
+        self.log[place..].iter().map(Event::name).collect()
+    }
+
+    /// All addresses and texts that events must not hold.
+    pub(super) fn secrets(&self) -> BTreeSet<String> {
+        let texts = self.messages.values().map(|message| message.text.to_string());
+        texts.chain(self.addresses.keys().map(|sender| sender.as_str().to_owned())).collect()
+    }
+}
+
+/// The members of a configuration without one of them.
+pub(super) fn without(members: &Members, user: &str) -> Members {
+    members.iter().filter(|member| member.user.as_str() != user).cloned().collect()
+}

@@ -1,0 +1,205 @@
+//! The ledger of outbound messages.
+
+use std::num::{NonZeroU32, NonZeroU64};
+
+use jiff::SignedDuration;
+
+use super::desk::{Desk, config};
+use crate::engine::core::{
+    command::{Answer, Command, ReceiptAnswer, Refusal, SendResult},
+    config::{ChannelConfig, RateLimit},
+    delivery::{DeliveryState, FailureClass, MessageStatus, SendOutcome},
+    ids::{Attempt, Epoch, MessageId},
+};
+
+fn limited(segments: u32, per_seconds: u64) -> ChannelConfig {
+    let mut config = config();
+    config.per_number =
+        RateLimit { segments: NonZeroU32::new(segments).unwrap(), per_seconds: NonZeroU64::new(per_seconds).unwrap() };
+    config
+}
+
+/// A desk where Ana has the interactions of customers 1 and 2.
+fn two_customers(config: ChannelConfig) -> Desk {
+    let mut desk = Desk::with_agents(config, &["ana"]);
+    desk.text(1, "TEXT-hello");
+    desk.text(2, "TEXT-hello");
+    desk
+}
+
+fn reply_to(desk: &mut Desk, customer: u32) -> MessageId {
+    let open = desk.open(customer).unwrap();
+    desk.reply("ana", open).unwrap()
+}
+
+#[test]
+fn a_customer_has_one_message_at_the_gateway_and_gets_them_in_order() {
+    let mut desk = two_customers(config());
+    let a1 = reply_to(&mut desk, 1);
+    let a2 = reply_to(&mut desk, 1);
+    let b1 = reply_to(&mut desk, 2);
+    assert_eq!(desk.at_gateway(), [a1, b1]);
+    desk.answer(b1, SendOutcome::Accepted).unwrap();
+    assert_eq!(desk.at_gateway(), [a1]);
+    desk.answer(a1, SendOutcome::Accepted).unwrap();
+    assert_eq!(desk.at_gateway(), [a2]);
+}
+
+#[test]
+fn what_was_not_sent_is_tried_again_first_after_the_wait() {
+    let mut desk = two_customers(config());
+    let a1 = reply_to(&mut desk, 1);
+    let a2 = reply_to(&mut desk, 1);
+    desk.answer(a1, SendOutcome::NotSent { retry_after: SignedDuration::from_secs(5) }).unwrap();
+    let b1 = reply_to(&mut desk, 2);
+    desk.pass(SignedDuration::from_millis(4999));
+    assert_eq!((desk.at_gateway(), desk.status(a1)), (vec![], MessageStatus::Waiting));
+    desk.pass(SignedDuration::from_millis(1));
+    assert_eq!(desk.at_gateway(), [a1, b1]);
+    assert_eq!(desk.attempt(a1), Attempt(2));
+    desk.answer(a1, SendOutcome::Accepted).unwrap();
+    assert_eq!(desk.at_gateway(), [a2, b1]);
+}
+
+#[test]
+fn no_answer_makes_a_channel_wait_for_ever() {
+    let mut desk = two_customers(config());
+    let a1 = reply_to(&mut desk, 1);
+    desk.answer(a1, SendOutcome::NotSent { retry_after: SignedDuration::MAX }).unwrap();
+    desk.pass_seconds(600);
+    assert_eq!(desk.at_gateway(), [a1]);
+    desk.answer(a1, SendOutcome::NotSent { retry_after: SignedDuration::MIN }).unwrap();
+    assert_eq!(desk.attempt(a1), Attempt(3));
+}
+
+#[test]
+fn an_answer_counts_once_and_for_its_own_attempt() {
+    let mut desk = two_customers(config());
+    let message = reply_to(&mut desk, 1);
+    desk.answer(message, SendOutcome::NotSent { retry_after: SignedDuration::ZERO }).unwrap();
+    let late = |attempt| {
+        Command::SendResult(SendResult { message, attempt, outcome: SendOutcome::Accepted, parked: Vec::new() })
+    };
+    let refusal = |attempt| Err(Refusal::NotWaiting { message, attempt });
+    assert_eq!(desk.handle(&late(Attempt(1))).answer, refusal(Attempt(1)));
+    assert_eq!(desk.handle(&late(Attempt(2))).answer, Ok(Answer::Done));
+    assert_eq!(desk.handle(&late(Attempt(2))).answer, refusal(Attempt(2)));
+}
+
+#[test]
+fn what_may_have_been_sent_is_never_repeated_and_a_receipt_settles_it() {
+    let mut desk = two_customers(config());
+    let first = reply_to(&mut desk, 1);
+    let second = reply_to(&mut desk, 1);
+    desk.answer(first, SendOutcome::Unknown).unwrap();
+    assert_eq!((desk.status(first), desk.at_gateway()), (MessageStatus::Unknown, vec![second]));
+    desk.restart();
+    desk.pass_seconds(10_000);
+    assert_eq!(desk.at_gateway(), [second]);
+    assert_eq!(desk.receipt(first, true, DeliveryState::Delivered), ReceiptAnswer::Applied);
+    assert_eq!(desk.status(first), MessageStatus::Delivered);
+}
+
+#[test]
+fn a_message_at_the_gateway_is_still_there_after_a_restart() {
+    let mut desk = two_customers(config());
+    let message = reply_to(&mut desk, 1);
+    desk.restart();
+    assert_eq!((desk.at_gateway(), desk.attempt(message)), (vec![message], Attempt(1)));
+    desk.answer(message, SendOutcome::Refused(FailureClass::InvalidNumber)).unwrap();
+    assert_eq!(desk.status(message), MessageStatus::Failed(FailureClass::InvalidNumber));
+}
+
+#[test]
+fn a_receipt_before_the_answer_waits_for_it() {
+    let mut desk = two_customers(config());
+    let message = reply_to(&mut desk, 1);
+    assert_eq!(desk.receipt(message, false, DeliveryState::Sent), ReceiptAnswer::Parked);
+    assert_eq!(desk.receipt(message, false, DeliveryState::Delivered), ReceiptAnswer::Parked);
+    desk.answer(message, SendOutcome::Accepted).unwrap();
+    assert_eq!(desk.status(message), MessageStatus::Delivered);
+    assert_eq!(desk.receipt(message, false, DeliveryState::Sent), ReceiptAnswer::Ignored);
+    assert_eq!(desk.status(message), MessageStatus::Delivered);
+}
+
+#[test]
+fn a_receipt_with_our_token_is_further_than_any_answer() {
+    let not_sent = SendOutcome::NotSent { retry_after: SignedDuration::ZERO };
+    for answer in [SendOutcome::Accepted, SendOutcome::Unknown, not_sent, SendOutcome::Refused(FailureClass::Failed)] {
+        let mut desk = two_customers(config());
+        let message = reply_to(&mut desk, 1);
+        assert_eq!(desk.receipt(message, true, DeliveryState::Delivered), ReceiptAnswer::Applied);
+        assert_eq!(desk.at_gateway(), [message], "the answer is still awaited");
+        desk.restart();
+        desk.answer(message, answer).unwrap();
+        assert_eq!((desk.status(message), desk.at_gateway()), (MessageStatus::Delivered, vec![]));
+    }
+}
+
+#[test]
+fn a_receipt_for_what_waits_says_that_it_was_sent() {
+    let mut desk = two_customers(config());
+    let message = reply_to(&mut desk, 1);
+    desk.answer(message, SendOutcome::NotSent { retry_after: SignedDuration::from_secs(5) }).unwrap();
+    desk.receipt(message, true, DeliveryState::Sent);
+    desk.pass_seconds(60);
+    assert_eq!((desk.at_gateway(), desk.status(message)), (vec![], MessageStatus::Sent));
+}
+
+#[test]
+fn the_number_sends_within_its_limit() {
+    // Limit, texts in segments, and when each is handed over, in milliseconds.
+    let cases: [((u32, u64), &[usize], &[i64]); 5] = [
+        ((1, 1), &[1, 1, 1], &[0, 1000, 2000]),
+        ((2, 1), &[1, 1, 1, 1], &[0, 0, 500, 1000]),
+        ((10, 1), &[2, 2, 2, 2, 2, 2], &[0, 0, 0, 0, 0, 200]),
+        // A message that is larger than the bucket goes when it is full; the next waits until it is paid for.
+        ((1, 1), &[3, 1], &[0, 3000]),
+        ((3, 60), &[1, 2, 1], &[0, 0, 20_000]),
+    ];
+    for ((segments, per_seconds), texts, expected) in cases {
+        let mut config = limited(segments, per_seconds);
+        config.members = [super::desk::member("ana", 1, 100)].into_iter().collect();
+        let mut desk = Desk::with_agents(config, &["ana"]);
+        desk.pass_seconds(3600);
+        for customer in 0..texts.len() {
+            desk.text(customer as u32, "TEXT-hello");
+        }
+        let began = desk.now;
+        for (customer, parts) in (0..).zip(texts) {
+            let interaction = desk.open(customer).unwrap();
+            let text = "a".repeat(if *parts == 1 { 1 } else { parts * 153 });
+            let command = Command::Reply { user: "ana".into(), interaction, epoch: Epoch(1), text: text.into() };
+            desk.handle(&command).answer.unwrap();
+        }
+        desk.pass_seconds(120);
+        let attempts = desk.log.iter().filter(|event| event.name() == "AttemptStarted");
+        let at: Vec<i64> = attempts.map(|event| event.at.duration_since(began).as_millis() as i64).collect();
+        assert_eq!(at, expected, "{segments} in {per_seconds} s, texts of {texts:?}");
+    }
+}
+
+#[test]
+fn what_was_not_sent_takes_nothing_of_the_limit() {
+    let mut desk = two_customers(limited(1, 60));
+    let a = reply_to(&mut desk, 1);
+    for _ in 0..10 {
+        desk.answer(a, SendOutcome::NotSent { retry_after: SignedDuration::ZERO }).unwrap();
+    }
+    assert_eq!(desk.attempt(a), Attempt(11));
+    desk.answer(a, SendOutcome::Accepted).unwrap();
+    reply_to(&mut desk, 2);
+    assert_eq!(desk.at_gateway(), []);
+    desk.pass_seconds(60);
+    assert_eq!(desk.at_gateway().len(), 1);
+}
+
+#[test]
+fn the_limit_is_kept_over_a_restart() {
+    let mut desk = two_customers(limited(1, 60));
+    reply_to(&mut desk, 1);
+    desk.accept_all();
+    desk.restart();
+    reply_to(&mut desk, 2);
+    assert_eq!(desk.at_gateway(), []);
+}
