@@ -1,0 +1,364 @@
+//! The table: for each rule one object that keeps it and one that breaks it, as patches of the smallest object of its kind.
+
+use serde_json::{Value, json};
+
+/// A rule, where it stands, and what keeps and breaks it.
+pub struct Case {
+    /// The kind.
+    pub kind: &'static str,
+    /// Path of the schema that has the rule; empty for the object itself.
+    pub at: &'static str,
+    /// What the API server must say.
+    pub message: &'static str,
+    /// What is tried.
+    pub change: Change,
+}
+
+/// What is tried: patches of the smallest spec.
+pub enum Change {
+    /// Two new objects.
+    Create { good: Value, bad: Value },
+    /// Two new objects that differ in their name.
+    Name { good: &'static str, bad: &'static str },
+    /// Two changes of an object that exists.
+    Update { before: Value, good: Value, bad: Value },
+}
+
+fn case(kind: &'static str, at: &'static str, message: &'static str, change: Change) -> Case {
+    Case { kind, at, message, change }
+}
+
+/// Every case.
+pub fn cases() -> Vec<Case> {
+    [names(), connector(), channel(), opt_out(), shared(), campaign(), bot()].into_iter().flatten().collect()
+}
+
+fn names() -> Vec<Case> {
+    let message = "metadata.name must be at most 45 lower-case letters, digits and dashes, without dots: choose a shorter, simpler name";
+    vec![
+        case(
+            "SmsConnector",
+            "",
+            message,
+            Change::Name { good: "twilio-us-0123456789-0123456789-0123456789012", bad: "twilio.us" },
+        ),
+        case(
+            "SmsChannel",
+            "",
+            message,
+            Change::Name { good: "support", bad: "support-0123456789-0123456789-0123456789-01234" },
+        ),
+    ]
+}
+
+fn connector() -> Vec<Case> {
+    let account_sid = "AC0123456789abcdef0123456789abcdef";
+    let twilio = json!({"accountSid": account_sid, "credentialsSecretRef": {"name": "twilio"}});
+    let only_twilio = json!({"provider": {"simulator": null, "twilio": twilio}});
+    vec![
+        case(
+            "SmsConnector",
+            "spec.provider",
+            "set exactly one of twilio and simulator",
+            Change::Create { good: only_twilio.clone(), bad: json!({"provider": {"twilio": twilio}}) },
+        ),
+        case(
+            "SmsConnector",
+            "spec.provider",
+            "the provider of a connector cannot change: create a new SmsConnector, and a new SmsChannel for each number",
+            Change::Update {
+                before: json!({}),
+                good: json!({"provider": {"simulator": {"baseUrl": "http://other:8090"}}}),
+                bad: only_twilio.clone(),
+            },
+        ),
+        case(
+            "SmsConnector",
+            "spec.provider.twilio.accountSid",
+            "accountSid cannot change: create a new SmsConnector for the other account",
+            Change::Update {
+                before: only_twilio,
+                good: json!({"provider": {"twilio": {"accountSid": account_sid, "credentialsSecretRef": {"name": "other"}}}}),
+                bad: json!({"provider": {"twilio": {"accountSid": "AC1123456789abcdef0123456789abcdef"}}}),
+            },
+        ),
+        case(
+            "SmsConnector",
+            "spec.provider.simulator.account",
+            "account cannot change: create a new SmsConnector for the other account",
+            Change::Update {
+                before: json!({"provider": {"simulator": {"account": "demo"}}}),
+                good: json!({"provider": {"simulator": {"account": "demo", "credentialsSecretRef": {"name": "other"}}}}),
+                bad: json!({"provider": {"simulator": {"account": "other"}}}),
+            },
+        ),
+    ]
+}
+
+fn channel() -> Vec<Case> {
+    vec![
+        case(
+            "SmsChannel",
+            "spec",
+            "strategy RingAll asks everybody: set offer.mode to Ask, or choose another strategy",
+            Change::Create {
+                good: json!({"strategy": "RingAll", "offer": {"mode": "Ask"}}),
+                bad: json!({"strategy": "RingAll"}),
+            },
+        ),
+        case(
+            "SmsChannel",
+            "spec",
+            "automations.onQueueTimeout would never run: set maxQueueSeconds above 0, or remove the bot",
+            Change::Create {
+                good: json!({"automations": {"onQueueTimeout": {"name": "sorry"}}, "maxQueueSeconds": 600}),
+                bad: json!({"automations": {"onQueueTimeout": {"name": "sorry"}}}),
+            },
+        ),
+        case(
+            "SmsChannel",
+            "spec.offer",
+            "timeoutSeconds is for mode Ask: remove it, or set mode to Ask",
+            Change::Create {
+                good: json!({"offer": {"mode": "Ask", "timeoutSeconds": 20}}),
+                bad: json!({"offer": {"timeoutSeconds": 20}}),
+            },
+        ),
+        case(
+            "SmsChannel",
+            "spec.connectorRef",
+            "connectorRef cannot change, since conversations belong to their number: create a new SmsChannel",
+            Change::Update {
+                before: json!({}),
+                good: json!({"campaignRef": {"name": "sales"}}),
+                bad: json!({"connectorRef": {"name": "other"}}),
+            },
+        ),
+        case(
+            "SmsChannel",
+            "spec.number",
+            "number cannot change, since conversations belong to their number: create a new SmsChannel",
+            Change::Update {
+                before: json!({}),
+                good: json!({"number": "+15551230001"}),
+                bad: json!({"number": "US:72345"}),
+            },
+        ),
+    ]
+}
+
+fn opt_out() -> Vec<Case> {
+    let keywords = |keywords: Value| json!({"optOut": {"keywords": keywords}});
+    vec![
+        case(
+            "SmsChannel",
+            "spec.optOut",
+            "with answeredBy Provider the provider's texts go out: remove messages, or set answeredBy to Aldis",
+            Change::Create {
+                good: json!({"optOut": {"messages": {"stopped": "Bye."}}}),
+                bad: json!({"optOut": {"answeredBy": "Provider", "messages": {"stopped": "Bye."}}}),
+            },
+        ),
+        case(
+            "SmsChannel",
+            "spec.optOut.keywords",
+            "a word stands in two of stop, start and help: keep it in one",
+            Change::Create {
+                good: keywords(json!({"stop": ["STOP", "BAJA"], "start": ["ALTA"], "help": ["AYUDA"]})),
+                bad: keywords(json!({"start": ["ALTA", "INFO"], "help": ["AYUDA", "INFO"]})),
+            },
+        ),
+        case(
+            "SmsChannel",
+            "spec.optOut.keywords.stop",
+            "STOP must stay among the stop words, as carriers and the law expect: add it",
+            Change::Create {
+                good: keywords(json!({"stop": ["BAJA", "STOP"]})),
+                bad: keywords(json!({"stop": ["BAJA"]})),
+            },
+        ),
+    ]
+}
+
+/// The rules of types that connector and channel share.
+fn shared() -> Vec<Case> {
+    let places: [(&'static str, [&'static str; 3], fn(Value) -> Value, fn(Value) -> Value); 2] = [
+        (
+            "SmsConnector",
+            ["spec.gateway.scheduling.tolerations[]", "spec.gateway.spool", "spec.gateway.spool.size"],
+            |scheduling| json!({"gateway": {"scheduling": scheduling}}),
+            |volume| json!({"gateway": {"spool": volume}}),
+        ),
+        (
+            "SmsChannel",
+            ["spec.engine.scheduling.tolerations[]", "spec.engine.storage.volume", "spec.engine.storage.volume.size"],
+            |scheduling| json!({"engine": {"scheduling": scheduling}}),
+            |volume| json!({"engine": {"storage": {"volume": volume}}}),
+        ),
+    ];
+    places.into_iter().flat_map(|(kind, at, scheduling, volume)| pod_rules(kind, at, scheduling, volume)).collect()
+}
+
+fn pod_rules(
+    kind: &'static str,
+    [tolerations, class, size]: [&'static str; 3],
+    scheduling: fn(Value) -> Value,
+    volume: fn(Value) -> Value,
+) -> Vec<Case> {
+    let tolerating = |operator, value| {
+        scheduling(
+            json!({"tolerations": [{"key": "sms", "operator": operator, "value": value, "effect": "NoSchedule"}]}),
+        )
+    };
+    vec![
+        case(
+            kind,
+            tolerations,
+            "operator Exists takes no value: remove value, or set operator to Equal",
+            Change::Create { good: tolerating("Equal", "only"), bad: tolerating("Exists", "only") },
+        ),
+        case(
+            kind,
+            class,
+            "className cannot change: a volume stays in its storage class",
+            Change::Update {
+                before: volume(json!({"className": "fast"})),
+                good: volume(json!({"className": "fast", "size": "2Gi"})),
+                bad: volume(json!({"className": null})),
+            },
+        ),
+        case(
+            kind,
+            size,
+            "size cannot shrink: keep the size, or make it larger",
+            Change::Update {
+                before: volume(json!({"size": "1Gi"})),
+                good: volume(json!({"size": "1025Mi"})),
+                bad: volume(json!({"size": "1G"})),
+            },
+        ),
+    ]
+}
+
+fn campaign() -> Vec<Case> {
+    let days: [(&'static str, &'static str, &'static str); 7] = [
+        ("monday", "spec.schedule.weekly.monday", "spec.schedule.weekly.monday[]"),
+        ("tuesday", "spec.schedule.weekly.tuesday", "spec.schedule.weekly.tuesday[]"),
+        ("wednesday", "spec.schedule.weekly.wednesday", "spec.schedule.weekly.wednesday[]"),
+        ("thursday", "spec.schedule.weekly.thursday", "spec.schedule.weekly.thursday[]"),
+        ("friday", "spec.schedule.weekly.friday", "spec.schedule.weekly.friday[]"),
+        ("saturday", "spec.schedule.weekly.saturday", "spec.schedule.weekly.saturday[]"),
+        ("sunday", "spec.schedule.weekly.sunday", "spec.schedule.weekly.sunday[]"),
+    ];
+    let mut cases: Vec<Case> = days
+        .into_iter()
+        .flat_map(|(day, list, item)| {
+            range_rules(list, item, move |ranges| json!({"schedule": {"weekly": {day: ranges}}}))
+        })
+        .collect();
+    cases.extend(range_rules(
+        "spec.schedule.exceptions[].ranges",
+        "spec.schedule.exceptions[].ranges[]",
+        |ranges| json!({"schedule": {"exceptions": [{"date": "2026-12-24", "ranges": ranges}]}}),
+    ));
+    cases.push(case(
+        "Campaign",
+        "spec",
+        "dispositionRequired needs something to choose from: add dispositions, or set it to false",
+        Change::Create {
+            good: json!({"dispositionRequired": true, "dispositions": [{"name": "sold", "path": "Sold"}]}),
+            bad: json!({"dispositionRequired": true}),
+        },
+    ));
+    cases
+}
+
+fn range_rules(list: &'static str, item: &'static str, spec: impl Fn(Value) -> Value) -> [Case; 2] {
+    [
+        case(
+            "Campaign",
+            list,
+            "the ranges of a day overlap: join or separate them",
+            Change::Create {
+                good: spec(json!(["13:00-24:00", "09:00-13:00"])),
+                bad: spec(json!(["09:00-13:00", "12:59-15:00"])),
+            },
+        ),
+        case(
+            "Campaign",
+            item,
+            "a range must end after it starts, on the same day: for a night shift write two, as 22:00-24:00 and 00:00-06:00",
+            Change::Create { good: spec(json!(["22:00-24:00", "00:00-06:00"])), bad: spec(json!(["22:00-06:00"])) },
+        ),
+    ]
+}
+
+fn bot() -> Vec<Case> {
+    let step = |step: Value| json!({"steps": [step]});
+    let http = |http: Value| step(json!({"name": "call", "http": http}));
+    let when = |condition: Value| {
+        step(
+            json!({"name": "by", "branch": {"cases": [{"name": "a", "when": [condition], "next": "end"}], "otherwise": "end"}}),
+        )
+    };
+    vec![
+        case(
+            "Bot",
+            "spec.steps[]",
+            "a step does exactly one thing: set one of say, ask, branch, set, inHours, http, handOff, finish",
+            Change::Create {
+                good: step(json!({"name": "end", "handOff": {}})),
+                bad: step(json!({"name": "end", "handOff": {}, "finish": {}})),
+            },
+        ),
+        case(
+            "Bot",
+            "spec.steps[]",
+            "next has no meaning here: branch and inHours name their own steps, handOff and finish end the bot; remove next",
+            Change::Create {
+                good: step(json!({"name": "hello", "say": {"text": "Hello"}, "next": "end"})),
+                bad: step(json!({"name": "end", "finish": {}, "next": "end"})),
+            },
+        ),
+        case(
+            "Bot",
+            "spec.steps[].ask",
+            "set answers or matches, not both",
+            Change::Create {
+                good: step(json!({"name": "q", "ask": {"text": "?", "into": "a", "matches": "[0-9]"}})),
+                bad: step(
+                    json!({"name": "q", "ask": {"text": "?", "into": "a", "matches": "[0-9]", "answers": [{"value": "1"}]}}),
+                ),
+            },
+        ),
+        case(
+            "Bot",
+            "spec.steps[].branch.cases[].when[]",
+            "compare the variable with something: set equals, oneOf, matches, present, lessThan or greaterThan",
+            Change::Create {
+                good: when(json!({"variable": "a", "present": true})),
+                bad: when(json!({"variable": "a"})),
+            },
+        ),
+        case(
+            "Bot",
+            "spec.steps[].http",
+            "json is sent with POST, PUT and PATCH only: remove json, or change method",
+            Change::Create {
+                good: http(
+                    json!({"method": "POST", "url": "https://x", "json": [{"field": "a", "value": "b"}], "onError": "end"}),
+                ),
+                bad: http(json!({"url": "https://x", "json": [{"field": "a", "value": "b"}], "onError": "end"})),
+            },
+        ),
+        case(
+            "Bot",
+            "spec.steps[].http.headers[]",
+            "set exactly one of value and secretKeyRef",
+            Change::Create {
+                good: http(json!({"url": "https://x", "headers": [{"name": "X", "value": "y"}], "onError": "end"})),
+                bad: http(json!({"url": "https://x", "headers": [{"name": "X"}], "onError": "end"})),
+            },
+        ),
+    ]
+}
