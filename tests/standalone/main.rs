@@ -1,4 +1,5 @@
 //! Tests that need nothing but this machine.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod arrows;
 mod compat;
