@@ -84,7 +84,7 @@ create() {
             "$server$path" "$testbed_state/ca.crt" "$admin_token" 'Content-Type: application/json' \
             "$(jq -Rn --arg object "$object" '$object')"
     done | sed 1d >"$testbed_state/create"
-    curl -sS -K "$testbed_state/create" >/dev/null
+    curl -sS -K "$testbed_state/create" >"$testbed_state/created" || { cat "$testbed_state/created"; return 1; }
 }
 
 start_control_plane() {
@@ -96,8 +96,8 @@ start_control_plane() {
     [ -z "$APISERVER_ARGS" ] || mapfile -t more <<<"${APISERVER_ARGS%$'\n'}"
     launch kube-apiserver "$KUBERNETES/kube-apiserver" --etcd-servers http://127.0.0.1:2379 \
         --advertise-address "$node_address" --secure-port 6443 --service-cluster-ip-range "$service_cidr" \
-        --tls-cert-file "$testbed_state/server.crt" --tls-private-key-file "$testbed_state/server.key" \
-        --token-auth-file "$testbed_state/tokens.csv" --authorization-mode Node,RBAC \
+        --client-ca-file "$testbed_state/ca.crt" --tls-cert-file "$testbed_state/server.crt" --tls-private-key-file "$testbed_state/server.key" \
+        --token-auth-file "$testbed_state/tokens.csv" --authorization-mode Node,RBAC --kubelet-preferred-address-types InternalIP \
         --enable-admission-plugins NodeRestriction --allow-privileged \
         --service-account-issuer https://kubernetes.default.svc.cluster.local \
         --service-account-key-file "$testbed_state/accounts.key" \

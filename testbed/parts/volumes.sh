@@ -21,7 +21,7 @@ volume() {
     mkdir -p "$folder"
     chmod 777 "$folder"
     echo /api/v1/persistentvolumes "{\"kind\": \"PersistentVolume\", \"apiVersion\": \"v1\", \"metadata\": {\"name\": \"$1\"}, \"spec\":" \
-        "{\"capacity\": {\"storage\": \"100Gi\"}, \"accessModes\": [\"ReadWriteOnce\", \"ReadWriteOncePod\"]," \
+        "{\"capacity\": {\"storage\": \"100Gi\"}, \"accessModes\": [\"ReadWriteOnce\"]," \
         "\"persistentVolumeReclaimPolicy\": \"Retain\", \"storageClassName\": \"$2\", \"local\": {\"path\": \"/run/volumes/$1\"}," \
         "\"nodeAffinity\": {\"required\": {\"nodeSelectorTerms\": [{\"matchExpressions\": [{\"key\": \"kubernetes.io/hostname\"," \
         "\"operator\": \"In\", \"values\": [\"$NODE_NAME\"]}]}]}}}}"
