@@ -5,3 +5,4 @@
 pub mod issuer;
 pub mod kinds;
 pub mod testbed;
+pub mod peers;

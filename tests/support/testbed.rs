@@ -208,6 +208,13 @@ impl Cluster {
         command
     }
 
+    /// The host's folder of the volume that a claim is bound to.
+    pub fn volume_folder(&self, namespace: &str, claim: &str) -> PathBuf {
+        let volume = self.kubectl(&["get", "pvc", "-n", namespace, claim, "-o", "jsonpath={.spec.volumeName}"]).ok();
+        assert!(!volume.is_empty(), "claim {claim} is not bound");
+        self.dir().join("state/volumes").join(volume)
+    }
+
     /// The host's process ids of a container of a pod.
     pub fn pids(&self, namespace: &str, pod: &str, container: &str) -> Vec<u32> {
         let mut command = Command::new(script("cluster"));

@@ -1,0 +1,64 @@
+# Everything that one does with this repository. Each piece prints what it runs; `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# What is built lies outside the clone, so that a new clone is warm. Your own CARGO_TARGET_DIR is respected.
+export CARGO_TARGET_DIR ?= $(shell testbed/target)
+export CARGO_TERM_COLOR ?= auto
+
+.PHONY: help
+help: ## lists the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+.PHONY: test
+test: lint unit standalone apiserver cluster ## everything that must hold, on the real thing (needs root)
+	testbed/target save
+
+.PHONY: lint
+lint: ## formatting and lints
+	cargo fmt --check
+	cargo clippy -q --locked --all-targets -- -D warnings
+
+.PHONY: generate
+generate: ## writes what is generated and checked in
+	cargo run -q --locked -- generate
+
+.PHONY: unit
+unit: ## tests inside the crate
+	cargo test -q --locked --lib --bins --no-fail-fast
+
+.PHONY: standalone
+standalone: peers ## tests that need nothing but this machine
+	cargo test -q --locked --test standalone --no-fail-fast
+
+.PHONY: apiserver
+apiserver: tools ## tests that need an API server
+	cargo test -q --locked --test apiserver --no-fail-fast
+
+.PHONY: cluster
+cluster: tools image peers browser ## tests that need a cluster with a kubelet
+	cargo test -q --locked --test cluster --no-fail-fast
+
+.PHONY: bench
+bench: tools image ## measures, and writes the results to docs/
+	cargo bench -q --locked
+
+.PHONY: install
+install: ## installs from Debian what is missing
+	testbed/install
+
+.PHONY: browser
+browser: ## installs Chromium
+	testbed/install browser
+
+.PHONY: tools
+tools: install ## builds Kubernetes and what belongs to it, once
+	testbed/build kubernetes coredns kwok helm relay images
+
+.PHONY: peers
+peers: install ## fetches what the tests measure against, once
+	testbed/build python-peers node-peers
+
+.PHONY: image
+image: install ## builds the image
+	testbed/image
