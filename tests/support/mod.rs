@@ -4,5 +4,5 @@
 
 pub mod issuer;
 pub mod kinds;
-pub mod testbed;
 pub mod peers;
+pub mod testbed;
