@@ -1,8 +1,9 @@
 //! The one binary: picks the role, nothing else.
 #![forbid(unsafe_code)]
 
-use std::process::ExitCode;
+use std::{error::Error, process::ExitCode};
 
+use aldis::process::{crypto, log};
 use clap::{Parser, Subcommand};
 
 /// SMS service desks on Kubernetes.
@@ -17,11 +18,15 @@ struct Cli {
 enum Role {
     /// Write what is checked in (definitions, reference pages), or compare it.
     Generate(aldis::generate::Args),
+    /// Play a carrier: handsets on a web page, a provider's HTTP API, faults on demand.
+    Simulator(aldis::simulator::Options),
 }
 
 fn main() -> ExitCode {
-    let result: Result<(), Box<dyn std::error::Error>> = match Cli::parse().role {
+    crypto::install_providers();
+    let result: Result<(), Box<dyn Error>> = match Cli::parse().role {
         Role::Generate(args) => aldis::generate::run(&args).map_err(Into::into),
+        Role::Simulator(options) => serve(aldis::simulator::run(options)),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -30,4 +35,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Runs a role that serves until it is told to end.
+fn serve<E: Error + 'static>(role: impl Future<Output = Result<(), E>>) -> Result<(), Box<dyn Error>> {
+    log::begin();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    Ok(runtime.block_on(role)?)
 }

@@ -2,4 +2,5 @@
 
 pub mod crypto;
 pub mod listen;
+pub mod log;
 pub mod shutdown;
