@@ -3,5 +3,9 @@
 
 mod arrows;
 mod compat;
+mod engine_replay;
 mod generated;
 mod simulator;
+
+#[path = "../support/mod.rs"]
+mod support;

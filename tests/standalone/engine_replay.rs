@@ -1,0 +1,149 @@
+//! The tables are the truth, and the events are the whole of it: a state that is loaded from the tables equals the live one and
+//! one that is replayed from the events.
+
+use std::sync::Arc;
+
+use aldis::engine::{
+    core::{
+        apply::apply,
+        delivery::{DeliveryState, FailureClass, SendOutcome},
+        state::State,
+    },
+    store::Store,
+};
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+use rusqlite::Connection;
+
+use crate::support::channel::{Channel, Step, config};
+
+fn step() -> impl Strategy<Value = Step> {
+    let user = prop_oneof![Just("ana"), Just("bo"), Just("eve")];
+    let text = prop_oneof![6 => Just("TEXT-hello"), 1 => Just("STOP"), 1 => Just("START"), 1 => Just("HELP")];
+    let failure = prop_oneof![Just(FailureClass::OptedOut), Just(FailureClass::Filtered)];
+    let outcome = prop_oneof![
+        3 => Just(SendOutcome::Accepted),
+        1 => Just(SendOutcome::Unknown),
+        1 => (0..90i64)
+            .prop_map(|seconds| SendOutcome::NotSent { retry_after: SignedDuration::from_secs(seconds) }),
+        1 => failure.clone().prop_map(SendOutcome::Refused),
+    ];
+    let state = prop_oneof![
+        1 => Just(DeliveryState::Queued),
+        1 => Just(DeliveryState::Sent),
+        2 => Just(DeliveryState::Delivered),
+        1 => failure.prop_map(DeliveryState::Failed),
+    ];
+    let seconds = prop_oneof![0..3u32, 20..400u32, 3_000..5_000u32, Just(90_000u32)];
+    prop_oneof![
+        5 => seconds.prop_map(|seconds| Step::Pass { seconds }),
+        8 => (0..5u8, text).prop_map(|(customer, text)| Step::Text { customer, text }),
+        1 => Just(Step::Repeat),
+        3 => (user.clone(), any::<bool>()).prop_map(|(user, open)| Step::Stream { user, open }),
+        3 => (user.clone(), prop::bool::weighted(0.8)).prop_map(|(user, present)| Step::Presence { user, present }),
+        4 => (0..9usize).prop_map(|nth| Step::Reply { nth }),
+        3 => (0..9usize).prop_map(|nth| Step::Finish { nth }),
+        1 => (0..9usize).prop_map(|nth| Step::Note { nth }),
+        2 => (user, 0..7u8).prop_map(|(user, customer)| Step::Start { user, customer }),
+        6 => (0..9usize, outcome).prop_map(|(nth, outcome)| Step::Answer { nth, outcome }),
+        4 => (0..6u64, any::<bool>(), state)
+            .prop_map(|(back, by_token, state)| Step::Receipt { back, by_token, state }),
+        1 => any::<bool>().prop_map(|enabled| Step::Enable { enabled }),
+        1 => prop::bool::weighted(0.7).prop_map(|open| Step::Hours { open }),
+        1 => prop::option::of(1..3u32)
+            .prop_map(|max| Step::MaxQueued { max: max.and_then(std::num::NonZeroU32::new) }),
+        1 => any::<bool>().prop_map(|bo| Step::Membership { bo }),
+        1 => Just(Step::AcceptStorage),
+    ]
+}
+
+/// The state that the events lead to.
+fn replayed(store: &Store, live: &State) -> State {
+    let mut state = State::new(live.config().clone());
+    let reader = store.reader().unwrap();
+    let mut last = 0;
+    loop {
+        let events = reader.events_after(last, 100).unwrap();
+        if events.is_empty() {
+            return state;
+        }
+        for numbered in events {
+            assert_eq!(numbered.sequence, last + 1, "events have no gaps");
+            last = numbered.sequence;
+            apply(&mut state, &numbered.event);
+        }
+    }
+}
+
+/// Forgets what only caching put there: who was hydrated, which samples are out of the window, who is online.
+fn comparable(mut state: State, now: Timestamp) -> State {
+    state.evict_idle(now);
+    let mut rows = state.rows();
+    for agent in &mut rows.agents {
+        agent.connection = Default::default();
+        agent.open.clear();
+    }
+    let mut state = State::from_rows(state.config().clone(), rows);
+    state.evict_idle(now);
+    state
+}
+
+fn check(channel: &Channel) {
+    let now = channel.now;
+    let rows = channel.store.load(now - channel.state.config().service_level.window).unwrap();
+    let loaded = comparable(State::from_rows(Arc::clone(channel.state.config()), rows), now);
+    let live = comparable(channel.state.clone(), now);
+    assert_eq!(loaded, live, "the tables hold what is open");
+    let replayed = comparable(replayed(&channel.store, &channel.state), now);
+    assert_eq!(replayed, live, "the events lead to what is open");
+}
+
+/// What only the tables say: nothing dangles, and a message is in the outbox as long as it is not settled.
+fn check_tables(path: &std::path::Path) {
+    let sql = Connection::open(path).unwrap();
+    let count = |query: &str| sql.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(count("SELECT count(*) FROM pragma_foreign_key_check"), 0);
+    assert_eq!(
+        count(
+            "SELECT count(*) FROM message LEFT JOIN outbox ON outbox.message = message.id
+             WHERE (outbox.message IS NULL) = (status IN ('Waiting', 'Sending'))"
+        ),
+        count("SELECT count(*) FROM outbox WHERE receipt_status IS NOT NULL"),
+        "in the outbox and not settled are the same, but for receipts that came before their answer"
+    );
+    assert_eq!(
+        count("SELECT count(*) FROM event WHERE type IN ('InboundRecorded', 'OutboundCommitted')"),
+        count("SELECT count(*) FROM message"),
+    );
+    assert_eq!(count("SELECT count(*) FROM event WHERE body LIKE '%TEXT-%' OR body LIKE '%+1555%'"), 0);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn tables_and_events_lead_to_the_live_state(
+        batches in prop::collection::vec((prop::collection::vec(step(), 1..12), prop::bool::weighted(0.15)), 1..14)
+    ) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let now: Timestamp = "2026-11-22T14:27:31.123456789Z".parse().unwrap();
+        let mut channel = Channel::open(&path, config(), now).unwrap();
+        channel.take(&[
+            Step::Stream { user: "ana", open: true },
+            Step::Presence { user: "ana", present: true },
+        ]);
+        for (steps, restart) in batches {
+            channel.take(&steps);
+            check(&channel);
+            if restart {
+                let (config, now, delivered) = (channel.state.config().clone(), channel.now, channel.delivered);
+                drop(channel);
+                channel = Channel::open(&path, (*config).clone(), now).unwrap();
+                channel.delivered = delivered;
+                check(&channel);
+            }
+        }
+        check_tables(&path);
+    }
+}

@@ -1,0 +1,284 @@
+//! A channel without HTTP: state machine and store, driven step by step as the engine's writer drives them.
+
+use std::{collections::BTreeMap, num::NonZeroU64, path::Path, sync::Arc};
+
+use aldis::{
+    engine::{
+        core::{
+            blocklist::Blocklist,
+            command::{self, Command, Contact},
+            config::{ChannelConfig, Member, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
+            delivery::{DeliveryState, SendOutcome},
+            ids::{CustomerId, MessageId},
+            opt_out::{AnsweredBy, Keyword, OptOut, Texts},
+            schedule::Schedule,
+            state::State,
+        },
+        store::{
+            Committed, Store, Transaction, error::OpenError, open::Belongs, receipt_token::ReceiptTokens, write::Cause,
+        },
+    },
+    sms::{PhoneNumber, Sender},
+};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+
+/// One thing that happens to a channel. Places (`nth`) count among what is there, and wrap around.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// Time passes.
+    Pass { seconds: u32 },
+    /// A customer writes.
+    Text { customer: u8, text: &'static str },
+    /// The provider repeats the last message that it delivered.
+    Repeat,
+    /// An agent's stream opens or closes.
+    Stream { user: &'static str, open: bool },
+    /// An agent says whether he takes interactions.
+    Presence { user: &'static str, present: bool },
+    /// The owner of an open interaction replies.
+    Reply { nth: usize },
+    /// The owner of an open interaction finishes it.
+    Finish { nth: usize },
+    /// A member leaves a note.
+    Note { nth: usize },
+    /// An agent writes first.
+    Start { user: &'static str, customer: u8 },
+    /// The gateway answers an attempt.
+    Answer { nth: usize, outcome: SendOutcome },
+    /// A receipt for one of the last outbound messages.
+    Receipt { back: u64, by_token: bool, state: DeliveryState },
+    /// The channel is enabled or disabled.
+    Enable { enabled: bool },
+    /// The campaign opens or closes.
+    Hours { open: bool },
+    /// At most so many may wait.
+    MaxQueued { max: Option<std::num::NonZeroU32> },
+    /// An agent is a member or not.
+    Membership { bo: bool },
+    /// A person accepts swapped storage.
+    AcceptStorage,
+}
+
+/// State and store of a channel.
+pub struct Channel {
+    /// The store.
+    pub store: Store,
+    /// The open things.
+    pub state: State,
+    /// The time.
+    pub now: Timestamp,
+    /// Inbound messages that the provider delivered.
+    pub delivered: u64,
+}
+
+/// What the tests' stores belong to.
+pub fn belongs() -> Belongs {
+    Belongs { account: "AC1".into(), number: "+15551230001".parse().expect("a number") }
+}
+
+/// The number of a customer.
+pub fn number(customer: u8) -> PhoneNumber {
+    format!("+1555987{customer:04}").parse().expect("a number")
+}
+
+/// Ana, then Bo, with room for two each; always open.
+pub fn config() -> ChannelConfig {
+    let texts = Texts { stopped: "TEXT-stopped".into(), started: "TEXT-started".into(), help: "TEXT-help".into() };
+    let words = [(Keyword::Stop, "STOP"), (Keyword::Start, "START"), (Keyword::Help, "HELP")];
+    ChannelConfig {
+        enabled: true,
+        schedule: Schedule::always(),
+        strategy: Strategy::LeastRecent,
+        offer: OfferMode::Assign,
+        members: [member("ana", 1), member("bo", 2)].into_iter().collect(),
+        max_queued: None,
+        queue_full_message: Some("TEXT-full".into()),
+        out_of_hours_message: Some("TEXT-closed".into()),
+        blocklist: Blocklist::default(),
+        opt_out: OptOut::new(AnsweredBy::Aldis, words, texts),
+        service_level: ServiceLevelGoal {
+            target: SignedDuration::from_secs(60),
+            window: SignedDuration::from_hours(1),
+        },
+        session_idle: SignedDuration::from_hours(24),
+        per_number: RateLimit { segments: 7.try_into().expect("not zero"), per_seconds: NonZeroU64::MIN },
+    }
+}
+
+fn member(user: &str, position: u32) -> Member {
+    Member { user: user.into(), position, penalty: 0, receive: true, initiate: true, max_interactions: 2 }
+}
+
+impl Channel {
+    /// Opens the store at `path`, or makes it, and starts the channel.
+    pub fn open(path: &Path, config: ChannelConfig, now: Timestamp) -> Result<Self, OpenError> {
+        let store = Store::open(path, &belongs())?;
+        let rows = store.load(now - config.service_level.window).expect("the store can be read");
+        let mut channel = Self { store, state: State::from_rows(Arc::new(config), rows), now, delivered: 0 };
+        channel.transact(|writer| writer.handle(&Command::Started, &Cause::Other));
+        Ok(channel)
+    }
+
+    /// Takes these steps in one transaction.
+    pub fn take(&mut self, steps: &[Step]) -> Committed {
+        self.transact(|writer| steps.iter().for_each(|step| writer.step(step)))
+    }
+
+    fn transact(&mut self, work: impl FnOnce(&mut Writer<'_>)) -> Committed {
+        let tokens = self.store.receipt_tokens().clone();
+        let tx = self.store.begin().expect("the store can be written");
+        let mut writer =
+            Writer { tx, tokens, state: &mut self.state, now: &mut self.now, delivered: &mut self.delivered };
+        work(&mut writer);
+        writer.tx.commit().expect("the store can be written")
+    }
+}
+
+/// One transaction.
+struct Writer<'a> {
+    tx: Transaction<'a>,
+    tokens: ReceiptTokens,
+    state: &'a mut State,
+    now: &'a mut Timestamp,
+    delivered: &'a mut u64,
+}
+
+impl Writer<'_> {
+    fn handle(&mut self, command: &Command, cause: &Cause<'_>) {
+        let decision = self.state.handle(command, *self.now);
+        self.tx.write(&decision, cause, self.state).expect("the store can be written");
+    }
+
+    fn tell(&mut self, command: &Command) {
+        self.handle(command, &Cause::Other);
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Pass { seconds } => self.pass(*seconds),
+            Step::Text { customer, text } => {
+                *self.delivered += 1;
+                self.inbound(*customer, text);
+            }
+            Step::Repeat if *self.delivered > 0 => self.inbound(0, "TEXT-again"),
+            Step::Repeat => {}
+            Step::Stream { user, open: true } => self.tell(&Command::AgentOnline { user: (*user).into() }),
+            Step::Stream { user, open: false } => self.tell(&Command::AgentOffline { user: (*user).into() }),
+            Step::Presence { user, present } => {
+                self.tell(&Command::SetPresence { user: (*user).into(), present: *present });
+            }
+            Step::Reply { .. } | Step::Finish { .. } | Step::Note { .. } => self.work_on_interaction(step),
+            Step::Start { user, customer } => {
+                let address = number(*customer);
+                let customer = self.hydrate(&Sender::Number(address.clone()));
+                let contact = Contact { address, customer };
+                self.tell(&Command::Start { user: (*user).into(), contact, text: "TEXT-start".into() });
+            }
+            Step::Answer { nth, outcome } => self.answer(*nth, outcome),
+            Step::Receipt { back, by_token, state } => self.receipt(*back, *by_token, *state),
+            Step::Enable { .. } | Step::Hours { .. } | Step::MaxQueued { .. } | Step::Membership { .. } => {
+                self.configure(step);
+            }
+            Step::AcceptStorage => self.tell(&Command::StorageAccepted),
+        }
+    }
+
+    fn pass(&mut self, seconds: u32) {
+        let until = *self.now + SignedDuration::from_secs(seconds.into());
+        while let Some(at) = self.state.next_wakeup().filter(|at| *at <= until) {
+            *self.now = at.max(*self.now);
+            self.tell(&Command::Tick);
+        }
+        *self.now = until;
+        self.state.evict_idle(until);
+    }
+
+    fn hydrate(&mut self, address: &Sender) -> Option<CustomerId> {
+        let customer = self.tx.customer_by_address(address).expect("the store can be read")?;
+        let id = customer.id;
+        self.state.hydrate_customer(customer);
+        Some(id)
+    }
+
+    fn inbound(&mut self, customer: u8, text: &str) {
+        let address = Sender::Number(number(customer));
+        let customer = self.hydrate(&address);
+        let provider_message_id = format!("in-{}", self.delivered);
+        let command = Command::Inbound(command::Inbound {
+            contact: Contact { address, customer },
+            text: text.into(),
+            duplicate_of: self.tx.seen(&provider_message_id).expect("the store can be read"),
+            provider_keyword: None,
+        });
+        self.handle(&command, &Cause::Inbound { provider_message_id: &provider_message_id, received_at: *self.now });
+    }
+
+    fn work_on_interaction(&mut self, step: &Step) {
+        let (Step::Reply { nth } | Step::Finish { nth } | Step::Note { nth }) = *step else { return };
+        let Some(interaction) = nth_of(self.state.interactions(), nth) else { return };
+        let (id, epoch) = (interaction.id, interaction.epoch);
+        let user = interaction.owner().cloned().unwrap_or_else(|| "ana".into());
+        self.tell(&match step {
+            Step::Reply { .. } => Command::Reply { user, interaction: id, epoch, text: "TEXT-reply".into() },
+            Step::Finish { .. } => Command::Finish { user, interaction: id, epoch },
+            _ => Command::Note { user, interaction: id, epoch: None, text: "TEXT-note".into() },
+        });
+    }
+
+    fn answer(&mut self, nth: usize, outcome: &SendOutcome) {
+        let Some(outbound) = nth_of(self.state.in_flight(), nth) else { return };
+        let (message, attempt) = (outbound.message, outbound.attempt);
+        let ids = if *outcome == SendOutcome::Accepted { vec![format!("out-{message}")] } else { Vec::new() };
+        let parked = self.tx.parked(&ids).expect("the store can be read");
+        let command = Command::SendResult(command::SendResult { message, attempt, outcome: outcome.clone(), parked });
+        self.handle(&command, &Cause::SendResult { message, provider_message_ids: &ids, provider_code: Some("30007") });
+    }
+
+    fn receipt(&mut self, back: u64, by_token: bool, state: DeliveryState) {
+        let newest = self.state.scalars().next_message.0;
+        let message = MessageId(newest.saturating_sub(back + 1));
+        let token = self.tokens.token(message);
+        let provider_message_id = format!("out-{message}");
+        let known = if by_token {
+            self.tokens.verify(&token).and_then(|message| self.tx.outbound(message).expect("the store can be read"))
+        } else {
+            self.tx.outbound_by_provider_id(&provider_message_id).expect("the store can be read")
+        };
+        if let Some(known) = known {
+            let customer = self.tx.customer(known.customer).expect("the store can be read");
+            self.state.hydrate_customer(customer.expect("a message has its customer"));
+        }
+        let receipt = command::Receipt { provider_message_id: provider_message_id.clone(), message: known, state };
+        let cause = Cause::Receipt {
+            message: known.map(|known| known.message),
+            provider_message_id: &provider_message_id,
+            provider_code: None,
+        };
+        self.handle(&Command::Receipt(receipt), &cause);
+    }
+
+    fn configure(&mut self, step: &Step) {
+        let mut new = ChannelConfig::clone(self.state.config());
+        match step {
+            Step::Enable { enabled } => new.enabled = *enabled,
+            Step::Hours { open: true } => new.schedule = Schedule::always(),
+            Step::Hours { open: false } => {
+                new.schedule = Schedule::new(TimeZone::UTC, Some(Vec::new()), BTreeMap::new());
+            }
+            Step::MaxQueued { max } => new.max_queued = *max,
+            Step::Membership { bo } => {
+                let members = config().members;
+                new.members = members.iter().filter(|member| *bo || member.user.as_str() != "bo").cloned().collect();
+            }
+            _ => {}
+        }
+        self.state.set_config(Arc::new(new));
+        self.tell(&Command::ConfigChanged { hash: "h".into() });
+    }
+}
+
+fn nth_of<T>(items: impl Iterator<Item = T>, nth: usize) -> Option<T> {
+    let items: Vec<T> = items.collect();
+    let place = nth.checked_rem(items.len())?;
+    items.into_iter().nth(place)
+}
