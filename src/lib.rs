@@ -6,6 +6,7 @@ pub mod api;
 pub mod engine;
 pub mod gateway;
 pub mod generate;
+pub mod hours;
 pub mod operator;
 pub mod process;
 pub mod simulator;

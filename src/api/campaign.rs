@@ -118,10 +118,10 @@ fn utc() -> String {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Schedule {
-    /// The hours of each day of the week.
-    #[serde(default)]
-    pub weekly: Weekly,
-    /// Days that differ: holidays, long evenings. At most 400. They replace the weekly hours of their date.
+    /// The hours of each day of the week. Absent: open at all hours, but for the exceptions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weekly: Option<Weekly>,
+    /// Days that differ: holidays, long evenings; at most 400. They replace the weekly hours of their date.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 400))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["date".into()]))]

@@ -1,1 +1,4 @@
 //! The operator: keeps gateways and engines as the objects declare them, and says in status how they are.
+
+pub mod blocklist;
+pub mod campaign;

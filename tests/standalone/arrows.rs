@@ -11,14 +11,15 @@ use regex::Regex;
 /// Each room, and the rooms that it may name. A file belongs to the longest room that is a prefix of its path.
 const ROOMS: &[(&str, &[&str])] = &[
     ("api", &[]),
+    ("hours", &[]),
     ("sms", &[]),
     ("process", &[]),
     ("admin", &["process"]),
     ("wire", &["api", "process", "sms"]),
-    ("engine::core", &["sms", "wire::config"]),
+    ("engine::core", &["hours", "sms", "wire::config"]),
     ("engine", &["admin", "engine::core", "process", "sms", "wire"]),
     ("gateway", &["admin", "process", "sms", "wire"]),
-    ("operator", &["admin", "api", "process", "sms", "wire"]),
+    ("operator", &["admin", "api", "hours", "process", "sms", "wire"]),
     ("simulator", &["admin", "process", "sms", "wire"]),
     ("generate", &["api", "engine", "operator"]),
 ];
