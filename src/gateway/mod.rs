@@ -2,8 +2,20 @@
 //!
 //! Its promise: what was acknowledged to the provider is on a disk, an engine's or its own.
 
+mod checking;
 mod credentials;
+mod current;
+mod deliver;
+mod ingress;
+mod metrics;
+mod problem;
 mod providers;
 mod public_url;
+mod roles;
+mod run;
+mod sending;
 mod settings;
 mod spool;
+mod status;
+
+pub use run::{Args, RunError, run};

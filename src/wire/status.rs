@@ -128,6 +128,9 @@ pub struct SpoolStatus {
     pub waiting: u64,
     /// Rows of numbers without a route.
     pub unrouted: u64,
+    /// Rows that their engine refuses; they stand outside of the order and are tried again from time to time.
+    #[serde(default)]
+    pub parked: u64,
     /// Age of the oldest waiting row, in seconds.
     pub oldest_wait_seconds: u64,
     /// Unrouted rows by number, the first 20 numbers.

@@ -120,13 +120,14 @@ impl Spool {
         self.writer.transact(move |connection| rows(connection, sql, params![seq, most])).await
     }
 
-    /// Removes a row that the engine has.
+    /// Removes rows that the engine has.
     ///
     /// # Errors
-    /// When it is still there.
-    pub async fn delivered(&self, seq: i64) -> Result<(), SpoolError> {
+    /// When they are still there; the engine will say that it knows them.
+    pub async fn delivered(&self, seqs: Vec<i64>) -> Result<(), SpoolError> {
         let work = move |connection: &Connection| {
-            connection.prepare("DELETE FROM waiting WHERE seq = ?1")?.execute([seq]).map(drop)
+            let mut delete = connection.prepare("DELETE FROM waiting WHERE seq = ?1")?;
+            seqs.iter().try_for_each(|seq| delete.execute([seq]).map(drop))
         };
         self.writer.transact(work).await
     }
@@ -287,7 +288,7 @@ mod tests {
         assert_eq!(counts["+15550001"].oldest, items[0].received_at());
 
         spool.park(rows[0].seq, "400".into()).await.unwrap();
-        spool.delivered(rows[1].seq).await.unwrap();
+        spool.delivered(vec![rows[1].seq]).await.unwrap();
         let left = spool.next("+15550001".into(), 10).await.unwrap();
         assert_eq!(left.iter().map(|row| row.item.kind()).collect::<Vec<_>>(), ["Inbound", "Receipt"]);
         assert_eq!(spool.parked().await.unwrap(), 1);

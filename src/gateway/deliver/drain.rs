@@ -1,0 +1,191 @@
+//! Delivering what waits in the spool, one task per number.
+//!
+//! A number's rows go one after the other. When many wait, rows of different customers go side by side, or a busy number would never
+//! catch up; each customer's stay in order. An item that the engine refuses for its form is parked. One that fails again and again while
+//! others are taken is parked too, so that it blocks nobody; parked items are tried again every minute.
+
+use std::{collections::HashMap, time::Duration};
+
+use futures::{StreamExt, stream};
+
+use super::{Delivery, NotTaken};
+use crate::gateway::{
+    settings::Route,
+    spool::{Row, SpoolError},
+};
+
+/// Rows that are read at once.
+const ROWS: u32 = 64;
+/// From so many waiting rows on customers go side by side.
+const MANY: u64 = 100;
+/// So many customers at once.
+const SIDE_BY_SIDE: usize = 16;
+/// An item that failed so often is suspected.
+const SUSPECTED: u32 = 5;
+/// Until an engine has answered. It may be busy with its own start.
+const DEADLINE: Duration = Duration::from_secs(5);
+/// First pause after a failure; doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// What came of one look at the rows.
+#[derive(Debug, Default)]
+struct Round {
+    delivered: Vec<i64>,
+    refused: Vec<(i64, String)>,
+    /// The first row of each lane that was not taken, and whether that may be due to the row.
+    failed: Vec<(i64, bool, String)>,
+}
+
+impl Delivery {
+    /// Starts the task of a number, unless there is one.
+    pub(super) fn drain(&self, number: String) {
+        if let Some(state) = self.0.numbers.lock().get_mut(&number)
+            && !state.draining
+            && state.waiting > 0
+        {
+            state.draining = true;
+            self.0.tasks.spawn(self.clone().drain_number(number));
+        }
+    }
+
+    async fn drain_number(self, number: String) {
+        let mut suspicions: HashMap<i64, u32> = HashMap::new();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let progress = match self.drain_once(&number, &mut suspicions).await {
+                Ok(Some(progress)) => progress,
+                Ok(None) => return,
+                Err(error) => {
+                    tracing::error!(%error, number, "waiting rows cannot be delivered");
+                    false
+                }
+            };
+            if progress {
+                pause = FIRST_PAUSE;
+                if !self.0.shutdown.is_cancelled() {
+                    continue;
+                }
+            }
+            let jittered = pause.mul_f64(0.75 + fastrand::f64() / 2.0);
+            if self.0.shutdown.run_until_cancelled(tokio::time::sleep(jittered)).await.is_none() {
+                return;
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// One look at the oldest rows. `None`: nothing waits any more, or the route is gone; the task is over.
+    async fn drain_once(&self, number: &str, suspicions: &mut HashMap<i64, u32>) -> Result<Option<bool>, SpoolError> {
+        let rows = self.0.spool.next(number.to_owned(), ROWS).await?;
+        if self.stop(number, rows.is_empty()) {
+            if self.route(number).is_some() {
+                // A route or a row came while the task was ending.
+                self.drain(number.to_owned());
+            }
+            return Ok(None);
+        }
+        let Some(route) = self.route(number).filter(|_| !rows.is_empty()) else {
+            // A row that is just being written, or a route that has just gone: the next look tells.
+            return Ok(Some(false));
+        };
+        let many = self.waiting(number) > MANY;
+        let suspected = suspicions.values().any(|count| *count >= SUSPECTED);
+        let round = self.round(&route, rows, many || suspected).await;
+        self.settle(number, round, suspicions).await.map(Some)
+    }
+
+    /// Posts rows in order; `side_by_side`, only within a customer.
+    async fn round(&self, route: &Route, rows: Vec<Row>, side_by_side: bool) -> Round {
+        let mut lanes: Vec<Vec<Row>> = Vec::new();
+        let mut places: HashMap<String, usize> = HashMap::new();
+        for row in rows {
+            let lane = if side_by_side { row.item.lane().to_owned() } else { String::new() };
+            let place = *places.entry(lane).or_insert_with(|| {
+                lanes.push(Vec::new());
+                lanes.len() - 1
+            });
+            lanes[place].push(row);
+        }
+        let rounds = stream::iter(lanes).map(|lane| self.lane(route, lane)).buffer_unordered(SIDE_BY_SIDE);
+        rounds
+            .fold(Round::default(), async |mut all, lane| {
+                all.delivered.extend(lane.delivered);
+                all.refused.extend(lane.refused);
+                all.failed.extend(lane.failed);
+                all
+            })
+            .await
+    }
+
+    async fn lane(&self, route: &Route, rows: Vec<Row>) -> Round {
+        let mut round = Round::default();
+        for Row { seq, item } in rows {
+            if self.0.shutdown.is_cancelled() {
+                break;
+            }
+            match self.0.engines.post(route, &item, DEADLINE).await {
+                Ok(()) => round.delivered.push(seq),
+                Err(NotTaken::Refused(reason)) => round.refused.push((seq, reason)),
+                Err(NotTaken::Doubtful(reason)) => {
+                    round.failed.push((seq, true, reason));
+                    break;
+                }
+                Err(NotTaken::Unavailable(reason)) => {
+                    round.failed.push((seq, false, reason));
+                    break;
+                }
+            }
+        }
+        round
+    }
+
+    /// Writes down what came of a round. Whether there was any progress.
+    async fn settle(&self, number: &str, round: Round, suspicions: &mut HashMap<i64, u32>) -> Result<bool, SpoolError> {
+        let mut parked = round.refused;
+        for (seq, doubtful, reason) in round.failed {
+            tracing::debug!(number, seq, reason, "the engine did not take a waiting item");
+            if !doubtful {
+                continue;
+            }
+            let count = suspicions.entry(seq).or_default();
+            *count += 1;
+            // Others were taken meanwhile, so it is not the engine.
+            if *count > SUSPECTED && !round.delivered.is_empty() {
+                parked.push((seq, format!("failed {count} times while others were taken; last: {reason}")));
+            }
+        }
+        let delivered = round.delivered.len() as u64;
+        let settled = delivered + parked.len() as u64;
+        for seq in round.delivered.iter().chain(parked.iter().map(|(seq, _)| seq)) {
+            suspicions.remove(seq);
+        }
+        if !round.delivered.is_empty() {
+            self.0.spool.delivered(round.delivered).await?;
+            self.0.metrics.drained(delivered);
+            self.less(number, delivered);
+        }
+        for (seq, reason) in parked {
+            tracing::error!(number, seq, reason, "a waiting item is parked");
+            self.0.spool.park(seq, reason).await?;
+            self.less(number, 1);
+        }
+        Ok(settled > 0)
+    }
+
+    fn waiting(&self, number: &str) -> u64 {
+        self.0.numbers.lock().get(number).map_or(0, |number| number.waiting)
+    }
+
+    /// Ends the task when nothing waits (none was read, none is being written) or the number has no route.
+    fn stop(&self, number: &str, none_read: bool) -> bool {
+        let routed = self.route(number).is_some();
+        let mut numbers = self.0.numbers.lock();
+        let Some(state) = numbers.get_mut(number) else { return true };
+        let over = !routed || (none_read && state.waiting == 0);
+        if over {
+            state.draining = false;
+        }
+        over
+    }
+}

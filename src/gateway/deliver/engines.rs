@@ -1,0 +1,116 @@
+//! Posting to engines.
+
+use std::time::Duration;
+
+use reqwest::{StatusCode, redirect};
+
+use crate::{
+    gateway::{
+        providers::{ClientError, chain},
+        settings::Route,
+        spool::Item,
+    },
+    wire::{
+        ports::{INBOUND_PATH, RECEIPTS_PATH},
+        tokens::TokenFile,
+    },
+};
+
+/// Engines are in the same cluster.
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(800);
+/// Longer than an engine keeps idle connections is of no use.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why an engine has not taken an item.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotTaken {
+    /// It cannot take any now: not reachable, busy, not ready, or it does not know us (yet).
+    #[error("{0}")]
+    Unavailable(String),
+    /// Something went wrong that may be due to this very item: no answer, or a fault that is not a plain "not now".
+    #[error("{0}")]
+    Doubtful(String),
+    /// It will not take this item: its form is not acceptable.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// The engines, as far as the gateway speaks to them.
+#[derive(Clone, Debug)]
+pub struct Engines {
+    client: reqwest::Client,
+    token: TokenFile,
+}
+
+impl Engines {
+    /// Shows the token in `token`.
+    ///
+    /// # Errors
+    /// When there can be no HTTP client.
+    pub fn new(token: TokenFile) -> Result<Self, ClientError> {
+        let client = reqwest::Client::builder()
+            .tls_certs_only([])
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .build()
+            .map_err(|error| ClientError::Build(chain(&error)))?;
+        Ok(Self { client, token })
+    }
+
+    /// Posts an item, and waits until the engine has it on its disk or `deadline` is over.
+    ///
+    /// # Errors
+    /// Whether it is worth trying again.
+    pub async fn post(&self, route: &Route, item: &Item, deadline: Duration) -> Result<(), NotTaken> {
+        let token = self.token.current().map_err(|error| NotTaken::Unavailable(error.to_string()))?;
+        let request = match item {
+            Item::Inbound(message) => self.client.post(format!("{}{INBOUND_PATH}", route.engine_url)).json(message),
+            Item::Receipt(receipt) => self.client.post(format!("{}{RECEIPTS_PATH}", route.engine_url)).json(receipt),
+        };
+        match request.bearer_auth(token).timeout(deadline).send().await {
+            // The status alone says it; the body is read so that the connection can serve again.
+            Ok(response) => {
+                let status = response.status();
+                let body = response.text().await.unwrap_or_default();
+                judge(status, &body)
+            }
+            Err(error) if error.is_connect() => Err(NotTaken::Unavailable(chain(&error))),
+            Err(error) => Err(NotTaken::Doubtful(chain(&error))),
+        }
+    }
+}
+
+/// What an engine's answer means. Only what speaks of the form of one item is final.
+fn judge(status: StatusCode, body: &str) -> Result<(), NotTaken> {
+    let said = || format!("HTTP {}: {}", status.as_u16(), body.chars().take(300).collect::<String>());
+    match status.as_u16() {
+        200..=299 => Ok(()),
+        400 | 413 | 415 | 422 => Err(NotTaken::Refused(said())),
+        // Not known (yet), not found (another process answers), busy, being replaced.
+        300..=399 | 401 | 403 | 404 | 405 | 407 | 408 | 409 | 425 | 429 | 502..=504 => Err(NotTaken::Unavailable(said())),
+        _ => Err(NotTaken::Doubtful(said())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_word_on_the_item_is_final() {
+        for status in [200, 201, 204] {
+            assert_eq!(judge(StatusCode::from_u16(status).unwrap(), ""), Ok(()));
+        }
+        for status in [400, 413, 422] {
+            assert!(matches!(judge(StatusCode::from_u16(status).unwrap(), "why"), Err(NotTaken::Refused(_))), "{status}");
+        }
+        for status in [302, 401, 403, 404, 409, 429, 503] {
+            assert!(matches!(judge(StatusCode::from_u16(status).unwrap(), ""), Err(NotTaken::Unavailable(_))), "{status}");
+        }
+        for status in [410, 500, 501] {
+            assert!(matches!(judge(StatusCode::from_u16(status).unwrap(), ""), Err(NotTaken::Doubtful(_))), "{status}");
+        }
+    }
+}

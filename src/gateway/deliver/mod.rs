@@ -1,0 +1,198 @@
+//! Bringing messages and receipts to their engines.
+//!
+//! An item is posted at once and acknowledged after the engine's commit. When that takes longer than a second, fails, or the number has no
+//! route, it is committed to the spool instead. From then on a number's traffic queues behind its spooled rows until they are delivered.
+
+mod drain;
+mod engines;
+mod lanes;
+mod upkeep;
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use parking_lot::Mutex;
+use tokio::sync::{Semaphore, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub use engines::{Engines, NotTaken};
+
+use super::{
+    current::Current,
+    metrics::{Metrics, Outcome},
+    settings::Route,
+    spool::{Item, Spool, SpoolError},
+};
+use lanes::Lanes;
+
+/// How long the provider waits for the engine before the spool takes over.
+const DIRECT_DEADLINE: Duration = Duration::from_secs(1);
+/// Items of one number that are posted to its engine at once; it commits them together.
+const DIRECT_AT_ONCE: usize = 64;
+
+/// Brings items to engines. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Delivery(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    spool: Spool,
+    engines: Engines,
+    current: watch::Receiver<Current>,
+    metrics: Metrics,
+    lanes: Lanes,
+    numbers: Mutex<HashMap<String, Number>>,
+    tasks: TaskTracker,
+    shutdown: CancellationToken,
+}
+
+/// One of our numbers.
+#[derive(Debug)]
+struct Number {
+    /// Rows that wait in order, and those that are being written.
+    waiting: u64,
+    /// Whether a task delivers them.
+    draining: bool,
+    /// Bounds what is posted at once.
+    direct: Arc<Semaphore>,
+}
+
+impl Default for Number {
+    fn default() -> Self {
+        Self { waiting: 0, draining: false, direct: Arc::new(Semaphore::new(DIRECT_AT_ONCE)) }
+    }
+}
+
+impl Delivery {
+    /// Takes over what waits in the spool.
+    ///
+    /// # Errors
+    /// When the spool cannot be read.
+    pub async fn start(
+        spool: Spool,
+        engines: Engines,
+        current: watch::Receiver<Current>,
+        metrics: Metrics,
+        shutdown: CancellationToken,
+    ) -> Result<Self, SpoolError> {
+        let waiting = spool.counts().await?;
+        let numbers = waiting
+            .into_iter()
+            .map(|(number, counts)| (number, Number { waiting: counts.waiting, ..Number::default() }))
+            .collect();
+        let delivery = Self(Arc::new(Inner {
+            spool,
+            engines,
+            current,
+            metrics,
+            lanes: Lanes::default(),
+            numbers: Mutex::new(numbers),
+            tasks: TaskTracker::new(),
+            shutdown,
+        }));
+        delivery.0.tasks.spawn(delivery.clone().follow_routes());
+        delivery.0.tasks.spawn(delivery.clone().keep_up());
+        Ok(delivery)
+    }
+
+    /// Waits for the tasks that were started, after the shutdown.
+    pub async fn ended(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    /// Brings an item to its engine's disk or to our own. Once begun it ends, whoever stops waiting for it.
+    ///
+    /// # Errors
+    /// When it is on no disk.
+    pub async fn accept(&self, item: Item) -> Result<Outcome, SpoolError> {
+        let delivery = self.clone();
+        let task = self.0.tasks.spawn(async move { delivery.bring(item).await });
+        match task.await {
+            Ok(result) => result,
+            Err(error) => Err(SpoolError::new(format!("the delivery ended early: {error}"))),
+        }
+    }
+
+    async fn bring(&self, item: Item) -> Result<Outcome, SpoolError> {
+        let _turn = self.0.lanes.enter(item.number(), item.lane()).await;
+        if self.is_waiting(item.number()) {
+            return self.keep(item, None).await;
+        }
+        let Some(route) = self.route(item.number()) else { return self.keep(item, None).await };
+        match self.post_direct(&route, &item).await {
+            Ok(()) => Ok(Outcome::Delivered),
+            Err(NotTaken::Refused(reason)) => {
+                tracing::error!(number = item.number(), id = item.provider_message_id(), reason, "the engine refuses an item; it is parked");
+                self.keep(item, Some(reason)).await
+            }
+            Err(NotTaken::Unavailable(reason) | NotTaken::Doubtful(reason)) => {
+                tracing::warn!(number = item.number(), reason, "the engine did not take an item; the spool has it");
+                self.keep(item, None).await
+            }
+        }
+    }
+
+    async fn post_direct(&self, route: &Route, item: &Item) -> Result<(), NotTaken> {
+        let direct = Arc::clone(&self.0.numbers.lock().entry(item.number().to_owned()).or_default().direct);
+        match tokio::time::timeout(DIRECT_DEADLINE, direct.acquire()).await {
+            Ok(_permit) => self.0.engines.post(route, item, DIRECT_DEADLINE).await,
+            Err(_) => Err(NotTaken::Unavailable("too many items are under way to it".into())),
+        }
+    }
+
+    /// Commits an item to the spool; parked rows stand outside of the order.
+    async fn keep(&self, item: Item, parked: Option<String>) -> Result<Outcome, SpoolError> {
+        let number = item.number().to_owned();
+        if parked.is_some() {
+            self.0.spool.keep(item, parked).await?;
+            return Ok(Outcome::Parked);
+        }
+        // Counted before it is written: what comes meanwhile must queue behind it.
+        self.0.numbers.lock().entry(number.clone()).or_default().waiting += 1;
+        let kept = self.0.spool.keep(item, None).await;
+        if !matches!(kept, Ok(true)) {
+            self.less(&number, 1);
+        }
+        kept?;
+        if self.route(&number).is_none() {
+            return Ok(Outcome::Unrouted);
+        }
+        self.drain(number);
+        Ok(Outcome::Spooled)
+    }
+
+    fn is_waiting(&self, number: &str) -> bool {
+        self.0.numbers.lock().get(number).is_some_and(|number| number.waiting > 0)
+    }
+
+    fn less(&self, number: &str, by: u64) {
+        if let Some(number) = self.0.numbers.lock().get_mut(number) {
+            number.waiting = number.waiting.saturating_sub(by);
+        }
+    }
+
+    fn route(&self, number: &str) -> Option<Arc<Route>> {
+        let current = self.0.current.borrow();
+        current.active.as_ref().and_then(|active| active.settings.route(number).cloned())
+    }
+
+    /// Begins to deliver what waits for numbers that have a route (again).
+    async fn follow_routes(self) {
+        let mut current = self.0.current.clone();
+        loop {
+            let waiting: Vec<String> = {
+                let numbers = self.0.numbers.lock();
+                numbers.iter().filter(|(_, number)| number.waiting > 0).map(|(name, _)| name.clone()).collect()
+            };
+            for number in waiting {
+                if self.route(&number).is_some() {
+                    self.drain(number);
+                }
+            }
+            match self.0.shutdown.run_until_cancelled(current.changed()).await {
+                Some(Ok(())) => {}
+                Some(Err(_)) | None => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What is done from time to time: parked items are tried again, what nobody takes expires, the gauges are set.
+
+use std::{collections::HashSet, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Delivery, NotTaken};
+use crate::{
+    gateway::spool::{Row, SpoolError},
+    wire::status::SpoolStatus,
+};
+
+/// Between two looks at the spool.
+const PERIOD: Duration = Duration::from_secs(10);
+/// Parked items are tried again every so many looks.
+const PARKED_EVERY: u64 = 6;
+/// What is too old goes every so many looks.
+const EXPIRE_EVERY: u64 = 360;
+/// Parked rows that are read at once.
+const PARKED_ROWS: u32 = 64;
+/// Until an engine has answered.
+const DEADLINE: Duration = Duration::from_secs(2);
+/// Attempts are remembered so long: far longer than an engine asks about one.
+const ATTEMPTS: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Numbers with unrouted rows that status names.
+const NAMED: usize = 20;
+
+impl Delivery {
+    pub(super) async fn keep_up(self) {
+        let mut ticks = tokio::time::interval(PERIOD);
+        for tick in 0_u64.. {
+            if self.0.shutdown.run_until_cancelled(ticks.tick()).await.is_none() {
+                return;
+            }
+            if let Err(error) = self.keep_up_once(tick).await {
+                tracing::error!(%error, "the spool cannot be kept up");
+            }
+        }
+    }
+
+    async fn keep_up_once(&self, tick: u64) -> Result<(), SpoolError> {
+        if tick.is_multiple_of(PARKED_EVERY) {
+            self.retry_parked().await?;
+        }
+        if tick.is_multiple_of(EXPIRE_EVERY) {
+            self.expire().await?;
+        }
+        let status = self.status().await?;
+        self.0.metrics.spool(&status);
+        Ok(())
+    }
+
+    async fn retry_parked(&self) -> Result<(), SpoolError> {
+        let mut after = 0;
+        let mut unavailable: HashSet<String> = HashSet::new();
+        loop {
+            let rows = self.0.spool.parked_after(after, PARKED_ROWS).await?;
+            let Some(last) = rows.last() else { return Ok(()) };
+            after = last.seq;
+            for Row { seq, item } in rows {
+                let Some(route) = self.route(item.number()) else { continue };
+                if unavailable.contains(item.number()) || self.0.shutdown.is_cancelled() {
+                    continue;
+                }
+                match self.0.engines.post(&route, &item, DEADLINE).await {
+                    Ok(()) => {
+                        tracing::info!(number = item.number(), seq, "the engine has taken a parked item");
+                        self.0.spool.delivered(vec![seq]).await?;
+                    }
+                    Err(NotTaken::Unavailable(_)) => drop(unavailable.insert(item.number().to_owned())),
+                    Err(NotTaken::Doubtful(_) | NotTaken::Refused(_)) => {}
+                }
+            }
+        }
+    }
+
+    /// Removes what is older than the retention: rows of numbers without a route, and parked ones. What waits for an engine stays.
+    async fn expire(&self) -> Result<(), SpoolError> {
+        let Some(settings) = self.0.current.borrow().active.as_ref().map(|active| active.settings.clone()) else {
+            return Ok(());
+        };
+        let now = Timestamp::now();
+        let ago = |age: SignedDuration| now.checked_sub(age).unwrap_or(Timestamp::MIN);
+        let unrouted: Vec<String> = {
+            let numbers = self.0.numbers.lock();
+            let names = numbers.iter().filter(|(name, number)| number.waiting > 0 && settings.route(name).is_none());
+            names.map(|(name, _)| name.clone()).collect()
+        };
+        let retention = SignedDuration::try_from(settings.retention).unwrap_or(SignedDuration::MAX);
+        let (gone, parked) = self.0.spool.expire(unrouted, ago(retention)).await?;
+        for (number, count) in &gone {
+            tracing::warn!(number, count, "unrouted items are older than the retention; they are removed");
+            self.less(number, *count);
+        }
+        self.0.metrics.expired(gone.values().sum::<u64>() + parked);
+        self.0.spool.forget_attempts(ago(ATTEMPTS)).await?;
+        // Numbers that had traffic once are of no interest for ever.
+        self.0.numbers.lock().retain(|_, number| number.waiting > 0 || number.draining);
+        Ok(())
+    }
+
+    /// What waits.
+    ///
+    /// # Errors
+    /// When the spool cannot be read.
+    pub async fn status(&self) -> Result<SpoolStatus, SpoolError> {
+        let counts = self.0.spool.counts().await?;
+        let now = Timestamp::now();
+        let mut status = SpoolStatus { parked: self.0.spool.parked().await?, ..SpoolStatus::default() };
+        for (number, counts) in counts {
+            if self.route(&number).is_some() {
+                status.waiting += counts.waiting;
+                let age = u64::try_from(now.duration_since(counts.oldest).as_secs()).unwrap_or_default();
+                status.oldest_wait_seconds = status.oldest_wait_seconds.max(age);
+            } else {
+                status.unrouted += counts.waiting;
+                if status.unrouted_numbers.len() < NAMED {
+                    status.unrouted_numbers.insert(number, counts.waiting);
+                }
+            }
+        }
+        Ok(status)
+    }
+}

@@ -1,0 +1,157 @@
+//! Metrics of the gateway.
+
+use std::time::Duration;
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue},
+    metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
+    registry::{Registry, Unit},
+};
+
+use super::public_url::Hook;
+use crate::wire::{outbound::SendOutcome, status::SpoolStatus};
+
+/// What became of a call of a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Outcome {
+    /// The engine has it.
+    Delivered,
+    /// The spool has it, until the engine does.
+    Spooled,
+    /// The spool has it; its number has no route.
+    Unrouted,
+    /// The spool has it; the engine refuses it.
+    Parked,
+    /// It brought no news.
+    Ignored,
+    /// Its signature did not fit.
+    BadSignature,
+    /// It was signed but could not be understood.
+    Malformed,
+    /// Credentials or configuration were missing.
+    NotReady,
+    /// The spool failed; the provider was asked to come again.
+    SpoolFailed,
+}
+
+/// A request to the provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum ProviderCall {
+    /// The check of the credentials.
+    Check,
+    /// The list of numbers.
+    Numbers,
+    /// One attempt to send.
+    Send,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WebhookLabels {
+    hook: HookLabel,
+    outcome: Outcome,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+enum HookLabel {
+    Inbound,
+    Status,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AttemptLabels {
+    outcome: &'static str,
+    reason: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabels {
+    call: ProviderCall,
+    ok: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StateLabels {
+    state: &'static str,
+}
+
+/// Metrics of the gateway. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    webhooks: Family<WebhookLabels, Counter>,
+    drained: Counter,
+    expired: Counter,
+    rows: Family<StateLabels, Gauge>,
+    oldest: Gauge,
+    attempts: Family<AttemptLabels, Counter>,
+    calls: Family<CallLabels, Histogram>,
+}
+
+impl Metrics {
+    /// Metrics in `registry`, under `gateway_…`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let buckets = || Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]);
+        let metrics = Self {
+            webhooks: Family::default(),
+            drained: Counter::default(),
+            expired: Counter::default(),
+            rows: Family::default(),
+            oldest: Gauge::default(),
+            attempts: Family::default(),
+            calls: Family::new_with_constructor(buckets),
+        };
+        let registry = registry.sub_registry_with_prefix("gateway");
+        registry.register("webhooks", "Calls of webhooks by what became of them", metrics.webhooks.clone());
+        registry.register("spool_delivered", "Spooled rows that their engine has taken", metrics.drained.clone());
+        registry.register("spool_expired", "Rows that nobody took within the retention", metrics.expired.clone());
+        registry.register("spool_rows", "Rows in the spool", metrics.rows.clone());
+        registry.register_with_unit("spool_oldest", "Age of the oldest row that waits for its engine", Unit::Seconds, metrics.oldest.clone());
+        registry.register("attempts", "Attempts to send by what became of them", metrics.attempts.clone());
+        registry.register_with_unit("provider_request_duration", "Requests to the provider", Unit::Seconds, metrics.calls.clone());
+        metrics
+    }
+
+    /// A webhook was called.
+    pub fn webhook(&self, hook: Hook, outcome: Outcome) {
+        let hook = match hook {
+            Hook::Inbound => HookLabel::Inbound,
+            Hook::Status => HookLabel::Status,
+        };
+        self.webhooks.get_or_create(&WebhookLabels { hook, outcome }).inc();
+    }
+
+    /// Spooled rows were delivered.
+    pub fn drained(&self, count: u64) {
+        self.drained.inc_by(count);
+    }
+
+    /// Rows were removed that nobody took.
+    pub fn expired(&self, count: u64) {
+        self.expired.inc_by(count);
+    }
+
+    /// What waits now.
+    pub fn spool(&self, status: &SpoolStatus) {
+        let rows = [("Waiting", status.waiting), ("Unrouted", status.unrouted), ("Parked", status.parked)];
+        for (state, count) in rows {
+            self.rows.get_or_create(&StateLabels { state }).set(count.cast_signed());
+        }
+        self.oldest.set(status.oldest_wait_seconds.cast_signed());
+    }
+
+    /// An attempt to send ended.
+    pub fn attempt(&self, outcome: &SendOutcome) {
+        let (outcome, reason) = match outcome {
+            SendOutcome::NotSent { reason, .. } => ("NotSent", format!("{reason:?}")),
+            SendOutcome::Accepted { .. } => ("Accepted", String::new()),
+            SendOutcome::Refused { class, .. } => ("Refused", format!("{class:?}")),
+            SendOutcome::Unknown { .. } => ("Unknown", String::new()),
+        };
+        self.attempts.get_or_create(&AttemptLabels { outcome, reason }).inc();
+    }
+
+    /// A request to the provider ended.
+    pub fn provider_call(&self, call: ProviderCall, ok: bool, took: Duration) {
+        let ok = if ok { "true" } else { "false" };
+        self.calls.get_or_create(&CallLabels { call, ok }).observe(took.as_secs_f64());
+    }
+}

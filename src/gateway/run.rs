@@ -1,0 +1,146 @@
+//! `aldis gateway`: puts the parts together.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv6Addr},
+    path::PathBuf,
+    time::Duration,
+};
+
+use axum::Router;
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    checking::Checks,
+    current::Source,
+    deliver::{Delivery, Engines},
+    ingress::Ingress,
+    metrics::Metrics,
+    providers::{Client, ClientError},
+    roles::Roles,
+    sending::Sending,
+    spool::{OpenError, Spool, SpoolError},
+    status::Reporter,
+};
+use crate::{
+    admin::{self, Health},
+    process::{crypto, listen, shutdown},
+    wire::{ports, tokens::TokenFile},
+};
+
+/// After the listeners have closed, what is under way has so long to end. Providers and engines wait no longer.
+const LAST_WORK: Duration = Duration::from_secs(12);
+
+/// Options of `aldis gateway`. The defaults are what the operator's pods use.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Address to listen on.
+    #[arg(long, default_value_t = IpAddr::V6(Ipv6Addr::UNSPECIFIED))]
+    pub address: IpAddr,
+    /// Port of the webhooks, for the provider.
+    #[arg(long, default_value_t = ports::PUBLIC)]
+    pub public_port: u16,
+    /// Port of the other roles.
+    #[arg(long, default_value_t = ports::ROLES)]
+    pub roles_port: u16,
+    /// Port of health and metrics.
+    #[arg(long, default_value_t = ports::ADMIN)]
+    pub admin_port: u16,
+    /// Mounted configuration.
+    #[arg(long, default_value = ports::CONFIG_DIR)]
+    pub config_dir: PathBuf,
+    /// Mounted credentials, one file per key.
+    #[arg(long, default_value = ports::CREDENTIALS_DIR)]
+    pub credentials_dir: PathBuf,
+    /// Our own ServiceAccount token, shown to engines.
+    #[arg(long, default_value = ports::TOKEN_FILE)]
+    pub token_file: PathBuf,
+    /// Where the spool is.
+    #[arg(long, default_value = ports::DATA_DIR)]
+    pub data_dir: PathBuf,
+    /// Certificates in PEM that are trusted besides the public ones.
+    #[arg(long, env = "ALDIS_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+}
+
+/// Why the gateway cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A port, a signal handler, a directory.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The spool's file.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The spool.
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    /// HTTP clients.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+}
+
+/// Runs the gateway until a signal ends it.
+///
+/// # Errors
+/// When it cannot begin, or a listener fails for good.
+pub async fn run(args: Args) -> Result<(), RunError> {
+    crypto::install_providers();
+    let shutdown = shutdown::on_signal()?;
+    let (health, mut registry) = (Health::default(), Registry::with_prefix("aldis"));
+    let metrics = Metrics::register(&mut registry);
+    health.not_ready.set("config", "no configuration yet");
+    let public = listen::bind(args.address, args.public_port).await?;
+    let roles = listen::bind(args.address, args.roles_port).await?;
+    let admin = listen::bind(args.address, args.admin_port).await?;
+    let admin = tokio::spawn(admin::serve(admin, health.clone(), registry, CancellationToken::new()));
+
+    let source = Source::new(args.config_dir, args.credentials_dir, Client::new(args.ca_file.as_deref())?);
+    let current = source.subscribe();
+    let spool = Spool::open(&args.data_dir.join("spool.db"))?;
+    let engines = Engines::new(TokenFile::new(args.token_file))?;
+    let delivery = Delivery::start(spool.clone(), engines, current.clone(), metrics.clone(), shutdown.clone()).await?;
+    let checks = Checks::default();
+    let sending = Sending::new(spool, current.clone(), checks.clone(), metrics.clone());
+
+    tokio::spawn(source.run(shutdown.clone()));
+    let valid = {
+        let sending = sending.clone();
+        move || sending.credentials_valid()
+    };
+    tokio::spawn(checks.clone().run(current.clone(), metrics.clone(), valid, shutdown.clone()));
+    let mut changes = current.clone();
+    tokio::spawn(async move {
+        if changes.wait_for(|current| current.active.is_some()).await.is_ok() {
+            health.not_ready.clear("config");
+        }
+    });
+
+    let reporter = Reporter { current: current.clone(), checks, delivery: delivery.clone() };
+    let ingress = Ingress { current: current.clone(), delivery: delivery.clone(), metrics };
+    let webhooks = serve(public, ingress.router(), &shutdown);
+    let others = serve(roles, Roles { current, sending: sending.clone(), reporter }.router(), &shutdown);
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), "the gateway serves");
+
+    let last_work = async {
+        let served = tokio::try_join!(webhooks, others);
+        tokio::join!(delivery.ended(), sending.ended());
+        served.map(drop)
+    };
+    tokio::pin!(last_work);
+    let ended = tokio::select! {
+        ended = &mut last_work => ended,
+        () = shutdown.cancelled() => tokio::time::timeout(LAST_WORK, last_work).await.unwrap_or_else(|_| {
+            tracing::warn!("ending with work under way");
+            Ok(())
+        }),
+    };
+    admin.abort();
+    Ok(ended?)
+}
+
+async fn serve(listener: TcpListener, router: Router, shutdown: &CancellationToken) -> io::Result<()> {
+    axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned()).await
+}

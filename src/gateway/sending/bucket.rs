@@ -1,0 +1,113 @@
+//! [`Bucket`]: the account's limit, in segments.
+
+use std::time::{Duration, Instant};
+
+use crate::wire::config::RateLimit;
+
+/// A token bucket that never waits: it lets pass or says when to come again.
+#[derive(Debug)]
+pub struct Bucket {
+    limit: RateLimit,
+    /// Segments that may go now. Negative after a message that is longer than the whole bucket.
+    level: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    /// A full bucket.
+    pub const fn new(limit: RateLimit, now: Instant) -> Self {
+        Self { limit, level: limit.segments as f64, at: now }
+    }
+
+    /// Takes `segments` under `limit`. A message that is longer than the bucket passes when the bucket is full.
+    ///
+    /// # Errors
+    /// How long until it would pass.
+    pub fn take(&mut self, limit: RateLimit, segments: u32, now: Instant) -> Result<(), Duration> {
+        self.fill(limit, now);
+        let cost = f64::from(segments.max(1));
+        let needed = cost.min(f64::from(limit.segments));
+        // A hair's breadth of rounding must not hold a message back.
+        if self.level + 1e-9 >= needed {
+            self.level -= cost;
+            return Ok(());
+        }
+        Err(Duration::from_secs_f64((needed - self.level) / self.per_second()))
+    }
+
+    /// Gives back what was taken for a message that did not go.
+    pub fn give_back(&mut self, segments: u32) {
+        self.level = (self.level + f64::from(segments.max(1))).min(f64::from(self.limit.segments));
+    }
+
+    fn fill(&mut self, limit: RateLimit, now: Instant) {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.level = self.level + passed * self.per_second();
+        self.at = now;
+        self.limit = limit;
+        self.level = self.level.min(f64::from(limit.segments));
+    }
+
+    fn per_second(&self) -> f64 {
+        f64::from(self.limit.segments) / f64::from(self.limit.per_seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const LIMIT: RateLimit = RateLimit { segments: 10, per_seconds: 2 };
+
+    #[test]
+    fn segments_pass_up_to_the_limit() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(LIMIT, start);
+        assert_eq!(bucket.take(LIMIT, 6, start), Ok(()));
+        assert_eq!(bucket.take(LIMIT, 4, start), Ok(()));
+        assert_eq!(bucket.take(LIMIT, 1, start), Err(Duration::from_millis(200)));
+        assert_eq!(bucket.take(LIMIT, 5, start), Err(Duration::from_secs(1)));
+        assert_eq!(bucket.take(LIMIT, 5, start + Duration::from_secs(1)), Ok(()));
+        bucket.give_back(5);
+        assert_eq!(bucket.take(LIMIT, 5, start + Duration::from_secs(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_long_message_passes_a_small_bucket() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(LIMIT, start);
+        assert_eq!(bucket.take(LIMIT, 25, start), Ok(()));
+        assert_eq!(bucket.take(LIMIT, 1, start), Err(Duration::from_millis(3200)), "its debt is paid first");
+    }
+
+    #[test]
+    fn a_new_limit_counts_at_once() {
+        let start = Instant::now();
+        let mut bucket = Bucket::new(LIMIT, start);
+        let small = RateLimit { segments: 1, per_seconds: 10 };
+        assert_eq!(bucket.take(small, 1, start), Ok(()));
+        assert_eq!(bucket.take(small, 1, start), Err(Duration::from_secs(10)));
+    }
+
+    proptest! {
+        #[test]
+        fn no_window_sees_more_than_bucket_and_refill(steps in prop::collection::vec((1_u32..5, 0_u64..500), 1..200)) {
+            let start = Instant::now();
+            let mut bucket = Bucket::new(LIMIT, start);
+            let (mut now, mut passed) = (start, 0.0);
+            for (segments, millis) in steps {
+                now += Duration::from_millis(millis);
+                match bucket.take(LIMIT, segments, now) {
+                    Ok(()) => passed += f64::from(segments),
+                    Err(wait) => {
+                        now += wait;
+                        prop_assert_eq!(bucket.take(LIMIT, segments, now + Duration::from_micros(1)), Ok(()));
+                        passed += f64::from(segments);
+                    }
+                }
+                prop_assert!(passed <= 10.0 + 5.0 * (now - start).as_secs_f64() + 1e-3);
+            }
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! Sending: one attempt at a time, written down before the provider is called, and never made twice.
+
+mod bucket;
+mod pauses;
+
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures::{
+    FutureExt,
+    future::{BoxFuture, Shared},
+};
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use tokio::sync::watch;
+use tokio_util::task::TaskTracker;
+
+use super::{
+    checking::Checks,
+    current::{Active, Current},
+    metrics::{Metrics, ProviderCall},
+    providers::Provider,
+    spool::{AttemptKey, Begun, Spool},
+};
+use crate::wire::outbound::{NotSentReason, SendOutcome, SendRequest};
+use bucket::Bucket;
+use pauses::Pauses;
+
+/// When to come again after a refusal that a change of configuration heals.
+const AFTER_CHANGE: Duration = Duration::from_secs(2);
+/// When to come again while credentials are not good.
+const AFTER_CREDENTIALS: Duration = Duration::from_secs(5);
+/// When to come again after a failure of the spool.
+const AFTER_SPOOL: Duration = Duration::from_secs(1);
+
+type Flight = Shared<BoxFuture<'static, SendOutcome>>;
+
+/// Makes attempts. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Sending(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    spool: Spool,
+    current: watch::Receiver<Current>,
+    checks: Checks,
+    metrics: Metrics,
+    bucket: Mutex<Option<Bucket>>,
+    pauses: Mutex<Pauses>,
+    /// Attempts under way: a repeated one waits for the same end.
+    flights: Mutex<HashMap<AttemptKey, Flight>>,
+    tasks: TaskTracker,
+}
+
+/// Takes an attempt from the list when its task ends, however it ends.
+struct Landing {
+    inner: Arc<Inner>,
+    key: AttemptKey,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.inner.flights.lock().remove(&self.key);
+    }
+}
+
+/// An attempt that is not made.
+struct Held {
+    reason: NotSentReason,
+    retry_after: Duration,
+    message: String,
+}
+
+impl Held {
+    fn new(reason: NotSentReason, retry_after: Duration, message: impl Into<String>) -> Self {
+        Self { reason, retry_after, message: message.into() }
+    }
+}
+
+impl From<Held> for SendOutcome {
+    fn from(held: Held) -> Self {
+        let retry_after_millis = u64::try_from(held.retry_after.as_millis()).unwrap_or(u64::MAX);
+        Self::NotSent { reason: held.reason, retry_after_millis, message: held.message }
+    }
+}
+
+impl Sending {
+    /// Makes attempts with what is in force.
+    pub fn new(spool: Spool, current: watch::Receiver<Current>, checks: Checks, metrics: Metrics) -> Self {
+        Self(Arc::new(Inner {
+            spool,
+            current,
+            checks,
+            metrics,
+            bucket: Mutex::default(),
+            pauses: Mutex::default(),
+            flights: Mutex::default(),
+            tasks: TaskTracker::new(),
+        }))
+    }
+
+    /// Waits for the attempts under way.
+    pub async fn ended(&self) {
+        self.0.tasks.close();
+        self.0.tasks.wait().await;
+    }
+
+    /// Good credentials end a pause that bad ones began.
+    pub fn credentials_valid(&self) {
+        self.0.pauses.lock().credentials_valid();
+    }
+
+    /// Makes an attempt for `user`, or says what came of it before. Once begun it ends, whoever stops waiting for it.
+    pub async fn send(&self, user: &str, request: SendRequest) -> SendOutcome {
+        let active = self.0.current.borrow().active.clone();
+        let routed = active.filter(|active| active.settings.route(&request.from).is_some_and(|route| route.engine_user == user));
+        let Some(active) = routed else {
+            let message = format!("{user} is not the engine of {} here", request.from);
+            return Held::new(NotSentReason::NotRouted, AFTER_CHANGE, message).into();
+        };
+        let key = AttemptKey::from(&request);
+        let flight = {
+            let mut flights = self.0.flights.lock();
+            match flights.get(&key) {
+                Some(flight) => flight.clone(),
+                None => {
+                    let flight = self.begin(active, request, key.clone());
+                    flights.insert(key, flight.clone());
+                    flight
+                }
+            }
+        };
+        flight.await
+    }
+
+    /// Called with the list of flights locked, so that the landing comes after the entry.
+    fn begin(&self, active: Active, request: SendRequest, key: AttemptKey) -> Flight {
+        let landing = Landing { inner: Arc::clone(&self.0), key };
+        let task = self.0.tasks.spawn(async move {
+            let outcome = landing.inner.attempt(&active, &request, &landing.key).await.unwrap_or_else(SendOutcome::from);
+            landing.inner.metrics.attempt(&outcome);
+            outcome
+        });
+        let ended = |end: Result<SendOutcome, tokio::task::JoinError>| {
+            end.unwrap_or_else(|error| SendOutcome::Unknown { message: format!("the attempt ended early: {error}") })
+        };
+        task.map(ended).boxed().shared()
+    }
+}
+
+impl Inner {
+    async fn attempt(&self, active: &Active, request: &SendRequest, key: &AttemptKey) -> Result<SendOutcome, Held> {
+        if let Some(outcome) = recorded(self.spool.look_up(key.clone()).await.map_err(spool_failed)?)? {
+            return Ok(outcome);
+        }
+        let provider = self.permit(active, request)?;
+        let now = Instant::now();
+        let passed = self.pauses.lock().enter(&request.from, now);
+        passed.map_err(|(reason, wait)| Held::new(reason, wait, "the provider asked for a pause, or had a fault; one is kept"))?;
+        let made = self.make(active, &provider, request, key).await;
+        if made.is_err() {
+            self.pauses.lock().not_made(&request.from);
+        }
+        made
+    }
+
+    /// Whether settings and credentials allow an attempt now.
+    fn permit(&self, active: &Active, request: &SendRequest) -> Result<Arc<Provider>, Held> {
+        if !active.settings.enabled {
+            return Err(Held::new(NotSentReason::Disabled, AFTER_CREDENTIALS, "the connector is disabled"));
+        }
+        in_time(request)?;
+        let credentials = |message: String| Held::new(NotSentReason::Credentials, AFTER_CREDENTIALS, message);
+        let provider = active
+            .provider
+            .clone()
+            .map_err(|missing| credentials(format!("the Secret lacks {}", missing.0.join(", "))))?;
+        match self.checks.refused() {
+            Some(message) => Err(credentials(message)),
+            None => Ok(provider),
+        }
+    }
+
+    /// The attempt itself: limit, ledger, provider, ledger.
+    async fn make(
+        &self,
+        active: &Active,
+        provider: &Provider,
+        request: &SendRequest,
+        key: &AttemptKey,
+    ) -> Result<SendOutcome, Held> {
+        self.take(active, request)?;
+        let begun = self.spool.begin(key.clone(), Timestamp::now()).await.map_err(|error| {
+            self.give_back(request);
+            spool_failed(error)
+        })?;
+        if let Some(outcome) = recorded(begun)? {
+            return Ok(outcome);
+        }
+        // The commit may have taken its time.
+        let outcome = match in_time(request) {
+            Ok(()) => self.call(active, provider, request).await,
+            Err(late) => {
+                self.pauses.lock().not_made(&request.from);
+                late.into()
+            }
+        };
+        if let Err(error) = self.spool.finish(key.clone(), outcome.clone()).await {
+            // The engine learns it now; asked again, we could only say that nobody knows.
+            tracing::error!(%error, message_id = key.message_id, "the outcome of an attempt is not on the disk");
+        }
+        Ok(outcome)
+    }
+
+    async fn call(&self, active: &Active, provider: &Provider, request: &SendRequest) -> SendOutcome {
+        let began = Instant::now();
+        let answer = provider.send(request, &active.settings.public_url).await;
+        let ended = Instant::now();
+        let answered = matches!(answer.outcome, SendOutcome::Accepted { .. } | SendOutcome::Refused { .. });
+        self.metrics.provider_call(ProviderCall::Send, answered, ended - began);
+        let remaining = {
+            let mut pauses = self.pauses.lock();
+            pauses.ended(&request.from, answer.pause, ended);
+            pauses.remaining(&request.from, ended)
+        };
+        match answer.outcome {
+            SendOutcome::NotSent { reason, message, .. } => {
+                self.give_back(request);
+                if reason == NotSentReason::Credentials {
+                    self.checks.again();
+                }
+                tracing::warn!(from = request.from, ?reason, message, "nothing was sent");
+                Held::new(reason, remaining, message).into()
+            }
+            outcome @ (SendOutcome::Accepted { .. } | SendOutcome::Refused { .. } | SendOutcome::Unknown { .. }) => outcome,
+        }
+    }
+
+    fn take(&self, active: &Active, request: &SendRequest) -> Result<(), Held> {
+        let (limit, now) = (active.settings.account_limit, Instant::now());
+        let taken = self.bucket.lock().get_or_insert_with(|| Bucket::new(limit, now)).take(limit, request.segments, now);
+        taken.map_err(|wait| {
+            let message = format!("the account may send {} segments in {} s", limit.segments, limit.per_seconds);
+            Held::new(NotSentReason::AccountLimit, wait, message)
+        })
+    }
+
+    fn give_back(&self, request: &SendRequest) {
+        if let Some(bucket) = &mut *self.bucket.lock() {
+            bucket.give_back(request.segments);
+        }
+    }
+}
+
+/// What the ledger says: `None` when nothing stands in the way.
+fn recorded(begun: Begun) -> Result<Option<SendOutcome>, Held> {
+    match begun {
+        Begun::New => Ok(None),
+        Begun::Recorded(Some(outcome)) => Ok(Some(outcome)),
+        Begun::Recorded(None) => {
+            Ok(Some(SendOutcome::Unknown { message: "this attempt was begun; what came of it was not written down".into() }))
+        }
+        Begun::Late => {
+            Err(Held::new(NotSentReason::DeadlinePassed, Duration::ZERO, "a later attempt of this message was made already"))
+        }
+    }
+}
+
+fn in_time(request: &SendRequest) -> Result<(), Held> {
+    if Timestamp::now() < request.deadline {
+        return Ok(());
+    }
+    Err(Held::new(NotSentReason::DeadlinePassed, Duration::ZERO, format!("the deadline was {}", request.deadline)))
+}
+
+fn spool_failed(error: super::spool::SpoolError) -> Held {
+    Held::new(NotSentReason::Spool, AFTER_SPOOL, error.to_string())
+}

@@ -1,0 +1,90 @@
+//! What the gateway tells the operator about itself.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    http::StatusCode,
+    response::{IntoResponse, Response},
+};
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::{
+    checking::{Checks, Found, Listed},
+    current::Current,
+    deliver::Delivery,
+    problem,
+    public_url::Hook,
+    settings::Settings,
+};
+use crate::{
+    sms::PhoneNumber,
+    wire::{
+        config::gateway::WebhookManagement,
+        status::{GatewayStatus, NumberStatus, WebhookStatus},
+    },
+};
+
+/// Makes the status. Clones share what it is made of.
+#[derive(Clone, Debug)]
+pub struct Reporter {
+    /// Settings in force.
+    pub current: watch::Receiver<Current>,
+    /// What the checks found.
+    pub checks: Checks,
+    /// What waits.
+    pub delivery: Delivery,
+}
+
+impl Reporter {
+    /// The status as an answer.
+    pub async fn report(&self) -> Response {
+        let spool = match self.delivery.status().await {
+            Ok(spool) => spool,
+            Err(error) => {
+                let detail = error.to_string();
+                return problem::response(StatusCode::SERVICE_UNAVAILABLE, "spool", "The spool failed", Some(&detail));
+            }
+        };
+        let Current { config, active } = self.current.borrow().clone();
+        let Found { credentials, listed, numbers_error } = self.checks.found();
+        let numbers = match (&active, &listed) {
+            (Some(active), Some(listed)) => numbers(&active.settings, listed),
+            (_, _) => Vec::new(),
+        };
+        Json(GatewayStatus {
+            version: env!("CARGO_PKG_VERSION").into(),
+            config,
+            credentials,
+            numbers_listed_at: listed.map(|listed| listed.at),
+            numbers_error,
+            numbers,
+            spool,
+            sampled_at: Timestamp::now(),
+        })
+        .into_response()
+    }
+}
+
+/// Numbers at the provider, those that the connector offers, and those with a route, in order.
+fn numbers(settings: &Settings, listed: &Listed) -> Vec<NumberStatus> {
+    let expected = settings.public_url.hook(Hook::Inbound);
+    let absent = |number: &PhoneNumber| NumberStatus {
+        number: number.clone(),
+        at_provider: false,
+        sms_capable: false,
+        webhook: WebhookStatus::Unchecked,
+    };
+    let wanted = settings.offered.iter().flatten().chain(settings.routes.keys());
+    let mut numbers: BTreeMap<_, _> = wanted.map(|number| (number.clone(), absent(number))).collect();
+    for listed in &*listed.numbers {
+        let webhook = match settings.webhook_management {
+            WebhookManagement::Observe => listed.webhook.compare(&expected),
+            WebhookManagement::Ignore => WebhookStatus::Unchecked,
+        };
+        let (number, sms_capable) = (listed.number.clone(), listed.sms_capable);
+        numbers.insert(number.clone(), NumberStatus { number, at_provider: true, sms_capable, webhook });
+    }
+    numbers.into_values().collect()
+}
