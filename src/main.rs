@@ -18,6 +18,8 @@ struct Cli {
 enum Role {
     /// Write what is checked in (definitions, reference pages), or compare it.
     Generate(aldis::generate::Args),
+    /// Serve one SmsConnector: webhooks in, messages out.
+    Gateway(aldis::gateway::Args),
     /// Play a carrier: handsets on a web page, a provider's HTTP API, faults on demand.
     Simulator(aldis::simulator::Options),
 }
@@ -26,6 +28,7 @@ fn main() -> ExitCode {
     crypto::install_providers();
     let result: Result<(), Box<dyn Error>> = match Cli::parse().role {
         Role::Generate(args) => aldis::generate::run(&args).map_err(Into::into),
+        Role::Gateway(args) => serve(aldis::gateway::run(args)),
         Role::Simulator(options) => serve(aldis::simulator::run(options)),
     };
     match result {

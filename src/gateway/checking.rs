@@ -72,9 +72,13 @@ impl Checks {
     /// Why nothing can be sent, when the provider refuses the credentials.
     pub fn refused(&self) -> Option<String> {
         match &self.0.found.lock().credentials {
-            CredentialsStatus::Invalid { message, .. } => Some(format!("the provider refuses the credentials: {message}")),
+            CredentialsStatus::Invalid { message, .. } => {
+                Some(format!("the provider refuses the credentials: {message}"))
+            }
             CredentialsStatus::Missing { keys } => Some(format!("the Secret lacks {}", keys.join(", "))),
-            CredentialsStatus::Unchecked | CredentialsStatus::Valid { .. } | CredentialsStatus::Unreachable { .. } => None,
+            CredentialsStatus::Unchecked | CredentialsStatus::Valid { .. } | CredentialsStatus::Unreachable { .. } => {
+                None
+            }
         }
     }
 
@@ -84,7 +88,13 @@ impl Checks {
     }
 
     /// Checks until `shutdown`; tells `valid` whenever credentials were found good.
-    pub async fn run(self, mut current: watch::Receiver<Current>, metrics: Metrics, valid: impl Fn(), shutdown: CancellationToken) {
+    pub async fn run(
+        self,
+        mut current: watch::Receiver<Current>,
+        metrics: Metrics,
+        valid: impl Fn(),
+        shutdown: CancellationToken,
+    ) {
         let mut failures = 0;
         while !shutdown.is_cancelled() {
             let active = current.borrow_and_update().active.clone();

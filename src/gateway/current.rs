@@ -103,9 +103,14 @@ impl Source {
 
     fn switch(&mut self, settings: Option<Arc<Settings>>, credentials: Option<Credentials>) {
         let new_credentials = credentials.is_some();
-        let credentials = self.credentials.insert(credentials.or_else(|| self.credentials.take()).unwrap_or_default());
+        if credentials.is_some() {
+            self.credentials = credentials;
+        }
+        let credentials = self.credentials.get_or_insert_default();
         let before = self.sender.borrow().active.clone();
-        let Some(settings) = settings.or_else(|| before.as_ref().map(|active| Arc::clone(&active.settings))) else { return };
+        let Some(settings) = settings.or_else(|| before.as_ref().map(|active| Arc::clone(&active.settings))) else {
+            return;
+        };
         let same = before.filter(|active| !new_credentials && active.settings.provider == settings.provider);
         let active = match same {
             Some(active) => {
@@ -118,7 +123,8 @@ impl Source {
                 Active { settings, provider, generation }
             }
         };
-        tracing::info!(hash = %active.settings.hash, missing = ?active.provider.as_ref().err(), "configuration and credentials in force");
+        let connector = &active.settings.connector;
+        tracing::info!(connector.namespace, connector.name, hash = %active.settings.hash, missing = ?active.provider.as_ref().err(), "configuration and credentials in force");
         self.sender.send_replace(Current { config: self.mount.status().clone(), active: Some(active) });
     }
 }

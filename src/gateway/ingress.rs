@@ -55,7 +55,8 @@ impl Ingress {
         };
         if request.method() != Method::POST {
             let detail = "webhooks are called with POST; set the provider's HTTP method to POST";
-            let response = problem::response(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Wrong method", Some(detail));
+            let response =
+                problem::response(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Wrong method", Some(detail));
             return ([(header::ALLOW, "POST")], response).into_response();
         }
         let (response, outcome) = match &active.provider {
@@ -83,7 +84,8 @@ impl Ingress {
         if let Err(error) = provider.verify(&call) {
             tracing::warn!(?hook, "{error}");
             let detail = "the signature does not fit; check webhook.publicUrl and the credentials";
-            let response = problem::response(StatusCode::FORBIDDEN, "bad-signature", "Not signed by the provider", Some(detail));
+            let response =
+                problem::response(StatusCode::FORBIDDEN, "bad-signature", "Not signed by the provider", Some(detail));
             return (response, Outcome::BadSignature);
         }
         let item = match hook {

@@ -104,9 +104,19 @@ impl Metrics {
         registry.register("spool_delivered", "Spooled rows that their engine has taken", metrics.drained.clone());
         registry.register("spool_expired", "Rows that nobody took within the retention", metrics.expired.clone());
         registry.register("spool_rows", "Rows in the spool", metrics.rows.clone());
-        registry.register_with_unit("spool_oldest", "Age of the oldest row that waits for its engine", Unit::Seconds, metrics.oldest.clone());
+        registry.register_with_unit(
+            "spool_oldest",
+            "Age of the oldest row that waits for its engine",
+            Unit::Seconds,
+            metrics.oldest.clone(),
+        );
         registry.register("attempts", "Attempts to send by what became of them", metrics.attempts.clone());
-        registry.register_with_unit("provider_request_duration", "Requests to the provider", Unit::Seconds, metrics.calls.clone());
+        registry.register_with_unit(
+            "provider_request_duration",
+            "Requests to the provider",
+            Unit::Seconds,
+            metrics.calls.clone(),
+        );
         metrics
     }
 

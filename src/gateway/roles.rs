@@ -49,7 +49,12 @@ impl Roles {
     /// Who calls.
     fn caller(&self, headers: &HeaderMap) -> Result<(Active, String), Response> {
         let Some(active) = self.current.borrow().active.clone() else {
-            let response = problem::response(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready", Some("no configuration yet"));
+            let response = problem::response(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "not-ready",
+                "Not ready",
+                Some("no configuration yet"),
+            );
             return Err(([(header::RETRY_AFTER, "2")], response).into_response());
         };
         match bearer(headers).and_then(|token| active.settings.verifier.verify(token)) {
@@ -57,7 +62,8 @@ impl Roles {
             Err(error) => {
                 tracing::warn!(%error, "a caller is not accepted");
                 let detail = error.to_string();
-                let response = problem::response(StatusCode::UNAUTHORIZED, "unauthorized", "Not authenticated", Some(&detail));
+                let response =
+                    problem::response(StatusCode::UNAUTHORIZED, "unauthorized", "Not authenticated", Some(&detail));
                 Err(([(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))], response).into_response())
             }
         }

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     admin::{self, Health},
-    process::{crypto, listen, shutdown},
+    process::{listen, shutdown},
     wire::{ports, tokens::TokenFile},
 };
 
@@ -87,7 +87,6 @@ pub enum RunError {
 /// # Errors
 /// When it cannot begin, or a listener fails for good.
 pub async fn run(args: Args) -> Result<(), RunError> {
-    crypto::install_providers();
     let shutdown = shutdown::on_signal()?;
     let (health, mut registry) = (Health::default(), Registry::with_prefix("aldis"));
     let metrics = Metrics::register(&mut registry);

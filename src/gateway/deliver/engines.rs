@@ -89,7 +89,9 @@ fn judge(status: StatusCode, body: &str) -> Result<(), NotTaken> {
         200..=299 => Ok(()),
         400 | 413 | 415 | 422 => Err(NotTaken::Refused(said())),
         // Not known (yet), not found (another process answers), busy, being replaced.
-        300..=399 | 401 | 403 | 404 | 405 | 407 | 408 | 409 | 425 | 429 | 502..=504 => Err(NotTaken::Unavailable(said())),
+        300..=399 | 401 | 403 | 404 | 405 | 407 | 408 | 409 | 425 | 429 | 502..=504 => {
+            Err(NotTaken::Unavailable(said()))
+        }
         _ => Err(NotTaken::Doubtful(said())),
     }
 }
@@ -104,10 +106,16 @@ mod tests {
             assert_eq!(judge(StatusCode::from_u16(status).unwrap(), ""), Ok(()));
         }
         for status in [400, 413, 422] {
-            assert!(matches!(judge(StatusCode::from_u16(status).unwrap(), "why"), Err(NotTaken::Refused(_))), "{status}");
+            assert!(
+                matches!(judge(StatusCode::from_u16(status).unwrap(), "why"), Err(NotTaken::Refused(_))),
+                "{status}"
+            );
         }
         for status in [302, 401, 403, 404, 409, 429, 503] {
-            assert!(matches!(judge(StatusCode::from_u16(status).unwrap(), ""), Err(NotTaken::Unavailable(_))), "{status}");
+            assert!(
+                matches!(judge(StatusCode::from_u16(status).unwrap(), ""), Err(NotTaken::Unavailable(_))),
+                "{status}"
+            );
         }
         for status in [410, 500, 501] {
             assert!(matches!(judge(StatusCode::from_u16(status).unwrap(), ""), Err(NotTaken::Doubtful(_))), "{status}");

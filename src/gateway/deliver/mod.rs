@@ -122,7 +122,12 @@ impl Delivery {
         match self.post_direct(&route, &item).await {
             Ok(()) => Ok(Outcome::Delivered),
             Err(NotTaken::Refused(reason)) => {
-                tracing::error!(number = item.number(), id = item.provider_message_id(), reason, "the engine refuses an item; it is parked");
+                tracing::error!(
+                    number = item.number(),
+                    id = item.provider_message_id(),
+                    reason,
+                    "the engine refuses an item; it is parked"
+                );
                 self.keep(item, Some(reason)).await
             }
             Err(NotTaken::Unavailable(reason) | NotTaken::Doubtful(reason)) => {

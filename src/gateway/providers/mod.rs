@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, time::Duration};
 use axum::{body::Bytes, http::HeaderMap, response::Response};
 use jiff::Timestamp;
 
-pub use http::{Client, ClientError};
+pub use http::{Client, ClientError, chain};
 
 use super::{credentials::Credentials, public_url::PublicUrl};
 use crate::{

@@ -116,7 +116,8 @@ impl Sending {
     /// Makes an attempt for `user`, or says what came of it before. Once begun it ends, whoever stops waiting for it.
     pub async fn send(&self, user: &str, request: SendRequest) -> SendOutcome {
         let active = self.0.current.borrow().active.clone();
-        let routed = active.filter(|active| active.settings.route(&request.from).is_some_and(|route| route.engine_user == user));
+        let routed =
+            active.filter(|active| active.settings.route(&request.from).is_some_and(|route| route.engine_user == user));
         let Some(active) = routed else {
             let message = format!("{user} is not the engine of {} here", request.from);
             return Held::new(NotSentReason::NotRouted, AFTER_CHANGE, message).into();
@@ -140,7 +141,8 @@ impl Sending {
     fn begin(&self, active: Active, request: SendRequest, key: AttemptKey) -> Flight {
         let landing = Landing { inner: Arc::clone(&self.0), key };
         let task = self.0.tasks.spawn(async move {
-            let outcome = landing.inner.attempt(&active, &request, &landing.key).await.unwrap_or_else(SendOutcome::from);
+            let outcome =
+                landing.inner.attempt(&active, &request, &landing.key).await.unwrap_or_else(SendOutcome::from);
             landing.inner.metrics.attempt(&outcome);
             outcome
         });
@@ -159,7 +161,9 @@ impl Inner {
         let provider = self.permit(active, request)?;
         let now = Instant::now();
         let passed = self.pauses.lock().enter(&request.from, now);
-        passed.map_err(|(reason, wait)| Held::new(reason, wait, "the provider asked for a pause, or had a fault; one is kept"))?;
+        passed.map_err(|(reason, wait)| {
+            Held::new(reason, wait, "the provider asked for a pause, or had a fault; one is kept")
+        })?;
         let made = self.make(active, &provider, request, key).await;
         if made.is_err() {
             self.pauses.lock().not_made(&request.from);
@@ -235,13 +239,16 @@ impl Inner {
                 tracing::warn!(from = request.from, ?reason, message, "nothing was sent");
                 Held::new(reason, remaining, message).into()
             }
-            outcome @ (SendOutcome::Accepted { .. } | SendOutcome::Refused { .. } | SendOutcome::Unknown { .. }) => outcome,
+            outcome @ (SendOutcome::Accepted { .. } | SendOutcome::Refused { .. } | SendOutcome::Unknown { .. }) => {
+                outcome
+            }
         }
     }
 
     fn take(&self, active: &Active, request: &SendRequest) -> Result<(), Held> {
         let (limit, now) = (active.settings.account_limit, Instant::now());
-        let taken = self.bucket.lock().get_or_insert_with(|| Bucket::new(limit, now)).take(limit, request.segments, now);
+        let taken =
+            self.bucket.lock().get_or_insert_with(|| Bucket::new(limit, now)).take(limit, request.segments, now);
         taken.map_err(|wait| {
             let message = format!("the account may send {} segments in {} s", limit.segments, limit.per_seconds);
             Held::new(NotSentReason::AccountLimit, wait, message)
@@ -260,12 +267,14 @@ fn recorded(begun: Begun) -> Result<Option<SendOutcome>, Held> {
     match begun {
         Begun::New => Ok(None),
         Begun::Recorded(Some(outcome)) => Ok(Some(outcome)),
-        Begun::Recorded(None) => {
-            Ok(Some(SendOutcome::Unknown { message: "this attempt was begun; what came of it was not written down".into() }))
-        }
-        Begun::Late => {
-            Err(Held::new(NotSentReason::DeadlinePassed, Duration::ZERO, "a later attempt of this message was made already"))
-        }
+        Begun::Recorded(None) => Ok(Some(SendOutcome::Unknown {
+            message: "this attempt was begun; what came of it was not written down".into(),
+        })),
+        Begun::Late => Err(Held::new(
+            NotSentReason::DeadlinePassed,
+            Duration::ZERO,
+            "a later attempt of this message was made already",
+        )),
     }
 }
 

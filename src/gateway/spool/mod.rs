@@ -11,7 +11,7 @@ mod writer;
 use std::{path::Path, sync::Arc};
 
 pub use attempts::{AttemptKey, Begun};
-pub use waiting::{Counts, Item, Row};
+pub use waiting::{Item, Row};
 
 use writer::Writer;
 
@@ -42,7 +42,7 @@ pub enum OpenError {
 pub struct SpoolError(Arc<str>);
 
 impl SpoolError {
-    fn new(text: impl Into<Arc<str>>) -> Self {
+    pub(super) fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
     }
 }
