@@ -162,6 +162,7 @@ fn apply_to_outbox(state: &mut State, what: &Happened, at: Timestamp) {
         }
         Happened::AttemptStarted { message, attempt, deadline, paced_until } => {
             state.scalars.paced_until = *paced_until;
+            state.scalars.last_attempted = Some(*message);
             state.outbox.change(*message, |outbound| {
                 outbound.attempt = *attempt;
                 outbound.sending_until = Some(*deadline);
@@ -170,6 +171,7 @@ fn apply_to_outbox(state: &mut State, what: &Happened, at: Timestamp) {
         Happened::AttemptNotSent { message, hold_until, paced_until, .. } => {
             state.scalars.hold_until = *hold_until;
             state.scalars.paced_until = *paced_until;
+            state.scalars.last_attempted = None;
             state.outbox.change(*message, |outbound| outbound.sending_until = None);
         }
         Happened::AttemptEnded { message, .. } | Happened::OutboundCanceled { message } => {

@@ -10,6 +10,8 @@ use super::{
 
 /// Records that a customer opted out: what waits to be sent to him is given up, his wait is over, and his interaction leaves the
 /// queue. One that an agent has stays with the agent, who sees it and finishes it. Nothing happens when he had opted out before.
+///
+/// `message` is the one that says so; it is settled by whoever found that.
 pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: MessageId, by: OptOutBy) {
     if customer.opted_out {
         return;
@@ -19,7 +21,7 @@ pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: Messa
         .state
         .outbox
         .of(customer.id)
-        .filter(|outbound| !outbound.is_in_flight())
+        .filter(|outbound| !outbound.is_in_flight() && outbound.message != message)
         .map(|outbound| outbound.message)
         .collect();
     for message in waiting {

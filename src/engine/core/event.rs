@@ -189,7 +189,7 @@ pub enum Happened {
         attempt: Attempt,
         /// No attempt of this channel starts before.
         hold_until: Timestamp,
-        /// The limit, given back what this attempt had taken.
+        /// The limit; it may have been given back what this attempt had taken.
         paced_until: Timestamp,
     },
     /// The gateway answered an attempt for good.

@@ -165,11 +165,16 @@ pub(super) fn send_result(draft: &mut Draft<'_>, result: &SendResult) -> Result<
     Ok(Answer::Done)
 }
 
-/// Nothing left the house: the limit gets back what the attempt took, and the message goes first when the channel goes on.
+/// Nothing left the house: the message goes first when the channel goes on. The limit gets back what the attempt took, unless
+/// another attempt came after it: the bucket may have been full in between, and what flowed over is gone.
 fn not_sent(draft: &mut Draft<'_>, outbound: &Outbound, retry_after: SignedDuration) {
     let state = draft.state;
     let hold = retry_after.clamp(SignedDuration::ZERO, LONGEST_HOLD);
-    let taken = cost(state.config.per_number, outbound.segments);
+    let taken = if state.scalars.last_attempted == Some(outbound.message) {
+        cost(state.config.per_number, outbound.segments)
+    } else {
+        SignedDuration::ZERO
+    };
     draft.push(Happened::AttemptNotSent {
         message: outbound.message,
         attempt: outbound.attempt,

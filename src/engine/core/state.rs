@@ -70,6 +70,8 @@ pub struct Scalars {
     pub clock: ChannelClock,
     /// The number's limit: when it is used up no further than its burst allows.
     pub paced_until: Timestamp,
+    /// The message that took from the limit last; only it can give back.
+    pub last_attempted: Option<MessageId>,
     /// No attempt to send starts before: the gateway asked to wait.
     pub hold_until: Timestamp,
 }
@@ -84,6 +86,7 @@ impl Default for Scalars {
             next_note: NoteId(1),
             clock: ChannelClock::default(),
             paced_until: Timestamp::UNIX_EPOCH,
+            last_attempted: None,
             hold_until: Timestamp::UNIX_EPOCH,
         }
     }

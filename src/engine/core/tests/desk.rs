@@ -1,9 +1,6 @@
 //! A desk for tests: the state with a shell around it that looks up, hydrates and records as the store does, in memory.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -385,12 +382,6 @@ impl Desk {
     /// The names of all events since a place in the log.
     pub(super) fn names_since(&self, place: usize) -> Vec<&'static str> {
         self.log[place..].iter().map(Event::name).collect()
-    }
-
-    /// All addresses and texts that events must not hold.
-    pub(super) fn secrets(&self) -> BTreeSet<String> {
-        let texts = self.messages.values().map(|message| message.text.to_string());
-        texts.chain(self.addresses.keys().map(|sender| sender.as_str().to_owned())).collect()
     }
 }
 

@@ -4,6 +4,8 @@ mod agents;
 mod customers;
 mod desk;
 mod disabled;
+mod model;
 mod opting;
 mod outbox;
+mod properties;
 mod service_level;

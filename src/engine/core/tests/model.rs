@@ -1,0 +1,386 @@
+//! What must be true of any history, recomputed from the events alone and by other means than the state machine's own.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::engine::core::{
+    config::ChannelConfig,
+    event::{CloseReason, Event, Happened, InboundOutcome, Purpose, SampleResult},
+    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, UserId},
+    service_level::ServiceLevel,
+};
+
+/// An interaction as the events tell of it.
+#[derive(Clone, Debug)]
+struct Told {
+    customer: CustomerId,
+    arrived_at: Timestamp,
+    owner: Option<UserId>,
+    queued: bool,
+    requeued: bool,
+    epoch: Epoch,
+    /// When it first entered the queue, and whether that counts.
+    entered: Option<Timestamp>,
+    sampled: bool,
+}
+
+/// An outbound message as the events tell of it.
+#[derive(Clone, Debug)]
+struct Sent {
+    customer: CustomerId,
+    purpose: Purpose,
+    segments: u32,
+    attempt: Attempt,
+    in_flight: bool,
+    over: bool,
+}
+
+/// A customer as the events tell of him.
+#[derive(Clone, Debug, Default)]
+struct Heard {
+    can_receive: bool,
+    opted_out: bool,
+    open: Option<InteractionId>,
+    in_flight: BTreeSet<MessageId>,
+    last_attempted: Option<MessageId>,
+    notices: BTreeMap<&'static str, Timestamp>,
+    confirmations_owed: u32,
+}
+
+/// Follows a history and panics where it breaks a promise.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Model {
+    last: Option<Timestamp>,
+    disabled: bool,
+    interactions: BTreeMap<InteractionId, Told>,
+    customers: BTreeMap<CustomerId, Heard>,
+    messages: BTreeMap<MessageId, Sent>,
+    inbound: BTreeSet<MessageId>,
+    used_interactions: BTreeSet<InteractionId>,
+    samples: Vec<(Timestamp, InteractionId, SampleResult, bool)>,
+    told_samples: Vec<(Timestamp, InteractionId, SampleResult, bool)>,
+    /// Attempts that left the house or may have: when, and how many segments.
+    departures: BTreeMap<(MessageId, Attempt), (Timestamp, u32)>,
+}
+
+impl Model {
+    /// Follows the next event; `config` and `accepted` are those in force.
+    pub(super) fn follow(&mut self, event: &Event, config: &ChannelConfig, accepted: bool) {
+        assert!(self.last.is_none_or(|last| last <= event.at), "time ran backwards at {event:?}");
+        self.last = Some(event.at);
+        match &event.what {
+            Happened::Disabled => self.disabled = true,
+            Happened::Enabled => self.disabled = false,
+            Happened::CustomerAdded { customer, can_receive } => {
+                let heard = Heard { can_receive: *can_receive, ..Heard::default() };
+                assert!(self.customers.insert(*customer, heard).is_none(), "made twice: {event:?}");
+            }
+            Happened::InboundRecorded { message, customer, outcome, interaction } => {
+                self.inbound(*message, *customer, *outcome, *interaction);
+            }
+            Happened::InboundDuplicated { message } => assert!(self.inbound.contains(message), "{event:?}"),
+            Happened::OptedOut { customer, by, .. } => self.opted_out(*customer, *by, event.at, config),
+            Happened::OptedIn { customer, .. } => {
+                let heard = self.customer(*customer);
+                assert!(heard.opted_out, "{event:?}");
+                heard.opted_out = false;
+            }
+            Happened::OutboundCommitted { message, customer, interaction, purpose, segments, .. } => {
+                self.committed(*message, *customer, purpose, *segments, event.at);
+                if let (Purpose::Reply { user }, Some(id)) = (purpose, interaction) {
+                    self.replied(*id, user, event.at, config);
+                }
+            }
+            Happened::AttemptStarted { message, attempt, .. } => {
+                assert!(accepted, "sent from storage that is not accepted: {event:?}");
+                self.attempted(*message, *attempt, event.at);
+            }
+            Happened::AttemptNotSent { message, attempt, .. } => {
+                self.departures.remove(&(*message, *attempt));
+                self.answered(*message, *attempt, false);
+            }
+            Happened::AttemptEnded { message, attempt, .. } => self.answered(*message, *attempt, true),
+            Happened::OutboundCanceled { message } => {
+                let sent = self.messages.get_mut(message).unwrap();
+                assert!(!sent.in_flight && !sent.over, "{event:?}");
+                sent.over = true;
+                assert!(self.customers[&self.messages[message].customer].opted_out, "given up for nothing: {event:?}");
+            }
+            Happened::ReceiptApplied { message, .. } => {
+                let sent = self.messages.get_mut(message).unwrap();
+                // Sent after all: it must not go again.
+                sent.over |= !sent.in_flight;
+            }
+            Happened::ServiceLevelSampled { interaction, result, in_target, .. } => {
+                self.told_samples.push((event.at, *interaction, *result, *in_target));
+            }
+            _ => self.follow_interaction(event, config),
+        }
+    }
+
+    fn follow_interaction(&mut self, event: &Event, config: &ChannelConfig) {
+        match &event.what {
+            Happened::InteractionOpened { interaction, customer, opted_out, .. } => {
+                assert!(self.used_interactions.insert(*interaction), "an id was used twice: {event:?}");
+                let heard = self.customer(*customer);
+                assert_eq!((heard.open.replace(*interaction), heard.opted_out), (None, *opted_out), "{event:?}");
+                self.interactions.insert(
+                    *interaction,
+                    Told {
+                        customer: *customer,
+                        arrived_at: event.at,
+                        owner: None,
+                        queued: false,
+                        requeued: false,
+                        epoch: Epoch::default(),
+                        entered: None,
+                        sampled: false,
+                    },
+                );
+            }
+            Happened::InteractionQueued { interaction, measured } => {
+                let customer = self.interactions[interaction].customer;
+                let counts = self.customers[&customer].can_receive && !self.customers[&customer].opted_out;
+                assert_eq!(*measured, counts, "{event:?}");
+                let told = self.interaction(*interaction);
+                assert!(!told.queued && told.owner.is_none() && told.entered.is_none(), "{event:?}");
+                told.queued = true;
+                told.entered = Some(event.at);
+                told.sampled = !measured;
+                let waiting = self.interactions.values().filter(|told| told.queued && !told.requeued).count();
+                let maximum = config.max_queued.map_or(usize::MAX, |maximum| maximum.get() as usize);
+                assert!(waiting <= maximum, "more than may wait: {event:?}");
+            }
+            Happened::InteractionAssigned { interaction, user, epoch } => {
+                self.assigned(*interaction, user, *epoch, config)
+            }
+            Happened::InteractionRequeued { interaction, user, epoch, .. } => {
+                let told = self.interaction(*interaction);
+                assert_eq!((told.owner.take().as_ref(), told.epoch.next()), (Some(user), *epoch), "{event:?}");
+                (told.queued, told.requeued, told.epoch) = (true, true, *epoch);
+            }
+            Happened::InteractionClosed { interaction, reason, owner } => {
+                self.closed(*interaction, *reason, owner.as_ref(), event.at, config);
+            }
+            Happened::NoteAdded { interaction, .. } => {
+                self.interaction(*interaction);
+            }
+            _ => {}
+        }
+    }
+
+    fn customer(&mut self, id: CustomerId) -> &mut Heard {
+        self.customers.get_mut(&id).expect("the customer was added")
+    }
+
+    fn interaction(&mut self, id: InteractionId) -> &mut Told {
+        self.interactions.get_mut(&id).expect("the interaction is open")
+    }
+
+    fn inbound(
+        &mut self,
+        message: MessageId,
+        customer: CustomerId,
+        outcome: InboundOutcome,
+        interaction: Option<InteractionId>,
+    ) {
+        assert!(self.inbound.insert(message) && !self.messages.contains_key(&message), "an id was used twice");
+        let open = self.customer(customer).open;
+        // Exactly one place: the open interaction, a new one (opened just before), or none when it is rejected.
+        match outcome {
+            InboundOutcome::Blocked | InboundOutcome::QueueFull => assert_eq!(interaction, None),
+            InboundOutcome::Joined | InboundOutcome::Queued | InboundOutcome::OutOfHours => {
+                assert!(
+                    interaction.is_some() && interaction == open,
+                    "{outcome:?} in {interaction:?}, open is {open:?}"
+                );
+            }
+            InboundOutcome::OptedOut | InboundOutcome::OptedIn | InboundOutcome::Help | InboundOutcome::Disabled => {
+                assert_eq!(interaction, open);
+            }
+        }
+        let rejected =
+            matches!(outcome, InboundOutcome::Blocked | InboundOutcome::QueueFull | InboundOutcome::OutOfHours);
+        assert!(!(self.disabled && matches!(outcome, InboundOutcome::Queued | InboundOutcome::Joined)));
+        assert!(!(rejected && outcome == InboundOutcome::QueueFull && open.is_some()));
+    }
+
+    fn assigned(&mut self, id: InteractionId, user: &UserId, epoch: Epoch, config: &ChannelConfig) {
+        assert!(!self.disabled, "assigned while disabled");
+        let open = self.interactions.values().filter(|told| told.owner.as_ref() == Some(user)).count();
+        let member = config.members.get(user).expect("only members are given interactions");
+        assert!(open < member.max_interactions as usize, "{user} has {open} already");
+        let told = self.interaction(id);
+        assert_eq!((&told.owner, told.epoch.next()), (&None, epoch), "one owner");
+        let place = |id, told: &Told| (!told.requeued, told.arrived_at, id);
+        let mine = place(id, told);
+        if told.queued {
+            let first =
+                self.interactions.iter().filter(|(_, told)| told.queued).map(|(id, told)| place(*id, told)).min();
+            assert_eq!(first, Some(mine), "not the first in the queue");
+            assert!(member.receive);
+        }
+        let told = self.interaction(id);
+        (told.owner, told.queued, told.epoch) = (Some(user.clone()), false, epoch);
+    }
+
+    fn closed(
+        &mut self,
+        id: InteractionId,
+        reason: CloseReason,
+        owner: Option<&UserId>,
+        at: Timestamp,
+        config: &ChannelConfig,
+    ) {
+        if reason == CloseReason::Idle {
+            assert!(!self.disabled, "timers stand still while disabled");
+            self.sample(id, SampleResult::Unanswered, at, config);
+        }
+        let told = self.interactions.remove(&id).expect("it is open");
+        assert_eq!(told.owner.as_ref(), owner);
+        assert_eq!(self.customer(told.customer).open.take(), Some(id));
+        match reason {
+            CloseReason::Finished | CloseReason::Idle => assert!(owner.is_some()),
+            CloseReason::OutOfHours => assert!(told.entered.is_none()),
+            CloseReason::OptedOut => assert!(told.queued && self.customers[&told.customer].opted_out),
+        }
+    }
+
+    fn opted_out(
+        &mut self,
+        id: CustomerId,
+        by: crate::engine::core::event::OptOutBy,
+        at: Timestamp,
+        config: &ChannelConfig,
+    ) {
+        let heard = self.customer(id);
+        assert!(!heard.opted_out, "recorded twice");
+        heard.opted_out = true;
+        heard.confirmations_owed = u32::from(by == crate::engine::core::event::OptOutBy::Keyword);
+        if let Some(open) = heard.open {
+            self.sample(open, SampleResult::Abandoned, at, config);
+        }
+    }
+
+    fn replied(&mut self, id: InteractionId, user: &UserId, at: Timestamp, config: &ChannelConfig) {
+        assert_eq!(self.interaction(id).owner.as_ref(), Some(user), "only the owner replies");
+        assert!(!self.disabled);
+        self.sample(id, SampleResult::Answered, at, config);
+    }
+
+    fn sample(&mut self, id: InteractionId, result: SampleResult, at: Timestamp, config: &ChannelConfig) {
+        let told = self.interaction(id);
+        let Some(entered) = told.entered.filter(|_| !told.sampled) else { return };
+        told.sampled = true;
+        let in_target = at.as_nanosecond() - entered.as_nanosecond() <= config.service_level.target.as_nanos();
+        self.samples.push((at, id, result, in_target));
+    }
+
+    fn committed(&mut self, message: MessageId, customer: CustomerId, purpose: &Purpose, segments: u32, at: Timestamp) {
+        assert!(!self.inbound.contains(&message), "an id was used twice");
+        let heard = self.customer(customer);
+        assert!(heard.can_receive);
+        if *purpose == Purpose::OptOutConfirmation {
+            assert!(heard.opted_out && heard.confirmations_owed == 1, "confirmed without need");
+            heard.confirmations_owed = 0;
+        } else {
+            assert!(!heard.opted_out, "{purpose:?} to who opted out");
+        }
+        let notice = match purpose {
+            Purpose::OutOfHours => Some("hours"),
+            Purpose::QueueFull => Some("full"),
+            _ => None,
+        };
+        if let Some(last) = notice.and_then(|notice| heard.notices.insert(notice, at)) {
+            assert!(at.duration_since(last) >= SignedDuration::from_hours(1), "told twice within an hour");
+        }
+        let (purpose, attempt) = (purpose.clone(), Attempt::default());
+        let sent = Sent { customer, purpose, segments, attempt, in_flight: false, over: false };
+        assert!(self.messages.insert(message, sent).is_none(), "an id was used twice");
+    }
+
+    fn attempted(&mut self, message: MessageId, attempt: Attempt, at: Timestamp) {
+        let sent = self.messages.get_mut(&message).unwrap();
+        assert!(!sent.over && !sent.in_flight && attempt == sent.attempt.next(), "sent twice: {message}");
+        (sent.in_flight, sent.attempt) = (true, attempt);
+        let (customer, segments) = (sent.customer, sent.segments);
+        let confirmation = sent.purpose == Purpose::OptOutConfirmation;
+        let heard = self.customer(customer);
+        assert!(heard.in_flight.insert(message) && heard.in_flight.len() == 1, "more than one message in flight");
+        assert!(heard.last_attempted.is_none_or(|last| last <= message), "out of order");
+        heard.last_attempted = Some(message);
+        assert!(confirmation || !heard.opted_out, "sent to who opted out: {message}");
+        self.departures.insert((message, attempt), (at, segments));
+    }
+
+    fn answered(&mut self, message: MessageId, attempt: Attempt, over: bool) {
+        let sent = self.messages.get_mut(&message).unwrap();
+        assert!(sent.in_flight && sent.attempt == attempt);
+        (sent.in_flight, sent.over) = (false, over);
+        let customer = sent.customer;
+        self.customer(customer).in_flight.remove(&message);
+    }
+
+    /// The service level of an instant, by the rule and from the events.
+    pub(super) fn service_level(&self, config: &ChannelConfig, now: Timestamp) -> ServiceLevel {
+        assert_eq!(self.told_samples, self.samples, "each sample is told once, as it is");
+        let since = now.as_nanosecond() - config.service_level.window.as_nanos();
+        let count = |result, only_in_target: bool| {
+            let of_window = self.samples.iter().filter(|(at, ..)| at.as_nanosecond() > since);
+            of_window.filter(|(_, _, found, in_target)| *found == result && (*in_target || !only_in_target)).count()
+                as u64
+        };
+        let answered = count(SampleResult::Answered, false);
+        let answered_in_target = count(SampleResult::Answered, true);
+        let abandoned = count(SampleResult::Abandoned, false);
+        let abandoned_in_target = count(SampleResult::Abandoned, true);
+        let unanswered = count(SampleResult::Unanswered, false);
+        let floor =
+            |part: u64, whole: u64| (whole > 0).then(|| (0..=100).rev().find(|p| p * whole <= part * 100).unwrap());
+        let target = config.service_level.target.as_nanos();
+        let beyond = |told: &&Told| {
+            !told.sampled && told.entered.is_some_and(|at| now.as_nanosecond() - at.as_nanosecond() > target)
+        };
+        ServiceLevel {
+            answered,
+            answered_in_target,
+            abandoned,
+            abandoned_in_target,
+            unanswered,
+            waiting_beyond_target: self.interactions.values().filter(beyond).count() as u64,
+            percent: floor(answered_in_target, answered + unanswered),
+            percent_with_abandoned: floor(answered_in_target + abandoned_in_target, answered + unanswered + abandoned),
+        }
+    }
+
+    /// No stretch of time saw more segments leave than a full bucket and what flowed in meanwhile. A message that is larger than
+    /// the bucket may overdraw it by what it is larger.
+    pub(super) fn check_limit(&self, config: &ChannelConfig) {
+        let (bucket, period) =
+            (i128::from(config.per_number.segments.get()), i128::from(config.per_number.per_seconds.get()));
+        let mut departures: Vec<_> = self.departures.values().copied().collect();
+        departures.sort();
+        for (first, (from, _)) in departures.iter().enumerate() {
+            let mut segments = 0;
+            for (at, more) in &departures[first..] {
+                // The last one counts with what the bucket must have held for it, not with what it overdraws.
+                let needed = segments + i128::from(*more).min(bucket);
+                let nanos = at.as_nanosecond() - from.as_nanosecond();
+                let allowed = bucket * period * 1_000_000_000 + bucket * nanos;
+                assert!(needed * period * 1_000_000_000 <= allowed, "{needed} segments in {nanos} ns");
+                segments += i128::from(*more);
+            }
+        }
+    }
+
+    /// Interactions that are open, and their owners.
+    pub(super) fn owners(&self) -> BTreeMap<InteractionId, Option<UserId>> {
+        self.interactions.iter().map(|(id, told)| (*id, told.owner.clone())).collect()
+    }
+
+    /// How many different messages of customers were recorded.
+    pub(super) fn recorded(&self) -> usize {
+        self.inbound.len()
+    }
+}

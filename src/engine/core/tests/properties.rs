@@ -1,0 +1,352 @@
+//! Random commands at random times, with restarts: the promises hold in every history.
+
+use std::{num::NonZeroU32, sync::Arc};
+
+use jiff::SignedDuration;
+use proptest::prelude::*;
+
+use super::{
+    desk::{Desk, config, member, never_open, number, opt_out, without},
+    model::Model,
+};
+use crate::{
+    engine::core::{
+        apply::apply,
+        blocklist::{Blocklist, Direction, Entry},
+        command::{Answer, Command, Content, SendResult},
+        config::{ChannelConfig, RateLimit, Strategy as Distribution},
+        delivery::{DeliveryState, FailureClass, SendOutcome},
+        event::Event,
+        ids::{Attempt, Epoch, InteractionId, MessageId},
+        opt_out::{AnsweredBy, Keyword},
+        schedule::Schedule,
+        state::State,
+        timers::due,
+    },
+    sms::Sender,
+};
+
+const USERS: [&str; 3] = ["ana", "bo", "cy"];
+
+/// Something that happens to a desk. Indexes pick among what there is.
+#[derive(Clone, Debug)]
+enum Step {
+    Pass(i64),
+    ClockBack(i64),
+    Text { customer: u32, word: usize, provider: bool },
+    Duplicate(usize),
+    Online(usize),
+    Offline(usize),
+    Present(usize, bool),
+    Reply { user: usize, interaction: usize, stale: bool, long: bool },
+    Finish { user: usize, interaction: usize, stale: bool },
+    Note { user: usize, interaction: usize, owner: bool },
+    Start { user: usize, customer: u32 },
+    Answer { message: usize, outcome: SendOutcome, stale: bool },
+    Receipt { message: usize, token: bool, state: DeliveryState },
+    Configure(usize),
+    AcceptStorage(bool),
+    Evict,
+    Restart,
+}
+
+/// Every text but the opt-out words, and every address, holds one of these; no event may.
+const SECRETS: [&str; 4] = ["TEXT-", "+1555", "MYBANK", "!"];
+
+const TEXTS: [&str; 7] = ["TEXT-hello", "TEXT-again", "stop!", "Start", "help", "STOP", "TEXT-Ж"];
+
+fn outcome() -> impl Strategy<Value = SendOutcome> {
+    prop_oneof![
+        4 => Just(SendOutcome::Accepted),
+        2 => (0i64..5_000).prop_map(|millis| SendOutcome::NotSent { retry_after: SignedDuration::from_millis(millis) }),
+        1 => Just(SendOutcome::Unknown),
+        1 => Just(SendOutcome::Refused(FailureClass::InvalidNumber)),
+        1 => Just(SendOutcome::Refused(FailureClass::OptedOut)),
+    ]
+}
+
+fn delivery() -> impl Strategy<Value = DeliveryState> {
+    prop_oneof![
+        Just(DeliveryState::Queued),
+        Just(DeliveryState::Sent),
+        Just(DeliveryState::Delivered),
+        Just(DeliveryState::Failed(FailureClass::Failed)),
+        Just(DeliveryState::Failed(FailureClass::OptedOut)),
+    ]
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let user = 0..USERS.len();
+    let index = 0usize..1000;
+    prop_oneof![
+        3 => prop_oneof![0i64..2_000, 0i64..400_000, 0i64..8_000_000].prop_map(Step::Pass),
+        1 => (0i64..60_000).prop_map(Step::ClockBack),
+        8 => (0u32..6, 0..TEXTS.len(), prop::bool::weighted(0.1))
+            .prop_map(|(customer, word, provider)| Step::Text { customer, word, provider }),
+        1 => index.clone().prop_map(Step::Duplicate),
+        2 => user.clone().prop_map(Step::Online),
+        1 => user.clone().prop_map(Step::Offline),
+        2 => (user.clone(), prop::bool::weighted(0.8)).prop_map(|(user, present)| Step::Present(user, present)),
+        6 => (user.clone(), index.clone(), prop::bool::weighted(0.1), prop::bool::weighted(0.1))
+            .prop_map(|(user, interaction, stale, long)| Step::Reply { user, interaction, stale, long }),
+        3 => (user.clone(), index.clone(), prop::bool::weighted(0.1))
+            .prop_map(|(user, interaction, stale)| Step::Finish { user, interaction, stale }),
+        1 => (user.clone(), index.clone(), any::<bool>())
+            .prop_map(|(user, interaction, owner)| Step::Note { user, interaction, owner }),
+        2 => (user, 0u32..8).prop_map(|(user, customer)| Step::Start { user, customer }),
+        6 => (index.clone(), outcome(), prop::bool::weighted(0.1))
+            .prop_map(|(message, outcome, stale)| Step::Answer { message, outcome, stale }),
+        2 => (index, any::<bool>(), delivery())
+            .prop_map(|(message, token, state)| Step::Receipt { message, token, state }),
+        1 => (0..CHANGES.len()).prop_map(Step::Configure),
+        1 => prop::bool::weighted(0.7).prop_map(Step::AcceptStorage),
+        1 => Just(Step::Evict),
+        1 => Just(Step::Restart),
+    ]
+}
+
+type Change = fn(&mut ChannelConfig);
+
+/// What people change. Each is undone by another one.
+const CHANGES: [Change; 14] = [
+    |config| config.enabled = false,
+    |config| config.enabled = true,
+    |config| config.enabled = true,
+    |config| config.schedule = never_open(),
+    |config| config.schedule = Schedule::always(),
+    |config| config.max_queued = NonZeroU32::new(2),
+    |config| config.max_queued = None,
+    |config| config.strategy = Distribution::Linear,
+    |config| config.members = without(&config.members, "bo"),
+    |config| config.members = [member("ana", 3, 1), member("bo", 1, 3), member("cy", 2, 2)].into_iter().collect(),
+    |config| config.service_level.target = SignedDuration::from_secs(600),
+    |config| config.opt_out = opt_out(AnsweredBy::Provider),
+    |config| config.opt_out = opt_out(AnsweredBy::Aldis),
+    |config| {
+        let entry = |digit, direction| Entry { number: number(digit), direction, expires_at: None };
+        let entries = [entry(0, Direction::Inbound), entry(1, Direction::Outbound)];
+        config.blocklist = Blocklist::new(true, true, entries);
+    },
+];
+
+fn start_config() -> ChannelConfig {
+    let mut config = config();
+    config.members = [member("ana", 1, 1), member("bo", 2, 2), member("cy", 3, 3)].into_iter().collect();
+    config.session_idle = SignedDuration::from_secs(3000);
+    config.service_level.window = SignedDuration::from_secs(5000);
+    config.per_number =
+        RateLimit { segments: NonZeroU32::new(2).unwrap(), per_seconds: std::num::NonZeroU64::new(3).unwrap() };
+    config
+}
+
+/// A desk, and what the events so far say of it.
+struct History {
+    desk: Desk,
+    model: Model,
+    followed: usize,
+    sent_in: usize,
+    /// Distinct messages that were handed in by customers.
+    inbound: Vec<(Sender, String)>,
+}
+
+fn pick<T: Clone>(of: &[T], index: usize) -> Option<T> {
+    (!of.is_empty()).then(|| of[index % of.len()].clone())
+}
+
+impl History {
+    fn new() -> Self {
+        let desk = Desk::new(start_config());
+        let mut history = Self { desk, model: Model::default(), followed: 0, sent_in: 0, inbound: Vec::new() };
+        history.check();
+        history
+    }
+
+    fn take(&mut self, step: &Step) {
+        match step {
+            Step::Pass(millis) => self.pass(SignedDuration::from_millis(*millis)),
+            Step::ClockBack(millis) => {
+                self.desk.now = self.desk.now - SignedDuration::from_millis(*millis);
+                self.desk.handle(&Command::Tick);
+            }
+            Step::Text { customer, word, provider } => {
+                // Customer 5 has no number.
+                let sender = if *customer == 5 { Sender::Other("MYBANK".into()) } else { number(*customer).into() };
+                let provider = provider.then_some(Keyword::Stop);
+                let id = format!("SM{}", self.inbound.len());
+                self.inbound.push((sender.clone(), id.clone()));
+                self.sent_in += 1;
+                assert!(self.desk.inbound(&sender, TEXTS[*word], provider, &id).is_some());
+            }
+            Step::Duplicate(index) => {
+                if let Some((sender, id)) = pick(&self.inbound, *index) {
+                    assert_eq!(self.desk.inbound(&sender, "TEXT-twice", None, &id), None);
+                }
+            }
+            Step::Online(user) => drop(self.desk.handle(&Command::AgentOnline { user: USERS[*user].into() })),
+            Step::Offline(user) => self.desk.offline(USERS[*user]),
+            Step::Present(user, present) => {
+                let user = USERS[*user].into();
+                self.desk.handle(&Command::SetPresence { user, present: *present });
+            }
+            Step::Configure(change) => self.desk.configure(CHANGES[*change]),
+            Step::AcceptStorage(accepted) => {
+                self.desk.state.set_storage_accepted(*accepted);
+                self.desk.handle(&Command::Tick);
+            }
+            Step::Evict => {
+                let now = self.desk.now.max(self.desk.state.scalars().last);
+                self.desk.state.evict_idle(now);
+            }
+            Step::Restart => self.desk.restart(),
+            Step::Reply { .. } | Step::Finish { .. } | Step::Note { .. } | Step::Start { .. } => self.agent(step),
+            Step::Answer { .. } | Step::Receipt { .. } => self.gateway(step),
+        }
+        self.check();
+    }
+
+    fn pass(&mut self, duration: SignedDuration) {
+        self.desk.pass(duration);
+    }
+
+    fn open(&self, index: usize) -> InteractionId {
+        let open: Vec<_> = self.desk.state.interactions().map(|interaction| interaction.id).collect();
+        pick(&open, index).unwrap_or(InteractionId(0))
+    }
+
+    fn agent(&mut self, step: &Step) {
+        let epoch = |desk: &Desk, interaction, stale: bool| {
+            let Epoch(current) = desk.epoch(interaction);
+            Epoch(if stale { current.wrapping_sub(1) } else { current })
+        };
+        match *step {
+            Step::Reply { user, interaction, stale, long } => {
+                let interaction = self.open(interaction);
+                // Mostly the owner, so that replies happen.
+                let owner = self.desk.owner(interaction).map(ToOwned::to_owned);
+                let user = if user == 0 { USERS[0].into() } else { owner.unwrap_or_else(|| USERS[user].into()) };
+                let text = if long { "TEXT-".repeat(100) } else { "TEXT-reply".into() };
+                let epoch = epoch(&self.desk, interaction, stale);
+                let command = Command::Reply { user: user.as_str().into(), interaction, epoch, text: text.into() };
+                let owns = self.desk.owner(interaction) == Some(&user);
+                let accepted = self.desk.handle(&command).answer.is_ok();
+                assert!(!accepted || (owns && !stale), "only the owner, with the epoch in force");
+            }
+            Step::Finish { user, interaction, stale } => {
+                let interaction = self.open(interaction);
+                let epoch = epoch(&self.desk, interaction, stale);
+                let owns = self.desk.owner(interaction) == Some(USERS[user]);
+                let command = Command::Finish { user: USERS[user].into(), interaction, epoch };
+                let accepted = self.desk.handle(&command).answer.is_ok();
+                assert!(!accepted || (owns && !stale));
+            }
+            Step::Note { user, interaction, owner } => {
+                let interaction = self.open(interaction);
+                let epoch = owner.then(|| epoch(&self.desk, interaction, false));
+                let decision = self.desk.handle(&Command::Note {
+                    user: USERS[user].into(),
+                    interaction,
+                    epoch,
+                    text: "TEXT-note".into(),
+                });
+                let noted = decision.contents.iter().any(|content| matches!(content, Content::Note { .. }));
+                assert_eq!(noted, matches!(decision.answer, Ok(Answer::Noted { .. })));
+            }
+            Step::Start { user, customer } => drop(self.desk.start(USERS[user], customer)),
+            _ => {}
+        }
+    }
+
+    fn gateway(&mut self, step: &Step) {
+        match step {
+            Step::Answer { message, outcome, stale } => {
+                let Some(message) = pick(&self.desk.at_gateway(), *message) else { return };
+                if *stale {
+                    let attempt = Attempt(self.desk.attempt(message).0 - 1);
+                    let (outcome, parked) = (outcome.clone(), Vec::new());
+                    let result = SendResult { message, attempt, outcome, parked };
+                    assert!(self.desk.handle(&Command::SendResult(result)).answer.is_err());
+                } else {
+                    self.desk.answer(message, outcome.clone()).unwrap();
+                }
+            }
+            Step::Receipt { message, token, state } => {
+                let outbound: Vec<MessageId> = self
+                    .desk
+                    .messages
+                    .iter()
+                    .filter(|(_, message)| message.sent.is_some())
+                    .map(|(id, _)| *id)
+                    .collect();
+                let Some(message) = pick(&outbound, *message) else { return };
+                // A receipt can only come for what was attempted.
+                let attempted = self.desk.log.iter().any(|event| {
+                    matches!(event.what, crate::engine::core::event::Happened::AttemptStarted { message: of, .. } if of == message)
+                });
+                if attempted {
+                    let before = self.desk.status(message);
+                    self.desk.receipt(message, *token, *state);
+                    let after = self.desk.status(message);
+                    assert!(!before.is_final() || before == after, "{before:?} is final and became {after:?}");
+                    assert_eq!(before.further(after), after, "{before:?} went back to {after:?}");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Checks what must be true after every step.
+    fn check(&mut self) {
+        let desk = &self.desk;
+        let config = desk.state.config().clone();
+        for event in &desk.log[self.followed..] {
+            self.model.follow(event, &config, desk.state.storage_accepted());
+        }
+        self.followed = desk.log.len();
+        assert_eq!(self.model.recorded(), self.sent_in, "every message is in exactly one place");
+        let owners = desk.state.interactions().map(|interaction| (interaction.id, interaction.owner().cloned()));
+        assert_eq!(owners.collect::<std::collections::BTreeMap<_, _>>(), self.model.owners());
+        let now = desk.now.max(desk.state.scalars().last);
+        assert_eq!(desk.state.service_level(now), self.model.service_level(&config, now));
+        assert_eq!(due(&desk.state, now), vec![], "something is due and was not done");
+        assert!(desk.state.next_wakeup().is_none_or(|at| at > now), "it would wake for nothing");
+        let statistics = desk.state.statistics(now);
+        assert!(
+            statistics.waiting == 0 || statistics.agents_available == 0 || !config.enabled,
+            "somebody waits in vain"
+        );
+    }
+
+    /// Checks what must be true of the whole.
+    fn finish(&self) {
+        self.model.check_limit(&start_config());
+        for event in &self.desk.log {
+            let json = event.to_json();
+            let text = json.to_string();
+            assert!(!SECRETS.iter().any(|secret| text.contains(secret)), "{text} holds a text or a number");
+            assert_eq!(Event::from_json(json).unwrap(), *event, "it is read as it was written");
+        }
+        let mut replayed = State::new(Arc::new(start_config()));
+        for event in &self.desk.log {
+            apply(&mut replayed, event);
+        }
+        let mut live = self.desk.state.clone();
+        let now = live.scalars().last;
+        replayed.set_config(live.config().clone());
+        replayed.evict_idle(now);
+        live.evict_idle(now);
+        assert_eq!(replayed, live, "the events lead to the same state");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, max_shrink_iters: 20_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_history_keeps_the_promises(steps in prop::collection::vec(step(), 1..120)) {
+        let mut history = History::new();
+        for step in &steps {
+            history.take(step);
+        }
+        history.finish();
+    }
+}
