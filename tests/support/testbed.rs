@@ -53,6 +53,7 @@ impl Cluster {
 
     /// A cluster of one's own: `mode` is `node` or `kwok`; for further arguments see `testbed/cluster up`.
     pub fn start(mode: &str, arguments: &[&str]) -> Cluster {
+        trust_ring();
         let dir = tempfile::Builder::new().prefix("aldis-cluster-").tempdir().expect("a folder for the cluster");
         let mut owner = Command::new(script("cluster"))
             .args(["up", "--mode", mode, "--until-stdin-closes", "--dir"])
@@ -76,6 +77,7 @@ impl Cluster {
     /// The cluster that `ALDIS_KUBECONFIG` names.
     fn external() -> Option<Cluster> {
         let kubeconfig = PathBuf::from(std::env::var_os("ALDIS_KUBECONFIG")?);
+        trust_ring();
         Some(Cluster { dir: None, owner: None, kubeconfig })
     }
 
@@ -106,8 +108,7 @@ impl Cluster {
 
     /// The client configuration of an administrator.
     pub async fn client_config(&self) -> kube::Config {
-        // Another test of this binary may have installed it already.
-        drop(rustls::crypto::ring::default_provider().install_default());
+        trust_ring();
         let kubeconfig = kube::config::Kubeconfig::read_from(&self.kubeconfig).expect("a kubeconfig");
         kube::Config::from_custom_kubeconfig(kubeconfig, &kube::config::KubeConfigOptions::default())
             .await
@@ -297,6 +298,11 @@ pub fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T {
         assert!(Instant::now() < deadline, "{what}: not within two minutes");
         std::thread::sleep(Duration::from_millis(200));
     }
+}
+
+/// Gives every HTTP client of the test its cryptography; another test of this binary may have done so already.
+fn trust_ring() {
+    drop(rustls::crypto::ring::default_provider().install_default());
 }
 
 /// A script of testbed/.
