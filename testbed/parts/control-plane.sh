@@ -103,7 +103,7 @@ start_control_plane() {
         --service-account-key-file "$testbed_state/accounts.key" \
         --service-account-signing-key-file "$testbed_state/accounts.key" "${more[@]}"
     # The relay listens in the host's network, which descriptor 9 keeps open.
-    nsenter --net=/proc/self/fd/9 "$RELAY" 0 $$ "$node_address:6443" >"$testbed_state/relay" 2>>"$logs/relay.log" 9<&9 &
+    nsenter --net=/proc/self/fd/9 "$RELAY/relay" 0 $$ "$node_address:6443" >"$testbed_state/port" 2>>"$logs/relay.log" 9<&9 &
     programs[$!]=relay
     await "kube-apiserver" api /livez
     # Enough for clients that create thousands of objects: these two are not what a test measures.
@@ -122,9 +122,9 @@ start_control_plane() {
 
 # Hands out the kubeconfig, then lives as long as every program does.
 serve() {
-    await "the relay" grep -q listening "$testbed_state/relay"
+    await "the relay" grep -q listening "$testbed_state/port"
     local port
-    port=$(sed -n 's/listening //p' "$testbed_state/relay")
+    port=$(sed -n 's/listening //p' "$testbed_state/port")
     await "the default ServiceAccount" api /api/v1/namespaces/default/serviceaccounts/default
     write_kubeconfig "$DIR/kubeconfig" "https://127.0.0.1:$port" "$admin_token"
     touch "$testbed_state/ready"

@@ -2,12 +2,13 @@
 //!
 //! With `ALDIS_KUBECONFIG` set, [`Cluster::node`] and [`Cluster::apiserver`] are that cluster instead.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A cluster and how to reach it.
@@ -312,8 +313,12 @@ fn script(name: &str) -> PathBuf {
 
 /// A file of what `testbed/build` builds, built if it is missing.
 pub fn tool(name: &str, file: &str) -> PathBuf {
-    let path = run(Command::new(script("build")).args(["--path", name]), None).ok();
-    Path::new(path.trim()).join(file)
+    static FOLDERS: Mutex<BTreeMap<String, PathBuf>> = Mutex::new(BTreeMap::new());
+    let mut folders = FOLDERS.lock().unwrap_or_else(PoisonError::into_inner);
+    let folder = folders.entry(name.to_owned()).or_insert_with(|| {
+        PathBuf::from(run(Command::new(script("build")).args(["--path", name]), None).ok().trim_end())
+    });
+    folder.join(file)
 }
 
 fn run(command: &mut Command, input: Option<&str>) -> Output {
