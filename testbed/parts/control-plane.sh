@@ -103,7 +103,7 @@ start_control_plane() {
         --service-account-key-file "$testbed_state/accounts.key" \
         --service-account-signing-key-file "$testbed_state/accounts.key" "${more[@]}"
     # The relay listens in the host's network, which descriptor 9 keeps open.
-    nsenter --net=/proc/self/fd/9 "$RELAY/relay" 0 $$ "$node_address:6443" >"$testbed_state/port" 2>>"$logs/relay.log" 9<&9 &
+    nsenter --net=/proc/self/fd/9 "$RELAY/relay" out 0 $$ "$node_address:6443" >"$testbed_state/port" 2>>"$logs/relay.log" 9<&9 &
     programs[$!]=relay
     await "kube-apiserver" api /livez
     # Enough for clients that create thousands of objects: these two are not what a test measures.
@@ -118,6 +118,23 @@ start_control_plane() {
         --authentication-kubeconfig "$testbed_state/scheduler.kubeconfig" \
         --authorization-kubeconfig "$testbed_state/scheduler.kubeconfig" --leader-elect=false "${rate[@]}"
     await "kube-apiserver" api /readyz
+}
+
+# The cluster's names, answered on the node's own address.
+start_dns() {
+    cat >"$testbed_state/Corefile" <<END
+cluster.local:53 {
+    bind $node_address
+    errors
+    ready $node_address:8181
+    kubernetes cluster.local {
+        kubeconfig $DIR/kubeconfig.internal
+        ttl 5
+    }
+}
+END
+    launch coredns "$COREDNS" -conf "$testbed_state/Corefile"
+    printf 'nameserver %s\nsearch svc.cluster.local cluster.local\noptions ndots:5\n' "$node_address" >"$testbed_state/names"
 }
 
 # Hands out the kubeconfig, then lives as long as every program does.

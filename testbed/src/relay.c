@@ -1,9 +1,11 @@
-// Relays connections from the host's loopback to an address in a cluster's network namespace.
+// Relays connections from the host's loopback to an address in a cluster's network namespace, or the other way.
 //
-//   relay [--until-stdin-closes] PORT PID ADDRESS:PORT
+//   relay [--until-stdin-closes] out PORT PID ADDRESS:PORT
+//       Listens on 127.0.0.1:PORT (0 picks a free one) in the network it starts in, connects in the network of process PID.
+//   relay [--until-stdin-closes] in PORT PID ADDRESS:PORT
+//       Listens on PORT of every address in the network of process PID, connects in the network it starts in.
 //
-// Listens on 127.0.0.1:PORT (0 picks a free one) in the namespace it starts in, prints "listening PORT", then joins the
-// network namespace of process PID and connects from there, one child per connection. Ends when that process does.
+// Prints "listening PORT"; one child per connection. Ends when process PID does.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <err.h>
@@ -94,29 +96,42 @@ static void serve(int client, struct sockaddr_in target) {
     exit(0);
 }
 
+// The network namespace of a process.
+static int network(const char *process) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%s/ns/net", process);
+    int found = open(path, O_RDONLY | O_CLOEXEC);
+    if (found < 0) err(1, "%s", path);
+    return found;
+}
+
+static void join(int network) {
+    if (setns(network, CLONE_NEWNET) < 0) err(1, "setns");
+}
+
 int main(int argc, char **argv) {
     int watch_stdin = argc > 1 && strcmp(argv[1], "--until-stdin-closes") == 0;
     argv += watch_stdin;
     argc -= watch_stdin;
-    if (argc != 4) errx(2, "usage: relay [--until-stdin-closes] PORT PID ADDRESS:PORT");
-    char *colon = strrchr(argv[3], ':');
-    if (!colon) errx(2, "not ADDRESS:PORT: %s", argv[3]);
+    if (argc != 5) errx(2, "usage: relay [--until-stdin-closes] out|in PORT PID ADDRESS:PORT");
+    int inward = strcmp(argv[1], "in") == 0;
+    char *colon = strrchr(argv[4], ':');
+    if (!colon) errx(2, "not ADDRESS:PORT: %s", argv[4]);
     *colon = 0;
-    struct sockaddr_in target = address(argv[3], colon + 1), at = address("127.0.0.1", argv[1]);
+    struct sockaddr_in target = address(argv[4], colon + 1), at = address(inward ? "0.0.0.0" : "127.0.0.1", argv[2]);
+
+    int alive = (int)syscall(SYS_pidfd_open, atoi(argv[3]), 0);
+    if (alive < 0) err(1, "process %s", argv[3]);
+    int here = network("self"), there = network(argv[3]);
+    if (inward) join(there);
     socklen_t size = sizeof at;
     int one = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-    if (bind(listener, (struct sockaddr *)&at, sizeof at) < 0 || listen(listener, 1024) < 0) err(1, "127.0.0.1:%s", argv[1]);
+    if (bind(listener, (struct sockaddr *)&at, sizeof at) < 0 || listen(listener, 1024) < 0) err(1, "port %s", argv[2]);
     getsockname(listener, (struct sockaddr *)&at, &size);
-
-    pid_t owner = atoi(argv[2]);
-    int alive = (int)syscall(SYS_pidfd_open, owner, 0);
-    if (alive < 0) err(1, "process %d", owner);
-    char path[64];
-    snprintf(path, sizeof path, "/proc/%d/ns/net", owner);
-    int network = open(path, O_RDONLY | O_CLOEXEC);
-    if (network < 0 || setns(network, CLONE_NEWNET) < 0) err(1, "%s", path);
-    close(network);
+    join(inward ? here : there);
+    close(here);
+    close(there);
     signal(SIGCHLD, SIG_IGN);
     printf("listening %d\n", ntohs(at.sin_port));
     fflush(stdout);

@@ -173,6 +173,14 @@ impl Cluster {
         Forward::start(relay, |line| line.strip_prefix("listening ")?.parse().ok())
     }
 
+    /// The other way: connections to `port` of any address in the cluster's network arrive at `host_port` of the host's
+    /// loopback. In a cluster started with `--cidr-local` one stub thus answers for every pod and Service.
+    pub fn expose(&self, port: u16, host_port: u16) -> Forward {
+        let mut relay = Command::new(script("cluster"));
+        relay.args(["expose", "--until-stdin-closes"]).arg(self.dir()).args([port.to_string(), host_port.to_string()]);
+        Forward::start(relay, |line| line.strip_prefix("listening ")?.parse().ok())
+    }
+
     /// Makes the images of an archive known to the node.
     pub fn load_image(&self, archive: &Path) {
         if self.is_external() {
@@ -203,7 +211,7 @@ impl Cluster {
         "localhost/testbed/busybox:1"
     }
 
-    /// A command that will run in the cluster's network, with the host's files; its pid is the program's own.
+    /// A command that will run in the cluster's network, with its names and the host's files; its pid is the program's own.
     pub fn exec_in_network(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = Command::new(script("cluster"));
         command.arg("exec").arg(self.dir()).arg("--").arg(program);
