@@ -4,6 +4,7 @@
 mod arrows;
 mod compat;
 mod engine_replay;
+mod engine_store;
 mod generated;
 mod simulator;
 

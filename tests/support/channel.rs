@@ -121,7 +121,15 @@ impl Channel {
 
     /// Takes these steps in one transaction.
     pub fn take(&mut self, steps: &[Step]) -> Committed {
-        self.transact(|writer| steps.iter().for_each(|step| writer.step(step)))
+        self.take_and(steps, || {})
+    }
+
+    /// Takes these steps in one transaction, and does something when they are written but not committed.
+    pub fn take_and(&mut self, steps: &[Step], before_commit: impl FnOnce()) -> Committed {
+        self.transact(|writer| {
+            steps.iter().for_each(|step| writer.step(step));
+            before_commit();
+        })
     }
 
     fn transact(&mut self, work: impl FnOnce(&mut Writer<'_>)) -> Committed {

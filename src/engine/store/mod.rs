@@ -43,6 +43,8 @@ pub struct Store {
     commits: u64,
     last_sequence: u64,
     failed: bool,
+    /// Pages of what was forgotten may still stand in the write-ahead log.
+    log_holds_forgotten: bool,
     _lock: File,
 }
 
@@ -61,6 +63,8 @@ impl Store {
             commits: opened.commits,
             last_sequence: opened.last_sequence,
             failed: false,
+            // Unknown after a kill; emptying it once too often costs nothing.
+            log_holds_forgotten: true,
             _lock: opened.lock,
         })
     }

@@ -1,6 +1,8 @@
 //! Forgetting what is older than it may be, for good: SQLite overwrites what is deleted with zeros (`secure_delete`), and the
 //! log that may still hold it is emptied.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, TransactionBehavior, params};
 
@@ -8,6 +10,7 @@ use super::{
     Store, codec,
     error::{CommitError, Fault},
     idempotency,
+    open::BUSY_TIMEOUT,
 };
 
 /// The shortest time for which the provider's ids of inbound messages are kept: providers repeat a webhook for up to 24 hours,
@@ -43,7 +46,8 @@ impl Store {
     /// Deletes at most about `batch` rows of each kind, oldest first, in one transaction.
     ///
     /// What is open stays, whatever its age: interactions that are not closed, and messages that are not sent. Opt-outs stay for
-    /// ever, with the customer's address. After the last step, [`Store::empty_log`] makes the deletion final.
+    /// ever, with the customer's address. The last step empties the log, which makes the deletion final; when a query is
+    /// running just then, the next call does.
     ///
     /// # Errors
     /// When the store cannot be written. The process must end, as after a failed commit.
@@ -71,18 +75,25 @@ impl Store {
         }
         sql.commit()?;
         self.commits += u64::from(rows > 0);
+        self.log_holds_forgotten |= rows > 0;
+        let more = deleted.iter().any(|(_, more)| *more);
+        if self.log_holds_forgotten && !more {
+            self.log_holds_forgotten = !self.empty_log()?;
+        }
         self.failed = false;
-        Ok(Forgotten { rows, more: deleted.iter().any(|(_, more)| *more) })
+        Ok(Forgotten { rows, more })
     }
 
     /// Moves the write-ahead log into the database and cuts it to nothing, so that no old page is left in it. False when
-    /// a query was running; try again later.
+    /// a query was running: it does not wait, because customers would.
     ///
     /// # Errors
     /// When the disk fails.
     pub fn empty_log(&self) -> Result<bool, Fault> {
-        let busy: i64 = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
-        Ok(busy == 0)
+        self.connection.busy_timeout(Duration::ZERO)?;
+        let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        self.connection.busy_timeout(BUSY_TIMEOUT)?;
+        Ok(busy? == 0)
     }
 }
 

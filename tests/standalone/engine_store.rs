@@ -1,0 +1,434 @@
+//! What the engine's store promises: whose it is, that it is whole after a kill, that it forgets for good, and clear words when
+//! it cannot be used.
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use aldis::engine::{
+    core::{
+        command,
+        delivery::SendOutcome,
+        event::{CloseReason, InboundOutcome},
+        ids::{InteractionId, MessageId, UserId},
+    },
+    store::{
+        Store,
+        error::{CommitError, Fault, OpenError},
+        idempotency::{RecordedAnswer, Repetition, RequestId},
+        open::Belongs,
+        read::{InteractionFilter, InteractionState, LONGEST_PAGE, MessageKind},
+        retention::{Retention, SHORTEST_DEDUP},
+        write::Cause,
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::support::channel::{Channel, Step, belongs, config, number};
+
+const HELLO: Step = Step::Text { customer: 1, text: "TEXT-hello" };
+const FINISH: Step = Step::Finish { nth: 0 };
+
+fn now() -> Timestamp {
+    "2026-11-22T15:10:00Z".parse().unwrap()
+}
+
+fn place() -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    (dir, path)
+}
+
+/// A channel with Ana at her desk.
+fn channel(path: &Path) -> Channel {
+    let mut channel = Channel::open(path, config(), now()).unwrap();
+    channel.take(&[Step::Stream { user: "ana", open: true }, Step::Presence { user: "ana", present: true }]);
+    channel
+}
+
+#[test]
+fn a_store_keeps_its_identity_and_counts_its_commits() {
+    let (_dir, path) = place();
+    let mut channel = channel(&path);
+    let (id, commits) = (channel.store.identity().id.clone(), channel.store.commits());
+    assert_eq!(channel.take(&[HELLO]).commits, commits + 1);
+    assert_eq!(channel.take(&[]).commits, commits + 1, "nothing happened, nothing is written");
+    let token = channel.store.receipt_tokens().token(MessageId(7));
+    drop(channel);
+    let store = Store::open(&path, &belongs()).unwrap();
+    assert_eq!((store.identity().id.as_str(), store.commits()), (id.as_str(), commits + 1));
+    assert_eq!(store.receipt_tokens().verify(&token), Some(MessageId(7)), "tokens outlive a restart");
+    let (_dir, other) = place();
+    assert_ne!(Store::open(&other, &belongs()).unwrap().identity().id, id);
+}
+
+#[test]
+fn an_older_copy_has_the_same_id_and_a_lower_counter() {
+    let (dir, path) = place();
+    let mut channel = channel(&path);
+    channel.take(&[HELLO]);
+    assert!(channel.store.empty_log().unwrap());
+    let copy = dir.path().join("copy.db");
+    fs::copy(&path, &copy).unwrap();
+    let committed = channel.take(&[FINISH]);
+    let restored = Store::open(&copy, &belongs()).unwrap();
+    assert_eq!(restored.identity(), channel.store.identity());
+    assert!(restored.commits() < committed.commits);
+}
+
+#[test]
+fn each_store_that_cannot_be_used_says_why() {
+    let with_pragma = |pragma: &str| {
+        let (dir, path) = place();
+        channel(&path);
+        Connection::open(&path).unwrap().execute_batch(pragma).unwrap();
+        (dir, path)
+    };
+    let with_bytes = |bytes: &[u8]| {
+        let (dir, path) = place();
+        fs::write(&path, bytes).unwrap();
+        (dir, path)
+    };
+    let reason = |path: &Path, belongs: &Belongs| Store::open(path, belongs).unwrap_err();
+
+    let (_dir, path) = with_pragma("");
+    let other = Belongs { number: number(9), ..belongs() };
+    let error = reason(&path, &other);
+    assert!(
+        matches!(&error, OpenError::BelongsToOther { found_number, .. } if found_number == "+15551230001"),
+        "{error}"
+    );
+    let error = reason(&path, &Belongs { account: "AC2".into(), ..belongs() });
+    assert!(matches!(&error, OpenError::BelongsToOther { found_account, .. } if found_account == "AC1"), "{error}");
+
+    let open = Store::open(&path, &belongs()).unwrap();
+    assert!(matches!(reason(&path, &belongs()), OpenError::InUse { .. }));
+    drop(open);
+    Store::open(&path, &belongs()).unwrap();
+
+    let (_dir, path) = with_pragma("PRAGMA user_version = 99");
+    assert!(matches!(reason(&path, &belongs()), OpenError::NewerSchema { found: 99, .. }));
+    let (_dir, path) = with_pragma("PRAGMA application_id = 5");
+    assert!(matches!(reason(&path, &belongs()), OpenError::NotAStore { .. }));
+    let (_dir, path) = with_bytes(&[b'x'; 8192]);
+    assert!(matches!(reason(&path, &belongs()), OpenError::Fault { fault: Fault::Corrupt(_), .. }));
+    let error = reason(Path::new("/does/not/exist/store.db"), &belongs());
+    assert!(matches!(error, OpenError::Lock { .. }), "{error}");
+}
+
+#[test]
+fn a_damaged_file_is_never_half_believed() {
+    let (_dir, path) = place();
+    let mut damaged = channel(&path);
+    for _ in 0..200 {
+        damaged.take(&[HELLO]);
+    }
+    assert!(damaged.store.empty_log().unwrap());
+    drop(damaged);
+    let mut bytes = fs::read(&path).unwrap();
+    // The first page says that it is a database; everything behind it is lost.
+    bytes[4096..].fill(0xA5);
+    fs::write(&path, bytes).unwrap();
+    let opened = Store::open(&path, &belongs()).map_err(|error| match error {
+        OpenError::Fault { fault, .. } => fault,
+        other => panic!("{other}"),
+    });
+    let fault = opened.and_then(|store| store.load(now()).map(drop)).unwrap_err();
+    assert!(matches!(fault, Fault::Corrupt(_)), "{fault}");
+}
+
+/// On a volume of one megabyte, in a namespace of its own.
+#[test]
+fn a_full_and_a_read_only_volume_are_told_apart() {
+    let test = std::env::current_exe().unwrap();
+    let script = "mount -t tmpfs -o size=1m none /mnt && exec \"$0\" --exact engine_store::on_a_small_volume --ignored";
+    let output = Command::new("unshare").args(["-Urm", "sh", "-c", script]).arg(test).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+}
+
+#[test]
+#[ignore = "run by a_full_and_a_read_only_volume_are_told_apart, which mounts the volume"]
+fn on_a_small_volume() {
+    let path = Path::new("/mnt/store.db");
+    let mut full = channel(path);
+    let last = loop {
+        let before = full.store.commits();
+        let mut tx = full.store.begin().unwrap();
+        let text: std::sync::Arc<str> = "x".repeat(20_000).into();
+        let contact = command::Contact { address: number(1).into(), customer: None };
+        let contact = command::Contact {
+            customer: tx.customer_by_address(&contact.address).unwrap().map(|customer| {
+                let id = customer.id;
+                full.state.hydrate_customer(customer);
+                id
+            }),
+            ..contact
+        };
+        let inbound = command::Inbound { contact, text, duplicate_of: None, provider_keyword: None };
+        let decision = full.state.handle(&command::Command::Inbound(inbound), now());
+        match tx.write(&decision, &Cause::Other, &full.state).and_then(|()| tx.commit().map(drop)) {
+            Ok(()) => {}
+            Err(error) => {
+                assert!(matches!(error, CommitError::Fault(Fault::Full(_))), "{error}");
+                break before;
+            }
+        }
+    };
+    assert!(matches!(full.store.begin(), Err(CommitError::Failed)), "the state is ahead: nothing may follow");
+    drop(full);
+    let reopened = Store::open(path, &belongs());
+    match &reopened {
+        Ok(store) => assert_eq!(store.commits(), last, "the failed one left nothing"),
+        Err(error) => assert!(matches!(error, OpenError::Fault { fault: Fault::Full(_), .. }), "{error}"),
+    }
+    drop(reopened);
+    assert!(Command::new("mount").args(["-o", "remount,ro", "/mnt"]).status().unwrap().success());
+    let error = Store::open(path, &belongs()).unwrap_err();
+    assert!(matches!(error, OpenError::Lock { .. } | OpenError::Fault { fault: Fault::ReadOnly(_), .. }), "{error}");
+}
+
+#[test]
+fn a_transaction_that_is_given_up_leaves_nothing_and_ends_the_store() {
+    let (_dir, path) = place();
+    let mut channel = channel(&path);
+    let before = channel.store.commits();
+    let decision = channel.state.handle(&command::Command::StorageAccepted, now());
+    let mut tx = channel.store.begin().unwrap();
+    tx.write(&decision, &Cause::Other, &channel.state).unwrap();
+    drop(tx);
+    assert!(matches!(channel.store.begin(), Err(CommitError::Failed)));
+    drop(channel);
+    let store = Store::open(&path, &belongs()).unwrap();
+    assert_eq!(store.commits(), before);
+    assert_eq!(store.reader().unwrap().events_after(store.last_sequence(), 9).unwrap(), []);
+}
+
+/// Commits batches of 50 messages, and says so after each; then writes more than fits into memory, says so, and waits.
+#[test]
+#[ignore = "run and killed by a_writer_that_is_killed_leaves_whole_transactions"]
+fn writer_to_be_killed() {
+    let path = PathBuf::from(std::env::var_os("ALDIS_TEST_STORE").unwrap());
+    let mut channel = Channel::open(&path, config(), now()).unwrap();
+    channel.delivered = channel.state.scalars().next_message.0;
+    let batch: Vec<Step> = (0..50).map(|customer| Step::Text { customer, text: "TEXT-hello" }).collect();
+    for _ in 0..3 {
+        println!("\nacknowledged {}", channel.take(&batch).commits);
+    }
+    channel.take_and(&vec![batch; 300].concat(), || {
+        println!("\nwritten 0");
+        std::thread::park();
+    });
+}
+
+#[test]
+fn a_writer_that_is_killed_leaves_whole_transactions() {
+    let (dir, path) = place();
+    let (mut committed, mut killed_mid_transaction) = (0, 0);
+    for round in 0..8 {
+        let mut writer = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "engine_store::writer_to_be_killed", "--ignored", "--nocapture"])
+            .env("ALDIS_TEST_STORE", &path)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut lines =
+            BufReader::new(writer.stdout.take().unwrap()).lines().map_while(Result::ok).filter_map(|line| {
+                let (word, commits) = line.split_once(' ')?;
+                Some((word == "written", commits.parse::<i64>().ok()?))
+                    .filter(|_| word == "written" || word == "acknowledged")
+            });
+        // In every other round while it waits in the middle of a transaction, else at any moment after a commit.
+        for (written, commits) in lines.by_ref().take(if round % 2 == 0 { 4 } else { 1 + round % 3 }) {
+            committed = committed.max(commits);
+            killed_mid_transaction += usize::from(written);
+        }
+        writer.kill().unwrap();
+        writer.wait().unwrap();
+        if round % 2 == 0 {
+            let log = fs::metadata(dir.path().join("store.db-wal")).unwrap().len();
+            assert!(log > 1 << 20, "the transaction had reached the log: {log} bytes");
+        }
+        check_whole(&path, committed);
+    }
+    assert_eq!(killed_mid_transaction, 4);
+}
+
+fn check_whole(path: &Path, acknowledged: i64) {
+    let sql = Connection::open(path).unwrap();
+    let count = |query: &str| sql.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(sql.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap(), "ok");
+    assert!(count("SELECT commits FROM store") >= acknowledged, "what was acknowledged is kept");
+    assert_eq!(count("SELECT count(*) % 50 FROM message WHERE direction = 'Inbound'"), 0, "whole batches only");
+    assert!(count("SELECT count(*) FROM message") < 15_000, "nothing that was not committed");
+    assert_eq!(count("SELECT count(*) FROM event"), count("SELECT last_sequence FROM store"));
+    assert_eq!(count("SELECT count(*) FROM dedup"), count("SELECT count(*) FROM message"));
+    drop(sql);
+    let channel = Channel::open(path, config(), now()).unwrap();
+    assert_eq!(channel.state.interactions().count(), 50);
+}
+
+#[test]
+fn what_is_forgotten_is_gone_from_the_disk() {
+    let (dir, path) = place();
+    let mut channel = channel(&path);
+    let on_disk = |needle: &str| {
+        fs::read_dir(dir.path()).unwrap().any(|file| {
+            let bytes = fs::read(file.unwrap().path()).unwrap();
+            bytes.windows(needle.len()).any(|window| window == needle.as_bytes())
+        })
+    };
+    channel.take(&[
+        Step::Text { customer: 1, text: "TEXT-private" },
+        Step::Note { nth: 0 },
+        Step::Reply { nth: 0 },
+        Step::Answer { nth: 0, outcome: SendOutcome::Accepted },
+        FINISH,
+        Step::Text { customer: 2, text: "STOP" },
+        Step::Answer { nth: 0, outcome: SendOutcome::Accepted },
+    ]);
+    let retention = Retention::days(30);
+    channel.take(&[Step::Pass { seconds: 29 * 86_400 }, Step::Text { customer: 3, text: "TEXT-recent" }]);
+    assert_eq!(
+        forget(&mut channel, retention).0,
+        2,
+        "the two provider ids are older than 72 hours, nothing else is too old"
+    );
+    channel.take(&[Step::Pass { seconds: 2 * 86_400 }]);
+    let (rows, steps) = forget(&mut channel, retention);
+    assert!(rows > 5 && steps > 1, "{rows} rows in {steps} steps");
+    for gone in ["TEXT-private", "TEXT-note", "TEXT-reply", "TEXT-stopped", number(1).as_str()] {
+        assert!(!on_disk(gone), "{gone}");
+    }
+    for kept in ["TEXT-recent", number(2).as_str(), number(3).as_str()] {
+        assert!(on_disk(kept), "{kept}: open, or opted out");
+    }
+    let customer = channel.store.begin().unwrap().customer_by_address(&number(2).into()).unwrap();
+    assert!(customer.is_some_and(|customer| customer.opted_out));
+}
+
+/// Forgets in steps of two rows; gives rows and steps.
+fn forget(channel: &mut Channel, retention: Retention) -> (u64, u32) {
+    let (mut rows, mut steps) = (0, 0);
+    loop {
+        let forgotten = channel.store.forget(retention, channel.now, 2).unwrap();
+        rows += forgotten.rows;
+        steps += 1;
+        if !forgotten.more {
+            return (rows, steps);
+        }
+    }
+}
+
+#[test]
+fn what_is_open_is_never_forgotten() {
+    let (_dir, path) = place();
+    let mut channel = channel(&path);
+    channel.take(&[Step::Stream { user: "ana", open: false }, HELLO]);
+    channel.take(&[Step::Pass { seconds: 400 * 86_400 }]);
+    forget(&mut channel, Retention::days(1));
+    let detail = channel.store.reader().unwrap().interaction(InteractionId(1)).unwrap().unwrap();
+    assert_eq!(detail.interaction.state, InteractionState::Queued);
+    assert_eq!(detail.messages.len(), 1);
+}
+
+#[test]
+fn a_provider_id_is_recognized_for_three_days_at_least() {
+    let (_dir, path) = place();
+    let mut channel = channel(&path);
+    channel.take(&[HELLO]);
+    let shortest = Retention { contents: SignedDuration::ZERO, dedup: SignedDuration::ZERO };
+    channel.now = now() + SHORTEST_DEDUP;
+    forget(&mut channel, shortest);
+    assert_eq!(channel.store.begin().unwrap().seen("in-1").unwrap(), Some(MessageId(1)));
+    drop(channel);
+    let mut channel = self::channel(&path);
+    channel.now = now() + SHORTEST_DEDUP + SignedDuration::from_nanos(1);
+    forget(&mut channel, shortest);
+    assert_eq!(channel.store.begin().unwrap().seen("in-1").unwrap(), None);
+}
+
+#[test]
+fn an_answer_is_kept_with_its_effects_for_a_day() {
+    let (_dir, path) = place();
+    let mut channel = channel(&path);
+    let request = RequestId { user: UserId::from("ana"), key: "k1".into(), request_hash: [1; 32] };
+    let answer = RecordedAnswer { status: 200, body: r#"{"message":3}"#.into() };
+    let mut tx = channel.store.begin().unwrap();
+    assert_eq!(tx.repetition(&request, now()).unwrap(), Repetition::First);
+    tx.record_answer(&request, &answer, now()).unwrap();
+    assert_eq!(tx.repetition(&request, now()).unwrap(), Repetition::Again(answer.clone()), "in the same batch");
+    tx.commit().unwrap();
+
+    let day = SignedDuration::from_hours(24);
+    let tx = channel.store.begin().unwrap();
+    let almost = now() + day - SignedDuration::from_nanos(1);
+    assert_eq!(tx.repetition(&request, almost).unwrap(), Repetition::Again(answer));
+    assert_eq!(tx.repetition(&request, now() + day).unwrap(), Repetition::First);
+    let other_request = RequestId { request_hash: [2; 32], ..request.clone() };
+    assert_eq!(tx.repetition(&other_request, now()).unwrap(), Repetition::KeyReused);
+    let other_user = RequestId { user: UserId::from("bo"), ..request };
+    assert_eq!(tx.repetition(&other_user, now()).unwrap(), Repetition::First, "keys are the user's own");
+}
+
+#[test]
+fn a_reader_pages_through_what_is_committed() {
+    let (_dir, path) = place();
+    let mut channel = channel(&path);
+    let reader = channel.store.reader().unwrap();
+    for customer in 0..7 {
+        channel.take(&[Step::Text { customer, text: "TEXT-hello" }]);
+    }
+    channel.take(&[Step::Reply { nth: 0 }, Step::Note { nth: 0 }, FINISH]);
+
+    let in_state = |state, newest_first| InteractionFilter { state: Some(state), owner: None, newest_first };
+    let pages = |filter: &InteractionFilter| {
+        let (mut ids, mut after) = (Vec::new(), None);
+        loop {
+            let page = reader.interactions(filter, after, 2).unwrap();
+            assert!(page.items.len() <= 2);
+            ids.extend(page.items.iter().map(|row| row.id.0));
+            after = page.next;
+            if after.is_none() {
+                return ids;
+            }
+        }
+    };
+    assert_eq!(pages(&in_state(InteractionState::Queued, false)), [4, 5, 6, 7]);
+    assert_eq!(pages(&in_state(InteractionState::Active, true)), [3, 2]);
+    assert_eq!(pages(&in_state(InteractionState::Closed, false)), [1]);
+    assert_eq!(pages(&InteractionFilter { owner: Some("ana".into()), ..Default::default() }), [1, 2, 3]);
+    assert_eq!(reader.interactions(&InteractionFilter::default(), None, 0).unwrap().items.len(), 1);
+    assert!(LONGEST_PAGE >= 100);
+
+    let detail = reader.interaction(InteractionId(1)).unwrap().unwrap();
+    assert_eq!(detail.interaction.close_reason, Some(CloseReason::Finished));
+    assert_eq!(detail.notes[0].text, "TEXT-note");
+    let texts: Vec<&str> = detail.messages.iter().map(|message| message.text.as_str()).collect();
+    assert_eq!(texts, ["TEXT-hello", "TEXT-reply"]);
+    let inbound = MessageKind::Inbound { outcome: InboundOutcome::Queued, received_at: now() };
+    assert_eq!(detail.messages[0].kind, inbound);
+    assert!(reader.interaction(InteractionId(99)).unwrap().is_none());
+
+    let newest = reader.customer_messages(&number(0).into(), None, 1).unwrap().unwrap();
+    assert_eq!(newest.items[0].text, "TEXT-reply");
+    let older = reader.customer_messages(&number(0).into(), newest.next, 1).unwrap().unwrap();
+    assert_eq!((older.items[0].text.as_str(), older.next), ("TEXT-hello", None));
+    assert!(reader.customer_messages(&number(50).into(), None, 1).unwrap().is_none());
+
+    let counts = reader.counts(now()).unwrap();
+    assert_eq!((counts.opened, counts.inbound["Queued"]), (7, 7));
+    assert_eq!((counts.outbound["Reply"], counts.closed["Finished"]), (1, 1));
+    assert_eq!(counts.samples.len(), 1);
+    assert_eq!(reader.counts(now() + SignedDuration::from_secs(1)).unwrap().opened, 0);
+
+    assert_eq!(reader.oldest_event().unwrap(), Some(1));
+    let last = channel.store.last_sequence();
+    assert_eq!(reader.events_after(last - 2, 9).unwrap().len(), 2);
+}
