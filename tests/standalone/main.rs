@@ -5,6 +5,11 @@ mod arrows;
 mod compat;
 mod engine_replay;
 mod engine_store;
+mod gateway_checks;
+mod gateway_inbound;
+mod gateway_kills;
+mod gateway_prism;
+mod gateway_sending;
 mod generated;
 mod simulator;
 

@@ -3,7 +3,10 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 pub mod channel;
+pub mod engine_fake;
+pub mod gateway;
 pub mod issuer;
 pub mod kinds;
 pub mod peers;
 pub mod testbed;
+pub mod twilio_fake;

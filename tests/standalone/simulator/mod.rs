@@ -1,6 +1,5 @@
 //! The simulator over HTTP, as gateways, tests and people use it.
 
-mod browser;
 mod conversation;
 mod faults;
 mod service;

@@ -4,7 +4,6 @@ mod agents;
 mod customers;
 mod desk;
 mod disabled;
-mod events;
 mod model;
 mod opting;
 mod outbox;

@@ -1,0 +1,228 @@
+//! Sending through Twilio: the ledger, the classes of answers, the limit, and who may send.
+
+use std::time::Duration;
+
+use aldis::wire::outbound::{NotSentReason, RefusalClass, SendOutcome};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+use crate::support::{
+    gateway::{ENGINE, Gateway, NUMBER, OTHER_ENGINE, OTHER_NUMBER, PUBLIC_URL, request},
+    twilio_fake::{ACCOUNT, Fault, TOKEN, TwilioFake, error_body, number},
+};
+
+const NOWHERE: &str = "http://127.0.0.1:9";
+
+async fn start() -> (TwilioFake, Gateway) {
+    let twilio = TwilioFake::start().await;
+    twilio.account(|account| account.numbers.push(number(NUMBER, true, "")));
+    let mut gateway = Gateway::start(twilio.provider(), &[("authToken", TOKEN)]).await;
+    gateway.route(NUMBER, NOWHERE, ENGINE).await;
+    (twilio, gateway)
+}
+
+fn reason(outcome: &SendOutcome) -> NotSentReason {
+    match outcome {
+        SendOutcome::NotSent { reason, .. } => *reason,
+        other => panic!("it should not have been sent: {other:?}"),
+    }
+}
+
+/// Repeats with new attempts until something else comes than `NotSent`, as an engine does.
+async fn send_patiently(gateway: &Gateway, message_id: u64, first: u32) -> SendOutcome {
+    for attempt in first..first + 400 {
+        match gateway.send(ENGINE, &request(message_id, attempt, "Hello")).await.unwrap() {
+            SendOutcome::NotSent { retry_after_millis, .. } => {
+                tokio::time::sleep(Duration::from_millis(retry_after_millis.clamp(10, 500))).await;
+            }
+            outcome => return outcome,
+        }
+    }
+    panic!("never sent\n{}", gateway.log());
+}
+
+#[tokio::test]
+async fn a_message_leaves_as_twilio_wants_it() {
+    let (twilio, gateway) = start().await;
+    let sent = gateway.send(ENGINE, &request(7, 1, "Grüße, 世界 & more")).await.unwrap();
+    let sid = twilio.account(|account| account.sent[0].sid.clone());
+    assert_eq!(sent, SendOutcome::Accepted { provider_message_ids: vec![sid], segments: Some(1) });
+    let message = twilio.account(|account| account.sent[0].clone());
+    let field = |name: &str| message.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap();
+    assert_eq!((field("From"), field("To")), (NUMBER.into(), "+15559870001".into()));
+    assert_eq!(field("Body"), "Grüße, 世界 & more");
+    assert_eq!(field("StatusCallback"), format!("{PUBLIC_URL}/hooks/status?t=7.abc"));
+    assert_eq!(message.user, ACCOUNT);
+}
+
+#[tokio::test]
+async fn an_api_key_sends_when_there_is_one() {
+    let twilio = TwilioFake::start().await;
+    twilio.account(|account| account.api_key = Some(("SK1".into(), "secret".into())));
+    let keys = [("authToken", TOKEN), ("apiKeySid", "SK1"), ("apiKeySecret", "secret")];
+    let mut gateway = Gateway::start(twilio.provider(), &keys).await;
+    gateway.route(NUMBER, NOWHERE, ENGINE).await;
+    assert!(matches!(send_patiently(&gateway, 1, 1).await, SendOutcome::Accepted { .. }));
+    assert_eq!(twilio.account(|account| account.sent[0].user.clone()), "SK1");
+}
+
+#[tokio::test]
+async fn a_repeated_attempt_is_answered_from_the_ledger() {
+    let (twilio, mut gateway) = start().await;
+    let first = gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap();
+    assert_eq!(gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap(), first);
+    gateway.kill_and_restart();
+    gateway.until("is back", |_| true).await;
+    assert_eq!(gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap(), first, "after a restart too");
+    let refusal = Fault::Answer(400, error_body(400, 21610, "Attempt to send to unsubscribed recipient"));
+    twilio.account(|account| account.faults.push_back(refusal));
+    let refused = gateway.send(ENGINE, &request(2, 1, "Hello")).await.unwrap();
+    assert!(
+        matches!(&refused, SendOutcome::Refused { class: RefusalClass::OptedOut, provider_code: Some(code), .. } if code == "21610")
+    );
+    assert_eq!(gateway.send(ENGINE, &request(2, 1, "Hello")).await.unwrap(), refused);
+    // A late copy of an earlier attempt must not send again.
+    assert!(matches!(gateway.send(ENGINE, &request(3, 2, "Hello")).await.unwrap(), SendOutcome::Accepted { .. }));
+    assert_eq!(reason(&gateway.send(ENGINE, &request(3, 1, "Hello")).await.unwrap()), NotSentReason::DeadlinePassed);
+    assert_eq!(twilio.account(|account| account.sent.len()), 2);
+}
+
+#[tokio::test]
+async fn a_repeated_attempt_under_way_waits_for_the_same_end() {
+    let (twilio, gateway) = start().await;
+    twilio.account(|account| account.faults.push_back(Fault::Slow(Duration::from_millis(500))));
+    let (message, impatient) = (request(1, 1, "Hello"), Duration::from_millis(100));
+    assert!(tokio::time::timeout(impatient, gateway.send(ENGINE, &message)).await.is_err(), "the engine gave up");
+    let (one, two) = tokio::join!(gateway.send(ENGINE, &message), gateway.send(ENGINE, &message));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    assert!(matches!(one, SendOutcome::Accepted { .. }), "{one:?}");
+    assert_eq!(one, two);
+    assert_eq!(twilio.account(|account| account.requests), 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_is_unknown_and_never_repeated() {
+    let (twilio, gateway) = start().await;
+    let mut message_id = 0;
+    for (fault, taken) in [
+        (Fault::TakeAndDrop, true),
+        (Fault::Drop, false),
+        (Fault::Answer(500, json!("<html>")), false),
+        (Fault::Answer(503, json!({})), false),
+    ] {
+        message_id += 1;
+        let before = twilio.account(|account| {
+            account.faults.push_back(fault.clone());
+            account.sent.len()
+        });
+        let outcome = send_patiently(&gateway, message_id, 1).await;
+        assert!(matches!(outcome, SendOutcome::Unknown { .. }), "{fault:?}: {outcome:?}");
+        assert_eq!(twilio.account(|account| account.sent.len()) - before, usize::from(taken), "{fault:?}");
+    }
+    // A new attempt is a new permission.
+    assert!(matches!(send_patiently(&gateway, 1, 100).await, SendOutcome::Accepted { .. }));
+}
+
+#[tokio::test]
+async fn after_a_fault_one_attempt_finds_out_for_all() {
+    let (twilio, gateway) = start().await;
+    twilio.account(|account| account.broken = Some(503));
+    let attempts = (1..=20).map(|message_id| async move { (message_id, request(message_id, 1, "Hello")) });
+    let mut unknown = 0;
+    for attempt in attempts {
+        let (_, message) = attempt.await;
+        match gateway.send(ENGINE, &message).await.unwrap() {
+            SendOutcome::Unknown { .. } => unknown += 1,
+            outcome => assert_eq!(reason(&outcome), NotSentReason::Temporary),
+        }
+    }
+    assert!(unknown <= 3, "{unknown} of 20 became doubtful");
+    twilio.account(|account| account.broken = None);
+    assert!(matches!(send_patiently(&gateway, 21, 1).await, SendOutcome::Accepted { .. }));
+}
+
+#[tokio::test]
+async fn what_twilio_did_not_take_is_not_sent() {
+    let (twilio, gateway) = start().await;
+    for (message_id, (status, code)) in [(429, 20429), (400, 21611), (429, 0)].into_iter().enumerate() {
+        let message_id = message_id as u64;
+        twilio
+            .account(|account| account.faults.push_back(Fault::Answer(status, error_body(status, code, "slow down"))));
+        let outcome = gateway.send(ENGINE, &request(message_id, 1, "Hello")).await.unwrap();
+        assert_eq!(reason(&outcome), NotSentReason::RateLimited);
+        let SendOutcome::NotSent { retry_after_millis, .. } = outcome else { unreachable!() };
+        assert!(retry_after_millis > 0);
+        let next = gateway.send(ENGINE, &request(message_id, 2, "Hello")).await.unwrap();
+        assert_eq!(reason(&next), NotSentReason::RateLimited, "nothing is tried during the pause");
+        assert!(matches!(send_patiently(&gateway, message_id, 3).await, SendOutcome::Accepted { .. }));
+    }
+    assert_eq!(twilio.account(|account| (account.requests, account.sent.len())), (6, 3));
+}
+
+#[tokio::test]
+async fn an_unreachable_provider_has_nothing() {
+    let twilio = TwilioFake::start().await;
+    let provider = json!({"kind": "twilio", "accountSid": ACCOUNT, "baseUrl": NOWHERE});
+    let mut gateway = Gateway::start(provider, &[("authToken", TOKEN)]).await;
+    gateway.route(NUMBER, NOWHERE, ENGINE).await;
+    assert_eq!(reason(&gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap()), NotSentReason::Unreachable);
+    gateway.configure("/provider/baseUrl", json!(twilio.url)).await;
+    assert!(matches!(send_patiently(&gateway, 1, 2).await, SendOutcome::Accepted { .. }));
+}
+
+#[tokio::test]
+async fn exactly_the_routes_engine_may_send() {
+    let (twilio, mut gateway) = start().await;
+    let outcome = gateway.send(OTHER_ENGINE, &request(1, 1, "Hello")).await.unwrap();
+    assert_eq!(reason(&outcome), NotSentReason::NotRouted);
+    gateway.route(OTHER_NUMBER, NOWHERE, OTHER_ENGINE).await;
+    let outcome = gateway.send(OTHER_ENGINE, &request(1, 1, "Hello")).await.unwrap();
+    assert_eq!(reason(&outcome), NotSentReason::NotRouted, "it has another number");
+    let refused = |token: String| {
+        let gateway = &gateway;
+        async move { gateway.send_with(&token, &request(1, 1, "Hello")).await.unwrap_err().status().unwrap().as_u16() }
+    };
+    assert_eq!(refused(gateway.issuer.token(ENGINE, "aldis:other")).await, 401, "a token of another namespace");
+    assert_eq!(refused("nonsense".into()).await, 401);
+    assert_eq!(twilio.account(|account| account.requests), 0);
+}
+
+#[tokio::test]
+async fn what_must_not_begin_does_not() {
+    let (twilio, mut gateway) = start().await;
+    let mut late = request(1, 1, "Hello");
+    late.deadline = Timestamp::now() - SignedDuration::from_secs(1);
+    assert_eq!(reason(&gateway.send(ENGINE, &late).await.unwrap()), NotSentReason::DeadlinePassed);
+    gateway.configure("/enabled", json!(false)).await;
+    assert_eq!(reason(&gateway.send(ENGINE, &request(2, 1, "Hello")).await.unwrap()), NotSentReason::Disabled);
+    gateway.configure("/enabled", json!(true)).await;
+    assert_eq!(twilio.account(|account| account.requests), 0);
+    assert!(matches!(send_patiently(&gateway, 2, 2).await, SendOutcome::Accepted { .. }));
+}
+
+#[tokio::test]
+async fn the_accounts_limit_counts_segments() {
+    let (twilio, mut gateway) = start().await;
+    gateway.configure("/accountLimit", json!({"segments": 5, "perSeconds": 3600})).await;
+    let mut long = request(1, 1, "Hello");
+    long.segments = 3;
+    assert!(matches!(gateway.send(ENGINE, &long).await.unwrap(), SendOutcome::Accepted { .. }));
+    long.message_id = 2;
+    let held = gateway.send(ENGINE, &long).await.unwrap();
+    assert_eq!(reason(&held), NotSentReason::AccountLimit);
+    assert!(matches!(held, SendOutcome::NotSent { retry_after_millis: 600_000..=720_000, .. }), "{held:?}");
+    let mut short = request(3, 1, "Hello");
+    short.segments = 2;
+    assert!(matches!(gateway.send(ENGINE, &short).await.unwrap(), SendOutcome::Accepted { .. }));
+    assert_eq!(twilio.account(|account| account.sent.len()), 2);
+    assert!(gateway.metric("aldis_gateway_attempts_total{outcome=\"Accepted\",reason=\"\"}").await >= 2.0);
+}
+
+#[tokio::test]
+async fn refused_credentials_stop_sending_until_they_are_good() {
+    let (twilio, gateway) = start().await;
+    twilio.account(|account| account.token = "a new one".into());
+    assert_eq!(reason(&gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap()), NotSentReason::Credentials);
+    gateway.credentials(&[("authToken", "a new one")]);
+    assert!(matches!(send_patiently(&gateway, 1, 2).await, SendOutcome::Accepted { .. }));
+}

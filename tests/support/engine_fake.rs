@@ -1,0 +1,191 @@
+//! An engine as the gateway sees it: takes messages and receipts, and can be away, slow, or in trouble with single messages.
+
+use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
+
+use aldis::wire::{
+    config::issuers::Issuer,
+    inbound::InboundMessage,
+    receipt::Receipt,
+    tokens::{Verifier, bearer},
+};
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::post,
+};
+use parking_lot::Mutex;
+use serde_json::json;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    gateway::{AUDIENCE, GATEWAY},
+    issuer::TestIssuer,
+};
+
+/// How the engine behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mood {
+    /// Takes everything.
+    Well,
+    /// Answers everything with a status.
+    Answers(u16),
+    /// Takes everything, but answers too late.
+    Late(Duration),
+    /// Answers with a status when the text is `poison`, takes everything else.
+    Poisoned(u16),
+}
+
+#[derive(Debug, Default)]
+struct Taken {
+    messages: Vec<InboundMessage>,
+    receipts: Vec<Receipt>,
+    known: HashSet<String>,
+    posts: u64,
+}
+
+/// An engine on a port that it keeps.
+#[derive(Clone)]
+pub struct EngineFake {
+    /// Its base URL.
+    pub url: String,
+    address: SocketAddr,
+    mood: Arc<Mutex<Mood>>,
+    taken: Arc<Mutex<Taken>>,
+    verifier: Arc<Verifier>,
+    running: Arc<Mutex<CancellationToken>>,
+}
+
+impl EngineFake {
+    /// An engine that believes tokens of `issuer`.
+    pub async fn start(issuer: &TestIssuer) -> Self {
+        let trusted = Issuer {
+            issuer: issuer.url.clone(),
+            audience: AUDIENCE.into(),
+            user_claim: "sub".into(),
+            user_prefix: String::new(),
+            keys: issuer.keys(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let engine = Self {
+            url: format!("http://{address}"),
+            address,
+            mood: Arc::new(Mutex::new(Mood::Well)),
+            taken: Arc::default(),
+            verifier: Arc::new(Verifier::new(&[trusted]).unwrap()),
+            running: Arc::default(),
+        };
+        engine.serve(listener);
+        engine
+    }
+
+    fn serve(&self, listener: TcpListener) {
+        let router = Router::new()
+            .route("/internal/inbound", post(inbound))
+            .route("/internal/receipts", post(receipts))
+            .with_state(self.clone());
+        let ended = CancellationToken::new();
+        *self.running.lock() = ended.clone();
+        tokio::spawn(async move { ended.run_until_cancelled(async { axum::serve(listener, router).await }).await });
+    }
+
+    /// Nobody listens any more.
+    pub fn away(&self) {
+        self.running.lock().cancel();
+    }
+
+    /// Listens again.
+    pub async fn back(&self) {
+        for _ in 0..200 {
+            match TcpListener::bind(self.address).await {
+                Ok(listener) => return self.serve(listener),
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+        panic!("{} is still taken", self.address);
+    }
+
+    /// Behaves so from now on.
+    pub fn mood(&self, mood: Mood) {
+        *self.mood.lock() = mood;
+    }
+
+    /// Messages in the order in which they were first taken.
+    pub fn messages(&self) -> Vec<InboundMessage> {
+        self.taken.lock().messages.clone()
+    }
+
+    /// Receipts as they came.
+    pub fn receipts(&self) -> Vec<Receipt> {
+        self.taken.lock().receipts.clone()
+    }
+
+    /// Posts seen, whatever came of them.
+    pub fn posts(&self) -> u64 {
+        self.taken.lock().posts
+    }
+
+    /// Waits until the messages are so.
+    pub async fn until(&self, what: &str, is_so: impl Fn(&[InboundMessage]) -> bool) {
+        for _ in 0..1200 {
+            if is_so(&self.messages()) {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("never {what}: {:#?}", self.messages());
+    }
+
+    async fn behave(&self, headers: &HeaderMap, text: &str) -> Result<(), Response> {
+        self.taken.lock().posts += 1;
+        let caller = bearer(headers).and_then(|token| self.verifier.verify(token));
+        if !caller.is_ok_and(|identity| identity.user == GATEWAY) {
+            return Err(StatusCode::UNAUTHORIZED.into_response());
+        }
+        let mood = *self.mood.lock();
+        match mood {
+            Mood::Answers(status) => Err(StatusCode::from_u16(status).unwrap().into_response()),
+            Mood::Poisoned(status) if text == "poison" => Err(StatusCode::from_u16(status).unwrap().into_response()),
+            Mood::Well | Mood::Late(_) | Mood::Poisoned(_) => Ok(()),
+        }
+    }
+
+    async fn dawdle(&self) {
+        let mood = *self.mood.lock();
+        if let Mood::Late(delay) = mood {
+            tokio::time::sleep(delay).await;
+        }
+    }
+}
+
+async fn inbound(
+    State(engine): State<EngineFake>,
+    headers: HeaderMap,
+    Json(message): Json<InboundMessage>,
+) -> Response {
+    if let Err(response) = engine.behave(&headers, &message.text).await {
+        return response;
+    }
+    let new = {
+        let mut taken = engine.taken.lock();
+        let new = taken.known.insert(message.provider_message_id.clone());
+        if new {
+            taken.messages.push(message);
+        }
+        new
+    };
+    engine.dawdle().await;
+    Json(json!({"outcome": if new { "Queued" } else { "Duplicate" }})).into_response()
+}
+
+async fn receipts(State(engine): State<EngineFake>, headers: HeaderMap, Json(receipt): Json<Receipt>) -> Response {
+    if let Err(response) = engine.behave(&headers, "").await {
+        return response;
+    }
+    engine.taken.lock().receipts.push(receipt);
+    engine.dawdle().await;
+    StatusCode::NO_CONTENT.into_response()
+}

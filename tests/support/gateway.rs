@@ -1,0 +1,255 @@
+//! A gateway as its own process, with the files that a pod would mount.
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use aldis::wire::{
+    config::ConfigHash,
+    outbound::{SendOutcome, SendRequest},
+    status::GatewayStatus,
+};
+use reqwest::Client;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::issuer::TestIssuer;
+
+/// Our number in most tests.
+pub const NUMBER: &str = "+15551230001";
+/// A second one.
+pub const OTHER_NUMBER: &str = "+15551230002";
+/// The engine of [`NUMBER`].
+pub const ENGINE: &str = "system:serviceaccount:shop:sms-support";
+/// The engine of [`OTHER_NUMBER`].
+pub const OTHER_ENGINE: &str = "system:serviceaccount:shop:sms-sales";
+/// The gateway itself.
+pub const GATEWAY: &str = "system:serviceaccount:shop:smsc-main";
+/// The operator.
+pub const OPERATOR: &str = "system:serviceaccount:aldis-system:aldis-operator";
+/// What roles' tokens are for.
+pub const AUDIENCE: &str = "aldis:shop";
+/// What the provider was given.
+pub const PUBLIC_URL: &str = "https://sms.example.com/desk";
+
+/// A gateway and its files. Ends with the test.
+pub struct Gateway {
+    child: Option<Child>,
+    dir: TempDir,
+    /// `host:port` of the webhooks.
+    pub public: String,
+    /// Base URL of the other roles' port.
+    pub roles: String,
+    /// Base URL of health and metrics.
+    pub admin: String,
+    /// Signs the roles' tokens.
+    pub issuer: TestIssuer,
+    config: Value,
+    routes: Vec<Value>,
+    client: Client,
+}
+
+impl Gateway {
+    /// A gateway for a provider, as in the `provider` of its document. No routes yet.
+    pub async fn start(provider: Value, credentials: &[(&str, &str)]) -> Self {
+        aldis::process::crypto::install_providers();
+        let issuer = TestIssuer::new("https://cluster.example");
+        let config = json!({
+            "format": 1,
+            "connector": {"namespace": "shop", "name": "main", "uid": "1"},
+            "enabled": true,
+            "provider": provider,
+            "webhook": {"publicUrl": PUBLIC_URL, "management": "Observe"},
+            "accountLimit": {"segments": 10_000, "perSeconds": 1},
+            "checkIntervalSeconds": 1,
+            "retentionDays": 1,
+            "roleIssuers": [{"issuer": issuer.url, "audience": AUDIENCE, "userClaim": "sub", "keys": issuer.keys()}],
+            "operatorUser": OPERATOR,
+        });
+        let [public, roles, admin] = free_ports();
+        let mut gateway = Self {
+            child: None,
+            dir: tempfile::tempdir().unwrap(),
+            public: format!("127.0.0.1:{public}"),
+            roles: format!("http://127.0.0.1:{roles}"),
+            admin: format!("http://127.0.0.1:{admin}"),
+            issuer,
+            config,
+            routes: Vec::new(),
+            client: Client::new(),
+        };
+        for name in ["config", "credentials", "data"] {
+            fs::create_dir(gateway.path(name)).unwrap();
+        }
+        write(&gateway.path("token"), gateway.issuer.token(GATEWAY, AUDIENCE).as_bytes());
+        gateway.credentials(credentials);
+        gateway.write_config();
+        gateway.run();
+        gateway.in_force().await;
+        gateway
+    }
+
+    /// A file or directory of the gateway.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The keys of the Secret, all of them.
+    pub fn credentials(&self, keys: &[(&str, &str)]) {
+        let dir = self.path("credentials");
+        for entry in fs::read_dir(&dir).unwrap() {
+            let path = entry.unwrap().path();
+            if !keys.iter().any(|(key, _)| path.ends_with(key)) {
+                fs::remove_file(path).unwrap();
+            }
+        }
+        for (key, value) in keys {
+            write(&dir.join(key), value.as_bytes());
+        }
+    }
+
+    /// Sets a field of the document, by JSON pointer, and waits until it counts.
+    pub async fn configure(&mut self, pointer: &str, value: Value) {
+        let (parent, field) = pointer.rsplit_once('/').unwrap();
+        self.config.pointer_mut(parent).unwrap()[field] = value;
+        self.write_config();
+        self.in_force().await;
+    }
+
+    /// Routes a number, and waits until it counts.
+    pub async fn route(&mut self, number: &str, engine_url: &str, engine_user: &str) {
+        self.routes.retain(|route| route["number"] != number);
+        self.routes.push(json!({"number": number, "engineUrl": engine_url, "engineUser": engine_user}));
+        self.write_config();
+        self.in_force().await;
+    }
+
+    fn write_config(&mut self) {
+        let routes = json!({"format": 1, "routes": self.routes}).to_string();
+        self.config["parts"] = json!({"routes-0.json": ConfigHash::of(routes.as_bytes()).to_string()});
+        write(&self.path("config/routes-0.json"), routes.as_bytes());
+        write(&self.path("config/config.json"), self.config.to_string().as_bytes());
+    }
+
+    async fn in_force(&self) {
+        let hash = ConfigHash::of(self.config.to_string().as_bytes());
+        self.until("has the configuration", |status| status.config.hash == Some(hash)).await;
+    }
+
+    fn run(&mut self) {
+        let port = |url: &str| url.rsplit_once(':').unwrap().1.to_owned();
+        let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_aldis"))
+            .args(["gateway", "--address", "127.0.0.1"])
+            .args(["--public-port", &port(&self.public), "--roles-port", &port(&self.roles)])
+            .args(["--admin-port", &port(&self.admin)])
+            .arg("--config-dir")
+            .arg(self.path("config"))
+            .arg("--credentials-dir")
+            .arg(self.path("credentials"))
+            .arg("--token-file")
+            .arg(self.path("token"))
+            .arg("--data-dir")
+            .arg(self.path("data"))
+            .stdout(Stdio::from(log.try_clone().unwrap()))
+            .stderr(Stdio::from(log))
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+    }
+
+    /// Ends the process as a power cut would, and starts it again.
+    pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.run();
+    }
+
+    /// Ends the process as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// What the gateway wrote to its log.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// The status, as the operator sees it.
+    pub async fn status(&self) -> reqwest::Result<GatewayStatus> {
+        let request = self.client.get(format!("{}/internal/status", self.roles));
+        let token = self.issuer.token(OPERATOR, AUDIENCE);
+        request.bearer_auth(token).send().await?.error_for_status()?.json().await
+    }
+
+    /// Waits until the status is so.
+    pub async fn until(&self, what: &str, is_so: impl Fn(&GatewayStatus) -> bool) -> GatewayStatus {
+        let mut last = None;
+        for _ in 0..1200 {
+            match self.status().await {
+                Ok(status) if is_so(&status) => return status,
+                other => last = Some(other),
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("never {what}; last: {last:#?}\n{}", self.log());
+    }
+
+    /// Asks for an attempt, as `user`.
+    pub async fn send(&self, user: &str, request: &SendRequest) -> reqwest::Result<SendOutcome> {
+        self.send_with(&self.issuer.token(user, AUDIENCE), request).await
+    }
+
+    /// Asks for an attempt with a token.
+    pub async fn send_with(&self, token: &str, request: &SendRequest) -> reqwest::Result<SendOutcome> {
+        let post = self.client.post(format!("{}/internal/messages", self.roles)).bearer_auth(token).json(request);
+        post.send().await?.error_for_status()?.json().await
+    }
+
+    /// The value of a metric's line, 0 when there is none.
+    pub async fn metric(&self, line: &str) -> f64 {
+        let text = self.client.get(format!("{}/metrics", self.admin)).send().await.unwrap().text().await.unwrap();
+        let found = text.lines().find_map(|candidate| candidate.strip_prefix(line)?.trim().parse().ok());
+        found.unwrap_or_default()
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// A request to send that may begin within a minute.
+pub fn request(message_id: u64, attempt: u32, text: &str) -> SendRequest {
+    SendRequest {
+        store_id: "store-1".into(),
+        message_id,
+        attempt,
+        deadline: jiff::Timestamp::now() + jiff::SignedDuration::from_mins(1),
+        from: NUMBER.into(),
+        to: "+15559870001".into(),
+        text: text.into(),
+        segments: 1,
+        receipt_token: format!("{message_id}.abc"),
+    }
+}
+
+/// As the kubelet does it: nobody ever sees half a file.
+fn write(path: &Path, bytes: &[u8]) {
+    let new = path.with_extension("new");
+    fs::write(&new, bytes).unwrap();
+    fs::rename(&new, path).unwrap();
+}
+
+/// Ports that nobody has now.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
