@@ -272,6 +272,8 @@ impl Forward {
         let mut line = String::new();
         lines.read_line(&mut line).expect("a line");
         let port = port(line.trim()).unwrap_or_else(|| panic!("no relay: {line}"));
+        // kubectl goes on talking, and would end if nobody listened.
+        std::thread::spawn(move || std::io::copy(&mut lines, &mut std::io::sink()));
         Forward { relay, port }
     }
 
