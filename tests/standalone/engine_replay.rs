@@ -147,3 +147,41 @@ proptest! {
         check_tables(&path);
     }
 }
+
+/// Stores as each released schema left them. They are never changed; a new schema adds one.
+const FROZEN: [&str; 1] = [include_str!("../fixtures/store/schema-1.sql")];
+
+#[test]
+fn stores_of_every_schema_are_brought_to_the_newest_and_go_on() {
+    let schema = |path: &std::path::Path| {
+        let sql = Connection::open(path).unwrap();
+        let mut statement = sql
+            .prepare("SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%' ORDER BY 1, 2")
+            .unwrap();
+        let rows = statement.query_map([], |row| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<String>>(2)?))
+        });
+        rows.unwrap().collect::<Result<Vec<_>, _>>().unwrap()
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let fresh = dir.path().join("fresh.db");
+    let now: Timestamp = "2026-11-22T15:12:00Z".parse().unwrap();
+    drop(Channel::open(&fresh, config(), now).unwrap());
+    for (version, dump) in (1..).zip(FROZEN) {
+        let path = dir.path().join(format!("{version}.db"));
+        Connection::open(&path).unwrap().execute_batch(dump).unwrap();
+        let mut channel = Channel::open(&path, config(), now).unwrap();
+        assert_eq!(schema(&path), schema(&fresh), "schema {version} becomes the newest");
+        check(&channel);
+        assert_eq!(channel.state.interactions().count(), 4, "schema {version}: nothing open is lost");
+        channel.delivered = 100;
+        channel.take(&[Step::Text { customer: 1, text: "TEXT-later" }, Step::Reply { nth: 4 }]);
+        check(&channel);
+        check_tables(&path);
+    }
+}
+
+#[test]
+fn every_schema_has_a_frozen_store() {
+    assert_eq!(FROZEN.len() as i64, aldis::engine::store::schema::NEWEST);
+}

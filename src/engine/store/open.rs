@@ -195,3 +195,27 @@ fn hex(bytes: &[u8]) -> impl fmt::Display + rusqlite::ToSql {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_writer_waits_for_the_disk_and_overwrites_what_it_deletes() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let belongs = Belongs { account: "AC1".into(), number: "+15551230001".parse().unwrap() };
+        let opened = open(&path, &belongs).unwrap();
+        let setting = |name: &str| {
+            let query = format!("PRAGMA {name}");
+            opened.connection.query_row(&query, [], |row| row.get::<_, rusqlite::types::Value>(0)).unwrap()
+        };
+        assert_eq!(setting("journal_mode"), "wal".to_owned().into());
+        assert_eq!(setting("synchronous"), 2.into(), "FULL: a commit returns after its fsync");
+        assert_eq!(setting("secure_delete"), 1.into());
+        assert_eq!(setting("foreign_keys"), 1.into());
+        assert_eq!(setting("temp_store"), 2.into(), "no texts in temporary files");
+        let reader = open_reader(&path).unwrap();
+        assert!(reader.execute("DELETE FROM store", []).is_err(), "a reader cannot write");
+    }
+}
