@@ -28,7 +28,7 @@ unit: ## tests inside the crate
 	cargo test -q --locked --lib --bins --no-fail-fast
 
 .PHONY: standalone
-standalone: peers ## tests that need nothing but this machine
+standalone: peers browser ## tests that need nothing but this machine
 	cargo test -q --locked --test standalone --no-fail-fast
 
 .PHONY: apiserver

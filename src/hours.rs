@@ -127,3 +127,140 @@ impl Schedule {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `09:00-13:00 15:00-24:00` as ranges.
+    fn ranges(text: &str) -> Vec<TimeRange> {
+        let minute = |time: &str| {
+            let (hour, minute) = time.split_once(':').unwrap();
+            hour.parse::<u16>().unwrap() * 60 + minute.parse::<u16>().unwrap()
+        };
+        let range = |range: &str| {
+            let (from, to) = range.split_once('-').unwrap();
+            TimeRange::new(minute(from), minute(to)).unwrap()
+        };
+        text.split_whitespace().map(range).collect()
+    }
+
+    fn schedule(zone: &str, weekly: &[(Weekday, &str)], exceptions: &[(&str, &str)]) -> Schedule {
+        let weekly = weekly.iter().map(|(day, text)| (*day, ranges(text))).collect();
+        let exceptions = exceptions.iter().map(|(date, text)| (date.parse().unwrap(), ranges(text))).collect();
+        Schedule::new(TimeZone::get(zone).unwrap(), Some(weekly), exceptions)
+    }
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn hours_are_those_of_the_wall_clock_in_the_zone() {
+        use Weekday::{Friday, Monday, Saturday, Sunday};
+        let madrid = schedule(
+            "Europe/Madrid",
+            &[(Monday, "09:00-13:00 15:00-19:00"), (Saturday, "22:00-24:00"), (Sunday, "00:00-02:00")],
+            &[],
+        );
+        let berlin = schedule("Europe/Berlin", &[(Sunday, "01:30-02:30")], &[]);
+        let berlin_late = schedule("Europe/Berlin", &[(Sunday, "02:00-03:00")], &[]);
+        let new_york = schedule("America/New_York", &[(Sunday, "01:00-02:00")], &[]);
+        let apia = schedule("Pacific/Apia", &[(Friday, "00:00-24:00")], &[]);
+        let kathmandu = schedule("Asia/Kathmandu", &[(Monday, "09:00-10:00")], &[]);
+        let cases = [
+            // 2026-11-23 is a Monday; Madrid is at +01:00.
+            (&madrid, "2026-11-23T07:59:59.999Z", false, "before the first range"),
+            (&madrid, "2026-11-23T08:00:00Z", true, "a range begins with its first instant"),
+            (&madrid, "2026-11-23T11:59:59.999Z", true, "its last instant"),
+            (&madrid, "2026-11-23T12:00:00Z", false, "and ends before its end"),
+            (&madrid, "2026-11-23T14:00:00Z", true, "second range"),
+            (&madrid, "2026-11-24T09:00:00Z", false, "a day without a range is closed"),
+            (&madrid, "2026-11-21T22:59:59Z", true, "up to midnight"),
+            (&madrid, "2026-11-21T23:00:00Z", true, "and on, by the next day's range"),
+            (&madrid, "2026-11-22T01:00:00Z", false, "02:00 on Sunday"),
+            // Summer is at +02:00.
+            (&madrid, "2026-07-06T07:00:00Z", true, "09:00 in summer"),
+            (&madrid, "2026-07-06T06:59:59Z", false, "08:59 in summer"),
+            // Berlin, 2026-03-29: 02:00 to 03:00 does not exist.
+            (&berlin, "2026-03-29T00:59:59Z", true, "01:59 before the gap"),
+            (&berlin, "2026-03-29T01:00:00Z", false, "03:00 after the gap: the rest of the range never comes"),
+            (&berlin_late, "2026-03-29T01:00:00Z", false, "a range inside the gap never comes"),
+            // Berlin, 2026-10-25: 02:00 to 03:00 comes twice.
+            (&berlin, "2026-10-25T00:15:00Z", true, "02:15, the first time"),
+            (&berlin, "2026-10-25T00:45:00Z", false, "02:45, the first time"),
+            (&berlin, "2026-10-25T01:15:00Z", true, "02:15, the second time"),
+            (&berlin, "2026-10-25T01:45:00Z", false, "02:45, the second time"),
+            // New York, 2026-11-01: 01:00 to 02:00 comes twice.
+            (&new_york, "2026-11-01T05:30:00Z", true, "the first time"),
+            (&new_york, "2026-11-01T06:30:00Z", true, "the second time"),
+            (&new_york, "2026-11-01T07:00:00Z", false, "02:00"),
+            // Samoa left out 2011-12-30, a Friday.
+            (&apia, "2011-12-30T09:59:59Z", false, "Thursday's last second"),
+            (&apia, "2011-12-30T10:00:00Z", false, "Saturday's first"),
+            (&kathmandu, "2026-11-23T03:15:00Z", true, "an offset of 5:45"),
+            (&kathmandu, "2026-11-23T03:14:59Z", false, "just before"),
+        ];
+        for (schedule, instant, open, why) in cases {
+            assert_eq!(schedule.is_open(at(instant)), open, "{instant}: {why}");
+        }
+    }
+
+    #[test]
+    fn an_exception_replaces_the_whole_day() {
+        let days = [(Weekday::Thursday, "09:00-17:00"), (Weekday::Friday, "09:00-17:00")];
+        let exceptions = [("2026-12-24", "09:00-12:00"), ("2026-12-25", ""), ("2026-12-27", "10:00-11:00")];
+        let schedule = schedule("Europe/London", &days, &exceptions);
+        let cases = [
+            ("2026-12-24T09:00:00Z", true),
+            ("2026-12-24T12:00:00Z", false),
+            ("2026-12-25T10:00:00Z", false),
+            ("2026-12-27T10:30:00Z", true),
+            ("2026-12-31T16:59:59Z", true),
+        ];
+        for (instant, open) in cases {
+            assert_eq!(schedule.is_open(at(instant)), open, "{instant}");
+        }
+        let otherwise_always =
+            Schedule::new(TimeZone::UTC, None, [("2026-12-25".parse().unwrap(), Vec::new())].into_iter().collect());
+        assert!(otherwise_always.is_open(at("2026-12-24T23:59:59Z")));
+        assert!(!otherwise_always.is_open(at("2026-12-25T00:00:00Z")));
+        assert!(otherwise_always.is_open(at("2026-12-26T00:00:00Z")));
+    }
+
+    #[test]
+    fn ranges_stay_within_a_day() {
+        assert_eq!(TimeRange::new(0, 1440).map(|range| range.contains(1439)), Ok(true));
+        for (from, to) in [(0, 0), (600, 600), (1320, 120), (0, 1441), (1440, 1441)] {
+            assert!(TimeRange::new(from, to).is_err(), "{from} to {to}");
+        }
+    }
+
+    #[test]
+    fn the_next_change_is_found_over_gaps_overlaps_midnights_and_holidays() {
+        use Weekday::{Friday, Monday, Saturday, Sunday};
+        let office =
+            schedule("Europe/London", &[(Monday, "09:00-17:00"), (Friday, "09:00-17:00")], &[("2026-12-25", "")]);
+        let night = schedule("Europe/London", &[(Saturday, "22:00-24:00"), (Sunday, "00:00-02:00")], &[]);
+        let berlin = schedule("Europe/Berlin", &[(Sunday, "01:30-02:30")], &[]);
+        let never = schedule("UTC", &[], &[]);
+        let cases = [
+            (&office, "2026-11-23T08:00:00Z", Some("2026-11-23T09:00:00Z")),
+            (&office, "2026-11-23T09:00:00Z", Some("2026-11-23T17:00:00Z")),
+            (&office, "2026-11-27T17:00:00Z", Some("2026-11-30T09:00:00Z")),
+            (&office, "2026-12-21T17:00:00Z", Some("2026-12-28T09:00:00Z")),
+            (&night, "2026-11-21T22:30:00Z", Some("2026-11-22T02:00:00Z")),
+            // The gap ends the range at 03:00, when 02:30 would have.
+            (&berlin, "2026-03-29T00:45:00Z", Some("2026-03-29T01:00:00Z")),
+            // 02:30, then 02:00 again, then 02:30 again.
+            (&berlin, "2026-10-25T00:15:00Z", Some("2026-10-25T00:30:00Z")),
+            (&berlin, "2026-10-25T00:45:00Z", Some("2026-10-25T01:00:00Z")),
+            (&berlin, "2026-10-25T01:15:00Z", Some("2026-10-25T01:30:00Z")),
+            (&never, "2026-11-23T08:00:00Z", None),
+        ];
+        for (schedule, now, expected) in cases {
+            assert_eq!(schedule.next_change(at(now)), expected.map(at), "{now}");
+        }
+        assert_eq!(Schedule::always().next_change(at("2026-11-23T08:00:00Z")), None);
+    }
+}

@@ -196,6 +196,8 @@ pub struct LedgerPage {
     pub more: bool,
     /// The first entry that is still in memory.
     pub first: u64,
+    /// The newest entry.
+    pub last: u64,
 }
 
 /// The ledger.
@@ -242,7 +244,7 @@ impl Ledger {
         let more = fitting.next().is_some();
         let next =
             if more { entries.last().map_or(inner.last, |entry| entry.seq) } else { inner.last.max(query.since) };
-        LedgerPage { entries, next, more, first: inner.entries.front().map_or(1, |entry| entry.seq) }
+        LedgerPage { entries, next, more, first: inner.entries.front().map_or(1, |entry| entry.seq), last: inner.last }
     }
 }
 

@@ -12,6 +12,7 @@ mod fault;
 mod ledger;
 mod metrics;
 mod options;
+mod page;
 mod provider;
 mod reply;
 mod stream;
@@ -83,6 +84,7 @@ impl Simulator {
             .merge(provider::router())
             .merge(control::router())
             .merge(stream::router(shutdown.clone()))
+            .merge(page::router())
             .fallback(reply::not_found)
             .method_not_allowed_fallback(reply::method_not_allowed)
             .with_state(self.clone())

@@ -263,7 +263,7 @@ impl Simulator {
             .body(webhook.body.clone());
         match request.send().await {
             Ok(response) => Ok(response.status().as_u16()),
-            Err(error) => Err(causes(&error)),
+            Err(error) => Err(causes(&error.without_url())),
         }
     }
 

@@ -3,6 +3,8 @@
 pub mod gsm7;
 mod number;
 mod segments;
+mod word;
 
 pub use number::{Country, CountryError, NumberError, PhoneNumber, Sender};
 pub use segments::{Encoding, Segments, segments, split};
+pub use word::folded;

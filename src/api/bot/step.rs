@@ -287,6 +287,16 @@ pub enum HttpMethod {
     Delete,
 }
 
+impl HttpMethod {
+    /// Whether a call with it carries a body.
+    pub const fn has_body(self) -> bool {
+        match self {
+            Self::Post | Self::Put | Self::Patch => true,
+            Self::Get | Self::Delete => false,
+        }
+    }
+}
+
 /// A header of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]

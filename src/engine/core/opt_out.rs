@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use crate::sms::folded;
+
 /// Who answers opt-out words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AnsweredBy {
@@ -92,20 +94,6 @@ const fn rank(keyword: Keyword) -> u8 {
         Keyword::Help => 1,
         Keyword::Start => 2,
     }
-}
-
-/// A text as words are compared: letters and digits only, lower case, full-width forms as ASCII.
-///
-/// Combining marks go too: Turkish `İPTAL` folds to `iptal` that way, and `é` written as two characters to `e`.
-fn folded(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\u{FF01}'..='\u{FF5E}' => char::from_u32(c as u32 - 0xFEE0).unwrap_or(c),
-            _ => c,
-        })
-        .flat_map(char::to_lowercase)
-        .filter(|c| c.is_alphanumeric() && !('\u{0300}'..='\u{036F}').contains(c))
-        .collect()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The simulator over HTTP, as gateways, tests and people use it.
 
+mod browser;
 mod conversation;
 mod faults;
 mod service;

@@ -4,6 +4,7 @@ mod agents;
 mod customers;
 mod desk;
 mod disabled;
+mod events;
 mod model;
 mod opting;
 mod outbox;

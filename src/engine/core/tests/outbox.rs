@@ -148,8 +148,9 @@ fn a_receipt_for_what_waits_says_that_it_was_sent() {
 
 #[test]
 fn the_number_sends_within_its_limit() {
-    // Limit, texts in segments, and when each is handed over, in milliseconds.
-    let cases: [((u32, u64), &[usize], &[i64]); 5] = [
+    /// Limit, texts in segments, and when each is handed over, in milliseconds.
+    type Case = ((u32, u64), &'static [usize], &'static [i64]);
+    let cases: [Case; 5] = [
         ((1, 1), &[1, 1, 1], &[0, 1000, 2000]),
         ((2, 1), &[1, 1, 1, 1], &[0, 0, 500, 1000]),
         ((10, 1), &[2, 2, 2, 2, 2, 2], &[0, 0, 0, 0, 0, 200]),

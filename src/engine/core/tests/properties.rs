@@ -165,7 +165,7 @@ impl History {
         match step {
             Step::Pass(millis) => self.pass(SignedDuration::from_millis(*millis)),
             Step::ClockBack(millis) => {
-                self.desk.now = self.desk.now - SignedDuration::from_millis(*millis);
+                self.desk.now -= SignedDuration::from_millis(*millis);
                 self.desk.handle(&Command::Tick);
             }
             Step::Text { customer, word, provider } => {

@@ -1,0 +1,168 @@
+//! Events are read for ever in the form in which they were once written.
+
+use serde_json::{Value, json};
+
+use crate::{
+    engine::core::{
+        delivery::{FailureClass, MessageStatus},
+        event::{
+            CloseReason, Event, Happened, InboundOutcome, OptOutBy, Origin, Purpose, RequeueReason, SampleResult,
+            UnreadableEvent,
+        },
+        ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId},
+    },
+    sms::Encoding,
+};
+
+/// One event a line, as version 1 wrote them. Never changed; a new version adds a file of its own.
+const VERSION_1: &str = include_str!("../fixtures/events-v1.jsonl");
+
+/// The events of the fixture, in its order: at least one of every kind.
+fn events() -> Vec<Happened> {
+    let (customer, interaction, message, note) = (CustomerId(7), InteractionId(8), MessageId(9), NoteId(3));
+    let user = || "oidc:ana".into();
+    let later = "2026-11-22T14:28:01.5Z".parse().unwrap();
+    let committed = |purpose| Happened::OutboundCommitted {
+        message,
+        customer,
+        interaction: Some(interaction),
+        purpose,
+        encoding: Encoding::Ucs2,
+        segments: 2,
+    };
+    let ended = |status| Happened::AttemptEnded { message, attempt: Attempt(1), status };
+    let recorded = |outcome| Happened::InboundRecorded { message, customer, outcome, interaction: Some(interaction) };
+    let closed = |reason| Happened::InteractionClosed { interaction, reason, owner: Some(user()) };
+    let sampled = |result| Happened::ServiceLevelSampled {
+        interaction,
+        result,
+        waited_millis: 61_500,
+        target_seconds: 60,
+        in_target: false,
+    };
+    vec![
+        Happened::EngineStarted,
+        Happened::ConfigApplied { hash: "c0ffee".into() },
+        Happened::Disabled,
+        Happened::Enabled,
+        Happened::StorageAccepted {
+            next_customer: CustomerId(1_000_007),
+            next_interaction: InteractionId(1_000_008),
+            next_message: MessageId(1_000_009),
+            next_note: NoteId(1_000_003),
+        },
+        Happened::CustomerAdded { customer, can_receive: true },
+        recorded(InboundOutcome::OptedOut),
+        recorded(InboundOutcome::OptedIn),
+        recorded(InboundOutcome::Help),
+        Happened::InboundRecorded { message, customer, outcome: InboundOutcome::Blocked, interaction: None },
+        recorded(InboundOutcome::Disabled),
+        recorded(InboundOutcome::Joined),
+        recorded(InboundOutcome::OutOfHours),
+        recorded(InboundOutcome::QueueFull),
+        recorded(InboundOutcome::Queued),
+        Happened::InboundDuplicated { message },
+        Happened::OptedOut { customer, message, by: OptOutBy::Keyword },
+        Happened::OptedOut { customer, message, by: OptOutBy::Provider },
+        Happened::OptedIn { customer, message },
+        Happened::StartBlocked { user: user(), customer: Some(customer) },
+        Happened::InteractionOpened { interaction, customer, origin: Origin::Customer, opted_out: false },
+        Happened::InteractionOpened { interaction, customer, origin: Origin::Agent { user: user() }, opted_out: false },
+        Happened::InteractionQueued { interaction, measured: true },
+        Happened::InteractionAssigned { interaction, user: user(), epoch: Epoch(1) },
+        Happened::InteractionRequeued {
+            interaction,
+            user: user(),
+            epoch: Epoch(2),
+            reason: RequeueReason::OwnerOffline,
+        },
+        Happened::InteractionRequeued {
+            interaction,
+            user: user(),
+            epoch: Epoch(2),
+            reason: RequeueReason::OwnerRemoved,
+        },
+        closed(CloseReason::Finished),
+        closed(CloseReason::OutOfHours),
+        closed(CloseReason::Idle),
+        closed(CloseReason::OptedOut),
+        sampled(SampleResult::Answered),
+        sampled(SampleResult::Unanswered),
+        sampled(SampleResult::Abandoned),
+        committed(Purpose::Reply { user: user() }),
+        committed(Purpose::Start { user: user() }),
+        committed(Purpose::OutOfHours),
+        committed(Purpose::QueueFull),
+        committed(Purpose::OptOutConfirmation),
+        committed(Purpose::OptInConfirmation),
+        committed(Purpose::Help),
+        Happened::AttemptStarted { message, attempt: Attempt(1), deadline: later, paced_until: later },
+        Happened::AttemptNotSent { message, attempt: Attempt(1), hold_until: later, paced_until: later },
+        ended(MessageStatus::Accepted),
+        ended(MessageStatus::Unknown),
+        ended(MessageStatus::Failed(FailureClass::InvalidNumber)),
+        ended(MessageStatus::Failed(FailureClass::OptedOut)),
+        ended(MessageStatus::Failed(FailureClass::Sender)),
+        ended(MessageStatus::Failed(FailureClass::Account)),
+        ended(MessageStatus::Failed(FailureClass::Filtered)),
+        ended(MessageStatus::Failed(FailureClass::InvalidMessage)),
+        Happened::OutboundCanceled { message },
+        Happened::ReceiptApplied { message, status: MessageStatus::Sent },
+        Happened::ReceiptApplied { message, status: MessageStatus::Delivered },
+        Happened::ReceiptApplied { message, status: MessageStatus::Failed(FailureClass::Failed) },
+        Happened::ReceiptParked,
+        Happened::AgentOnline { user: user() },
+        Happened::AgentOffline { user: user() },
+        Happened::AgentPresenceSet { user: user(), present: true },
+        Happened::NoteAdded { note, interaction, user: user() },
+    ]
+}
+
+fn dated(what: Happened) -> Event {
+    Event { at: "2026-11-22T14:27:31.5Z".parse().unwrap(), what }
+}
+
+#[test]
+fn events_of_version_1_are_read_as_they_were_meant() {
+    let read: Vec<Event> = VERSION_1
+        .lines()
+        .map(|line| {
+            Event::from_json(serde_json::from_str(line).unwrap()).unwrap_or_else(|error| panic!("{line}: {error}"))
+        })
+        .collect();
+    assert_eq!(read, events().into_iter().map(dated).collect::<Vec<_>>());
+}
+
+#[test]
+fn events_are_written_as_version_1_says() {
+    let stored: Vec<Value> = VERSION_1.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(events().into_iter().map(|what| dated(what).to_json()).collect::<Vec<_>>(), stored);
+}
+
+#[test]
+fn an_event_is_counted_under_the_name_that_is_stored() {
+    for event in events().into_iter().map(dated) {
+        assert_eq!(event.to_json()["type"], event.name());
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_its_reason() {
+    type Expected = fn(&UnreadableEvent) -> bool;
+    let cases: [(Value, Expected); 4] = [
+        (json!({"v": 2, "at": "2026-11-22T14:27:31.5Z", "type": "EngineStarted"}), |error| {
+            matches!(error, UnreadableEvent::Newer { found: 2 })
+        }),
+        (json!({"at": "2026-11-22T14:27:31.5Z", "type": "EngineStarted"}), |error| {
+            matches!(error, UnreadableEvent::NoVersion)
+        }),
+        (json!({"v": 1, "at": "2026-11-22T14:27:31.5Z", "type": "Teleported"}), |error| {
+            matches!(error, UnreadableEvent::Malformed(_))
+        }),
+        (json!([]), |error| matches!(error, UnreadableEvent::NoVersion)),
+    ];
+    for (json, expected) in cases {
+        let error = Event::from_json(json.clone()).unwrap_err();
+        assert!(expected(&error), "{json}: {error}");
+    }
+}

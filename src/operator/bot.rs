@@ -1,0 +1,19 @@
+//! Bots: compiled, or refused with every fault named.
+
+mod compile;
+mod compiled;
+mod fault;
+mod graph;
+mod http;
+mod template;
+mod variables;
+
+pub use compile::{Surroundings, compile};
+pub use compiled::{
+    Accepted, Action, BodyField, Case, Comparison, CompiledBot, CompiledStep, HeaderValue, HttpCall, StepId,
+};
+pub use fault::{Fault, to_status};
+pub use template::{Piece, Template};
+
+#[cfg(test)]
+mod tests;
