@@ -136,23 +136,31 @@ impl Verifier {
     /// # Errors
     /// When it is not a good token of a trusted issuer for its audience.
     pub fn verify(&self, token: &str) -> Result<Identity, TokenError> {
+        self.verify_until(token).map(|(identity, _)| identity)
+    }
+
+    /// Who showed `token`, and when the token expires: for what goes on longer than one request.
+    ///
+    /// # Errors
+    /// As [`Verifier::verify`].
+    pub fn verify_until(&self, token: &str) -> Result<(Identity, SystemTime), TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
         }
         let digest: [u8; 32] = Sha256::digest(token).into();
-        if let Some(identity) = self.recall(&digest) {
-            return Ok(identity);
+        if let Some(verdict) = self.recall(&digest) {
+            return Ok(verdict);
         }
         let (identity, until) = self.check(token)?;
         self.remember(digest, Remembered { identity: identity.clone(), until });
-        Ok(identity)
+        Ok((identity, until))
     }
 
-    fn recall(&self, digest: &[u8; 32]) -> Option<Identity> {
+    fn recall(&self, digest: &[u8; 32]) -> Option<(Identity, SystemTime)> {
         let mut remembered = self.remembered.lock();
         let found = remembered.get(digest)?;
         if found.until > SystemTime::now() {
-            return Some(found.identity.clone());
+            return Some((found.identity.clone(), found.until));
         }
         remembered.remove(digest);
         None

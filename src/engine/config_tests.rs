@@ -1,0 +1,133 @@
+//! A document is put in force whole or not at all, and the field at fault is named.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+/// A document with everything in it, as the operator writes it.
+fn document() -> Value {
+    json!({
+        "format": 1,
+        "channel": {"namespace": "shop", "name": "support", "uid": "u-1"},
+        "enabled": true,
+        "draining": false,
+        "number": "+15551230001",
+        "gateway": {
+            "url": "http://smsc-twilio.shop.svc:8081",
+            "user": "system:serviceaccount:shop:smsc-twilio",
+            "provider": "twilio",
+            "account": "AC1",
+        },
+        "campaign": {
+            "name": "support",
+            "enabled": true,
+            "timeZone": "Europe/Madrid",
+            "schedule": {
+                "weekly": {"Monday": [{"fromMinute": 540, "toMinute": 1080}]},
+                "exceptions": {"2026-12-25": []},
+            },
+            "members": [
+                {"user": "ana", "position": 1, "penalty": 0, "receive": true, "initiate": true, "maxInteractions": 3},
+                {"user": "bo", "position": 2, "penalty": 10, "receive": true, "initiate": false, "maxInteractions": 1},
+            ],
+        },
+        "strategy": "LeastRecent",
+        "serviceLevel": {"targetSeconds": 60, "windowSeconds": 3600},
+        "maxQueued": 0,
+        "outOfHoursMessage": "We are closed.",
+        "blocklist": {"inbound": true, "outbound": true},
+        "optOut": {
+            "answeredBy": "Aldis",
+            "stopKeywords": ["STOP"], "startKeywords": ["START"], "helpKeywords": ["HELP"],
+            "stoppedMessage": "Bye.", "startedMessage": "Hello again.", "helpMessage": "Write STOP to end.",
+        },
+        "sessionIdleSeconds": 86400,
+        "perNumberLimit": {"segments": 1, "perSeconds": 1},
+        "retentionDays": 90,
+        "store": {"id": "s-1"},
+        "roleIssuers": [],
+        "operatorUser": "system:serviceaccount:aldis-system:aldis-operator",
+        "agentIssuers": [],
+    })
+}
+
+fn settings(document: &Value, blocked: &Value) -> Result<Settings, ConfigError> {
+    let part: document::BlocklistPart = serde_json::from_value(json!({"format": 1, "entries": blocked})).unwrap();
+    Settings::new(Loaded {
+        hash: ConfigHash::of(document.to_string().as_bytes()),
+        document: serde_json::from_value(document.clone()).unwrap(),
+        parts: vec![part],
+    })
+}
+
+#[test]
+fn a_document_becomes_what_the_core_works_with() {
+    let settings = settings(&document(), &json!([{"number": "+15559870001", "direction": "Both"}])).unwrap();
+    let channel = &settings.channel;
+    assert!(channel.enabled && channel.max_queued.is_none());
+    assert_eq!(settings.member("bo").map(|member| (member.penalty, member.initiate)), Some((10, false)));
+    assert!(settings.member("eve").is_none());
+    let monday = "2026-01-05T12:00:00Z".parse().unwrap();
+    assert!(channel.schedule.is_open(monday), "Monday afternoon in Madrid");
+    assert!(!channel.schedule.is_open("2026-01-06T12:00:00Z".parse().unwrap()), "Tuesday has no hours");
+    assert!(channel.blocklist.blocks_inbound(&"+15559870001".parse().unwrap(), monday));
+    assert_eq!(channel.opt_out.keyword("stop!"), Some(Keyword::Stop));
+}
+
+#[test]
+fn whatever_is_disabled_disables_the_channel() {
+    for (pointer, value) in [("/enabled", false), ("/campaign/enabled", false), ("/draining", true)] {
+        let mut document = document();
+        *document.pointer_mut(pointer).unwrap() = json!(value);
+        assert!(!settings(&document, &json!([])).unwrap().channel.enabled, "{pointer}");
+    }
+}
+
+#[test]
+fn a_bad_value_is_refused_with_its_field() {
+    let range = json!([{"fromMinute": 600, "toMinute": 540}]);
+    let twice = document()["campaign"]["members"][0].clone();
+    let cases = [
+        ("/gateway/url", json!("smsc:8081"), "gateway.url: "),
+        ("/gateway/url", json!("not a url"), "gateway.url: "),
+        ("/campaign/timeZone", json!("Mars/Olympus"), "campaign.timeZone: \"Mars/Olympus\" is no IANA time zone"),
+        ("/campaign/schedule/weekly/Monday", range.clone(), "campaign.schedule.weekly.Monday: "),
+        ("/campaign/schedule/exceptions/2026-12-25", range, "campaign.schedule.exceptions.2026-12-25: "),
+        ("/campaign/members/1", twice, "campaign.members[1].user: \"ana\" is listed twice"),
+        ("/campaign/members/1/user", json!(""), "campaign.members[1].user: is empty"),
+        ("/campaign/members/1/penalty", json!(101), "campaign.members[1].penalty: 101 is above 100"),
+        ("/outOfHoursMessage", json!(" "), "outOfHoursMessage: is empty; leave it out"),
+        ("/serviceLevel/targetSeconds", json!(0), "serviceLevel.targetSeconds: must be at least 1"),
+        ("/serviceLevel/windowSeconds", json!(0), "serviceLevel.windowSeconds: must be at least 1"),
+        ("/sessionIdleSeconds", json!(0), "sessionIdleSeconds: must be at least 1"),
+        ("/perNumberLimit/segments", json!(0), "perNumberLimit.segments: must be at least 1"),
+        ("/perNumberLimit/perSeconds", json!(0), "perNumberLimit.perSeconds: must be at least 1"),
+        ("/retentionDays", json!(0), "retentionDays: must be at least 1"),
+        ("/optOut/stopKeywords", json!([]), "optOut.stopKeywords: is empty"),
+        ("/optOut/stoppedMessage", json!(""), "optOut.stoppedMessage: is empty"),
+    ];
+    for (pointer, value, expected) in cases {
+        let mut document = document();
+        *document.pointer_mut(pointer).unwrap() = value;
+        let error = settings(&document, &json!([])).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{pointer}: {error}");
+    }
+}
+
+#[test]
+fn another_store_must_be_accepted_by_hand() {
+    let cases = [
+        (json!({}), true, "the first start"),
+        (json!({"id": "s-1"}), true, "the one that is known"),
+        (json!({"id": "s-1", "held": true}), false, "the one that is known, gone back in time"),
+        (json!({"id": "s-1", "held": true, "acceptedId": "s-1"}), true, "the same, accepted"),
+        (json!({"id": "s-2"}), false, "another one"),
+        (json!({"id": "s-2", "acceptedId": "s-1"}), true, "another one, accepted"),
+        (json!({"id": "s-2", "acceptedId": "s-3"}), false, "another one, and a third accepted"),
+    ];
+    for (expectation, accepted, what) in cases {
+        let mut document = document();
+        document["store"] = expectation;
+        assert_eq!(settings(&document, &json!([])).unwrap().accepts_store("s-1"), accepted, "{what}");
+    }
+}
