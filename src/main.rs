@@ -20,6 +20,8 @@ enum Role {
     Generate(aldis::generate::Args),
     /// Serve one SmsConnector: webhooks in, messages out.
     Gateway(aldis::gateway::Args),
+    /// Keep the durable queue of one channel and serve its agents.
+    Engine(aldis::engine::Args),
     /// Play a carrier: handsets on a web page, a provider's HTTP API, faults on demand.
     Simulator(aldis::simulator::Options),
 }
@@ -29,6 +31,7 @@ fn main() -> ExitCode {
     let result: Result<(), Box<dyn Error>> = match Cli::parse().role {
         Role::Generate(args) => aldis::generate::run(&args).map_err(Into::into),
         Role::Gateway(args) => serve(aldis::gateway::run(args)),
+        Role::Engine(args) => serve(aldis::engine::run(args)),
         Role::Simulator(options) => serve(aldis::simulator::run(options)),
     };
     match result {

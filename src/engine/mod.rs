@@ -1,4 +1,16 @@
 //! The engine of one channel: durable queue, agents, outbox.
 
+pub mod config;
 pub mod core;
+mod feed;
+mod handle;
+pub mod http;
+mod metrics;
+mod resolve;
+mod run;
+mod sender;
+mod status;
 pub mod store;
+mod writer;
+
+pub use run::{Args, EngineError, run};

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod crds;
+mod openapi;
 mod reference;
 mod yaml;
 
@@ -33,7 +34,7 @@ impl Part {
             Part::Crds => crds::files(),
             Part::Rbac => Vec::new(),
             Part::Policy => Vec::new(),
-            Part::Openapi => Vec::new(),
+            Part::Openapi => openapi::files(),
             Part::Docs => reference::files().into_iter().chain([conditions::file()]).collect(),
         }
     }
@@ -43,7 +44,8 @@ impl Part {
         match self {
             Part::Crds => &[("crds", "yaml")],
             Part::Docs => &[("docs/reference", "md")],
-            Part::Rbac | Part::Policy | Part::Openapi => &[],
+            Part::Openapi => &[("docs/openapi", "json")],
+            Part::Rbac | Part::Policy => &[],
         }
     }
 }

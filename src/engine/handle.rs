@@ -1,0 +1,249 @@
+//! The way to the writer: what can be asked of it, and how the answer comes back.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+    mpsc,
+};
+
+use jiff::Timestamp;
+use tokio::sync::oneshot;
+
+use super::{
+    config::Settings,
+    core::{
+        command::{Answer, Command, Refusal},
+        ids::{Attempt, MessageId, UserId},
+        state::State,
+    },
+    store::idempotency::{RecordedAnswer, RequestId},
+};
+use crate::{
+    sms::PhoneNumber,
+    wire::{inbound::InboundMessage, outbound::SendOutcome, receipt::Receipt},
+};
+
+/// Requests from outside that may wait for the writer; above it they are refused, so that memory stays bounded and callers
+/// hear of it while they still listen.
+const MAX_WAITING: usize = 4096;
+
+/// What is asked, before the store was looked up.
+#[derive(Debug)]
+pub enum Request {
+    /// Needs nothing but the state.
+    Command(Command),
+    /// A customer's message.
+    Inbound(InboundMessage),
+    /// A delivery receipt.
+    Receipt(Receipt),
+    /// The gateway's answer to an attempt.
+    SendResult {
+        /// Which message.
+        message: MessageId,
+        /// Which attempt.
+        attempt: Attempt,
+        /// What became of it.
+        outcome: SendOutcome,
+    },
+    /// A member writes to a customer first.
+    Start {
+        /// Who.
+        user: UserId,
+        /// To whom.
+        number: PhoneNumber,
+        /// What he says.
+        text: Arc<str>,
+    },
+}
+
+/// The core's answer.
+pub type Outcome = Result<Answer, Refusal>;
+
+/// Makes an answer what the caller sees of it. It is called by the writer, because the answer is stored with the effects.
+pub type Render = fn(&Outcome) -> RecordedAnswer;
+
+/// Who waits for the answer.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    /// Nobody.
+    Nobody,
+    /// One who asks once.
+    Once(oneshot::Sender<Outcome>),
+    /// One who may ask again with the same key.
+    Keyed { id: RequestId, render: Render, answer: oneshot::Sender<Keyed> },
+}
+
+/// The answer to a request with a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Keyed {
+    /// It was handled now.
+    First(RecordedAnswer),
+    /// It was handled before; this was the answer.
+    Again(RecordedAnswer),
+    /// The key belongs to another request.
+    KeyReused,
+}
+
+/// One thing for the writer to do.
+pub(super) enum Job {
+    /// Decide and commit.
+    Handle { request: Request, waiting: Waiting },
+    /// Look at the state after all that was committed before.
+    Inspect(Box<dyn FnOnce(&Seen<'_>) + Send>),
+    /// Put another configuration in force.
+    Configure(Arc<Settings>),
+    /// An agent's stream opened.
+    StreamOpened(UserId),
+    /// An agent's stream closed.
+    StreamClosed(UserId),
+    /// Finish what waits and end.
+    Stop,
+}
+
+/// What can be looked at.
+#[derive(Debug)]
+pub struct Seen<'a> {
+    /// The state.
+    pub state: &'a State,
+    /// The time by which it counts.
+    pub now: Timestamp,
+    /// Commits of the store.
+    pub commits: u64,
+}
+
+/// The writer takes no requests: it has too many, or is ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unavailable {
+    /// Too many requests wait.
+    #[error("{MAX_WAITING} requests wait already")]
+    Overloaded,
+    /// The engine is ending.
+    #[error("the engine is ending")]
+    Ending,
+}
+
+/// Asks the writer. Clones lead to the same one.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    jobs: mpsc::Sender<Job>,
+    waiting: Arc<AtomicUsize>,
+}
+
+/// The writer's end.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    pub(super) jobs: mpsc::Receiver<Job>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Inbox {
+    /// Notes that so many requests of others are done.
+    pub(super) fn done(&self, requests: usize) {
+        self.waiting.fetch_sub(requests, Ordering::Relaxed);
+    }
+}
+
+impl Job {
+    /// Whether it counts against [`MAX_WAITING`]: what others ask for. What the engine itself needs always gets through.
+    pub(super) const fn is_asked_for(&self) -> bool {
+        match self {
+            Self::Handle { waiting, .. } => !matches!(waiting, Waiting::Nobody),
+            Self::Inspect(_) => true,
+            Self::Configure(_) | Self::StreamOpened(_) | Self::StreamClosed(_) | Self::Stop => false,
+        }
+    }
+}
+
+impl Handle {
+    /// A handle and the end that the writer reads.
+    pub(super) fn new() -> (Self, Inbox) {
+        let (sender, receiver) = mpsc::channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        (Self { jobs: sender, waiting: Arc::clone(&waiting) }, Inbox { jobs: receiver, waiting })
+    }
+
+    /// Has a request decided. When this returns the outcome is on the disk.
+    ///
+    /// # Errors
+    /// When the writer takes no requests.
+    pub async fn ask(&self, request: Request) -> Result<Outcome, Unavailable> {
+        let (sender, receiver) = oneshot::channel();
+        self.enqueue(Job::Handle { request, waiting: Waiting::Once(sender) })?;
+        receiver.await.map_err(|_| Unavailable::Ending)
+    }
+
+    /// Has a request decided that the caller may repeat. `render` makes the answer that is kept and given again.
+    ///
+    /// # Errors
+    /// When the writer takes no requests.
+    pub async fn ask_keyed(&self, request: Request, id: RequestId, render: Render) -> Result<Keyed, Unavailable> {
+        let (sender, receiver) = oneshot::channel();
+        self.enqueue(Job::Handle { request, waiting: Waiting::Keyed { id, render, answer: sender } })?;
+        receiver.await.map_err(|_| Unavailable::Ending)
+    }
+
+    /// Has something done that nobody waits for.
+    pub fn tell(&self, request: Request) {
+        self.push(Job::Handle { request, waiting: Waiting::Nobody });
+    }
+
+    /// Looks at the state as it is after everything that was asked before.
+    ///
+    /// # Errors
+    /// When the writer takes no requests.
+    pub async fn inspect<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Seen<'_>) -> T + Send + 'static,
+    ) -> Result<T, Unavailable> {
+        let (sender, receiver) = oneshot::channel();
+        self.enqueue(Job::Inspect(Box::new(move |seen| {
+            // The caller may have left meanwhile.
+            let _ = sender.send(look(seen));
+        })))?;
+        receiver.await.map_err(|_| Unavailable::Ending)
+    }
+
+    /// Puts another configuration in force.
+    pub(super) fn configure(&self, settings: Arc<Settings>) {
+        self.push(Job::Configure(settings));
+    }
+
+    /// An agent opened a stream: he is online until the last of his guards is dropped.
+    pub fn online(&self, user: UserId) -> Online {
+        self.push(Job::StreamOpened(user.clone()));
+        Online { handle: self.clone(), user }
+    }
+
+    /// Has the writer finish what waits, and end.
+    pub(super) fn stop(&self) {
+        self.push(Job::Stop);
+    }
+
+    fn enqueue(&self, job: Job) -> Result<(), Unavailable> {
+        debug_assert!(job.is_asked_for(), "only what others ask for is counted");
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= MAX_WAITING {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return Err(Unavailable::Overloaded);
+        }
+        self.jobs.send(job).map_err(|_| Unavailable::Ending)
+    }
+
+    fn push(&self, job: Job) {
+        // The only failure is that the writer has ended. Nothing of this kind outlives it: agents are offline after a start, and
+        // attempts without an outcome are asked for again.
+        let _ = self.jobs.send(job);
+    }
+}
+
+/// One open stream of an agent.
+#[derive(Debug)]
+pub struct Online {
+    handle: Handle,
+    user: UserId,
+}
+
+impl Drop for Online {
+    fn drop(&mut self) {
+        self.handle.push(Job::StreamClosed(self.user.clone()));
+    }
+}

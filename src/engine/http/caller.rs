@@ -1,0 +1,74 @@
+//! Who calls, by the token shown.
+
+use std::time::SystemTime;
+
+use axum::{extract::FromRequestParts, http::request::Parts};
+
+use super::{Shared, problem::Failure};
+use crate::{
+    engine::core::ids::UserId,
+    wire::tokens::{TokenError, bearer},
+};
+
+/// A member of the campaign.
+#[derive(Clone, Debug)]
+pub struct Agent {
+    /// Who.
+    pub user: UserId,
+    /// When the token expires.
+    pub until: SystemTime,
+}
+
+/// The connector's gateway.
+#[derive(Clone, Copy, Debug)]
+pub struct Gateway;
+
+/// The operator.
+#[derive(Clone, Copy, Debug)]
+pub struct Operator;
+
+impl FromRequestParts<Shared> for Agent {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
+        let settings = shared.settings.load();
+        let (identity, until) = settings.agents.verify_until(bearer(&parts.headers)?)?;
+        if settings.member(&identity.user).is_none() {
+            return Err(Failure::forbidden(format!(
+                "{} is not a member of this channel's campaign; add the user to the Campaign's members.",
+                identity.user
+            )));
+        }
+        Ok(Self { user: UserId::from(identity.user), until })
+    }
+}
+
+impl FromRequestParts<Shared> for Gateway {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
+        let settings = shared.settings.load();
+        let user = role(parts, shared)?;
+        if user == settings.gateway.user {
+            return Ok(Self);
+        }
+        Err(Failure::forbidden(format!("{user} is not the gateway of this channel's connector.")))
+    }
+}
+
+impl FromRequestParts<Shared> for Operator {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
+        let settings = shared.settings.load();
+        let user = role(parts, shared)?;
+        if user == settings.operator_user {
+            return Ok(Self);
+        }
+        Err(Failure::forbidden(format!("{user} is not the operator.")))
+    }
+}
+
+fn role(parts: &Parts, shared: &Shared) -> Result<String, TokenError> {
+    Ok(shared.settings.load().roles.verify(bearer(&parts.headers)?)?.user)
+}

@@ -1,0 +1,172 @@
+//! What agents look at.
+
+use axum::{
+    Json,
+    extract::{Path, State},
+};
+use serde::Deserialize;
+
+use super::{
+    Shared,
+    actions::interaction as interaction_id,
+    caller::Agent,
+    page::{Asked, limit, read_cursor, write_cursor},
+    problem::Failure,
+    view::{self, Conversation, Interaction, Interactions, Me, Message, Messages, ServiceLevel, Statistics},
+};
+use crate::{
+    engine::{
+        core::ids::{InteractionId, MessageId, UserId},
+        store::read::{InteractionFilter, InteractionState},
+    },
+    sms::{PhoneNumber, Sender},
+    wire::problem::Problem,
+};
+
+/// Who you are, and what you have.
+#[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, body = Me), (status = 403, body = Problem)))]
+pub async fn me(State(shared): State<Shared>, agent: Agent) -> Result<Json<Me>, Failure> {
+    let user = agent.user.clone();
+    let (present, online, interactions) = shared
+        .engine
+        .inspect(move |seen| {
+            seen.state.agent(&user).map_or((false, false, Vec::new()), |agent| {
+                (agent.present, agent.is_online(), agent.open.iter().map(|interaction| interaction.0).collect())
+            })
+        })
+        .await?;
+    let settings = shared.settings.load();
+    let member = settings.member(agent.user.as_str()).ok_or_else(|| Failure::forbidden("You are a member no more."))?;
+    Ok(Json(Me {
+        user: agent.user.into(),
+        present,
+        online,
+        receive: member.receive,
+        initiate: member.initiate,
+        max_interactions: member.max_interactions,
+        interactions,
+    }))
+}
+
+/// What to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+pub struct InteractionsQuery {
+    /// Only those in this state.
+    state: Option<view::State>,
+    /// Only those of this owner; `me` is you.
+    owner: Option<String>,
+    /// `newest` first instead of oldest first.
+    order: Option<Order>,
+    /// Rows of the page, 1 to 200; 50 when absent.
+    limit: Option<u32>,
+    /// `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// In which order.
+#[derive(Clone, Copy, Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Order {
+    /// Oldest first.
+    Oldest,
+    /// Newest first.
+    Newest,
+}
+
+/// List interactions.
+#[utoipa::path(get, path = "/v1/interactions", tag = "interactions", params(InteractionsQuery),
+    responses((status = 200, body = Interactions), (status = 422, body = Problem)))]
+pub async fn interactions(
+    State(shared): State<Shared>,
+    agent: Agent,
+    Asked(query): Asked<InteractionsQuery>,
+) -> Result<Json<Interactions>, Failure> {
+    let filter = InteractionFilter {
+        state: query.state.map(InteractionState::from),
+        owner: query.owner.map(|owner| if owner == "me" { agent.user.clone() } else { UserId::from(owner) }),
+        newest_first: matches!(query.order, Some(Order::Newest)),
+    };
+    let limit = limit(query.limit)?;
+    let after = query.cursor.as_deref().map(read_cursor).transpose()?.map(InteractionId);
+    let page = shared.query(move |reader| reader.interactions(&filter, after, limit)).await?;
+    Ok(Json(Interactions {
+        items: page.items.into_iter().map(Interaction::from).collect(),
+        next_cursor: page.next.map(|next| write_cursor(next.0)),
+    }))
+}
+
+/// An interaction with its messages and notes.
+#[utoipa::path(get, path = "/v1/interactions/{id}", tag = "interactions", params(("id" = u64, Path, description = "The interaction")),
+    responses((status = 200, body = Conversation), (status = 404, body = Problem)))]
+pub async fn interaction(
+    State(shared): State<Shared>,
+    _: Agent,
+    Path(id): Path<String>,
+) -> Result<Json<Conversation>, Failure> {
+    let id = interaction_id(&id)?;
+    let found = shared.query(move |reader| reader.interaction(id)).await?;
+    found.map(|detail| Json(detail.into())).ok_or_else(|| Failure::not_found(format!("There is no interaction {id}.")))
+}
+
+/// Which page.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+pub struct MessagesQuery {
+    /// Rows of the page, 1 to 200; 50 when absent.
+    limit: Option<u32>,
+    /// `nextCursor` of the page before.
+    cursor: Option<String>,
+}
+
+/// A customer's messages, newest first, over all interactions.
+#[utoipa::path(get, path = "/v1/customers/{number}/messages", tag = "customers",
+    params(("number" = String, Path, description = "The customer's number, E.164"), MessagesQuery),
+    responses((status = 200, body = Messages), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn messages(
+    State(shared): State<Shared>,
+    _: Agent,
+    Path(number): Path<String>,
+    Asked(query): Asked<MessagesQuery>,
+) -> Result<Json<Messages>, Failure> {
+    let parsed: PhoneNumber = number.parse().map_err(|error| Failure::invalid("{number}", format!("{error}")))?;
+    let limit = limit(query.limit)?;
+    let before = query.cursor.as_deref().map(read_cursor).transpose()?.map(MessageId);
+    let found = shared.query(move |reader| reader.customer_messages(&Sender::from(parsed), before, limit)).await?;
+    let page = found.ok_or_else(|| Failure::not_found(format!("Nothing was ever exchanged with {number}.")))?;
+    Ok(Json(Messages {
+        items: page.items.into_iter().map(Message::from).collect(),
+        next_cursor: page.next.map(|next| write_cursor(next.0)),
+    }))
+}
+
+/// The channel in numbers, now.
+#[utoipa::path(get, path = "/v1/statistics", tag = "statistics", responses((status = 200, body = Statistics)))]
+pub async fn statistics(State(shared): State<Shared>, _: Agent) -> Result<Json<Statistics>, Failure> {
+    let (now, hours_change_at) = shared
+        .engine
+        .inspect(|seen| (seen.state.statistics(seen.now), seen.state.config().schedule.next_change(seen.now)))
+        .await?;
+    let level = now.service_level;
+    Ok(Json(Statistics {
+        waiting: now.waiting,
+        oldest_wait_seconds: now.oldest_wait_seconds,
+        active: now.active,
+        agents_online: now.agents_online,
+        agents_available: now.agents_available,
+        outbox: now.outbox_waiting + now.outbox_in_flight,
+        in_hours: now.in_hours,
+        hours_change_at,
+        service_level: ServiceLevel {
+            answered: level.answered,
+            answered_in_target: level.answered_in_target,
+            abandoned: level.abandoned,
+            abandoned_in_target: level.abandoned_in_target,
+            unanswered: level.unanswered,
+            percent: level.percent,
+            percent_with_abandoned: level.percent_with_abandoned,
+        },
+    }))
+}

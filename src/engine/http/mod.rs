@@ -1,0 +1,127 @@
+//! The engine's HTTP interfaces: agents on one port, the other roles on another.
+
+mod actions;
+mod body;
+mod caller;
+mod desk;
+mod keyed;
+mod openapi;
+mod page;
+mod problem;
+mod roles;
+mod stream;
+mod view;
+
+use std::{io, sync::Arc};
+
+use arc_swap::ArcSwap;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    routing::{get, post, put},
+};
+use parking_lot::Mutex;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+pub use openapi::openapi;
+
+use self::problem::Failure;
+use super::{config::Settings, feed::Feed, handle::Handle, store::error::Fault, store::read::Reader};
+use crate::wire::{config::mount::Mount, ports};
+
+/// Largest body of another role: a message with room for providers that allow long texts.
+const MAX_ROLE_BODY_BYTES: usize = 1024 * 1024;
+
+/// What the handlers work with.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    /// The writer.
+    pub(super) engine: Handle,
+    /// Queries.
+    pub(super) reader: Reader,
+    /// Committed events.
+    pub(super) feed: Feed,
+    /// The configuration in force.
+    pub(super) settings: Arc<ArcSwap<Settings>>,
+    /// Where configurations come from: knows which was rejected.
+    pub(super) mount: Arc<Mutex<Mount>>,
+    /// The store's id.
+    pub(super) store_id: Arc<str>,
+    /// Ends streams.
+    pub(super) shutdown: CancellationToken,
+}
+
+impl Shared {
+    /// Queries the store on a thread that may block.
+    async fn query<T: Send + 'static>(
+        &self,
+        query: impl FnOnce(&Reader) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let reader = self.reader.clone();
+        let found = tokio::task::spawn_blocking(move || query(&reader)).await;
+        match found {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(fault)) => {
+                tracing::error!(%fault, "the store cannot be read");
+                Err(Failure::unavailable("The store cannot be read."))
+            }
+            Err(error) => {
+                tracing::error!(%error, "a query was broken off");
+                Err(Failure::unavailable("The query was broken off."))
+            }
+        }
+    }
+}
+
+/// Serves agents until `shutdown`.
+///
+/// # Errors
+/// When the listener fails for good.
+pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) -> io::Result<()> {
+    let shutdown = shared.shutdown.clone();
+    let router = Router::new()
+        .route("/v1/me", get(desk::me))
+        .route("/v1/me/presence", put(actions::set_presence))
+        .route("/v1/interactions", get(desk::interactions).post(actions::start))
+        .route("/v1/interactions/{id}", get(desk::interaction))
+        .route("/v1/interactions/{id}/reply", post(actions::reply))
+        .route("/v1/interactions/{id}/finish", post(actions::finish))
+        .route("/v1/interactions/{id}/note", post(actions::note))
+        .route("/v1/interactions/{id}/accept", post(actions::accept))
+        .route("/v1/interactions/{id}/decline", post(actions::decline))
+        .route("/v1/interactions/{id}/transfer", post(actions::transfer))
+        .route("/v1/customers/{number}/messages", get(desk::messages))
+        .route("/v1/statistics", get(desk::statistics))
+        .route("/v1/stream", get(stream::stream))
+        .route("/openapi.json", get(async || axum::Json(openapi())))
+        .layer(DefaultBodyLimit::max(body::MAX_BODY_BYTES));
+    serve(listener, router, shared, shutdown).await
+}
+
+/// Serves gateway and operator until `shutdown`.
+///
+/// # Errors
+/// When the listener fails for good.
+pub(super) async fn serve_roles(listener: TcpListener, shared: Shared) -> io::Result<()> {
+    let shutdown = shared.shutdown.clone();
+    let router = Router::new()
+        .route(ports::INBOUND_PATH, post(roles::inbound))
+        .route(ports::RECEIPTS_PATH, post(roles::receipt))
+        .route(ports::STATUS_PATH, get(roles::status))
+        .layer(DefaultBodyLimit::max(MAX_ROLE_BODY_BYTES));
+    serve(listener, router, shared, shutdown).await
+}
+
+async fn serve(
+    listener: TcpListener,
+    router: Router<Shared>,
+    shared: Shared,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let router = router
+        .fallback(async || Failure::not_found("No such path; /openapi.json lists those that agents may use."))
+        .method_not_allowed_fallback(async || Failure::method_not_allowed())
+        .with_state(shared);
+    axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
+}

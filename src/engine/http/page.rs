@@ -1,0 +1,78 @@
+//! Pages of lists: how many, and from where on.
+
+use axum::{
+    extract::{FromRequestParts, Query},
+    http::request::Parts,
+};
+use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::de::DeserializeOwned;
+
+use super::problem::Failure;
+use crate::engine::store::read::LONGEST_PAGE;
+
+/// Rows of a page when nothing is said.
+pub const DEFAULT_LIMIT: u32 = 50;
+
+/// The query of a request.
+#[derive(Clone, Debug)]
+pub struct Asked<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        match Query::from_request_parts(parts, state).await {
+            Ok(Query(query)) => Ok(Self(query)),
+            Err(rejection) => Err(Failure::bad_request(rejection.body_text())),
+        }
+    }
+}
+
+/// Rows of the page that is asked for.
+///
+/// # Errors
+/// When it is none or too many.
+pub fn limit(asked: Option<u32>) -> Result<u32, Failure> {
+    match asked.unwrap_or(DEFAULT_LIMIT) {
+        limit @ 1..=LONGEST_PAGE => Ok(limit),
+        limit => Err(Failure::invalid("?limit", format!("{limit} is not from 1 to {LONGEST_PAGE}"))),
+    }
+}
+
+/// A cursor as callers see it: opaque, so that they do not count with it.
+pub fn write_cursor(id: u64) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(id.to_string())
+}
+
+/// The id in a cursor.
+///
+/// # Errors
+/// When it is not one of ours.
+pub fn read_cursor(cursor: &str) -> Result<u64, Failure> {
+    BASE64_URL_SAFE_NO_PAD
+        .decode(cursor)
+        .ok()
+        .and_then(|bytes| String::from_utf8(bytes).ok())
+        .and_then(|digits| digits.parse().ok())
+        .ok_or_else(|| Failure::invalid("?cursor", "not a cursor; use nextCursor of the page before, or leave it out"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors_come_back_and_others_are_refused() {
+        assert_eq!(read_cursor(&write_cursor(u64::MAX)).unwrap(), u64::MAX);
+        for bad in ["", "7", "!!", "LTE"] {
+            assert_eq!(read_cursor(bad).unwrap_err().problem.field.as_deref(), Some("?cursor"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn pages_have_bounds() {
+        assert_eq!(limit(None).unwrap(), DEFAULT_LIMIT);
+        assert_eq!(limit(Some(LONGEST_PAGE)).unwrap(), LONGEST_PAGE);
+        assert!(limit(Some(0)).is_err() && limit(Some(LONGEST_PAGE + 1)).is_err());
+    }
+}

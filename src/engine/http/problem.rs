@@ -1,0 +1,130 @@
+//! Failures as they are answered: RFC 9457 problem documents.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+
+use crate::{
+    engine::{core::command::Refusal, handle::Unavailable},
+    wire::{
+        problem::{MEDIA_TYPE, Problem},
+        tokens::TokenError,
+    },
+};
+
+/// A problem that is answered instead of what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Failure {
+    /// The document.
+    pub problem: Problem,
+    /// Seconds after which to try again: our own faults only.
+    pub retry_after: Option<u32>,
+}
+
+impl From<Problem> for Failure {
+    fn from(problem: Problem) -> Self {
+        Self { problem, retry_after: None }
+    }
+}
+
+impl Failure {
+    /// 400: the request is wrong in a way that no field of its body stands for.
+    pub fn bad_request(detail: impl Into<String>) -> Self {
+        Problem::new(400, "bad-request", "The request is not as it should be").detail(detail).into()
+    }
+
+    /// 422: a field of the body, the path or the query has a value that it must not have.
+    pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
+        Problem::new(422, "invalid-field", "A field has a value that it must not have")
+            .field(field)
+            .detail(detail)
+            .into()
+    }
+
+    /// 404.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Problem::new(404, "not-found", "There is no such thing").detail(detail).into()
+    }
+
+    /// 403.
+    pub fn forbidden(detail: impl Into<String>) -> Self {
+        Problem::new(403, "forbidden", "This caller may not do this").detail(detail).into()
+    }
+
+    /// 405.
+    pub fn method_not_allowed() -> Self {
+        Problem::new(405, "method-not-allowed", "The path does not take this method").into()
+    }
+
+    /// 501: known, and not there yet.
+    pub fn not_supported_yet(detail: impl Into<String>) -> Self {
+        Problem::new(501, "not-supported-yet", "This version cannot do this yet").detail(detail).into()
+    }
+
+    /// 503: a fault of ours that passes; the caller should try again.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        let problem = Problem::new(503, "unavailable", "The engine cannot answer right now").detail(detail);
+        Self { problem, retry_after: Some(1) }
+    }
+}
+
+impl From<TokenError> for Failure {
+    fn from(error: TokenError) -> Self {
+        Problem::new(401, "unauthorized", "The token is not accepted").detail(error.to_string()).into()
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, axum::Json(&self.problem)).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+}
+
+impl From<Unavailable> for Failure {
+    fn from(unavailable: Unavailable) -> Self {
+        Self::unavailable(sentence(&unavailable.to_string()))
+    }
+}
+
+/// The problem that a refusal of the core is answered with.
+pub fn of_refusal(refusal: &Refusal) -> Problem {
+    let (status, reason, title, field) = match refusal {
+        Refusal::NotOpen(_) => (404, "not-open", "There is no such open interaction", None),
+        Refusal::StaleEpoch { .. } => (409, "stale-epoch", "The interaction has changed hands", Some("/epoch")),
+        Refusal::NotOwner => (409, "not-owner", "The interaction is somebody else's or nobody's", None),
+        Refusal::NotAMember(_) => (403, "not-a-member", "Only members of the campaign may do this", None),
+        Refusal::MayNotInitiate(_) => (403, "may-not-initiate", "The member may not start interactions", None),
+        Refusal::AtCapacity { .. } => (409, "at-capacity", "The agent has no room for another interaction", None),
+        Refusal::Disabled => (409, "disabled", "Channel or campaign is disabled", None),
+        Refusal::OptedOut => (409, "opted-out", "The customer has opted out", None),
+        Refusal::Blocked => (409, "blocked", "The number is on a blocklist", None),
+        Refusal::CannotReceive => (409, "cannot-receive", "The customer cannot receive messages", None),
+        Refusal::AlreadyOpen(_) => (409, "already-open", "The customer has an open interaction", None),
+        Refusal::EmptyText => (422, "empty-text", "There is nothing to send", Some("/text")),
+        Refusal::TextTooLong { .. } => (422, "text-too-long", "The text is too long to be sent", Some("/text")),
+        Refusal::NotWaiting { .. } => (409, "not-waiting", "The message does not wait for this", None),
+        Refusal::NotHydrated(_) => (500, "internal", "A fault of the engine", None),
+    };
+    let problem = Problem::new(status, reason, title).detail(sentence(&refusal.to_string()));
+    match field {
+        Some(field) => problem.field(field),
+        None => problem,
+    }
+}
+
+/// Errors begin in lower case, details are sentences.
+fn sentence(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_uppercase().chain(characters).collect()).unwrap_or_default()
+}

@@ -1,0 +1,83 @@
+//! What the gateway brings and the operator asks.
+
+use axum::{
+    Json,
+    extract::{Request, State},
+};
+
+use super::{
+    Shared, body,
+    caller::{Gateway, Operator},
+    problem::{Failure, of_refusal},
+};
+use crate::{
+    engine::{core::command::Answer, core::event, handle, status},
+    wire::{
+        inbound::{InboundAnswer, InboundMessage, InboundOutcome},
+        receipt::Receipt,
+        status::{ConfigStatus, EngineStatus},
+    },
+};
+
+/// A customer's message. Answered when it is on the disk.
+pub async fn inbound(
+    State(shared): State<Shared>,
+    _: Gateway,
+    request: Request,
+) -> Result<Json<InboundAnswer>, Failure> {
+    let message: InboundMessage = body::json(&body::bytes(request).await?)?;
+    ours(&shared, "/to", &message.to)?;
+    let outcome = match shared.engine.ask(handle::Request::Inbound(message)).await? {
+        Ok(Answer::Inbound { outcome, .. }) => outcome.map_or(InboundOutcome::Duplicate, wire_outcome),
+        Ok(_) => return Err(Failure::unavailable("The engine gave an answer that it must not give.")),
+        Err(refusal) => return Err(of_refusal(&refusal).into()),
+    };
+    Ok(Json(InboundAnswer { outcome }))
+}
+
+/// A delivery receipt. Answered when it is on the disk, whatever it led to.
+pub async fn receipt(
+    State(shared): State<Shared>,
+    _: Gateway,
+    request: Request,
+) -> Result<Json<serde_json::Value>, Failure> {
+    let receipt: Receipt = body::json(&body::bytes(request).await?)?;
+    ours(&shared, "/from", &receipt.from)?;
+    match shared.engine.ask(handle::Request::Receipt(receipt)).await? {
+        Ok(_) => Ok(Json(serde_json::json!({}))),
+        Err(refusal) => Err(of_refusal(&refusal).into()),
+    }
+}
+
+/// How the engine is.
+pub async fn status(State(shared): State<Shared>, _: Operator) -> Result<Json<EngineStatus>, Failure> {
+    let unknown = shared.query(|reader| reader.unknown_messages()).await?;
+    let settings = shared.settings.load_full();
+    // In force is what the writer works with; the mount may be a moment ahead.
+    let config = ConfigStatus { hash: Some(settings.hash), rejected: shared.mount.lock().status().rejected.clone() };
+    let store_id = shared.store_id.to_string();
+    Ok(Json(shared.engine.inspect(move |seen| status::status(seen, &settings, config, store_id, unknown)).await?))
+}
+
+/// A message of another number came here by mistake: taking it would lose it.
+fn ours(shared: &Shared, field: &str, number: &str) -> Result<(), Failure> {
+    let ours = shared.settings.load().number.clone();
+    if number == ours.as_str() {
+        return Ok(());
+    }
+    Err(Failure::invalid(field, format!("this channel has the number {ours}, not {number}")))
+}
+
+const fn wire_outcome(outcome: event::InboundOutcome) -> InboundOutcome {
+    match outcome {
+        event::InboundOutcome::OptedOut => InboundOutcome::OptedOut,
+        event::InboundOutcome::OptedIn => InboundOutcome::OptedIn,
+        event::InboundOutcome::Help => InboundOutcome::Help,
+        event::InboundOutcome::Blocked => InboundOutcome::Blocked,
+        event::InboundOutcome::Disabled => InboundOutcome::Disabled,
+        event::InboundOutcome::Joined => InboundOutcome::Joined,
+        event::InboundOutcome::OutOfHours => InboundOutcome::OutOfHours,
+        event::InboundOutcome::QueueFull => InboundOutcome::QueueFull,
+        event::InboundOutcome::Queued => InboundOutcome::Queued,
+    }
+}

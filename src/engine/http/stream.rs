@@ -1,0 +1,179 @@
+//! The stream: committed events as server-sent events, numbered, resumed by `Last-Event-ID`.
+
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use axum::{
+    extract::State,
+    http::HeaderMap,
+    response::sse::{Event as SentEvent, KeepAlive, Sse},
+};
+use futures::stream::{self, Stream};
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::{Shared, caller::Agent, problem::Failure};
+use crate::{
+    engine::{
+        core::{event::Happened, ids::UserId},
+        feed::{After, Numbered},
+        handle::Online,
+    },
+    wire::problem::Problem,
+};
+
+/// Events that are read at once.
+const PAGE: u32 = 256;
+/// A comment goes out this often, so that everything between knows that the stream is alive.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Whether the agent is still a member is looked at this often.
+const MEMBERSHIP_CHECK: Duration = Duration::from_secs(2);
+
+/// Committed events as server-sent events. Each has the event's number as `id`, its type as `event` and the event as `data`:
+/// ids and states, never texts or numbers of customers. A client that reconnects with `Last-Event-ID` misses nothing; without it
+/// the stream begins now. The first event is `Opened`; `Reset` means that events are missing and everything is to be read anew.
+///
+/// An agent with an open stream is online.
+#[utoipa::path(get, path = "/v1/stream", tag = "stream",
+    params(("Last-Event-ID" = Option<u64>, Header, description = "Number of the last event that was seen")),
+    responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem), (status = 403, body = Problem)))]
+pub async fn stream(
+    State(shared): State<Shared>,
+    agent: Agent,
+    headers: HeaderMap,
+) -> Result<Sse<impl Stream<Item = Result<SentEvent, Infallible>>>, Failure> {
+    let last_seen = last_seen(&headers)?;
+    let watch = shared.feed.watch();
+    let newest = shared.feed.last();
+    let (cursor, opening) = match last_seen {
+        None => (newest, sent("Opened", newest, &json!({ "after": newest }))),
+        Some(seen) if has_all_after(&shared, seen, newest).await? => {
+            (seen, sent("Opened", seen, &json!({ "after": seen })))
+        }
+        Some(_) => (newest, sent("Reset", newest, &json!({ "after": newest }))),
+    };
+    let watcher = Watcher {
+        _online: shared.engine.online(agent.user.clone()),
+        user: agent.user,
+        until: agent.until,
+        cursor,
+        ready: VecDeque::from([opening]),
+        watch,
+        shared,
+    };
+    let events = stream::unfold(watcher, async |mut watcher| watcher.next().await.map(|event| (Ok(event), watcher)));
+    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
+    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
+    let number = value.to_str().ok().and_then(|text| text.parse().ok());
+    number.map(Some).ok_or_else(|| Failure::bad_request("Last-Event-ID is not the number of an event."))
+}
+
+/// Whether every event after `seen` is still there. A number from the future is of another store.
+async fn has_all_after(shared: &Shared, seen: u64, newest: u64) -> Result<bool, Failure> {
+    if seen >= newest {
+        return Ok(seen == newest);
+    }
+    let oldest = shared.query(|reader| reader.oldest_event()).await?;
+    Ok(oldest.is_some_and(|oldest| oldest <= seen + 1))
+}
+
+fn sent(name: &str, number: u64, data: &serde_json::Value) -> SentEvent {
+    SentEvent::default().event(name).id(number.to_string()).data(data.to_string())
+}
+
+/// One open stream.
+struct Watcher {
+    shared: Shared,
+    user: UserId,
+    until: SystemTime,
+    cursor: u64,
+    ready: VecDeque<SentEvent>,
+    watch: watch::Receiver<u64>,
+    _online: Online,
+}
+
+impl Watcher {
+    /// The next event; none when the stream ends: the engine or the token does, or the agent is a member no more.
+    async fn next(&mut self) -> Option<SentEvent> {
+        loop {
+            if let Some(event) = self.ready.pop_front() {
+                return Some(event);
+            }
+            if self.shared.shutdown.is_cancelled() || !self.may_go_on() {
+                return None;
+            }
+            // Marked as seen before looking, so that what comes meanwhile wakes us.
+            self.watch.borrow_and_update();
+            let events = self.more().await?;
+            if events.is_empty() {
+                tokio::select! {
+                    () = self.shared.shutdown.cancelled() => return None,
+                    changed = self.watch.changed() => changed.ok()?,
+                    () = tokio::time::sleep(MEMBERSHIP_CHECK) => {}
+                }
+            }
+            for (number, event) in events {
+                self.cursor = number;
+                if is_shown(&event.what) {
+                    self.ready.push_back(sent(event.name(), number, &event.to_json()));
+                }
+            }
+        }
+    }
+
+    fn may_go_on(&self) -> bool {
+        SystemTime::now() < self.until && self.shared.settings.load().member(self.user.as_str()).is_some()
+    }
+
+    async fn more(&self) -> Option<Vec<Numbered>> {
+        let cursor = self.cursor;
+        match self.shared.feed.after(cursor, PAGE as usize) {
+            After::Events(events) => Some(events),
+            After::Older => {
+                let stored = self.shared.query(move |reader| reader.events_after(cursor, PAGE)).await.ok()?;
+                Some(stored.into_iter().map(|stored| (stored.sequence, Arc::new(stored.event))).collect())
+            }
+        }
+    }
+}
+
+/// Whether an event means something to an agent. The others are the engine's own bookkeeping.
+const fn is_shown(what: &Happened) -> bool {
+    match what {
+        Happened::ConfigApplied { .. }
+        | Happened::Disabled
+        | Happened::Enabled
+        | Happened::InboundRecorded { .. }
+        | Happened::OptedOut { .. }
+        | Happened::OptedIn { .. }
+        | Happened::InteractionOpened { .. }
+        | Happened::InteractionQueued { .. }
+        | Happened::InteractionAssigned { .. }
+        | Happened::InteractionRequeued { .. }
+        | Happened::InteractionClosed { .. }
+        | Happened::OutboundCommitted { .. }
+        | Happened::AttemptEnded { .. }
+        | Happened::OutboundCanceled { .. }
+        | Happened::ReceiptApplied { .. }
+        | Happened::AgentOnline { .. }
+        | Happened::AgentOffline { .. }
+        | Happened::AgentPresenceSet { .. }
+        | Happened::NoteAdded { .. } => true,
+        Happened::EngineStarted
+        | Happened::StorageAccepted { .. }
+        | Happened::CustomerAdded { .. }
+        | Happened::InboundDuplicated { .. }
+        | Happened::StartBlocked { .. }
+        | Happened::ServiceLevelSampled { .. }
+        | Happened::AttemptStarted { .. }
+        | Happened::AttemptNotSent { .. }
+        | Happened::ReceiptParked => false,
+    }
+}

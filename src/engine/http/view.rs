@@ -1,0 +1,399 @@
+//! Documents that agents see. Times are RFC 3339 in UTC; ids are numbers that only grow.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    engine::{
+        core::{
+            delivery::{FailureClass, MessageStatus},
+            event::{CloseReason, InboundOutcome, Purpose},
+        },
+        store::read::{InteractionDetail, InteractionRow, InteractionState, MessageKind, MessageRow, NoteRow},
+    },
+    sms::Encoding,
+};
+
+/// The agent who asks.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Me {
+    /// The user's name, as the campaign's members are written.
+    pub user: String,
+    /// Whether the agent takes interactions, as set by `PUT /v1/me/presence`.
+    pub present: bool,
+    /// Whether a stream is open.
+    pub online: bool,
+    /// Whether the campaign gives interactions to this member.
+    pub receive: bool,
+    /// Whether this member may start interactions.
+    pub initiate: bool,
+    /// Open interactions at once.
+    pub max_interactions: u32,
+    /// The interactions that the agent has.
+    pub interactions: Vec<u64>,
+}
+
+/// Whether an agent takes interactions.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Presence {
+    /// Whether he does.
+    pub present: bool,
+}
+
+/// A page of interactions.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Interactions {
+    /// The interactions.
+    pub items: Vec<Interaction>,
+    /// Pass as `cursor` for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// A page of messages.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Messages {
+    /// The messages, newest first.
+    pub items: Vec<Message>,
+    /// Pass as `cursor` for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// Where an interaction is.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+pub enum State {
+    /// It waits for an agent.
+    Queued,
+    /// An agent has it.
+    Active,
+    /// It ended.
+    Closed,
+}
+
+/// An interaction: a conversation from its first message to its close.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Interaction {
+    /// Its id.
+    pub id: u64,
+    /// The customer's number, or the sender's name when it is no number.
+    pub customer: String,
+    /// The customer has opted out: nothing can be sent.
+    pub opted_out: bool,
+    /// Where it is.
+    pub state: State,
+    /// Who has it, or had it when it was closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Counts its owners; reply and finish show it.
+    pub epoch: u32,
+    /// The agent who wrote first; absent when the customer did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub started_by: Option<String>,
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    pub arrived_at: Timestamp,
+    /// Since when the customer waits for the first reply, while he does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub waiting_since: Option<Timestamp>,
+    /// When it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub closed_at: Option<Timestamp>,
+    /// Why it ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "Finished")]
+    pub close_reason: Option<CloseReason>,
+}
+
+/// An interaction with what was said in it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Conversation {
+    /// The interaction.
+    #[serde(flatten)]
+    pub interaction: Interaction,
+    /// Its newest messages (up to 500), oldest first.
+    pub messages: Vec<Message>,
+    /// Its newest notes (up to 500), oldest first.
+    pub notes: Vec<Note>,
+}
+
+/// A note that the customer does not see.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Note {
+    /// Its id.
+    pub id: u64,
+    /// Who wrote it.
+    pub user: String,
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// What.
+    pub text: String,
+}
+
+/// Which way a message went.
+#[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
+pub enum Direction {
+    /// From the customer.
+    Inbound,
+    /// To the customer.
+    Outbound,
+}
+
+/// A message.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    /// Its id. Later messages have higher ids.
+    pub id: u64,
+    /// The interaction that it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interaction: Option<u64>,
+    /// Which way it went.
+    pub direction: Direction,
+    /// When it was recorded.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// What was said.
+    pub text: String,
+    /// Inbound: what became of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "Queued")]
+    pub outcome: Option<InboundOutcome>,
+    /// Inbound: when the gateway got it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub received_at: Option<Timestamp>,
+    /// Outbound: what it is (`Reply`, `Start`, `OutOfHours`, `QueueFull`, `OptOutConfirmation`, `OptInConfirmation`, `Help`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub purpose: Option<&'static str>,
+    /// Outbound: the agent who wrote it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user: Option<String>,
+    /// Outbound: how it is written, `Gsm7` or `Ucs2`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "Gsm7")]
+    pub encoding: Option<Encoding>,
+    /// Outbound: how many messages it takes on the air.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segments: Option<u32>,
+    /// Outbound: how far it came (`Waiting`, `Sending`, `Unknown`, `Accepted`, `Sent`, `Delivered`, `Failed`, `Canceled`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<&'static str>,
+    /// Outbound, when it failed: the class of the failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "InvalidNumber")]
+    pub failure: Option<FailureClass>,
+    /// Outbound: the provider's own code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_code: Option<String>,
+}
+
+/// An interaction that an agent started.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Started {
+    /// The interaction.
+    pub interaction: u64,
+    /// Its epoch.
+    pub epoch: u32,
+    /// Its first message.
+    pub message: u64,
+}
+
+/// A reply that will be sent.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Replied {
+    /// The message.
+    pub message: u64,
+}
+
+/// A note that was taken.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Noted {
+    /// The note.
+    pub note: u64,
+}
+
+/// Done; there is nothing to say about it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+pub struct Done {}
+
+/// The channel in numbers, now.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Statistics {
+    /// Interactions that wait for an agent.
+    pub waiting: u64,
+    /// How long the oldest of them has waited, in seconds.
+    pub oldest_wait_seconds: u64,
+    /// Interactions that agents have.
+    pub active: u64,
+    /// Agents with an open stream.
+    pub agents_online: u64,
+    /// Agents who can be given an interaction.
+    pub agents_available: u64,
+    /// Messages that wait to be sent or are at the gateway.
+    pub outbox: u64,
+    /// Whether the campaign is within its hours.
+    pub in_hours: bool,
+    /// When that changes next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub hours_change_at: Option<Timestamp>,
+    /// The service level over its window.
+    pub service_level: ServiceLevel,
+}
+
+/// The service level over its window.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ServiceLevel {
+    /// Interactions that an agent replied to.
+    pub answered: u64,
+    /// Of these, in target.
+    pub answered_in_target: u64,
+    /// Interactions whose customer opted out before.
+    pub abandoned: u64,
+    /// Of these, in target.
+    pub abandoned_in_target: u64,
+    /// Interactions that the system closed before.
+    pub unanswered: u64,
+    /// `answeredInTarget / (answered + unanswered)` in percent, floored; absent while there is no sample.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent: Option<u64>,
+    /// The same with abandoned interactions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub percent_with_abandoned: Option<u64>,
+}
+
+impl From<InteractionState> for State {
+    fn from(state: InteractionState) -> Self {
+        match state {
+            InteractionState::Queued => Self::Queued,
+            InteractionState::Active => Self::Active,
+            InteractionState::Closed => Self::Closed,
+        }
+    }
+}
+
+impl From<State> for InteractionState {
+    fn from(state: State) -> Self {
+        match state {
+            State::Queued => Self::Queued,
+            State::Active => Self::Active,
+            State::Closed => Self::Closed,
+        }
+    }
+}
+
+impl From<InteractionRow> for Interaction {
+    fn from(row: InteractionRow) -> Self {
+        Self {
+            id: row.id.0,
+            customer: row.address.into(),
+            opted_out: row.opted_out,
+            state: row.state.into(),
+            owner: row.owner.map(String::from),
+            epoch: row.epoch.0,
+            started_by: row.started_by.map(String::from),
+            arrived_at: row.arrived_at,
+            waiting_since: row.waiting_since,
+            closed_at: row.closed_at,
+            close_reason: row.close_reason,
+        }
+    }
+}
+
+impl From<InteractionDetail> for Conversation {
+    fn from(detail: InteractionDetail) -> Self {
+        Self {
+            interaction: detail.interaction.into(),
+            messages: detail.messages.into_iter().map(Message::from).collect(),
+            notes: detail.notes.into_iter().map(Note::from).collect(),
+        }
+    }
+}
+
+impl From<NoteRow> for Note {
+    fn from(row: NoteRow) -> Self {
+        Self { id: row.id.0, user: row.user.into(), at: row.at, text: row.text }
+    }
+}
+
+impl From<MessageRow> for Message {
+    fn from(row: MessageRow) -> Self {
+        let message = Self {
+            id: row.id.0,
+            interaction: row.interaction.map(|interaction| interaction.0),
+            direction: Direction::Inbound,
+            at: row.at,
+            text: row.text,
+            outcome: None,
+            received_at: None,
+            purpose: None,
+            user: None,
+            encoding: None,
+            segments: None,
+            status: None,
+            failure: None,
+            provider_code: None,
+        };
+        match row.kind {
+            MessageKind::Inbound { outcome, received_at } => {
+                Self { outcome: Some(outcome), received_at: Some(received_at), ..message }
+            }
+            MessageKind::Outbound { purpose, encoding, segments, status, provider_code } => {
+                let (purpose, user) = purpose_and_user(purpose);
+                let (status, failure) = status_and_failure(status);
+                Self {
+                    direction: Direction::Outbound,
+                    purpose: Some(purpose),
+                    user,
+                    encoding: Some(encoding),
+                    segments: Some(segments),
+                    status: Some(status),
+                    failure,
+                    provider_code,
+                    ..message
+                }
+            }
+        }
+    }
+}
+
+fn purpose_and_user(purpose: Purpose) -> (&'static str, Option<String>) {
+    match purpose {
+        Purpose::Reply { user } => ("Reply", Some(user.into())),
+        Purpose::Start { user } => ("Start", Some(user.into())),
+        Purpose::OutOfHours => ("OutOfHours", None),
+        Purpose::QueueFull => ("QueueFull", None),
+        Purpose::OptOutConfirmation => ("OptOutConfirmation", None),
+        Purpose::OptInConfirmation => ("OptInConfirmation", None),
+        Purpose::Help => ("Help", None),
+    }
+}
+
+const fn status_and_failure(status: MessageStatus) -> (&'static str, Option<FailureClass>) {
+    match status {
+        MessageStatus::Waiting => ("Waiting", None),
+        MessageStatus::Sending => ("Sending", None),
+        MessageStatus::Unknown => ("Unknown", None),
+        MessageStatus::Accepted => ("Accepted", None),
+        MessageStatus::Sent => ("Sent", None),
+        MessageStatus::Delivered => ("Delivered", None),
+        MessageStatus::Failed(class) => ("Failed", Some(class)),
+        MessageStatus::Canceled => ("Canceled", None),
+    }
+}

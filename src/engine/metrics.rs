@@ -1,0 +1,225 @@
+//! What the engine counts and measures, on `/metrics`.
+
+use std::{sync::atomic::AtomicU64, time::Duration};
+
+use prometheus_client::{
+    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+
+use super::core::{
+    delivery::{FailureClass, MessageStatus},
+    event::{Event, Happened, InboundOutcome, SampleResult},
+    statistics::Statistics,
+};
+
+/// A label whose values are the names of an enum's members.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Name(&'static str);
+
+impl EncodeLabelValue for Name {
+    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
+        self.0.encode(encoder)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Outcome {
+    outcome: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Sampled {
+    result: Name,
+    in_target: Name,
+}
+
+/// What the engine counts and measures. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    inbound: Family<Outcome, Counter>,
+    outbound: Family<Outcome, Counter>,
+    samples: Family<Sampled, Counter>,
+    commit: Histogram,
+    batch: Histogram,
+    waiting: Gauge,
+    oldest_wait: Gauge,
+    active: Gauge,
+    agents_online: Gauge,
+    agents_available: Gauge,
+    outbox_waiting: Gauge,
+    outbox_in_flight: Gauge,
+    service_level: Gauge<f64, AtomicU64>,
+    store_bytes: Gauge,
+}
+
+impl Metrics {
+    /// Registers everything.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            inbound: Family::default(),
+            outbound: Family::default(),
+            samples: Family::default(),
+            commit: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
+            batch: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
+            waiting: Gauge::default(),
+            oldest_wait: Gauge::default(),
+            active: Gauge::default(),
+            agents_online: Gauge::default(),
+            agents_available: Gauge::default(),
+            outbox_waiting: Gauge::default(),
+            outbox_in_flight: Gauge::default(),
+            service_level: Gauge::default(),
+            store_bytes: Gauge::default(),
+        };
+        metrics.register_counts(registry);
+        metrics.register_gauges(registry);
+        metrics
+    }
+
+    fn register_counts(&self, registry: &mut Registry) {
+        registry.register("inbound_messages", "Customers' messages by what became of them", self.inbound.clone());
+        registry.register("outbound_attempts", "Attempts to send by what became of them", self.outbound.clone());
+        registry.register("service_level_samples", "Interactions whose wait ended, by how", self.samples.clone());
+        let seconds = || Unit::Seconds;
+        registry.register_with_unit(
+            "commit_duration",
+            "Time from taking a batch to its commit",
+            seconds(),
+            self.commit.clone(),
+        );
+        registry.register("batch_requests", "Requests committed together", self.batch.clone());
+    }
+
+    fn register_gauges(&self, registry: &mut Registry) {
+        registry.register("queue_waiting", "Interactions that wait for an agent", self.waiting.clone());
+        let help = "How long the interaction that waits longest has waited";
+        registry.register_with_unit("queue_oldest_wait", help, Unit::Seconds, self.oldest_wait.clone());
+        registry.register("interactions_active", "Interactions that agents have", self.active.clone());
+        registry.register("agents_online", "Agents with an open stream", self.agents_online.clone());
+        registry.register("agents_available", "Agents who can be given an interaction", self.agents_available.clone());
+        registry.register("outbox_waiting", "Messages that wait to be sent", self.outbox_waiting.clone());
+        registry.register("outbox_in_flight", "Messages at the gateway", self.outbox_in_flight.clone());
+        let help = "Part of the interactions in the window that were answered in target; -1 while there is none";
+        registry.register_with_unit("service_level", help, Unit::Ratios, self.service_level.clone());
+        registry.register_with_unit("store_size", "Size of the store's files", Unit::Bytes, self.store_bytes.clone());
+    }
+
+    /// Counts what a commit made durable.
+    pub(super) fn committed(&self, events: &[Event], requests: usize, took: Duration) {
+        self.commit.observe(took.as_secs_f64());
+        self.batch.observe(u32::try_from(requests).unwrap_or(u32::MAX).into());
+        for event in events {
+            self.count(&event.what);
+        }
+    }
+
+    fn count(&self, what: &Happened) {
+        match what {
+            Happened::InboundRecorded { outcome, .. } => self.inbound(inbound_name(*outcome)),
+            Happened::InboundDuplicated { .. } => self.inbound("Duplicate"),
+            Happened::AttemptNotSent { .. } => self.outbound("NotSent"),
+            Happened::AttemptEnded { status, .. } => self.outbound(outbound_name(*status)),
+            Happened::ServiceLevelSampled { result, in_target, .. } => {
+                let result = Name(match result {
+                    SampleResult::Answered => "Answered",
+                    SampleResult::Unanswered => "Unanswered",
+                    SampleResult::Abandoned => "Abandoned",
+                });
+                let in_target = Name(if *in_target { "true" } else { "false" });
+                self.samples.get_or_create(&Sampled { result, in_target }).inc();
+            }
+            // Everything else shows in the gauges or is of no use in sum.
+            Happened::EngineStarted
+            | Happened::ConfigApplied { .. }
+            | Happened::Disabled
+            | Happened::Enabled
+            | Happened::StorageAccepted { .. }
+            | Happened::CustomerAdded { .. }
+            | Happened::OptedOut { .. }
+            | Happened::OptedIn { .. }
+            | Happened::StartBlocked { .. }
+            | Happened::InteractionOpened { .. }
+            | Happened::InteractionQueued { .. }
+            | Happened::InteractionAssigned { .. }
+            | Happened::InteractionRequeued { .. }
+            | Happened::InteractionClosed { .. }
+            | Happened::OutboundCommitted { .. }
+            | Happened::AttemptStarted { .. }
+            | Happened::OutboundCanceled { .. }
+            | Happened::ReceiptApplied { .. }
+            | Happened::ReceiptParked
+            | Happened::AgentOnline { .. }
+            | Happened::AgentOffline { .. }
+            | Happened::AgentPresenceSet { .. }
+            | Happened::NoteAdded { .. } => {}
+        }
+    }
+
+    fn inbound(&self, outcome: &'static str) {
+        self.inbound.get_or_create(&Outcome { outcome: Name(outcome) }).inc();
+    }
+
+    fn outbound(&self, outcome: &'static str) {
+        self.outbound.get_or_create(&Outcome { outcome: Name(outcome) }).inc();
+    }
+
+    /// Shows the channel as it is now.
+    pub(super) fn show(&self, statistics: &Statistics, store_bytes: u64) {
+        let gauge = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.waiting.set(gauge(statistics.waiting));
+        self.oldest_wait.set(gauge(statistics.oldest_wait_seconds));
+        self.active.set(gauge(statistics.active));
+        self.agents_online.set(gauge(statistics.agents_online));
+        self.agents_available.set(gauge(statistics.agents_available));
+        self.outbox_waiting.set(gauge(statistics.outbox_waiting));
+        self.outbox_in_flight.set(gauge(statistics.outbox_in_flight));
+        let level = &statistics.service_level;
+        let total = level.answered + level.unanswered;
+        #[expect(clippy::cast_precision_loss, reason = "counts of a window are far below 2^52")]
+        self.service_level.set(if total == 0 { -1.0 } else { level.answered_in_target as f64 / total as f64 });
+        self.store_bytes.set(gauge(store_bytes));
+    }
+}
+
+const fn inbound_name(outcome: InboundOutcome) -> &'static str {
+    match outcome {
+        InboundOutcome::OptedOut => "OptedOut",
+        InboundOutcome::OptedIn => "OptedIn",
+        InboundOutcome::Help => "Help",
+        InboundOutcome::Blocked => "Blocked",
+        InboundOutcome::Disabled => "Disabled",
+        InboundOutcome::Joined => "Joined",
+        InboundOutcome::OutOfHours => "OutOfHours",
+        InboundOutcome::QueueFull => "QueueFull",
+        InboundOutcome::Queued => "Queued",
+    }
+}
+
+const fn outbound_name(status: MessageStatus) -> &'static str {
+    match status {
+        MessageStatus::Unknown => "Unknown",
+        // A receipt may have been faster than the answer: the provider took it in any case.
+        MessageStatus::Waiting
+        | MessageStatus::Sending
+        | MessageStatus::Accepted
+        | MessageStatus::Sent
+        | MessageStatus::Delivered => "Accepted",
+        MessageStatus::Failed(class) => match class {
+            FailureClass::InvalidNumber => "InvalidNumber",
+            FailureClass::OptedOut => "OptedOut",
+            FailureClass::Sender => "Sender",
+            FailureClass::Account => "Account",
+            FailureClass::Filtered => "Filtered",
+            FailureClass::InvalidMessage => "InvalidMessage",
+            FailureClass::Failed => "Failed",
+        },
+        MessageStatus::Canceled => "Canceled",
+    }
+}

@@ -1,0 +1,165 @@
+//! From what is asked to what the core is told: looks up in the store, inside the transaction, what a command needs beyond the
+//! open things.
+
+use super::{
+    core::{
+        command::{self, Command, Contact, KnownMessage},
+        delivery::{DeliveryState, FailureClass, SendOutcome},
+        opt_out::Keyword,
+        state::State,
+    },
+    handle::Request,
+    store::{Transaction, error::CommitError, receipt_token::ReceiptTokens, write::Cause},
+};
+use crate::{
+    sms::Sender,
+    wire::{
+        inbound::{InboundMessage, ProviderOptOut},
+        outbound::{RefusalClass, SendOutcome as GatewayOutcome},
+        receipt::{self, Receipt},
+    },
+};
+
+use jiff::SignedDuration;
+
+/// The command that a request is, and what the store keeps of where it came from. Customers whom it concerns are hydrated.
+pub(super) fn resolve<'r>(
+    transaction: &Transaction<'_>,
+    tokens: &ReceiptTokens,
+    state: &mut State,
+    request: &'r Request,
+) -> Result<(Command, Cause<'r>), CommitError> {
+    match request {
+        Request::Command(command) => Ok((command.clone(), Cause::Other)),
+        Request::Inbound(message) => inbound(transaction, state, message),
+        Request::Receipt(receipt) => self::receipt(transaction, tokens, state, receipt),
+        Request::SendResult { message, attempt, outcome } => {
+            let (outcome, provider_message_ids, provider_code) = self::outcome(outcome);
+            let parked = transaction.parked(provider_message_ids)?;
+            if let Some(known) = transaction.outbound(*message)? {
+                hydrate(transaction, state, &known)?;
+            }
+            let command =
+                Command::SendResult(command::SendResult { message: *message, attempt: *attempt, outcome, parked });
+            Ok((command, Cause::SendResult { message: *message, provider_message_ids, provider_code }))
+        }
+        Request::Start { user, number, text } => {
+            let address = Sender::from(number.clone());
+            let contact = Contact { address: number.clone(), customer: customer(transaction, state, &address)? };
+            Ok((Command::Start { user: user.clone(), contact, text: text.clone() }, Cause::Other))
+        }
+    }
+}
+
+fn inbound<'r>(
+    transaction: &Transaction<'_>,
+    state: &mut State,
+    message: &'r InboundMessage,
+) -> Result<(Command, Cause<'r>), CommitError> {
+    let address = Sender::from(message.from.clone());
+    let customer = customer(transaction, state, &address)?;
+    let command = Command::Inbound(command::Inbound {
+        contact: Contact { address, customer },
+        text: message.text.as_str().into(),
+        duplicate_of: transaction.seen(&message.provider_message_id)?,
+        provider_keyword: message.provider_opt_out.map(|opt_out| match opt_out {
+            ProviderOptOut::Stop => Keyword::Stop,
+            ProviderOptOut::Start => Keyword::Start,
+            ProviderOptOut::Help => Keyword::Help,
+        }),
+    });
+    Ok((
+        command,
+        Cause::Inbound { provider_message_id: &message.provider_message_id, received_at: message.received_at },
+    ))
+}
+
+/// The token decides: it is ours, and is there even when the provider's id is not known because its answer was lost.
+fn receipt<'r>(
+    transaction: &Transaction<'_>,
+    tokens: &ReceiptTokens,
+    state: &mut State,
+    receipt: &'r Receipt,
+) -> Result<(Command, Cause<'r>), CommitError> {
+    let named = match receipt.token.as_deref().and_then(|token| tokens.verify(token)) {
+        Some(message) => transaction.outbound(message)?,
+        None => None,
+    };
+    let known = match named {
+        Some(known) => Some(known),
+        None => transaction.outbound_by_provider_id(&receipt.provider_message_id)?,
+    };
+    if let Some(known) = &known {
+        hydrate(transaction, state, known)?;
+    }
+    let command = Command::Receipt(command::Receipt {
+        provider_message_id: receipt.provider_message_id.clone(),
+        message: known,
+        state: delivery(receipt),
+    });
+    let cause = Cause::Receipt {
+        message: known.map(|known| known.message),
+        provider_message_id: &receipt.provider_message_id,
+        provider_code: receipt.provider_code.as_deref(),
+    };
+    Ok((command, cause))
+}
+
+fn hydrate(transaction: &Transaction<'_>, state: &mut State, known: &KnownMessage) -> Result<(), CommitError> {
+    if state.customer(known.customer).is_none()
+        && let Some(customer) = transaction.customer(known.customer)?
+    {
+        state.hydrate_customer(customer);
+    }
+    Ok(())
+}
+
+fn customer(
+    transaction: &Transaction<'_>,
+    state: &mut State,
+    address: &Sender,
+) -> Result<Option<super::core::ids::CustomerId>, CommitError> {
+    let found = transaction.customer_by_address(address)?;
+    Ok(found.map(|customer| {
+        let id = customer.id;
+        state.hydrate_customer(customer);
+        id
+    }))
+}
+
+fn delivery(receipt: &Receipt) -> DeliveryState {
+    match receipt.state {
+        receipt::DeliveryState::Queued => DeliveryState::Queued,
+        receipt::DeliveryState::Sent => DeliveryState::Sent,
+        receipt::DeliveryState::Delivered => DeliveryState::Delivered,
+        receipt::DeliveryState::Failed | receipt::DeliveryState::Expired | receipt::DeliveryState::Rejected => {
+            DeliveryState::Failed(receipt.class.map_or(FailureClass::Failed, failure))
+        }
+    }
+}
+
+fn outcome(outcome: &GatewayOutcome) -> (SendOutcome, &[String], Option<&str>) {
+    match outcome {
+        GatewayOutcome::NotSent { retry_after_millis, .. } => {
+            let millis = i64::try_from(*retry_after_millis).unwrap_or(i64::MAX);
+            (SendOutcome::NotSent { retry_after: SignedDuration::from_millis(millis) }, &[], None)
+        }
+        GatewayOutcome::Accepted { provider_message_ids, .. } => (SendOutcome::Accepted, provider_message_ids, None),
+        GatewayOutcome::Refused { class, provider_code, .. } => {
+            (SendOutcome::Refused(failure(*class)), &[], provider_code.as_deref())
+        }
+        GatewayOutcome::Unknown { .. } => (SendOutcome::Unknown, &[], None),
+    }
+}
+
+const fn failure(class: RefusalClass) -> FailureClass {
+    match class {
+        RefusalClass::InvalidNumber => FailureClass::InvalidNumber,
+        RefusalClass::OptedOut => FailureClass::OptedOut,
+        RefusalClass::Sender => FailureClass::Sender,
+        RefusalClass::Account => FailureClass::Account,
+        RefusalClass::Filtered => FailureClass::Filtered,
+        RefusalClass::InvalidMessage => FailureClass::InvalidMessage,
+        RefusalClass::Failed => FailureClass::Failed,
+    }
+}

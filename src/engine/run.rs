@@ -1,0 +1,355 @@
+//! The engine's process: from its first configuration to its end.
+
+use std::{
+    io,
+    net::{IpAddr, Ipv6Addr},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use parking_lot::Mutex;
+use prometheus_client::registry::Registry;
+use tokio::{
+    net::TcpListener,
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    config::{ConfigError, Settings},
+    core::state::State,
+    feed::Feed,
+    handle::Handle,
+    http::{self, Shared},
+    metrics::Metrics,
+    sender::Sender,
+    store::{
+        Store,
+        error::{CommitError, Fault, OpenError},
+        open::Belongs,
+    },
+    writer::{OpenStreams, Writer},
+};
+use crate::{
+    admin::{self, Health},
+    process::{listen, shutdown},
+    wire::{
+        config::mount::{self, Look, Mount},
+        ports,
+        tokens::TokenFile,
+    },
+};
+
+/// File name of the store in its volume.
+const STORE_FILE: &str = "engine.db";
+/// A store that cannot be opened is tried again this often: another engine may still be ending.
+const REOPEN: Duration = Duration::from_secs(2);
+/// The gauges are brought up to date this often.
+const MEASURE: Duration = Duration::from_secs(5);
+/// How long requests that came before the end are waited for.
+const LAST_REQUESTS: Duration = Duration::from_secs(5);
+/// How long the gateway's answers are waited for at the end. What is missing then is asked for again after the start.
+const LAST_ANSWERS: Duration = Duration::from_secs(5);
+
+/// Keep the durable queue of one channel and serve its agents.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The address to listen on. The ports are fixed: 8080 for agents, 8081 for other roles, 9090 for /livez, /readyz, /metrics.
+    #[arg(long, default_value_t = IpAddr::V6(Ipv6Addr::UNSPECIFIED))]
+    pub address: IpAddr,
+    /// Directory of the mounted configuration.
+    #[arg(long, default_value = ports::CONFIG_DIR)]
+    pub config_dir: PathBuf,
+    /// File with the token that is shown to the gateway.
+    #[arg(long, default_value = ports::TOKEN_FILE)]
+    pub token_file: PathBuf,
+    /// Directory of the store.
+    #[arg(long, default_value = ports::DATA_DIR)]
+    pub data_dir: PathBuf,
+}
+
+/// Why the engine ended.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A port or signal handler could not be had.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The HTTP client could not be made.
+    #[error("the HTTP client cannot be made: {0}")]
+    Client(#[from] reqwest::Error),
+    /// The store could not be read at the start.
+    #[error(transparent)]
+    Store(#[from] Fault),
+    /// The store could not be written. What the disk has is found out at the next start.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// The writer broke off.
+    #[error("the writer broke off; the log says why")]
+    WriterPanicked,
+}
+
+/// Runs the engine until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot go on; it must then be started again.
+pub async fn run(args: Args) -> Result<(), EngineError> {
+    let shutdown = shutdown::on_signal()?;
+    let admin = listen::bind(args.address, ports::ADMIN).await?;
+    let agents = listen::bind(args.address, ports::PUBLIC).await?;
+    let roles = listen::bind(args.address, ports::ROLES).await?;
+    let health = Health::default();
+    let mut registry = Registry::with_prefix("aldis_engine");
+    let metrics = Metrics::new(&mut registry);
+    // The admin port outlives the rest, so that the end can be watched.
+    let admin_end = CancellationToken::new();
+    let admin = tokio::spawn(admin::serve(admin, health.clone(), registry, admin_end.clone()));
+    let ended = start(&args, agents, roles, health, metrics, &shutdown).await;
+    admin_end.cancel();
+    // It only served looks from outside.
+    let _ = admin.await;
+    ended
+}
+
+async fn start(
+    args: &Args,
+    agents: TcpListener,
+    roles: TcpListener,
+    health: Health,
+    metrics: Metrics,
+    shutdown: &CancellationToken,
+) -> Result<(), EngineError> {
+    let mut mount = Mount::new(&args.config_dir);
+    health.not_ready.set("config", "there is no configuration yet");
+    let Some(settings) = first_settings(&mut mount, &health, shutdown).await else { return Ok(()) };
+    health.not_ready.set("store", "the store is not open yet");
+    let Some(store) = open_store(args, &settings, &health, shutdown).await else { return Ok(()) };
+    let engine = Engine::new(args, store, settings, mount, metrics, shutdown.clone())?;
+    health.not_ready.clear("store");
+    tracing::info!(store = %engine.shared.store_id, "the engine is ready");
+    engine.serve(agents, roles, health).await
+}
+
+/// The first configuration that can be put in force; none when the engine is to end before.
+async fn first_settings(mount: &mut Mount, health: &Health, shutdown: &CancellationToken) -> Option<Settings> {
+    loop {
+        match mount.look(Settings::new) {
+            Look::New(settings) => {
+                health.not_ready.clear("config");
+                tracing::info!(channel = settings.channel_name, hash = settings.hash.short(), "configuration in force");
+                return Some(settings);
+            }
+            Look::Unchanged => {}
+            Look::Incomplete(message) => health.not_ready.set("config", message),
+            Look::Rejected(rejected) => {
+                tracing::error!(hash = rejected.hash.short(), problem = rejected.message, "configuration rejected");
+                health.not_ready.set("config", rejected.message);
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(mount::POLL) => {}
+            () = shutdown.cancelled() => return None,
+        }
+    }
+}
+
+/// Opens the store, however long it takes; none when the engine is to end before. Until then the pod is not ready and says why.
+async fn open_store(args: &Args, settings: &Settings, health: &Health, shutdown: &CancellationToken) -> Option<Store> {
+    let path = args.data_dir.join(STORE_FILE);
+    let belongs = Belongs { account: settings.gateway.account.clone(), number: settings.number.clone() };
+    loop {
+        let (path, belongs) = (path.clone(), belongs.clone());
+        let opened = tokio::task::spawn_blocking(move || Store::open(&path, &belongs)).await;
+        let error = match opened {
+            Ok(Ok(store)) => return Some(store),
+            Ok(Err(error @ OpenError::InUse { .. })) => {
+                tracing::warn!(%error, "waiting for the store");
+                error.to_string()
+            }
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the store cannot be opened");
+                error.to_string()
+            }
+            Err(error) => error.to_string(),
+        };
+        health.not_ready.set("store", error);
+        tokio::select! {
+            () = tokio::time::sleep(REOPEN) => {}
+            () = shutdown.cancelled() => return None,
+        }
+    }
+}
+
+/// An engine with its parts running.
+struct Engine {
+    shared: Shared,
+    metrics: Metrics,
+    store_file: PathBuf,
+    /// The writer's end: how it ended.
+    written: oneshot::Receiver<Result<(), CommitError>>,
+    sender_end: CancellationToken,
+}
+
+impl Engine {
+    fn new(
+        args: &Args,
+        store: Store,
+        settings: Settings,
+        mount: Mount,
+        metrics: Metrics,
+        shutdown: CancellationToken,
+    ) -> Result<Self, EngineError> {
+        let now = Timestamp::now();
+        let since = now.saturating_sub(settings.channel.service_level.window).unwrap_or(Timestamp::MIN);
+        let state = State::from_rows(Arc::clone(&settings.channel), store.load(since)?);
+        let settings = Arc::new(ArcSwap::from_pointee(settings));
+        let (handle, inbox) = Handle::new();
+        let (outbound, handovers) = mpsc::unbounded_channel();
+        let shared = Shared {
+            engine: handle.clone(),
+            reader: store.reader()?,
+            feed: Feed::new(store.last_sequence()),
+            settings: Arc::clone(&settings),
+            mount: Arc::new(Mutex::new(mount)),
+            store_id: store.identity().id.as_str().into(),
+            shutdown,
+        };
+        let sender_end = CancellationToken::new();
+        tokio::spawn(
+            Sender {
+                http: reqwest::Client::builder().connect_timeout(Duration::from_secs(2)).build()?,
+                settings: Arc::clone(&settings),
+                token: TokenFile::new(&args.token_file),
+                engine: handle,
+                shutdown: sender_end.clone(),
+            }
+            .run(handovers),
+        );
+        let writer = Writer {
+            store,
+            state,
+            settings,
+            feed: shared.feed.clone(),
+            outbound,
+            metrics: metrics.clone(),
+            open_streams: OpenStreams::default(),
+            handed_over: std::collections::HashMap::new(),
+            forgot_at: now,
+        };
+        let (ended, written) = oneshot::channel();
+        std::thread::Builder::new().name("writer".into()).spawn(move || {
+            // Nobody listens any more only when the process is ending.
+            let _ = ended.send(writer.run(&inbox));
+        })?;
+        Ok(Self { shared, metrics, store_file: args.data_dir.join(STORE_FILE), written, sender_end })
+    }
+
+    /// Serves until shutdown, or until the writer fails.
+    async fn serve(mut self, agents: TcpListener, roles: TcpListener, health: Health) -> Result<(), EngineError> {
+        let shutdown = self.shared.shutdown.clone();
+        let mut serving = JoinSet::new();
+        serving.spawn(http::serve_agents(agents, self.shared.clone()));
+        serving.spawn(http::serve_roles(roles, self.shared.clone()));
+        let watching = tokio::spawn(watch_config(self.shared.clone()));
+        let measuring = tokio::spawn(measure(self.shared.clone(), self.metrics.clone(), self.store_file.clone()));
+        let failed = tokio::select! {
+            () = shutdown.cancelled() => None,
+            ended = &mut self.written => Some(writer_failure(ended)),
+            Some(ended) = serving.join_next() => Some(match ended {
+                Ok(Err(error)) => EngineError::Io(error),
+                Ok(Ok(())) | Err(_) => EngineError::Io(io::Error::other("a listener ended")),
+            }),
+        };
+        if let Some(error) = failed {
+            return Err(error);
+        }
+        health.not_ready.set("engine", "ending");
+        // Requests that are in end with their answer, streams end now; who does not read his answer is not waited for.
+        let all = async { while serving.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(LAST_REQUESTS, all).await;
+        watching.abort();
+        measuring.abort();
+        let in_time = tokio::time::timeout(LAST_ANSWERS, self.last_answers()).await.is_ok();
+        if !in_time {
+            tracing::warn!("messages are still at the gateway: their outcome is asked for at the next start");
+        }
+        self.sender_end.cancel();
+        self.shared.engine.stop();
+        match self.written.await {
+            Ok(ended) => Ok(ended?),
+            Err(_) => Err(EngineError::WriterPanicked),
+        }
+    }
+
+    /// Waits until nothing is at the gateway.
+    async fn last_answers(&self) {
+        loop {
+            let in_flight = self.shared.engine.inspect(|seen| seen.state.in_flight().count()).await;
+            if in_flight.unwrap_or(0) == 0 {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+fn writer_failure(ended: Result<Result<(), CommitError>, oneshot::error::RecvError>) -> EngineError {
+    match ended {
+        Ok(Err(error)) => error.into(),
+        Ok(Ok(())) | Err(_) => EngineError::WriterPanicked,
+    }
+}
+
+/// Puts each new configuration in force.
+async fn watch_config(shared: Shared) {
+    loop {
+        tokio::time::sleep(mount::POLL).await;
+        let look = {
+            let current = shared.settings.load();
+            shared.mount.lock().look(|loaded| Settings::new(loaded).and_then(|new| same_store(&current, new)))
+        };
+        match look {
+            Look::New(settings) => {
+                tracing::info!(hash = settings.hash.short(), "configuration in force");
+                shared.engine.configure(Arc::new(settings));
+            }
+            Look::Unchanged => {}
+            Look::Incomplete(message) => tracing::info!(missing = message, "the configuration is incomplete"),
+            Look::Rejected(rejected) => {
+                tracing::error!(hash = rejected.hash.short(), problem = rejected.message, "configuration rejected");
+            }
+        }
+    }
+}
+
+/// Number and account never change: the store is theirs.
+fn same_store(current: &Settings, new: Settings) -> Result<Settings, ConfigError> {
+    if new.number != current.number {
+        return Err(ConfigError::new(
+            "number",
+            format!("the engine's data belongs to {}; a new number is a new channel", current.number),
+        ));
+    }
+    if new.gateway.account != current.gateway.account {
+        let problem =
+            format!("the engine's data belongs to account {}; a new account is a new channel", current.gateway.account);
+        return Err(ConfigError::new("gateway.account", problem));
+    }
+    Ok(new)
+}
+
+/// Brings the gauges up to date.
+async fn measure(shared: Shared, metrics: Metrics, store_file: PathBuf) {
+    loop {
+        let log = store_file.with_extension("db-wal");
+        let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
+        let bytes = size(&store_file) + size(&log);
+        if let Ok(statistics) = shared.engine.inspect(|seen| seen.state.statistics(seen.now)).await {
+            metrics.show(&statistics, bytes);
+        }
+        tokio::time::sleep(MEASURE).await;
+    }
+}

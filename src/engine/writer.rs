@@ -1,0 +1,335 @@
+//! The one thread that changes anything: it takes all that waits, decides each, commits all in one transaction, and only then
+//! answers and has effects performed.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, mpsc::RecvTimeoutError},
+    time::{Duration, Instant},
+};
+
+use arc_swap::ArcSwap;
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::{mpsc::UnboundedSender, oneshot};
+
+use super::{
+    config::Settings,
+    core::{
+        command::Command,
+        event::{Event, Happened},
+        ids::{Attempt, MessageId, UserId},
+        state::State,
+    },
+    feed::Feed,
+    handle::{Inbox, Job, Keyed, Outcome, Request, Seen, Waiting},
+    metrics::Metrics,
+    resolve::resolve,
+    sender::Handover,
+    store::{
+        Store, Transaction, error::CommitError, idempotency::Repetition, receipt_token::ReceiptTokens,
+        retention::Retention,
+    },
+};
+use crate::wire::outbound::SendRequest;
+
+/// Requests that are decided in one transaction at most. It bounds how long the first of them waits.
+const MAX_BATCH: usize = 512;
+/// Without anything to do the writer wakes this often, to look at the clock, which may have been set.
+const IDLE_WAKEUP: Duration = Duration::from_secs(30);
+/// What is too old is looked for this often.
+const FORGET_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
+/// Rows of each kind that are forgotten in one step, so that nobody waits long for it.
+const FORGET_AT_ONCE: u32 = 200;
+
+/// The one who writes.
+pub(super) struct Writer {
+    pub(super) store: Store,
+    pub(super) state: State,
+    /// The configuration in force. Everybody reads it, only the writer changes it.
+    pub(super) settings: Arc<ArcSwap<Settings>>,
+    /// Where committed events are shown.
+    pub(super) feed: Feed,
+    /// Where attempts to send are handed over.
+    pub(super) outbound: UnboundedSender<Handover>,
+    pub(super) metrics: Metrics,
+    pub(super) open_streams: OpenStreams,
+    /// Attempts that were handed over and not answered yet.
+    pub(super) handed_over: HashMap<MessageId, Attempt>,
+    /// When retention was last seen to.
+    pub(super) forgot_at: Timestamp,
+}
+
+/// How many streams each agent has open: he is online while it is one or more.
+#[derive(Debug, Default)]
+pub(super) struct OpenStreams(HashMap<UserId, usize>);
+
+impl OpenStreams {
+    /// The command that follows, if it is the agent's first.
+    fn opened(&mut self, user: UserId) -> Option<Command> {
+        let count = self.0.entry(user.clone()).or_default();
+        *count += 1;
+        (*count == 1).then_some(Command::AgentOnline { user })
+    }
+
+    /// The command that follows, if it was the agent's last.
+    fn closed(&mut self, user: UserId) -> Option<Command> {
+        let count = self.0.get_mut(&user)?;
+        *count -= 1;
+        if *count > 0 {
+            return None;
+        }
+        self.0.remove(&user);
+        Some(Command::AgentOffline { user })
+    }
+}
+
+/// Answers that wait for the commit.
+enum Owed {
+    Once(oneshot::Sender<Outcome>, Outcome),
+    Keyed(oneshot::Sender<Keyed>, Keyed),
+}
+
+impl Owed {
+    fn pay(self) {
+        // Who asked may have left meanwhile; what was done stays done.
+        match self {
+            Self::Once(to, outcome) => drop(to.send(outcome)),
+            Self::Keyed(to, keyed) => drop(to.send(keyed)),
+        }
+    }
+}
+
+impl Writer {
+    /// Works until told to stop.
+    ///
+    /// # Errors
+    /// When the store cannot be written. Nobody knows then what the disk has: the process must end and start from the store again.
+    pub(super) fn run(mut self, inbox: &Inbox) -> Result<(), CommitError> {
+        let settings = self.settings.load_full();
+        let mut first = self.put_in_force(&settings, false);
+        first.insert(0, Command::Started);
+        self.commit(Vec::new(), first, None)?;
+        loop {
+            let job = match inbox.jobs.recv_timeout(self.until_wakeup()) {
+                Ok(job) => Some(job),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            };
+            let jobs = job.into_iter().chain(inbox.jobs.try_iter()).take(MAX_BATCH).collect();
+            if self.work(jobs, inbox)? {
+                return Ok(());
+            }
+            self.forget()?;
+        }
+    }
+
+    /// Time never runs backwards, whatever is done to the clock.
+    fn now(&self) -> Timestamp {
+        Timestamp::now().max(self.state.scalars().last)
+    }
+
+    fn until_wakeup(&self) -> Duration {
+        let Some(at) = self.state.next_wakeup() else { return IDLE_WAKEUP };
+        // Rounded up, so that it is due when the writer wakes.
+        let wait = at.duration_since(self.now()).saturating_add(SignedDuration::from_millis(1));
+        Duration::try_from(wait).unwrap_or_default().min(IDLE_WAKEUP)
+    }
+
+    /// Does these jobs in order; true = told to stop.
+    fn work(&mut self, jobs: Vec<Job>, inbox: &Inbox) -> Result<bool, CommitError> {
+        let asked = jobs.iter().filter(|job| job.is_asked_for()).count();
+        let (mut requests, mut commands, mut looks) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut settings, mut stop) = (None, false);
+        for job in jobs {
+            match job {
+                Job::Handle { request, waiting } => requests.push((request, waiting)),
+                Job::Inspect(look) => looks.push(look),
+                Job::Configure(new) => {
+                    commands.extend(self.put_in_force(&new, true));
+                    settings = Some(new);
+                }
+                Job::StreamOpened(user) => commands.extend(self.open_streams.opened(user)),
+                Job::StreamClosed(user) => commands.extend(self.open_streams.closed(user)),
+                Job::Stop => stop = true,
+            }
+        }
+        let due = self.state.next_wakeup().is_some_and(|at| at <= self.now());
+        if due && requests.is_empty() && commands.is_empty() {
+            commands.push(Command::Tick);
+        }
+        if !requests.is_empty() || !commands.is_empty() {
+            self.commit(requests, commands, settings)?;
+        }
+        let seen = Seen { state: &self.state, now: self.now(), commits: self.store.commits() };
+        looks.into_iter().for_each(|look| look(&seen));
+        inbox.done(asked);
+        Ok(stop)
+    }
+
+    /// Gives the state another configuration; the commands that make it known follow.
+    fn put_in_force(&mut self, settings: &Settings, running: bool) -> Vec<Command> {
+        let id = &self.store.identity().id;
+        let accepted = settings.accepts_store(id);
+        // At the start a hand's acceptance counts until the operator has taken note of it: nobody knows whether it was seen before.
+        let by_hand = settings.accepts_only_by_hand(id) && !(running && self.state.storage_accepted());
+        self.state.set_config(Arc::clone(&settings.channel));
+        self.state.set_storage_accepted(accepted);
+        if !accepted {
+            tracing::warn!(
+                store = id,
+                "the store is not the one that is expected: nothing is sent until it is accepted"
+            );
+        }
+        let mut commands = vec![Command::ConfigChanged { hash: settings.hash.to_string() }];
+        if by_hand {
+            commands.push(Command::StorageAccepted);
+        }
+        commands
+    }
+
+    /// Decides requests and commands in order and commits all in one transaction; then answers and has effects performed.
+    fn commit(
+        &mut self,
+        requests: Vec<(Request, Waiting)>,
+        commands: Vec<Command>,
+        settings: Option<Arc<Settings>>,
+    ) -> Result<(), CommitError> {
+        let begun = Instant::now();
+        let asked = requests.len();
+        let now = self.now();
+        if settings.is_some() {
+            let window = self.state.config().service_level.window;
+            self.state.replace_samples(self.store.samples(now.saturating_sub(window).unwrap_or(Timestamp::MIN))?);
+        }
+        let tokens = self.store.receipt_tokens().clone();
+        let mut transaction = self.store.begin()?;
+        let mut batch = Batch { state: &mut self.state, tokens: &tokens, now, events: Vec::new(), owed: Vec::new() };
+        for command in commands {
+            batch.answer(&mut transaction, Request::Command(command), Waiting::Nobody)?;
+        }
+        for (request, waiting) in requests {
+            if let Request::SendResult { message, .. } = &request {
+                self.handed_over.remove(message);
+            }
+            batch.answer(&mut transaction, request, waiting)?;
+        }
+        let Batch { events, owed, .. } = batch;
+        let committed = transaction.commit()?;
+
+        if let Some(settings) = settings {
+            self.settings.store(settings);
+        }
+        self.metrics.committed(&events, asked, begun.elapsed());
+        let hands_over = events.iter().any(hands_over);
+        self.feed.publish(events, committed.last_sequence);
+        owed.into_iter().for_each(Owed::pay);
+        if hands_over {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    /// Hands over every attempt that is to be at the gateway and was not handed over by this process.
+    fn hand_over(&mut self) -> Result<(), CommitError> {
+        let settings = self.settings.load();
+        for outbound in self.state.in_flight() {
+            if self.handed_over.get(&outbound.message) == Some(&outbound.attempt) {
+                continue;
+            }
+            let (Some(deadline), Some(dispatch)) = (outbound.sending_until, self.store.dispatch(outbound.message)?)
+            else {
+                continue;
+            };
+            self.handed_over.insert(outbound.message, outbound.attempt);
+            // The sender only ends together with the engine; the attempt is then handed over after the restart.
+            let _ = self.outbound.send(SendRequest {
+                store_id: self.store.identity().id.clone(),
+                message_id: outbound.message.0,
+                attempt: outbound.attempt.0,
+                deadline,
+                from: settings.number.to_string(),
+                to: dispatch.to.as_str().to_owned(),
+                text: dispatch.text.as_ref().to_owned(),
+                segments: dispatch.segments,
+                receipt_token: self.store.receipt_tokens().token(outbound.message),
+            });
+        }
+        Ok(())
+    }
+
+    /// Forgets what is older than it may be, from time to time and in small steps.
+    fn forget(&mut self) -> Result<(), CommitError> {
+        let now = self.now();
+        if now.duration_since(self.forgot_at) < FORGET_INTERVAL {
+            return Ok(());
+        }
+        self.state.evict_idle(now);
+        let retention = Retention::days(self.settings.load().retention_days);
+        let forgotten = self.store.forget(retention, now, FORGET_AT_ONCE)?;
+        if !forgotten.more {
+            self.forgot_at = now;
+            if forgotten.rows > 0 && !self.store.empty_log()? {
+                tracing::debug!("the log is in use and is emptied later");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is decided in one transaction.
+struct Batch<'a> {
+    state: &'a mut State,
+    tokens: &'a ReceiptTokens,
+    now: Timestamp,
+    events: Vec<Event>,
+    owed: Vec<Owed>,
+}
+
+impl Batch<'_> {
+    /// Decides a request and writes the decision.
+    fn handle(&mut self, transaction: &mut Transaction<'_>, request: &Request) -> Result<Outcome, CommitError> {
+        let (command, cause) = resolve(transaction, self.tokens, self.state, request)?;
+        let decision = self.state.handle(&command, self.now);
+        transaction.write(&decision, &cause, self.state)?;
+        self.events.extend(decision.events);
+        Ok(decision.answer)
+    }
+
+    /// Handles a request, unless it was handled before under the same key, and notes who is to be told.
+    fn answer(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        request: Request,
+        waiting: Waiting,
+    ) -> Result<(), CommitError> {
+        match waiting {
+            Waiting::Nobody => {
+                if let Err(refusal) = self.handle(transaction, &request)? {
+                    tracing::debug!(%refusal, "refused");
+                }
+            }
+            Waiting::Once(to) => {
+                let outcome = self.handle(transaction, &request)?;
+                self.owed.push(Owed::Once(to, outcome));
+            }
+            Waiting::Keyed { id, render, answer } => {
+                let keyed = match transaction.repetition(&id, self.now)? {
+                    Repetition::Again(recorded) => Keyed::Again(recorded),
+                    Repetition::KeyReused => Keyed::KeyReused,
+                    Repetition::First => {
+                        let outcome = self.handle(transaction, &request)?;
+                        let recorded = render(&outcome);
+                        transaction.record_answer(&id, &recorded, self.now)?;
+                        Keyed::First(recorded)
+                    }
+                };
+                self.owed.push(Owed::Keyed(answer, keyed));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether an event adds to what is at the gateway, or allows it again.
+const fn hands_over(event: &Event) -> bool {
+    matches!(event.what, Happened::AttemptStarted { .. } | Happened::EngineStarted | Happened::ConfigApplied { .. })
+}
