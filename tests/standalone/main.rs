@@ -3,6 +3,7 @@
 
 mod arrows;
 mod compat;
+mod engine;
 mod engine_replay;
 mod engine_store;
 mod gateway_checks;

@@ -3,10 +3,13 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 pub mod channel;
+pub mod engine;
 pub mod engine_fake;
 pub mod gateway;
+pub mod gateway_fake;
 pub mod issuer;
 pub mod kinds;
 pub mod peers;
+pub mod process;
 pub mod testbed;
 pub mod twilio_fake;

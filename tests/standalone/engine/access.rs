@@ -1,0 +1,114 @@
+//! Who may do what.
+
+use aldis::wire::ports;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::{MIA, desk};
+use crate::support::engine::{DESK, ENGINE, Engine, GATEWAY, OPERATOR, ROLES, answer, inbound};
+
+async fn shown(engine: &Engine, port: u16, method: Method, path: &str, token: Option<String>, body: &Value) -> u16 {
+    let request = reqwest::Client::new().request(method, format!("http://{}:{port}{path}", engine.address)).json(body);
+    let request = match token {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    };
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn each_interface_lets_in_whom_it_is_for() {
+    let (engine, _gateway) = desk().await;
+    let token = |user: &str, audience: &str| Some(engine.issuer.token(user, audience));
+    let message = inbound("SM-1", MIA, "hello");
+    let receipt = json!({ "providerMessageId": "SM-9", "from": crate::support::engine::NUMBER, "state": "Sent", "receivedAt": jiff::Timestamp::now() });
+    let none = Value::Null;
+    let cases = [
+        (ports::PUBLIC, Method::GET, "/v1/me", token("ana", DESK), &none, 200, "a member"),
+        (ports::PUBLIC, Method::GET, "/v1/me", token("eve", DESK), &none, 403, "no member"),
+        (ports::PUBLIC, Method::GET, "/v1/me", token("ana", ROLES), &none, 401, "another audience"),
+        (ports::PUBLIC, Method::GET, "/v1/me", token("ana", "aldis-desk:other"), &none, 401, "another namespace"),
+        (ports::PUBLIC, Method::GET, "/v1/me", None, &none, 401, "no token"),
+        (ports::PUBLIC, Method::GET, "/v1/me", Some("x.y.z".into()), &none, 401, "no real token"),
+        (ports::PUBLIC, Method::GET, "/v1/stream", None, &none, 401, "no token for the stream"),
+        (ports::PUBLIC, Method::GET, "/openapi.json", None, &none, 200, "the document is for everybody"),
+        (ports::ROLES, Method::POST, ports::INBOUND_PATH, token(GATEWAY, ROLES), &message, 200, "the gateway"),
+        (
+            ports::ROLES,
+            Method::POST,
+            ports::INBOUND_PATH,
+            token(OPERATOR, ROLES),
+            &message,
+            403,
+            "the operator brings no messages",
+        ),
+        (ports::ROLES, Method::POST, ports::INBOUND_PATH, token(ENGINE, ROLES), &message, 403, "another role"),
+        (
+            ports::ROLES,
+            Method::POST,
+            ports::INBOUND_PATH,
+            token(GATEWAY, "aldis:other"),
+            &message,
+            401,
+            "another namespace",
+        ),
+        (ports::ROLES, Method::POST, ports::INBOUND_PATH, token(GATEWAY, DESK), &message, 401, "an agent's token"),
+        (ports::ROLES, Method::POST, ports::RECEIPTS_PATH, token(GATEWAY, ROLES), &receipt, 200, "the gateway"),
+        (ports::ROLES, Method::POST, ports::RECEIPTS_PATH, token(ENGINE, ROLES), &receipt, 403, "another role"),
+        (ports::ROLES, Method::GET, ports::STATUS_PATH, token(OPERATOR, ROLES), &none, 200, "the operator"),
+        (ports::ROLES, Method::GET, ports::STATUS_PATH, token(GATEWAY, ROLES), &none, 403, "the gateway does not look"),
+        (ports::ROLES, Method::GET, "/v1/me", token("ana", DESK), &none, 404, "agents have a port of their own"),
+        (
+            ports::PUBLIC,
+            Method::GET,
+            ports::STATUS_PATH,
+            token(OPERATOR, ROLES),
+            &none,
+            404,
+            "roles have a port of their own",
+        ),
+    ];
+    for (port, method, path, token, body, expected, what) in cases {
+        assert_eq!(shown(&engine, port, method, path, token, body).await, expected, "{path}: {what}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_request_is_named() {
+    let (engine, _gateway) = desk().await;
+    engine.inbound("SM-1", MIA, "hello").await;
+    let long = "x".repeat(2000);
+    let cases = [
+        ("/v1/interactions", json!({ "number": "5551230001", "text": "hi" }), 422, "invalid-field", Some("/number")),
+        ("/v1/interactions", json!({ "number": MIA }), 422, "invalid-field", Some("/text")),
+        ("/v1/interactions", json!({ "number": "+15559870009", "text": " " }), 422, "empty-text", Some("/text")),
+        ("/v1/interactions", json!({ "number": "+15559870009", "text": long }), 422, "text-too-long", Some("/text")),
+        ("/v1/interactions", json!({ "number": MIA, "text": "hi" }), 409, "already-open", None),
+        ("/v1/interactions/1/reply", json!({ "epoch": 0, "text": "hi" }), 409, "not-owner", None),
+        ("/v1/interactions/99/reply", json!({ "epoch": 0, "text": "hi" }), 404, "not-open", None),
+        ("/v1/interactions/x/reply", json!({ "epoch": 0, "text": "hi" }), 404, "not-found", None),
+        ("/v1/interactions/1/transfer", json!({}), 501, "not-supported-yet", None),
+        ("/v1/interactions/1/accept", json!({}), 501, "not-supported-yet", None),
+        ("/v1/nothing", json!({}), 404, "not-found", None),
+        ("/v1/me", json!({}), 405, "method-not-allowed", None),
+    ];
+    for (path, body, status, reason, field) in cases {
+        let (found, problem) = engine.post("ana", path, body).await;
+        assert_eq!(found, status, "{path}: {problem}");
+        assert_eq!(problem["type"], format!("urn:aldis:problem:{reason}"), "{path}");
+        assert_eq!(problem["field"].as_str(), field, "{path}: {problem}");
+    }
+    let request = engine.agent("ana", Method::POST, "/v1/interactions").json(&json!({ "number": MIA, "text": "hi" }));
+    assert_eq!(answer(request).await.1["type"], "urn:aldis:problem:idempotency-key-missing");
+    let large =
+        engine.agent("ana", Method::POST, "/v1/interactions").header("Idempotency-Key", "1").body("x".repeat(100_000));
+    assert_eq!(answer(large).await.0, 413);
+    for path in ["/v1/interactions?limit=0", "/v1/interactions?cursor=x", "/v1/customers/5551/messages"] {
+        assert_eq!(answer(engine.agent("ana", Method::GET, path)).await.0, 422, "{path}");
+    }
+    assert_eq!(engine.inbound("SM-2", MIA, "hello").await.0, 200);
+    let mut other = inbound("SM-3", MIA, "for another number");
+    other["to"] = json!("+15551239999");
+    let refused = answer(engine.as_role(GATEWAY, Method::POST, ports::INBOUND_PATH).json(&other)).await;
+    assert_eq!((refused.0, &refused.1["field"]), (422, &json!("/to")));
+}

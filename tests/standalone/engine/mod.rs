@@ -1,0 +1,40 @@
+//! The engine as a process, over its HTTP interfaces.
+
+mod access;
+mod configuration;
+mod conversation;
+mod outbound;
+mod repetition;
+mod stream;
+
+use serde_json::{Value, json};
+
+use crate::support::{engine::Engine, gateway_fake::FakeGateway, process::eventually};
+
+pub(crate) const MIA: &str = "+15559870001";
+pub(crate) const TOM: &str = "+15559870002";
+
+/// An engine with ana present, and its gateway.
+async fn desk() -> (Engine, FakeGateway) {
+    let gateway = FakeGateway::start().await;
+    let engine = Engine::start(&gateway.url, |_| {}).await;
+    engine.presence("ana", true).await;
+    (engine, gateway)
+}
+
+/// Waits until an agent has an interaction; gives it as `GET /v1/interactions/{id}` shows it.
+async fn given(engine: &Engine, user: &str) -> Value {
+    let path = format!("/v1/interactions?owner={user}&state=Active");
+    let id = eventually("the agent has an interaction", || async {
+        let page = engine.get(user, &path).await;
+        page["items"][0]["id"].as_u64().ok_or(page)
+    })
+    .await;
+    engine.get(user, &format!("/v1/interactions/{id}")).await
+}
+
+/// Answers an interaction.
+async fn reply(engine: &Engine, user: &str, interaction: &Value, text: &str) -> (u16, Value) {
+    let path = format!("/v1/interactions/{}/reply", interaction["id"]);
+    engine.post(user, &path, json!({ "epoch": interaction["epoch"], "text": text })).await
+}

@@ -1,0 +1,114 @@
+//! Roles as processes of their own, each on a loopback address of its own, so that their fixed ports never collide.
+
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    path::Path,
+    process::{Child, Command, Stdio},
+    sync::atomic::{AtomicU8, Ordering},
+    time::Duration,
+};
+
+/// How long anything is waited for. Machines that run tests are slow at times; nothing is proved by giving up early.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A loopback address that nobody else has: its middle is this process, its end counts.
+pub fn address() -> IpAddr {
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let pid = std::process::id();
+    let [_, _, high, low] = (pid % (250 * 256)).to_be_bytes();
+    let last = NEXT.fetch_add(1, Ordering::Relaxed);
+    assert_ne!(last, 0, "this test binary has used up its addresses");
+    Ipv4Addr::new(127, high + 1, low, last).into()
+}
+
+/// A running role. It is killed when it is dropped.
+pub struct Role {
+    /// Its arguments, to start it again.
+    arguments: Vec<String>,
+    log: std::path::PathBuf,
+    child: Option<Child>,
+}
+
+impl Role {
+    /// Starts `aldis` with these arguments; its log goes to `log`.
+    pub fn start(arguments: Vec<String>, log: &Path) -> Self {
+        let mut role = Self { arguments, log: log.to_owned(), child: None };
+        role.start_again();
+        role
+    }
+
+    /// Starts it again after it ended.
+    pub fn start_again(&mut self) {
+        assert!(self.child.is_none(), "it still runs");
+        let log = std::fs::File::options().create(true).append(true).open(&self.log).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_aldis"))
+            .args(&self.arguments)
+            .env("ALDIS_LOG", "aldis=debug,info")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+    }
+
+    /// Kills it as `kill -9` does, and waits until it is gone.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Asks it to end, as the kubelet does, and waits until it has; true = it ended well.
+    pub fn terminate(&mut self) -> bool {
+        let mut child = self.child.take().unwrap();
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        child.wait().unwrap().success()
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
+    }
+
+    /// What it logged.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+impl Drop for Role {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            eprintln!("--- {} ---\n{}", self.arguments.first().map_or("", String::as_str), self.log());
+        }
+    }
+}
+
+/// Asks again until there is an answer, with patience; fails naming `what` and the last answer.
+pub async fn eventually<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(
+    what: &str,
+    mut ask: impl FnMut() -> F,
+) -> T {
+    let begun = std::time::Instant::now();
+    loop {
+        match ask().await {
+            Ok(found) => return found,
+            Err(last) if begun.elapsed() > PATIENCE => panic!("{what}: still {last:?}"),
+            Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
+        }
+    }
+}
+
+/// Waits until a role is ready.
+pub async fn ready(address: IpAddr) {
+    let url = format!("http://{address}:{}/readyz", aldis::wire::ports::ADMIN);
+    eventually("the role is ready", || async {
+        let answer = reqwest::get(&url).await.map_err(|error| error.to_string())?;
+        if answer.status().is_success() { Ok(()) } else { Err(answer.text().await.unwrap_or_default()) }
+    })
+    .await;
+}
