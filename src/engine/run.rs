@@ -58,9 +58,18 @@ const LAST_ANSWERS: Duration = Duration::from_secs(5);
 /// Keep the durable queue of one channel and serve its agents.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The address to listen on. The ports are fixed: 8080 for agents, 8081 for other roles, 9090 for /livez, /readyz, /metrics.
+    /// Address to listen on.
     #[arg(long, default_value_t = IpAddr::V6(Ipv6Addr::UNSPECIFIED))]
     pub address: IpAddr,
+    /// Port of the agents.
+    #[arg(long, default_value_t = ports::PUBLIC)]
+    pub public_port: u16,
+    /// Port of the other roles.
+    #[arg(long, default_value_t = ports::ROLES)]
+    pub roles_port: u16,
+    /// Port of health and metrics.
+    #[arg(long, default_value_t = ports::ADMIN)]
+    pub admin_port: u16,
     /// Directory of the mounted configuration.
     #[arg(long, default_value = ports::CONFIG_DIR)]
     pub config_dir: PathBuf,
@@ -98,9 +107,9 @@ pub enum EngineError {
 /// When it cannot go on; it must then be started again.
 pub async fn run(args: Args) -> Result<(), EngineError> {
     let shutdown = shutdown::on_signal()?;
-    let admin = listen::bind(args.address, ports::ADMIN).await?;
-    let agents = listen::bind(args.address, ports::PUBLIC).await?;
-    let roles = listen::bind(args.address, ports::ROLES).await?;
+    let admin = listen::bind(args.address, args.admin_port).await?;
+    let agents = listen::bind(args.address, args.public_port).await?;
+    let roles = listen::bind(args.address, args.roles_port).await?;
     let health = Health::default();
     let mut registry = Registry::with_prefix("aldis_engine");
     let metrics = Metrics::new(&mut registry);
