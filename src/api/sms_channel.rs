@@ -23,6 +23,9 @@ use super::resources::{Resources, Scheduling};
     category = "aldis",
     namespaced,
     status = "SmsChannelStatus",
+    selectable = ".spec.number",
+    selectable = ".spec.connectorRef.name",
+    selectable = ".spec.campaignRef.name",
     derive = "PartialEq",
     doc = "One number, its queue, and how its messages find a person. The operator keeps an engine for it, which holds the conversations on a volume and serves the agents. A channel belongs to a campaign (who answers, and when) and uses a number of a connector. Short name `sms`.",
     validation = Rule::new("self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 45")

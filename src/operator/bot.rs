@@ -16,4 +16,6 @@ pub use fault::{Fault, to_status};
 pub use template::{Piece, Template};
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -106,3 +106,25 @@ async fn kubectl_explain_teaches() {
     let explained = desk.cluster.kubectl(&["explain", "smschannel.spec.serviceLevel.targetSeconds"]).ok();
     assert!(explained.contains("Default 60."), "{explained}");
 }
+
+#[tokio::test]
+async fn channels_are_found_by_what_they_refer_to() {
+    let desk = Desk::new("selectors").await;
+    let api = desk.api("SmsChannel");
+    for (name, patch) in [("one", json!({})), ("two", json!({"number": "US:72345", "connectorRef": {"name": "other"}}))]
+    {
+        let spec = merged(&smallest_spec("SmsChannel"), &patch);
+        api.create(&PostParams::default(), &object("SmsChannel", name, &spec)).await.unwrap();
+    }
+    for (selector, found) in [
+        ("spec.number=US:72345", "smschannel.aldis.dev/two\n"),
+        ("spec.connectorRef.name=demo", "smschannel.aldis.dev/one\n"),
+        ("spec.campaignRef.name=support", "smschannel.aldis.dev/one\nsmschannel.aldis.dev/two\n"),
+    ] {
+        let listed = desk
+            .cluster
+            .kubectl(&["get", "sms", "-n", &desk.namespace, "--field-selector", selector, "-o", "name"])
+            .ok();
+        assert_eq!(listed, found, "{selector}");
+    }
+}
