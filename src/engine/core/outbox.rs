@@ -56,6 +56,7 @@ pub struct Outbox {
     by_customer: BTreeMap<CustomerId, BTreeSet<MessageId>>,
     /// The first message of each customer who has none at the gateway.
     ready: BTreeSet<MessageId>,
+    at_gateway: BTreeSet<MessageId>,
 }
 
 impl Outbox {
@@ -67,6 +68,22 @@ impl Outbox {
     /// All messages, oldest first.
     pub fn iter(&self) -> impl Iterator<Item = &Outbound> {
         self.messages.values()
+    }
+
+    /// The messages at the gateway, oldest first.
+    pub fn at_gateway(&self) -> impl ExactSizeIterator<Item = &Outbound> {
+        // Both hold the same ids, always.
+        self.at_gateway.iter().map(|message| &self.messages[message])
+    }
+
+    /// How many messages there are.
+    pub fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
     }
 
     /// A customer's messages, oldest first.
@@ -102,6 +119,7 @@ impl Outbox {
     pub(super) fn take(&mut self, message: MessageId) -> Option<Outbound> {
         let outbound = self.messages.remove(&message)?;
         self.ready.remove(&message);
+        self.at_gateway.remove(&message);
         if let Some(messages) = self.by_customer.get_mut(&outbound.customer) {
             messages.remove(&message);
             if messages.is_empty() {
@@ -115,10 +133,12 @@ impl Outbox {
     /// Only a customer's first message can be at the gateway: later ones wait for it, and ids only grow.
     fn make_ready(&mut self, customer: CustomerId) {
         let Some(first) = self.by_customer.get(&customer).and_then(BTreeSet::first) else { return };
-        match self.messages.get(first) {
-            Some(outbound) if !outbound.is_in_flight() => self.ready.insert(*first),
-            Some(_) | None => self.ready.remove(first),
+        let (to, from) = match self.messages.get(first) {
+            Some(outbound) if outbound.is_in_flight() => (&mut self.at_gateway, &mut self.ready),
+            Some(_) | None => (&mut self.ready, &mut self.at_gateway),
         };
+        to.insert(*first);
+        from.remove(first);
     }
 }
 

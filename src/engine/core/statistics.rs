@@ -31,7 +31,7 @@ impl State {
     /// The channel in numbers.
     pub fn statistics(&self, now: Timestamp) -> Statistics {
         let oldest = queue::waiting(self).map(|interaction| interaction.arrived_at).min();
-        let in_flight = self.outbox.iter().filter(|outbound| outbound.is_in_flight()).count() as u64;
+        let in_flight = self.outbox.at_gateway().len() as u64;
         let online = self.config.members.iter().filter_map(|member| self.agents.get(&member.user));
         Statistics {
             waiting: self.queue.len() as u64,
@@ -41,7 +41,7 @@ impl State {
             active: self.idle.len() as u64,
             agents_online: online.filter(|agent| agent.is_online()).count() as u64,
             agents_available: strategy::available(self).count() as u64,
-            outbox_waiting: self.outbox.iter().count() as u64 - in_flight,
+            outbox_waiting: self.outbox.len() as u64 - in_flight,
             outbox_in_flight: in_flight,
             in_hours: self.config.schedule.is_open(now),
             service_level: self.service_level(now),

@@ -56,7 +56,7 @@ impl State {
     /// The messages that are at the gateway, or should be: each is handed over with its attempt, once, and after a restart once
     /// more with the same attempt, which the gateway recognizes. Empty while the storage is not accepted.
     pub fn in_flight(&self) -> impl Iterator<Item = &Outbound> {
-        self.outbox.iter().filter(|outbound| self.storage_accepted && outbound.is_in_flight())
+        self.outbox.at_gateway().filter(|_| self.storage_accepted)
     }
 
     /// When something is due next, if nothing comes before. Not after a change of the hours, which makes nothing due.
