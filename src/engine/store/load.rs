@@ -17,6 +17,21 @@ const CUSTOMERS: &str = "SELECT c.id, c.can_receive, c.opted_out, c.out_of_hours
            c.last_agent, (SELECT i.id FROM interaction i WHERE i.customer = c.id AND i.closed_at IS NULL)
     FROM customer c";
 
+/// Those whom something open concerns. CROSS JOIN holds SQLite to beginning with the outbox, which is short.
+const CONCERNED: &str = "WHERE c.id IN (SELECT customer FROM interaction WHERE state IN ('Opened', 'Queued', 'Active')
+                                        UNION SELECT m.customer FROM outbox o CROSS JOIN message m ON m.id = o.message)
+    ORDER BY c.id";
+
+const INTERACTIONS: &str = "SELECT id, customer, started_by, arrived_at, state, at_head, place_at, owner, epoch,
+           waiting_since, active_at
+    FROM interaction WHERE state IN ('Opened', 'Queued', 'Active') ORDER BY id";
+
+const OUTBOX: &str = "SELECT o.message, m.customer, m.interaction, m.purpose, m.user, m.segments, o.attempt,
+           o.sending_until, o.receipt_status, o.receipt_class
+    FROM outbox o CROSS JOIN message m ON m.id = o.message ORDER BY o.message";
+
+const SAMPLES: &str = "SELECT interaction, at, result, in_target FROM sample WHERE at >= ? ORDER BY at, id";
+
 pub(super) fn open_rows(sql: &Connection, samples_since: Timestamp) -> Result<OpenRows, Fault> {
     Ok(OpenRows {
         scalars: scalars(sql)?,
@@ -50,10 +65,7 @@ fn scalars(sql: &Connection) -> Result<Scalars, Fault> {
 }
 
 fn open_customers(sql: &Connection) -> Result<Vec<Customer>, Fault> {
-    let concerned = "WHERE c.id IN (SELECT customer FROM interaction WHERE state IN ('Opened', 'Queued', 'Active')
-                                    UNION SELECT m.customer FROM outbox o JOIN message m ON m.id = o.message)
-                     ORDER BY c.id";
-    all(sql, &format!("{CUSTOMERS} {concerned}"), [], read_customer)
+    all(sql, &format!("{CUSTOMERS} {CONCERNED}"), [], read_customer)
 }
 
 /// The customer with this address.
@@ -83,10 +95,7 @@ fn read_customer(row: &Row<'_>) -> Result<Customer, Fault> {
 }
 
 fn interactions(sql: &Connection) -> Result<Vec<Interaction>, Fault> {
-    let query = "SELECT id, customer, started_by, arrived_at, state, at_head, place_at, owner, epoch, waiting_since,
-                        active_at
-                 FROM interaction WHERE state IN ('Opened', 'Queued', 'Active') ORDER BY id";
-    all(sql, query, [], |row| {
+    all(sql, INTERACTIONS, [], |row| {
         Ok(Interaction {
             id: InteractionId(codec::id(row.get(0)?)),
             customer: CustomerId(codec::id(row.get(1)?)),
@@ -147,8 +156,7 @@ fn outbox(sql: &Connection) -> Result<Vec<Outbound>, Fault> {
 
 /// The samples since an instant, in the order in which they came.
 pub(super) fn samples(sql: &Connection, since: Timestamp) -> Result<Vec<Sample>, Fault> {
-    let query = "SELECT interaction, at, result, in_target FROM sample WHERE at >= ? ORDER BY at, id";
-    all(sql, query, [codec::nanos(since)], |row| {
+    all(sql, SAMPLES, [codec::nanos(since)], |row| {
         Ok(Sample {
             interaction: InteractionId(codec::id(row.get(0)?)),
             at: codec::timestamp(row.get(1)?)?,
@@ -164,4 +172,29 @@ pub(super) fn instant(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>,
 
 pub(super) fn user(row: &Row<'_>, column: usize) -> Result<Option<UserId>, Fault> {
     Ok(row.get::<_, Option<String>>(column)?.map(UserId::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::store::schema;
+
+    /// The start takes as long as there is much open, however much is stored.
+    #[test]
+    fn loading_walks_through_no_table_that_grows() {
+        let mut sql = Connection::open_in_memory().unwrap();
+        let tx = sql.transaction().unwrap();
+        schema::migrate(&tx).unwrap();
+        tx.commit().unwrap();
+        let by_address = format!("{CUSTOMERS} WHERE c.address = ?");
+        for query in [&format!("{CUSTOMERS} {CONCERNED}"), INTERACTIONS, OUTBOX, SAMPLES, &by_address] {
+            let mut plan = sql.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+            let parameters = plan.parameter_count();
+            let values = rusqlite::params_from_iter(vec![0; parameters]);
+            let steps = plan.query_map(values, |row| row.get::<_, String>(3)).unwrap();
+            for step in steps.map(Result::unwrap) {
+                assert!(!step.starts_with("SCAN") || step == "SCAN o", "{step} in {query}");
+            }
+        }
+    }
 }

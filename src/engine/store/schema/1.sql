@@ -48,6 +48,7 @@ CREATE TABLE interaction (
 ) STRICT;
 CREATE INDEX interaction_by_state ON interaction (state, id);
 CREATE INDEX interaction_by_customer ON interaction (customer);
+CREATE INDEX interaction_by_owner ON interaction (owner, id) WHERE owner IS NOT NULL;
 CREATE INDEX interaction_by_age ON interaction (closed_at) WHERE closed_at IS NOT NULL;
 
 CREATE TABLE message (
