@@ -11,6 +11,7 @@ mod gateway_inbound;
 mod gateway_kills;
 mod gateway_prism;
 mod gateway_sending;
+mod gateway_signatures;
 mod generated;
 mod simulator;
 
