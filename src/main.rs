@@ -22,6 +22,8 @@ enum Role {
     Gateway(aldis::gateway::Args),
     /// Keep the durable queue of one channel and serve its agents.
     Engine(aldis::engine::Args),
+    /// Keep gateways and engines as the objects declare them.
+    Operator(aldis::operator::Settings),
     /// Play a carrier: handsets on a web page, a provider's HTTP API, faults on demand.
     Simulator(aldis::simulator::Options),
 }
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
         Role::Generate(args) => aldis::generate::run(&args).map_err(Into::into),
         Role::Gateway(args) => serve(aldis::gateway::run(args)),
         Role::Engine(args) => serve(aldis::engine::run(args)),
+        Role::Operator(settings) => serve(aldis::operator::run(settings)),
         Role::Simulator(options) => serve(aldis::simulator::run(options)),
     };
     match result {

@@ -1,5 +1,7 @@
 //! Blocklists: checked, and handed to the engines that they concern.
 
+mod reconcile;
+
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -7,6 +9,8 @@ use crate::api::blocklist::{BlockedNumber, Direction, EntryCounts};
 use crate::api::{Blocklist, BlocklistSpec, SmsChannel};
 use crate::sms::{NumberError, PhoneNumber};
 use crate::wire::config::engine::{BlockDirection, BlocklistEntry};
+
+pub use reconcile::reconcile;
 
 /// An entry whose number is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -5,6 +5,7 @@ mod compiled;
 mod fault;
 mod graph;
 mod http;
+mod reconcile;
 mod template;
 mod variables;
 
@@ -13,6 +14,7 @@ pub use compiled::{
     Accepted, Action, BodyField, Case, Comparison, CompiledBot, CompiledStep, HeaderValue, HttpCall, StepId,
 };
 pub use fault::{Fault, to_status};
+pub use reconcile::reconcile;
 pub use template::{Piece, Template};
 
 #[cfg(test)]

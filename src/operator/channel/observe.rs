@@ -1,0 +1,86 @@
+//! What the operator knows of a channel and of what it refers to, from its caches.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+
+use crate::{
+    api::{Blocklist, Campaign, ConditionType, Reason, SmsChannel, SmsConnector},
+    operator::{
+        cache::ObjectKey, child::Owner, context::Context, error::Error, pod, samples::Seen, summary::is_deleted,
+    },
+    wire::{
+        config::issuers::Issuer,
+        status::{EngineStatus, GatewayStatus},
+    },
+};
+
+/// What is known of a channel.
+pub struct Observed {
+    /// The object.
+    pub channel: Arc<SmsChannel>,
+    /// Its connector.
+    pub connector: Option<Arc<SmsConnector>>,
+    /// Its campaign.
+    pub campaign: Option<Arc<Campaign>>,
+    /// The blocklists that bind it, by name.
+    pub blocklists: Vec<Arc<Blocklist>>,
+    /// What the connector's gateway said.
+    pub gateway: Seen<GatewayStatus>,
+    /// The engine's pod.
+    pub pod: Option<Arc<Pod>>,
+    /// What the engine said.
+    pub seen: Seen<EngineStatus>,
+    /// Who signs the tokens that roles show.
+    pub role_issuers: Vec<Issuer>,
+    /// Who signs the tokens of agents.
+    pub agent_issuers: Vec<Issuer>,
+}
+
+impl Observed {
+    /// Reads the caches.
+    ///
+    /// # Errors
+    /// [`Error::Waiting`] while the cluster's token keys are not known.
+    pub fn of(context: &Context, channel: Arc<SmsChannel>) -> Result<Self, Error> {
+        if !context.issuers.are_known() {
+            let message = "the cluster's token keys are being fetched";
+            return Err(Error::waiting(Reason::Progressing, message, Duration::from_secs(1)));
+        }
+        let owner = Owner::channel(&channel);
+        let key = |name: &str| ObjectKey::new(&owner.namespace, name);
+        let cluster = &context.cluster;
+        let connector = cluster.connectors.get(&key(&channel.spec.connector_ref.name));
+        let connector = connector.filter(|connector| !is_deleted(&**connector));
+        let campaign = cluster.campaigns.get(&key(&channel.spec.campaign_ref.name));
+        let gateway = connector.as_ref().and_then(|connector| connector.uid());
+        Ok(Self {
+            gateway: gateway.map_or(Seen::Never, |uid| context.samples.gateway(&uid)),
+            blocklists: blocklists(context, &channel, &owner.namespace),
+            campaign: campaign.filter(|campaign| !is_deleted(&**campaign)),
+            connector,
+            pod: pod::of(context, &owner),
+            seen: context.samples.engine(&owner.uid),
+            role_issuers: context.issuers.of_roles(&owner.namespace),
+            agent_issuers: context.issuers.of_agents(&owner.namespace),
+            channel,
+        })
+    }
+
+    /// Whether the status says that the number is valid.
+    pub fn was_number_valid(&self) -> bool {
+        let conditions = self.channel.status.iter().flat_map(|status| &status.conditions);
+        let mut found = conditions.filter(|condition| condition.type_ == ConditionType::NumberValid.as_str());
+        found.any(|condition| condition.status == "True")
+    }
+}
+
+fn blocklists(context: &Context, channel: &SmsChannel, namespace: &str) -> Vec<Arc<Blocklist>> {
+    let campaign = &channel.spec.campaign_ref;
+    context.cluster.blocklists.select(|list| {
+        list.metadata.namespace.as_deref() == Some(namespace)
+            && !is_deleted(list)
+            && (list.spec.campaigns.is_empty() || list.spec.campaigns.contains(campaign))
+    })
+}

@@ -1,0 +1,114 @@
+//! SmsConnector: observe, validate, plan, apply, summarize.
+
+mod base_url;
+mod observe;
+mod plan;
+mod status;
+mod validate;
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    cache::ObjectKey,
+    child::{self, Owner},
+    context::Context,
+    controller::Again,
+    error::Error,
+    nudge::{self, Cause},
+    scrape::Target,
+    summary::{self, is_deleted},
+};
+use crate::{
+    api::names,
+    wire::{
+        config::ConfigHash,
+        status::{CredentialsStatus, GatewayStatus},
+    },
+};
+use observe::Observed;
+
+pub use base_url::{AllowList, InvalidEntry};
+
+/// Brings one connector to what its spec says.
+///
+/// # Errors
+/// As [`Error`] says; what a person should know stands in status by then.
+pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<Again, Error> {
+    let Some(connector) = context.cluster.connectors.get(&key) else { return Ok(None) };
+    if is_deleted(&*connector) {
+        // The children go with their owner.
+        context.samples.forget(connector.metadata.uid.as_deref().unwrap_or_default());
+        return Ok(None);
+    }
+    if names::is_paused(&*connector) {
+        summary::report_paused(&context, &context.cluster.connectors, &connector).await?;
+        return Ok(None);
+    }
+    let observed = Observed::of(&context, connector.clone())?;
+    let outcome = bring_about(&context, &observed).await;
+    if let Err(Error::Transient(_)) = &outcome {
+        // Nothing is known about the object that was not known before.
+        return outcome.map(|_| None);
+    }
+    let (status, conditions) =
+        status::status(&observed, outcome.as_ref().ok().map(|done| &done.hash), outcome.as_ref().err(), context.now());
+    summary::report(&context, &context.cluster.connectors, &*connector, status, conditions).await?;
+    Ok(outcome?.again)
+}
+
+/// What became of validating, planning and applying.
+struct Done {
+    hash: ConfigHash,
+    again: Again,
+}
+
+async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Error> {
+    let owner = Owner::connector(&observed.connector);
+    let valid = validate::validate(&observed.connector, &context.allowed_base_urls)?;
+    let plan = plan::plan(&owner, &valid, observed, &context.settings)?;
+    let keep: Vec<_> = plan.children.list().iter().map(|child| (child.kind, child.name.clone())).collect();
+    let applied = child::apply(&context.writer, &context.cluster.children, &owner, plan.children).await?;
+    let kept = |kind, name: &str| keep.iter().any(|(kept, known)| *kept == kind && known == name);
+    child::prune(&context.writer, &context.cluster.children, &owner, kept).await?;
+    context.events.repaired(&*observed.connector, applied.repaired()).await;
+    context.targets.watch(Target::Gateway(owner.key()), context.settings.scrape_interval());
+    let again = nudge_gateway(context, observed, &plan.hash, &owner).await?;
+    Ok(Done { hash: plan.hash, again })
+}
+
+/// Makes the pod look at its configuration and credentials when it should.
+async fn nudge_gateway(
+    context: &Context,
+    observed: &Observed,
+    hash: &ConfigHash,
+    owner: &Owner,
+) -> Result<Again, Error> {
+    let Some(pod) = &observed.pod else { return Ok(None) };
+    let reload = summary::annotation(&*observed.connector, names::ANNOTATION_RELOAD);
+    if nudge::is_reload_due(pod, reload) {
+        nudge::send(&context.writer, pod, hash, reload).await?;
+    }
+    let Some(said) = observed.seen.answered() else { return Ok(None) };
+    let mut again: Again = None;
+    let mut sooner = |wait: Duration| again = Some(again.map_or(wait, |known: Duration| known.min(wait)));
+    if wants_config(said, hash) {
+        sooner(context.nudges.nudge(&context.writer, pod, Cause::Config, hash, reload).await?);
+        context.targets.watch(Target::Gateway(owner.key()), Duration::from_millis(500));
+    } else {
+        context.nudges.settled(pod, Cause::Config);
+    }
+    match said.credentials {
+        CredentialsStatus::Missing { .. } | CredentialsStatus::Invalid { .. } => {
+            sooner(context.nudges.nudge(&context.writer, pod, Cause::Credentials, hash, reload).await?);
+        }
+        CredentialsStatus::Unchecked | CredentialsStatus::Valid { .. } | CredentialsStatus::Unreachable { .. } => {
+            context.nudges.settled(pod, Cause::Credentials);
+        }
+    }
+    Ok(again)
+}
+
+fn wants_config(said: &GatewayStatus, hash: &ConfigHash) -> bool {
+    said.config.hash.as_ref() != Some(hash)
+        && said.config.rejected.as_ref().is_none_or(|rejected| rejected.hash != *hash)
+}

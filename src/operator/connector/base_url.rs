@@ -1,0 +1,175 @@
+//! Which addresses a gateway may be told to talk to. A tenant writes `baseUrl`; without a list it could point the gateway, and
+//! the credentials with it, anywhere inside the cluster.
+
+use std::net::IpAddr;
+
+use reqwest::Url;
+
+/// Allowed origins.
+#[derive(Clone, Debug, Default)]
+pub struct AllowList(Vec<String>);
+
+/// An entry of the list is no address.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is no base URL: write scheme, host and port, as http://aldis-simulator.default:8090")]
+pub struct InvalidEntry(String);
+
+impl AllowList {
+    /// The providers' own hosts and `further` ones.
+    ///
+    /// # Errors
+    /// When an entry is no URL.
+    pub fn new(further: &[String]) -> Result<Self, InvalidEntry> {
+        let origin = |text: &String| {
+            let url = Url::parse(text).map_err(|_| InvalidEntry(text.clone()))?;
+            if url.has_host() { Ok(origin(&url)) } else { Err(InvalidEntry(text.clone())) }
+        };
+        further.iter().filter(|text| !text.is_empty()).map(origin).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Says why an address must not be used, unless it is on the list itself.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong and what to do.
+    pub fn check_listed(&self, address: &str) -> Result<(), String> {
+        let url = Url::parse(address).map_err(|error| format!("{address:?} is no URL: {error}"))?;
+        if is_never_allowed(&url) {
+            return Err(format!("{address:?} is a link-local or metadata address, which is never allowed"));
+        }
+        let origin = origin(&url);
+        if self.0.contains(&origin) {
+            return Ok(());
+        }
+        Err(format!(
+            "{address:?} is not on the operator's list: ask the platform team to add {origin} (flag --allow-bot-urls)"
+        ))
+    }
+
+    /// Says why a connector must not use an address.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong and what to do.
+    pub fn check(&self, base_url: &str) -> Result<(), String> {
+        let url = Url::parse(base_url).map_err(|error| format!("baseUrl {base_url:?} is no URL: {error}"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(format!("baseUrl {base_url:?} must begin with https:// or http://"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("baseUrl must not hold a user or password: put credentials into the Secret".into());
+        }
+        if is_never_allowed(&url) {
+            return Err(format!("baseUrl {base_url:?} is a link-local or metadata address, which is never allowed"));
+        }
+        if is_provider(&url) || self.0.contains(&origin(&url)) {
+            return Ok(());
+        }
+        let origin = origin(&url);
+        Err(format!(
+            "baseUrl {base_url:?} is not on the operator's list of allowed addresses: ask the platform team to add {origin} (flag --allow-base-urls)"
+        ))
+    }
+}
+
+fn origin(url: &Url) -> String {
+    let port = url.port_or_known_default().unwrap_or(0);
+    format!("{}://{}:{port}", url.scheme(), url.host_str().unwrap_or_default().trim_end_matches('.').to_lowercase())
+}
+
+/// Twilio's API, its regions and edges.
+fn is_provider(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let labels: Vec<&str> = host.split('.').collect();
+    url.scheme() == "https"
+        && url.port_or_known_default() == Some(443)
+        && (3..=5).contains(&labels.len())
+        && labels.first() == Some(&"api")
+        && labels.ends_with(&["twilio", "com"])
+}
+
+/// Addresses that answer with a machine's own credentials, or lie on its link.
+fn is_never_allowed(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']').trim_end_matches('.');
+    if ["metadata.google.internal", "metadata", "instance-data"].contains(&host) {
+        return true;
+    }
+    match host.parse::<IpAddr>() {
+        Ok(IpAddr::V4(address)) => is_never_allowed_v4(address),
+        Ok(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
+            Some(mapped) => is_never_allowed_v4(mapped),
+            None => {
+                let first = address.segments()[0];
+                address.is_unspecified()
+                    || address.is_multicast()
+                    || first & 0xffc0 == 0xfe80
+                    || is_metadata_v6(address)
+            }
+        },
+        Err(_) => false,
+    }
+}
+
+fn is_never_allowed_v4(address: std::net::Ipv4Addr) -> bool {
+    // 100.100.100.200 and 168.63.129.16 are metadata services of clouds outside the link-local block.
+    let metadata = [[100, 100, 100, 200], [168, 63, 129, 16]];
+    address.is_link_local()
+        || address.is_unspecified()
+        || address.is_multicast()
+        || metadata.contains(&address.octets())
+}
+
+fn is_metadata_v6(address: std::net::Ipv6Addr) -> bool {
+    address.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn providers_and_listed_origins_are_allowed_and_nothing_else() {
+        let list =
+            AllowList::new(&["http://aldis-simulator.demo:8090/".into(), "https://mock.example.com".into()]).unwrap();
+        for allowed in [
+            "https://api.twilio.com",
+            "https://api.dublin.ie1.twilio.com",
+            "http://aldis-simulator.demo:8090",
+            "http://aldis-simulator.demo:8090/path",
+            "https://mock.example.com:443",
+        ] {
+            assert_eq!(list.check(allowed), Ok(()), "{allowed}");
+        }
+        for refused in [
+            "http://api.twilio.com",
+            "https://api.twilio.com:8443",
+            "https://api.twilio.com.evil.example",
+            "https://evil-twilio.com",
+            "http://aldis-simulator.demo:8091",
+            "https://aldis-simulator.demo:8090",
+            "http://mock.example.com",
+            "https://user:password@api.twilio.com",
+            "ftp://api.twilio.com",
+            "kubernetes.default",
+        ] {
+            assert!(list.check(refused).is_err(), "{refused}");
+        }
+    }
+
+    #[test]
+    fn metadata_addresses_are_refused_even_when_listed() {
+        for address in [
+            "http://169.254.169.254",
+            "http://0xa9fea9fe",
+            "http://2852039166",
+            "http://[fe80::1]",
+            "http://[::ffff:169.254.169.254]",
+            "http://[fd00:ec2::254]",
+            "http://metadata.google.internal",
+            "http://metadata.google.internal.",
+            "http://100.100.100.200",
+            "http://0.0.0.0",
+        ] {
+            let list = AllowList::new(&[address.to_owned()]).unwrap();
+            assert!(list.check(address).is_err_and(|message| message.contains("never allowed")), "{address}");
+        }
+    }
+}

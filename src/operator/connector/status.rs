@@ -1,0 +1,303 @@
+//! What a connector's status says. Pure.
+
+use jiff::Timestamp;
+
+use crate::{
+    api::{
+        ConditionStatus, ConditionType, Conditions, Reason, SmsConnectorStatus,
+        sms_connector::{ConnectorCounts, GatewayStatus as GatewayReport, NumberStatus, WebhookManagement},
+    },
+    operator::{
+        connector::observe::Observed,
+        error::Error,
+        pod,
+        summary::{self, Verdict, first_obstacle, summarize},
+    },
+    sms::PhoneNumber,
+    wire::{
+        config::ConfigHash,
+        ports,
+        status::{self as wire, CredentialsStatus, GatewayStatus, WebhookStatus},
+    },
+};
+
+/// Numbers that the status lists at most.
+const LISTED: usize = 200;
+/// Numbers that a message names.
+const NAMED: usize = 5;
+
+/// Status and conditions, from what was observed and what became of applying.
+pub fn status(
+    observed: &Observed,
+    hash: Option<&ConfigHash>,
+    error: Option<&Error>,
+    now: Timestamp,
+) -> (SmsConnectorStatus, Conditions) {
+    let connector = &*observed.connector;
+    let mut conditions = summary::begin(connector, now);
+    let mut status = connector.status.clone().unwrap_or_default();
+    if let Some(verdict) = pod::availability(observed.pod.as_deref(), &observed.seen) {
+        verdict.set(&mut conditions, ConditionType::GatewayAvailable);
+    }
+    if let Some(said) = observed.seen.answered() {
+        let (required, all) = credential_keys(observed);
+        let secret =
+            connector.spec.provider.member().map(|member| member.credentials().name.clone()).unwrap_or_default();
+        credentials(said, &secret, &required, &all).set(&mut conditions, ConditionType::CredentialsValid);
+        let offered = offered(observed, said);
+        if said.numbers_listed_at.is_some() || !conditions.is_true(ConditionType::NumbersVerified) {
+            numbers(observed, said, &offered).set(&mut conditions, ConditionType::NumbersVerified);
+        }
+        webhook(observed, said).set(&mut conditions, ConditionType::WebhookInSync);
+        routed(said).set(&mut conditions, ConditionType::TrafficRouted);
+        if said.numbers_listed_at.is_some() {
+            status.counts = Some(counts(observed, said, &offered));
+            status.numbers = list(observed, said, &offered);
+        } else {
+            mark_channels(observed, &mut status);
+        }
+        status.gateway = Some(GatewayReport {
+            config_hash: said.config.hash.as_ref().map(ConfigHash::to_string),
+            version: Some(said.version.clone()),
+        });
+    } else {
+        mark_channels(observed, &mut status);
+    }
+    set_missing_unknown(&mut conditions);
+    let ready = ready(observed, &conditions, hash, error);
+    summarize(&mut conditions, &ready);
+    (status, conditions)
+}
+
+fn ready(observed: &Observed, conditions: &Conditions, hash: Option<&ConfigHash>, error: Option<&Error>) -> Verdict {
+    match error {
+        Some(Error::Stalled { reason, message } | Error::Waiting { reason, message, .. }) => {
+            return Verdict::no(*reason, message.clone());
+        }
+        Some(Error::Transient(fault)) => return Verdict::unknown(Reason::TransientError, fault.to_string()),
+        None => {}
+    }
+    let available = first_obstacle(conditions, &[ConditionType::GatewayAvailable], applied(observed, hash));
+    if available.status != ConditionStatus::True {
+        return available;
+    }
+    let well = if observed.connector.spec.enabled {
+        Verdict::yes(Reason::Available, "the gateway runs with the present configuration")
+    } else {
+        Verdict::yes(Reason::Disabled, "spec.enabled is false: nothing is sent, and inbound is refused for now")
+    };
+    first_obstacle(conditions, &[ConditionType::CredentialsValid, ConditionType::NumbersVerified], well)
+}
+
+/// Whether the gateway has the configuration. What an earlier operator wrote in status stands while nobody has asked.
+fn applied(observed: &Observed, hash: Option<&ConfigHash>) -> Verdict {
+    let Some(wanted) = hash else { return Verdict::unknown(Reason::Progressing, "the configuration is being made") };
+    let well = Verdict::yes(Reason::Applied, "");
+    match observed.seen.answered() {
+        Some(said) => match &said.config.rejected {
+            _ if said.config.hash.as_ref() == Some(wanted) => well,
+            Some(rejected) if rejected.hash == *wanted => Verdict::no(
+                Reason::ConfigRejected,
+                format!("the gateway cannot load the configuration and goes on with the old one: {}", rejected.message),
+            ),
+            Some(_) | None => Verdict::no(Reason::Applying, "the gateway has not loaded the newest configuration yet"),
+        },
+        None => {
+            let reported = observed.connector.status.as_ref().and_then(|status| status.gateway.as_ref());
+            let reported = reported.and_then(|gateway| gateway.config_hash.clone());
+            if reported == Some(wanted.to_string()) {
+                well
+            } else {
+                Verdict::no(Reason::Applying, "the gateway has not loaded the newest configuration yet")
+            }
+        }
+    }
+}
+
+fn credential_keys(observed: &Observed) -> (Vec<&'static str>, Vec<&'static str>) {
+    let keys = observed.connector.spec.provider.member().map(|member| member.credential_keys()).unwrap_or_default();
+    let required = keys.iter().filter(|(_, required)| *required).map(|(key, _)| *key).collect();
+    (required, keys.iter().map(|(key, _)| *key).collect())
+}
+
+fn credentials(said: &GatewayStatus, secret: &str, required: &[&str], all: &[&str]) -> Verdict {
+    match &said.credentials {
+        CredentialsStatus::Unchecked => Verdict::unknown(Reason::NotCheckedYet, "the gateway has not checked them yet"),
+        CredentialsStatus::Missing { keys } => {
+            let none = all.iter().all(|key| keys.iter().any(|missing| missing == key));
+            if none {
+                let wanted = required.join(", ");
+                let message =
+                    format!("Secret {secret} does not exist or has none of the keys: create it with {wanted}");
+                Verdict::no(Reason::SecretMissing, message)
+            } else {
+                let missing = keys.join(", ");
+                Verdict::no(Reason::SecretKeyMissing, format!("Secret {secret} lacks {missing}: add what is missing"))
+            }
+        }
+        CredentialsStatus::Valid { .. } => Verdict::yes(Reason::Accepted, "the provider accepts the credentials"),
+        CredentialsStatus::Invalid { message, .. } => Verdict::no(
+            Reason::CredentialsRejected,
+            format!("the provider refuses the credentials of Secret {secret}: {message}"),
+        ),
+        CredentialsStatus::Unreachable { slow: true, message, .. } => {
+            Verdict::unknown(Reason::ProviderSlow, format!("the provider does not answer in time: {message}"))
+        }
+        CredentialsStatus::Unreachable { slow: false, message, .. } => {
+            Verdict::unknown(Reason::ProviderUnreachable, format!("the provider cannot be reached: {message}"))
+        }
+    }
+}
+
+/// The numbers that the connector offers: those of the spec, else every SMS-capable one of the account.
+fn offered(observed: &Observed, said: &GatewayStatus) -> Vec<PhoneNumber> {
+    let spec = &observed.connector.spec;
+    let mut offered: Vec<PhoneNumber> = if spec.numbers.is_empty() {
+        let usable = said.numbers.iter().filter(|number| number.at_provider && number.sms_capable);
+        usable.map(|number| number.number.clone()).collect()
+    } else {
+        spec.numbers.iter().filter_map(|offered| offered.number.parse().ok()).collect()
+    };
+    offered.sort();
+    offered.dedup();
+    offered
+}
+
+/// A number as the provider has it.
+pub fn find<'a>(said: &'a GatewayStatus, number: &PhoneNumber) -> Option<&'a wire::NumberStatus> {
+    said.numbers.iter().find(|known| known.number == *number)
+}
+
+fn numbers(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) -> Verdict {
+    if said.numbers_listed_at.is_none() {
+        return match &said.numbers_error {
+            Some(error) => Verdict::unknown(Reason::ProviderError, format!("the numbers cannot be listed: {error}")),
+            None => Verdict::unknown(Reason::NotCheckedYet, "the numbers have not been listed yet"),
+        };
+    }
+    let missing: Vec<_> =
+        offered.iter().filter(|number| !find(said, number).is_some_and(|known| known.at_provider)).collect();
+    if !missing.is_empty() {
+        let message =
+            format!("not on the provider's account: {}; buy them, or remove them from spec.numbers", some(&missing));
+        return Verdict::no(Reason::NumbersMissing, message);
+    }
+    let incapable: Vec<_> =
+        offered.iter().filter(|number| !find(said, number).is_some_and(|known| known.sms_capable)).collect();
+    if !incapable.is_empty() {
+        let message = format!("cannot do SMS, says the provider: {}", some(&incapable));
+        return Verdict::no(Reason::NumbersNotSmsCapable, message);
+    }
+    let source = if observed.connector.spec.numbers.is_empty() { "of the account" } else { "of spec.numbers" };
+    Verdict::yes(Reason::Verified, format!("{} numbers {source} can do SMS", offered.len()))
+}
+
+fn some(numbers: &[&PhoneNumber]) -> String {
+    let named: Vec<_> = numbers.iter().take(NAMED).map(|number| number.as_str()).collect();
+    let more = numbers.len().saturating_sub(NAMED);
+    if more == 0 { named.join(", ") } else { format!("{} and {more} more", named.join(", ")) }
+}
+
+fn webhook(observed: &Observed, said: &GatewayStatus) -> Verdict {
+    let webhook = &observed.connector.spec.webhook;
+    match webhook.management {
+        WebhookManagement::Ignore => {
+            return Verdict::unknown(Reason::NotManaged, "webhook.management is Ignore: nobody looks");
+        }
+        WebhookManagement::Observe => {}
+    }
+    let used: Vec<_> = observed.held.iter().filter_map(|held| find(said, &held.number)).collect();
+    let ours = format!("{}{}", webhook.public_url.trim_end_matches('/'), ports::HOOK_INBOUND_PATH);
+    let of = |wanted: fn(&WebhookStatus) -> bool| -> Vec<&PhoneNumber> {
+        used.iter().filter(|number| wanted(&number.webhook)).map(|number| &number.number).collect()
+    };
+    let unset = of(|webhook| matches!(webhook, WebhookStatus::Unset));
+    let differing = of(|webhook| matches!(webhook, WebhookStatus::Differs { .. }));
+    if !unset.is_empty() {
+        let message = format!("the provider has no address for {}: set {ours} (POST) there", some(&unset));
+        return Verdict::no(Reason::WebhookNotSet, message);
+    }
+    if !differing.is_empty() {
+        let found = used.iter().find_map(|number| match &number.webhook {
+            WebhookStatus::Differs { found } => Some(found.as_str()),
+            WebhookStatus::Unchecked | WebhookStatus::InSync | WebhookStatus::Unset => None,
+        });
+        let found = found.unwrap_or_default();
+        let message = format!("the provider sends {} to {found}: set {ours} (POST) there", some(&differing));
+        return Verdict::no(Reason::WebhookDiffers, message);
+    }
+    if used.iter().any(|number| number.webhook == WebhookStatus::Unchecked) || said.numbers_listed_at.is_none() {
+        return Verdict::unknown(Reason::NotCheckedYet, "the provider's addresses have not been looked at yet");
+    }
+    Verdict::yes(Reason::InSync, format!("the provider has our address for {} numbers in use", used.len()))
+}
+
+fn routed(said: &GatewayStatus) -> Verdict {
+    if said.spool.unrouted == 0 {
+        return Verdict::yes(Reason::AllRouted, "every inbound message found a channel");
+    }
+    let numbers: Vec<_> = said.spool.unrouted_numbers.keys().take(NAMED).map(String::as_str).collect();
+    Verdict::no(
+        Reason::Unrouted,
+        format!(
+            "messages wait for a channel of their number, for example {}: create an SmsChannel",
+            numbers.join(", ")
+        ),
+    )
+}
+
+fn counts(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) -> ConnectorCounts {
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let capable = offered.iter().filter(|number| find(said, number).is_some_and(|known| known.sms_capable)).count();
+    let claimed = offered.iter().filter(|number| observed.channel_of(number).is_some()).count();
+    ConnectorCounts {
+        numbers: count(offered.len()),
+        sms_capable: count(capable),
+        claimed: count(claimed),
+        unrouted: i64::try_from(said.spool.unrouted).unwrap_or(i64::MAX),
+    }
+}
+
+/// Those with something wrong first, then those of channels, then the rest.
+fn list(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) -> Vec<NumberStatus> {
+    let mut all: Vec<NumberStatus> = offered
+        .iter()
+        .map(|number| {
+            let known = find(said, number);
+            NumberStatus {
+                number: number.to_string(),
+                sms_capable: Some(known.is_some_and(|known| known.sms_capable)),
+                at_provider: Some(known.is_some_and(|known| known.at_provider)),
+                channel: observed.channel_of(number).map(ToOwned::to_owned),
+            }
+        })
+        .collect();
+    let well = |number: &NumberStatus| number.sms_capable == Some(true) && number.at_provider == Some(true);
+    all.sort_by_key(|number| (well(number), number.channel.is_none(), number.number.clone()));
+    all.truncate(LISTED);
+    all
+}
+
+/// While the numbers are not listed anew, only who uses them may have changed.
+fn mark_channels(observed: &Observed, status: &mut SmsConnectorStatus) {
+    for number in &mut status.numbers {
+        if let Ok(parsed) = number.number.parse() {
+            number.channel = observed.channel_of(&parsed).map(ToOwned::to_owned);
+        }
+    }
+}
+
+/// Every condition stands in status from the start, so that nothing waits for one that never comes.
+fn set_missing_unknown(conditions: &mut Conditions) {
+    for type_ in [
+        ConditionType::GatewayAvailable,
+        ConditionType::CredentialsValid,
+        ConditionType::NumbersVerified,
+        ConditionType::WebhookInSync,
+        ConditionType::TrafficRouted,
+    ] {
+        if conditions.get(type_).is_none() {
+            Verdict::unknown(Reason::NotCheckedYet, "the gateway has not been asked yet").set(conditions, type_);
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Kubernetes Events: on transitions only, with the reason of the condition.
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{
+    Client, Resource,
+    runtime::events::{Event, EventType, Recorder, Reporter},
+};
+use tracing::debug;
+
+use crate::api::{ConditionType, Reason};
+
+/// Longest note that the API server takes, in bytes.
+const NOTE: usize = 1000;
+
+/// Publishes Events.
+#[derive(Clone)]
+pub struct Events(Recorder);
+
+impl Events {
+    /// Events of this replica.
+    pub fn new(client: Client, identity: &str) -> Self {
+        let reporter = Reporter { controller: "aldis.dev/operator".into(), instance: Some(identity.to_owned()) };
+        Self(Recorder::new(client, reporter))
+    }
+
+    /// Publishes one Event. An Event that is lost is lost: status tells the same.
+    pub async fn publish<K: Resource<DynamicType = ()>>(&self, about: &K, warning: bool, reason: &str, note: &str) {
+        let mut note = note.to_owned();
+        if note.len() > NOTE {
+            let end = (0..=NOTE).rev().find(|end| note.is_char_boundary(*end)).unwrap_or(0);
+            note.truncate(end);
+        }
+        let event = Event {
+            type_: if warning { EventType::Warning } else { EventType::Normal },
+            reason: reason.to_owned(),
+            note: Some(note),
+            action: "Reconcile".into(),
+            secondary: None,
+        };
+        if let Err(error) = self.0.publish(&event, &about.object_ref(&())).await {
+            debug!(%error, reason, "the event was not taken");
+        }
+    }
+
+    /// Publishes what changed between two lists of conditions.
+    pub async fn transitions<K: Resource<DynamicType = ()>>(&self, about: &K, old: &[Condition], new: &[Condition]) {
+        for condition in transitions(old, new) {
+            let warning = condition.status != "True";
+            self.publish(about, warning, &condition.reason, &condition.message).await;
+        }
+    }
+
+    /// Publishes that something of ours was put right.
+    pub async fn repaired<K: Resource<DynamicType = ()>>(&self, about: &K, what: &[String]) {
+        for child in what {
+            let note = format!("{child} had been changed by somebody else and was put right");
+            self.publish(about, false, Reason::Repaired.as_str(), &note).await;
+        }
+    }
+}
+
+/// The conditions whose status or reason is news for people. Hours come and go, and progress is in Ready.
+fn transitions<'a>(old: &[Condition], new: &'a [Condition]) -> Vec<&'a Condition> {
+    let silent =
+        [ConditionType::Reconciling, ConditionType::Stalled, ConditionType::InHours, ConditionType::ConfigApplied];
+    new.iter()
+        .filter(|condition| !silent.iter().any(|silent| silent.as_str() == condition.type_))
+        .filter(|condition| condition.status != "Unknown")
+        .filter(|condition| {
+            let before = old.iter().find(|before| before.type_ == condition.type_);
+            before.is_none_or(|before| before.status != condition.status || before.reason != condition.reason)
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{ConditionStatus, Conditions};
+
+    fn list(status: ConditionStatus, reason: Reason) -> Vec<Condition> {
+        let mut conditions = Conditions::from_status(&[], 1, jiff::Timestamp::UNIX_EPOCH);
+        conditions.set(ConditionType::CredentialsValid, status, reason, "");
+        conditions.into_list()
+    }
+
+    #[test]
+    fn an_unchanged_condition_is_no_event() {
+        let old = list(ConditionStatus::False, Reason::SecretMissing);
+        assert!(transitions(&old, &old).is_empty());
+        assert_eq!(transitions(&old, &list(ConditionStatus::True, Reason::Accepted)).len(), 1);
+        assert_eq!(transitions(&old, &list(ConditionStatus::False, Reason::SecretKeyMissing)).len(), 1);
+    }
+}

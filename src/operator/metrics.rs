@@ -1,0 +1,177 @@
+//! What the operator counts, under the names that users of controller-runtime have dashboards for.
+
+use std::time::Duration;
+
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::Registry,
+};
+
+/// Label of one controller.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ControllerLabel {
+    /// Its name.
+    pub controller: &'static str,
+}
+
+/// Label of a work queue.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct QueueLabel {
+    /// Its name: the controller's.
+    pub name: &'static str,
+}
+
+/// Labels of a finished reconcile.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ResultLabels {
+    /// The controller.
+    pub controller: &'static str,
+    /// `success`, `requeue_after`, `error`, `waiting` or `stalled`.
+    pub result: &'static str,
+}
+
+/// Labels of a request to the API server that writes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WriteLabels {
+    /// Kind of the object.
+    pub kind: &'static str,
+    /// `apply`, `create`, `replace`, `patch`, `delete`.
+    pub verb: &'static str,
+    /// HTTP status, or `error`.
+    pub code: String,
+}
+
+/// Labels of a reading of a pod's status.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ScrapeLabels {
+    /// `gateway` or `engine`.
+    pub target: &'static str,
+    /// `success` or `error`.
+    pub result: &'static str,
+}
+
+/// Labels of how many objects are in which state.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ReadyLabels {
+    /// Kind of the object.
+    pub kind: &'static str,
+    /// Status of `Ready`.
+    pub ready: &'static str,
+}
+
+/// All metrics of the operator.
+#[derive(Clone)]
+pub struct Metrics {
+    /// Finished reconciles.
+    pub reconciles: Family<ResultLabels, Counter>,
+    /// Reconciles that ended with a passing fault.
+    pub errors: Family<ControllerLabel, Counter>,
+    /// Reconciles that wait for a person.
+    pub terminal_errors: Family<ControllerLabel, Counter>,
+    /// Reconciles that panicked.
+    pub panics: Family<ControllerLabel, Counter>,
+    /// Duration of reconciles.
+    pub duration: Family<ControllerLabel, Histogram, fn() -> Histogram>,
+    /// Reconciles allowed at a time.
+    pub max_concurrent: Family<ControllerLabel, Gauge>,
+    /// Reconciles that run now.
+    pub active: Family<ControllerLabel, Gauge>,
+    /// Keys that wait.
+    pub queue_depth: Family<QueueLabel, Gauge>,
+    /// Retries after a passing fault.
+    pub queue_retries: Family<QueueLabel, Counter>,
+    /// Objects known, by kind.
+    pub cached: Family<QueueLabel, Gauge>,
+    /// Watches that had to start again.
+    pub watch_errors: Family<QueueLabel, Counter>,
+    /// Requests that write.
+    pub writes: Family<WriteLabels, Counter>,
+    /// Readings of pods' status.
+    pub scrapes: Family<ScrapeLabels, Counter>,
+    /// Objects by readiness.
+    pub ready: Family<ReadyLabels, Gauge>,
+    /// 1 on the leader.
+    pub leader: Gauge,
+}
+
+impl Metrics {
+    /// Registers all metrics.
+    pub fn new(registry: &mut Registry) -> Self {
+        let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 2.0, 16));
+        let metrics = Self {
+            reconciles: Family::default(),
+            errors: Family::default(),
+            terminal_errors: Family::default(),
+            panics: Family::default(),
+            duration: Family::new_with_constructor(histogram),
+            max_concurrent: Family::default(),
+            active: Family::default(),
+            queue_depth: Family::default(),
+            queue_retries: Family::default(),
+            cached: Family::default(),
+            watch_errors: Family::default(),
+            writes: Family::default(),
+            scrapes: Family::default(),
+            ready: Family::default(),
+            leader: Gauge::default(),
+        };
+        metrics.register(registry);
+        metrics
+    }
+
+    fn register(&self, registry: &mut Registry) {
+        let controller = registry.sub_registry_with_prefix("controller_runtime");
+        controller.register("reconcile", "Reconciles by controller and result", self.reconciles.clone());
+        controller.register("reconcile_errors", "Reconciles that ended with a passing fault", self.errors.clone());
+        controller.register(
+            "terminal_reconcile_errors",
+            "Reconciles that ended with a fault that a person must mend",
+            self.terminal_errors.clone(),
+        );
+        controller.register("reconcile_panics", "Reconciles that panicked", self.panics.clone());
+        controller.register("reconcile_time_seconds", "Duration of reconciles", self.duration.clone());
+        controller.register("max_concurrent_reconciles", "Reconciles allowed at a time", self.max_concurrent.clone());
+        controller.register("active_workers", "Reconciles that run now", self.active.clone());
+        registry.register("workqueue_depth", "Objects that wait to be reconciled", self.queue_depth.clone());
+        registry.register("workqueue_retries", "Retries after a passing fault", self.queue_retries.clone());
+        registry.register("aldis_operator_cached_objects", "Objects known to the operator", self.cached.clone());
+        registry.register("aldis_operator_watch_errors", "Watches that had to start again", self.watch_errors.clone());
+        registry.register("aldis_operator_writes", "Requests to the API server that write", self.writes.clone());
+        registry.register("aldis_operator_scrapes", "Readings of engines' and gateways' status", self.scrapes.clone());
+        registry.register("aldis_operator_objects", "Objects by kind and readiness", self.ready.clone());
+        registry.register("aldis_operator_leader", "1 on the replica that leads", self.leader.clone());
+    }
+
+    /// Counts a reconcile.
+    pub fn reconciled(&self, controller: &'static str, result: &'static str, took: Duration) {
+        self.reconciles.get_or_create(&ResultLabels { controller, result }).inc();
+        let label = ControllerLabel { controller };
+        self.duration.get_or_create(&label).observe(took.as_secs_f64());
+        match result {
+            "error" => {
+                self.errors.get_or_create(&label).inc();
+                self.queue_retries.get_or_create(&QueueLabel { name: controller }).inc();
+            }
+            "stalled" => {
+                self.terminal_errors.get_or_create(&label).inc();
+            }
+            _ => {}
+        }
+    }
+
+    /// Counts a request that writes.
+    pub fn wrote<T>(&self, kind: &'static str, verb: &'static str, result: &Result<T, kube::Error>) {
+        let code = match result {
+            Ok(_) => "200".to_owned(),
+            Err(kube::Error::Api(status)) => status.code.to_string(),
+            Err(_) => "error".to_owned(),
+        };
+        self.writes.get_or_create(&WriteLabels { kind, verb, code }).inc();
+    }
+}

@@ -1,0 +1,239 @@
+//! The operator as a process: start, lead, and end without leaving anything half done.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::{Api, Client, CustomResourceExt};
+use prometheus_client::registry::Registry;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use super::{
+    blocklist, bot, campaign, channel, claim, connector,
+    context::{Cluster, Context, Queues},
+    controller,
+    events::Events,
+    issuers,
+    leader::{Election, Leadership},
+    metrics::Metrics,
+    scrape,
+    settings::Settings,
+    watch,
+    writer::Writer,
+};
+use crate::{
+    admin::Health,
+    api::{Blocklist, Bot, Campaign, SmsChannel, SmsConnector},
+};
+
+/// Between two sweeps of claims whose holder is gone.
+const SWEEP: Duration = Duration::from_secs(60);
+/// Running reconciles are given so long to end.
+const LAST_WORK: Duration = Duration::from_secs(15);
+
+/// The operator could not start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No API server is configured, or its configuration is wrong.
+    #[error("cannot use the API server: {0}")]
+    Client(#[from] kube::Error),
+    /// The kubeconfig or the pod's account cannot be read.
+    #[error("cannot find the API server: {0}")]
+    Config(#[from] kube::config::InferConfigError),
+    /// A list of allowed addresses is wrong.
+    #[error("--allow-base-urls or --allow-bot-urls: {0}")]
+    AllowList(#[from] connector::InvalidEntry),
+    /// The list of agent issuers is wrong.
+    #[error("--agent-issuers: {0}")]
+    Issuers(#[from] issuers::InvalidIssuers),
+    /// The HTTP client cannot be made.
+    #[error("cannot make an HTTP client: {0}")]
+    Http(#[from] super::http::HttpError),
+    /// The admin port or a signal handler failed.
+    #[error("{0}")]
+    Admin(#[from] std::io::Error),
+    /// Another replica leads now; this one starts again as a follower.
+    #[error("leadership was lost")]
+    LostLeadership,
+}
+
+/// Runs the operator until SIGTERM or SIGINT.
+///
+/// # Errors
+/// When it cannot start, or when it must start again because leadership was lost.
+pub async fn run(settings: Settings) -> Result<(), RunError> {
+    let stop = crate::process::shutdown::on_signal()?;
+    let client = client().await?;
+    let agents = settings.agent_issuers.as_deref().map(issuers::read).transpose()?.unwrap_or_default();
+    let health = Health::default();
+    let mut registry = Registry::default();
+    let context = Arc::new(context(settings, client.clone(), &mut registry)?);
+    let http = super::http::client(context.settings.ca_file.as_deref())?;
+
+    let mut background = JoinSet::new();
+    let ending = CancellationToken::new();
+    health.not_ready.set("caches", "the first lists are not complete");
+    let listener = tokio::net::TcpListener::bind(context.settings.admin_address).await?;
+    info!(address = %listener.local_addr()?, "admin port");
+    let admin = crate::admin::serve(listener, health.clone(), registry, ending.clone());
+    background.spawn(async move {
+        if let Err(error) = admin.await {
+            warn!(%error, "the admin port failed");
+        }
+    });
+
+    let election = Election::new(
+        client.clone(),
+        &context.settings.namespace,
+        context.settings.identity.clone(),
+        Duration::from_secs(context.settings.lease_duration_seconds),
+        context.leadership.clone(),
+    );
+    let started = tokio::select! {
+        () = stop.cancelled() => false,
+        () = start(&context, &client, agents, http, &mut background, &ending) => true,
+    };
+    let mut result = Ok(());
+    if started {
+        health.not_ready.clear("caches");
+        result = lead(&context, election, &stop).await;
+    }
+    ending.cancel();
+    background.shutdown().await;
+    result
+}
+
+/// Watches first, and everything that only reads.
+async fn start(
+    context: &Arc<Context>,
+    client: &Client,
+    agents: Vec<issuers::AgentIssuer>,
+    http: reqwest::Client,
+    background: &mut JoinSet<()>,
+    ending: &CancellationToken,
+) {
+    definitions_established(client).await;
+    watch::start(context, client, background);
+    background.spawn(issuers::run(context.clone(), agents, http, ending.clone()));
+    watch::synced(context).await;
+    context.enqueue_everything();
+    info!("caches are filled");
+}
+
+/// Leads when the lease is ours; ends in order: workers first, the lease last.
+async fn lead(context: &Arc<Context>, election: Election, stop: &CancellationToken) -> Result<(), RunError> {
+    let work_ends = CancellationToken::new();
+    let release = CancellationToken::new();
+    let mut workers = JoinSet::new();
+    start_controllers(context, &mut workers, &work_ends);
+    if let Ok(http) = super::http::client(None) {
+        scrape::start(context, http, &mut workers, &work_ends);
+    }
+    workers.spawn(sweep(context.clone(), work_ends.clone()));
+    workers.spawn(follow_leadership(context.clone(), work_ends.clone()));
+
+    let release_when = release.clone();
+    let mut election = tokio::spawn(election.run(async move { release_when.cancelled().await }));
+    let lost = tokio::select! {
+        () = stop.cancelled() => false,
+        _ = &mut election => true,
+    };
+    work_ends.cancel();
+    let ended = async { while workers.join_next().await.is_some() {} };
+    if tokio::time::timeout(LAST_WORK, ended).await.is_err() {
+        warn!("reconciles were still running when the time was over");
+    }
+    if lost {
+        return Err(RunError::LostLeadership);
+    }
+    release.cancel();
+    drop(election.await);
+    Ok(())
+}
+
+fn start_controllers(context: &Arc<Context>, tasks: &mut JoinSet<()>, stop: &CancellationToken) {
+    controller::start(context, tasks, stop, "smsconnector", |context| &context.queues.connectors, connector::reconcile);
+    controller::start(context, tasks, stop, "smschannel", |context| &context.queues.channels, channel::reconcile);
+    controller::start(context, tasks, stop, "campaign", |context| &context.queues.campaigns, campaign::reconcile);
+    controller::start(context, tasks, stop, "bot", |context| &context.queues.bots, bot::reconcile);
+    controller::start(context, tasks, stop, "blocklist", |context| &context.queues.blocklists, blocklist::reconcile);
+}
+
+async fn follow_leadership(context: Arc<Context>, stop: CancellationToken) {
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = context.leadership.gained() => {
+            context.metrics.leader.set(1);
+            stop.cancelled().await;
+        }
+    }
+    context.metrics.leader.set(0);
+}
+
+async fn sweep(context: Arc<Context>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(SWEEP) => {}
+        }
+        if context.leadership.is_leading()
+            && let Err(error) = claim::sweep_all(&context).await
+        {
+            warn!(%error, "claims could not be swept");
+        }
+    }
+}
+
+async fn client() -> Result<Client, RunError> {
+    let mut config = kube::Config::infer().await?;
+    // The operator retries by itself, with back-off per object.
+    config.default_retry = false;
+    config.connect_timeout = Some(Duration::from_secs(10));
+    Ok(Client::try_from(config)?)
+}
+
+fn context(settings: Settings, client: Client, registry: &mut Registry) -> Result<Context, RunError> {
+    let metrics = Metrics::new(registry);
+    let leadership = Leadership::default();
+    Ok(Context {
+        cluster: Cluster::default(),
+        queues: Queues::default(),
+        writer: Writer::new(client.clone(), leadership.clone(), metrics.clone()),
+        events: Events::new(client, &settings.identity),
+        metrics,
+        leadership,
+        backoff: Default::default(),
+        samples: Default::default(),
+        issuers: Default::default(),
+        nudges: Default::default(),
+        contenders: Default::default(),
+        allowed_base_urls: connector::AllowList::new(&settings.allow_base_urls)?,
+        allowed_bot_urls: connector::AllowList::new(&settings.allow_bot_urls)?,
+        targets: Default::default(),
+        holds: Default::default(),
+        settings,
+    })
+}
+
+/// Waits until the API server serves our kinds; a watch on one that it does not know fails again and again.
+async fn definitions_established(client: &Client) {
+    let api: Api<CustomResourceDefinition> = Api::all(client.clone());
+    for name in
+        [SmsConnector::crd_name(), SmsChannel::crd_name(), Campaign::crd_name(), Bot::crd_name(), Blocklist::crd_name()]
+    {
+        loop {
+            match api.get_opt(name).await {
+                Ok(Some(definition)) if is_established(&definition) => break,
+                Ok(_) => info!(name, "waiting for the CustomResourceDefinition"),
+                Err(error) => warn!(name, %error, "the CustomResourceDefinition cannot be read"),
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    }
+}
+
+fn is_established(definition: &CustomResourceDefinition) -> bool {
+    let conditions = definition.status.iter().flat_map(|status| status.conditions.iter().flatten());
+    conditions.into_iter().any(|condition| condition.type_ == "Established" && condition.status == "True")
+}

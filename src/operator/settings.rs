@@ -1,0 +1,109 @@
+//! What the operator is told when it starts.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use clap::Args;
+
+/// Flags of `aldis operator`. Every flag can be given by the environment variable that its help names.
+#[derive(Args, Clone, Debug)]
+pub struct Settings {
+    /// Namespaces to look after, comma separated; none = all
+    #[arg(long = "watch-namespaces", env = "ALDIS_WATCH_NAMESPACES", value_delimiter = ',')]
+    pub watch_namespaces: Vec<String>,
+
+    /// Image of engines and gateways: the operator's own image
+    #[arg(long, env = "ALDIS_IMAGE")]
+    pub image: String,
+
+    /// Pull policy of that image: Always, IfNotPresent or Never
+    #[arg(long, env = "ALDIS_IMAGE_PULL_POLICY", default_value = "IfNotPresent")]
+    pub image_pull_policy: String,
+
+    /// Namespace of the operator: its leader lease and the claims of numbers lie here
+    #[arg(long, env = "POD_NAMESPACE", default_value = "aldis-system")]
+    pub namespace: String,
+
+    /// Name of this replica; holds the leader lease
+    #[arg(long, env = "POD_NAME", default_value_t = fallback_identity())]
+    pub identity: String,
+
+    /// ServiceAccount of the operator; engines and gateways let it read their status
+    #[arg(long, env = "POD_SERVICE_ACCOUNT", default_value = "aldis-operator")]
+    pub service_account: String,
+
+    /// Further `baseUrl`s that connectors may use, comma separated: scheme, host and port are compared. The providers' own
+    /// hosts are always allowed; link-local and metadata addresses never are
+    #[arg(long = "allow-base-urls", env = "ALDIS_ALLOW_BASE_URLS", value_delimiter = ',')]
+    pub allow_base_urls: Vec<String>,
+
+    /// Addresses that bots may call, comma separated: scheme, host and port are compared; none = none
+    #[arg(long = "allow-bot-urls", env = "ALDIS_ALLOW_BOT_URLS", value_delimiter = ',')]
+    pub allow_bot_urls: Vec<String>,
+
+    /// JSON file that lists the issuers of agents' tokens besides the cluster itself: a list of
+    /// {"issuer", "audience", "userClaim", "userPrefix", "jwksUri"}
+    #[arg(long = "agent-issuers", env = "ALDIS_AGENT_ISSUERS")]
+    pub agent_issuers: Option<PathBuf>,
+
+    /// PEM file of further certificate authorities for the issuers of agents' tokens
+    #[arg(long = "ca-file", env = "ALDIS_CA_FILE")]
+    pub ca_file: Option<PathBuf>,
+
+    /// Seconds between two status writes of a channel that differ in samples only
+    #[arg(long, env = "ALDIS_SAMPLE_INTERVAL_SECONDS", default_value_t = 60)]
+    pub sample_interval_seconds: u64,
+
+    /// Seconds between two readings of an engine's or gateway's status
+    #[arg(long, env = "ALDIS_SCRAPE_INTERVAL_SECONDS", default_value_t = 5)]
+    pub scrape_interval_seconds: u64,
+
+    /// Seconds that a leader may be silent before another replica takes over
+    #[arg(long, env = "ALDIS_LEASE_DURATION_SECONDS", default_value_t = 15)]
+    pub lease_duration_seconds: u64,
+
+    /// Seconds that a channel's outbox is given to empty when the channel is deleted
+    #[arg(long, env = "ALDIS_DRAIN_SECONDS", default_value_t = 60)]
+    pub drain_seconds: u64,
+
+    /// Seconds that a condition of queue or service level must hold before it is written
+    #[arg(long, env = "ALDIS_CONDITION_HOLD_SECONDS", default_value_t = 30)]
+    pub condition_hold_seconds: u64,
+
+    /// Reconciles of one kind at a time
+    #[arg(long, env = "ALDIS_CONCURRENCY", default_value_t = 8)]
+    pub concurrency: usize,
+
+    /// Address of /livez, /readyz and /metrics
+    #[arg(long, env = "ALDIS_ADMIN_ADDRESS", default_value = "0.0.0.0:9090")]
+    pub admin_address: SocketAddr,
+
+    /// For tests outside the cluster: reach every Service at this address; the Host header keeps the Service's name
+    #[arg(long, env = "ALDIS_RESOLVE_SERVICES_TO")]
+    pub resolve_services_to: Option<SocketAddr>,
+}
+
+impl Settings {
+    /// The operator's user name, as its tokens carry it.
+    pub fn operator_user(&self) -> String {
+        service_account_user(&self.namespace, &self.service_account)
+    }
+
+    /// Between two readings of a pod's status.
+    pub const fn scrape_interval(&self) -> Duration {
+        Duration::from_secs(self.scrape_interval_seconds)
+    }
+
+    /// Whether a namespace is looked after.
+    pub fn watches(&self, namespace: &str) -> bool {
+        self.watch_namespaces.is_empty() || self.watch_namespaces.iter().any(|watched| watched == namespace)
+    }
+}
+
+/// The user name of a ServiceAccount.
+pub fn service_account_user(namespace: &str, name: &str) -> String {
+    format!("system:serviceaccount:{namespace}:{name}")
+}
+
+fn fallback_identity() -> String {
+    format!("operator-{:08x}", fastrand::u32(..))
+}

@@ -1,0 +1,281 @@
+//! From conditions to `Ready`, `Reconciling` and `Stalled`, and from there into the object's status.
+
+use std::fmt::Debug;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{Resource, ResourceExt, core::NamespaceResourceScope};
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{cache::Store, context::Context, error::Error, metrics::ReadyLabels};
+use crate::api::{
+    Blocklist, Bot, Campaign, ConditionStatus, ConditionType, Conditions, Reason, SmsChannel, SmsConnector, names,
+};
+
+/// What a condition says, before it is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verdict {
+    /// Its status.
+    pub status: ConditionStatus,
+    /// Its reason.
+    pub reason: Reason,
+    /// What is so, and what to do about it.
+    pub message: String,
+}
+
+impl Verdict {
+    /// It is so.
+    pub fn yes(reason: Reason, message: impl Into<String>) -> Self {
+        Self { status: ConditionStatus::True, reason, message: message.into() }
+    }
+
+    /// It is not so.
+    pub fn no(reason: Reason, message: impl Into<String>) -> Self {
+        Self { status: ConditionStatus::False, reason, message: message.into() }
+    }
+
+    /// Nobody can tell.
+    pub fn unknown(reason: Reason, message: impl Into<String>) -> Self {
+        Self { status: ConditionStatus::Unknown, reason, message: message.into() }
+    }
+
+    /// Sets the condition.
+    pub fn set(&self, conditions: &mut Conditions, type_: ConditionType) {
+        conditions.set(type_, self.status, self.reason, self.message.clone());
+    }
+
+    /// The verdict that a condition holds, if there is one that this version knows.
+    pub fn of(conditions: &Conditions, type_: ConditionType) -> Option<Self> {
+        let condition = conditions.get(type_)?;
+        let status = match condition.status.as_str() {
+            "True" => ConditionStatus::True,
+            "False" => ConditionStatus::False,
+            _ => ConditionStatus::Unknown,
+        };
+        Some(Self { status, reason: condition.reason.parse().ok()?, message: condition.message.clone() })
+    }
+}
+
+/// Sets `Ready` as told, and from it `Stalled` or `Reconciling` for those who wait: `Stalled` when only a person can help.
+pub fn summarize(conditions: &mut Conditions, ready: &Verdict) {
+    ready.set(conditions, ConditionType::Ready);
+    conditions.clear(ConditionType::Stalled);
+    conditions.clear(ConditionType::Reconciling);
+    if ready.status == ConditionStatus::True {
+        return;
+    }
+    let which = if needs_person(ready.reason) { ConditionType::Stalled } else { ConditionType::Reconciling };
+    conditions.set(which, ConditionStatus::True, ready.reason, ready.message.clone());
+}
+
+/// The first condition in `order` that is not True makes `Ready`; else `all_well` does.
+pub fn first_obstacle(conditions: &Conditions, order: &[ConditionType], all_well: Verdict) -> Verdict {
+    order
+        .iter()
+        .find_map(|type_| match Verdict::of(conditions, *type_) {
+            Some(verdict) if verdict.status == ConditionStatus::True => None,
+            Some(verdict) => Some(verdict),
+            None => Some(Verdict::unknown(Reason::NotCheckedYet, format!("{type_} is not known yet"))),
+        })
+        .unwrap_or(all_well)
+}
+
+/// Whether only a person can help. The others pass by themselves, or when a missing object appears.
+const fn needs_person(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Paused
+            | Reason::InvalidSpec
+            | Reason::NotSupportedYet
+            | Reason::ConfigTooLarge
+            | Reason::NameConflict
+            | Reason::BaseUrlNotAllowed
+            | Reason::Forbidden
+            | Reason::CampaignInvalid
+            | Reason::BotInvalid
+            | Reason::NumberNotInConnector
+            | Reason::NumberNotAtProvider
+            | Reason::NumberNotSmsCapable
+            | Reason::NumbersMissing
+            | Reason::NumbersNotSmsCapable
+            | Reason::HeldByOther
+            | Reason::CredentialsRejected
+            | Reason::AccountSuspended
+            | Reason::SecretKeyMissing
+            | Reason::NewerVersion
+            | Reason::ConfigRejected
+            | Reason::StorageForeign
+            | Reason::StorageReplaced
+            | Reason::StorageRolledBack
+            | Reason::FaultsFound
+            | Reason::TimeZoneUnknown
+            | Reason::ScheduleInvalid
+    )
+}
+
+/// A kind whose status the operator writes.
+pub trait Reported:
+    Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+    + Clone
+    + Debug
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// Its status.
+    type Status: Clone + Default + PartialEq + Send + Sync;
+    /// Its name.
+    const KIND: &'static str;
+    /// Field manager of its status.
+    const MANAGER: &'static str;
+
+    /// Status as it stands.
+    fn status(&self) -> Option<&Self::Status>;
+    /// Takes a new status.
+    fn set_status(&mut self, status: Self::Status);
+    /// Conditions of a status.
+    fn conditions(status: &Self::Status) -> &[Condition];
+    /// Puts conditions and generation into a status.
+    fn finish(status: &mut Self::Status, generation: i64, conditions: Vec<Condition>);
+}
+
+macro_rules! reported {
+    ($kind:ident, $status:ident, $manager:ident) => {
+        impl Reported for $kind {
+            type Status = crate::api::$status;
+            const KIND: &'static str = stringify!($kind);
+            const MANAGER: &'static str = names::$manager;
+
+            fn status(&self) -> Option<&Self::Status> {
+                self.status.as_ref()
+            }
+
+            fn set_status(&mut self, status: Self::Status) {
+                self.status = Some(status);
+            }
+
+            fn conditions(status: &Self::Status) -> &[Condition] {
+                &status.conditions
+            }
+
+            fn finish(status: &mut Self::Status, generation: i64, conditions: Vec<Condition>) {
+                status.observed_generation = Some(generation);
+                status.conditions = conditions;
+            }
+        }
+    };
+}
+
+reported!(SmsConnector, SmsConnectorStatus, FIELD_MANAGER_CONNECTOR);
+reported!(SmsChannel, SmsChannelStatus, FIELD_MANAGER_CHANNEL);
+reported!(Campaign, CampaignStatus, FIELD_MANAGER_CAMPAIGN);
+reported!(Bot, BotStatus, FIELD_MANAGER_BOT);
+reported!(Blocklist, BlocklistStatus, FIELD_MANAGER_BLOCKLIST);
+
+/// The conditions to start from.
+pub fn begin<K: Reported>(object: &K, now: jiff::Timestamp) -> Conditions {
+    let current = object.status().map(K::conditions).unwrap_or_default();
+    Conditions::from_status(current, object.meta().generation.unwrap_or(0), now)
+}
+
+/// Writes the status if it differs from the one that stands there, and publishes what changed.
+///
+/// # Errors
+/// Faults of the API server; a conflict when the object has changed meanwhile.
+pub async fn report<K: Reported>(
+    context: &Context,
+    store: &Store<K>,
+    object: &K,
+    mut status: K::Status,
+    conditions: Conditions,
+) -> Result<(), Error> {
+    K::finish(&mut status, object.meta().generation.unwrap_or(0), conditions.into_list());
+    if object.status() == Some(&status) {
+        return Ok(());
+    }
+    let old = object.status().map(|old| K::conditions(old).to_vec()).unwrap_or_default();
+    let new = K::conditions(&status).to_vec();
+    let mut changed = object.clone();
+    changed.set_status(status);
+    let written = context.writer.replace_status(K::KIND, K::MANAGER, &changed).await?;
+    store.wrote(written);
+    context.events.transitions(object, &old, &new).await;
+    count_ready(context, store);
+    Ok(())
+}
+
+fn count_ready<K: Reported>(context: &Context, store: &Store<K>) {
+    for ready in ["True", "False", "Unknown"] {
+        let of = |object: &K| {
+            let conditions = object.status().map(K::conditions).unwrap_or_default();
+            let found = conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str());
+            found.map_or("Unknown", |condition| condition.status.as_str()) == ready
+        };
+        let count = i64::try_from(store.select(of).len()).unwrap_or(i64::MAX);
+        context.metrics.ready.get_or_create(&ReadyLabels { kind: K::KIND, ready }).set(count);
+    }
+}
+
+/// Reports that the object is paused. Everything else stays as it is.
+///
+/// # Errors
+/// Faults of the API server.
+pub async fn report_paused<K: Reported>(context: &Context, store: &Store<K>, object: &K) -> Result<(), Error> {
+    let mut conditions = begin(object, context.now());
+    let message =
+        format!("annotation {} is {}: remove it to go on", names::ANNOTATION_RECONCILE, names::RECONCILE_DISABLED);
+    summarize(&mut conditions, &Verdict::unknown(Reason::Paused, message));
+    let status = object.status().cloned().unwrap_or_default();
+    report(context, store, object, status, conditions).await
+}
+
+/// Whether the object still is the one with this UID in the cache.
+pub fn is_deleted<K: Resource>(object: &K) -> bool {
+    object.meta().deletion_timestamp.is_some()
+}
+
+/// The value of an annotation.
+pub fn annotation<'a, K: ResourceExt>(object: &'a K, name: &str) -> Option<&'a str> {
+    object.annotations().get(name).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summarized(ready: &Verdict) -> Conditions {
+        let mut conditions = Conditions::from_status(&[], 3, jiff::Timestamp::UNIX_EPOCH);
+        summarize(&mut conditions, ready);
+        conditions
+    }
+
+    #[test]
+    fn a_fault_for_people_is_stalled_and_a_passing_one_reconciling() {
+        let stalled = summarized(&Verdict::no(Reason::NumberNotInConnector, "add it"));
+        assert!(stalled.is_true(ConditionType::Stalled) && stalled.get(ConditionType::Reconciling).is_none());
+        let passing = summarized(&Verdict::no(Reason::CampaignNotFound, "create it"));
+        assert!(passing.is_true(ConditionType::Reconciling) && passing.get(ConditionType::Stalled).is_none());
+    }
+
+    #[test]
+    fn ready_leaves_neither() {
+        let mut conditions = summarized(&Verdict::no(Reason::HeldByOther, "wait"));
+        summarize(&mut conditions, &Verdict::yes(Reason::Available, ""));
+        assert!(conditions.is_true(ConditionType::Ready));
+        assert!(
+            conditions.get(ConditionType::Stalled).is_none() && conditions.get(ConditionType::Reconciling).is_none()
+        );
+    }
+
+    #[test]
+    fn the_first_obstacle_in_order_makes_ready() {
+        let mut conditions = Conditions::from_status(&[], 1, jiff::Timestamp::UNIX_EPOCH);
+        Verdict::no(Reason::Crashing, "x").set(&mut conditions, ConditionType::EngineAvailable);
+        Verdict::no(Reason::HeldByOther, "y").set(&mut conditions, ConditionType::NumberClaimed);
+        let order = [ConditionType::NumberClaimed, ConditionType::EngineAvailable];
+        let well = Verdict::yes(Reason::Available, "");
+        assert_eq!(first_obstacle(&conditions, &order, well.clone()).reason, Reason::HeldByOther);
+        assert_eq!(first_obstacle(&conditions, &[ConditionType::NumberValid], well).reason, Reason::NotCheckedYet);
+    }
+}
