@@ -173,7 +173,7 @@ impl Config {
         let number = |text: &str| text.parse::<PhoneNumber>().expect("a canonical number");
         Self {
             accounts: vec![AccountConfig {
-                account: "demo".into(),
+                account: "simulator".into(),
                 tokens: vec![token.into()],
                 token_file: None,
                 numbers: vec![NumberConfig { number: number("+15551230001"), sms_capable: true, webhook_url: None }],

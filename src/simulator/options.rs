@@ -16,11 +16,11 @@ use std::{
 /// Play a carrier: handsets on a web page, a provider's HTTP API, faults on demand.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Accounts, numbers, handsets and settings, as YAML. Without it there is one account `demo` with the number
+    /// Accounts, numbers, handsets and settings, as YAML. Without it there is one account `simulator` with the number
     /// +15551230001.
     #[arg(long, env = "ALDIS_SIMULATOR_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The token of the account `demo` when there is no configuration. Without it one is made and logged.
+    /// The token of the account `simulator` when there is no configuration. Without it one is made and logged.
     #[arg(long, env = "ALDIS_SIMULATOR_TOKEN", hide_env_values = true, conflicts_with = "config")]
     pub token: Option<String>,
     /// Append everything that happens to this file, as JSON lines.
@@ -98,7 +98,7 @@ pub async fn run(options: Options) -> Result<(), Error> {
 fn demo(token: Option<String>) -> Config {
     let token = token.unwrap_or_else(|| {
         let token: String = std::iter::repeat_with(fastrand::alphanumeric).take(32).collect();
-        tracing::info!(token, "the account demo has this token");
+        tracing::info!(token, "the account simulator has this token");
         token
     });
     Config::demo(&token)
