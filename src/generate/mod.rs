@@ -1,5 +1,6 @@
 //! Everything that is generated and checked in: one list of files, written or compared.
 
+mod chart;
 mod conditions;
 mod crds;
 mod openapi;
@@ -23,10 +24,12 @@ pub enum Part {
     Openapi,
     /// The reference pages: `docs/reference/`.
     Docs,
+    /// The page of the chart: `charts/aldis/README.md`.
+    Chart,
 }
 
 impl Part {
-    const ALL: [Part; 5] = [Part::Crds, Part::Rbac, Part::Policy, Part::Openapi, Part::Docs];
+    const ALL: [Part; 6] = [Part::Crds, Part::Rbac, Part::Policy, Part::Openapi, Part::Docs, Part::Chart];
 
     /// The files of this part. A part without a source yet has none.
     pub fn files(self) -> Vec<File> {
@@ -36,6 +39,7 @@ impl Part {
             Part::Policy => Vec::new(),
             Part::Openapi => openapi::files(),
             Part::Docs => reference::files().into_iter().chain([conditions::file()]).collect(),
+            Part::Chart => vec![chart::file()],
         }
     }
 
@@ -45,7 +49,7 @@ impl Part {
             Part::Crds => &[("crds", "yaml")],
             Part::Docs => &[("docs/reference", "md")],
             Part::Openapi => &[("docs/openapi", "json")],
-            Part::Rbac | Part::Policy => &[],
+            Part::Rbac | Part::Policy | Part::Chart => &[],
         }
     }
 }
