@@ -4,6 +4,7 @@ mod chart;
 mod conditions;
 mod crds;
 mod openapi;
+mod operator;
 mod reference;
 mod yaml;
 
@@ -16,7 +17,7 @@ use std::path::{Path, PathBuf};
 pub enum Part {
     /// The CustomResourceDefinitions: `crds/`.
     Crds,
-    /// What the operator's account may do.
+    /// What the operator's account may do: `charts/aldis/generated/rbac.yaml`.
     Rbac,
     /// The admission policy that binds the operator's account.
     Policy,
@@ -35,7 +36,7 @@ impl Part {
     pub fn files(self) -> Vec<File> {
         match self {
             Part::Crds => crds::files(),
-            Part::Rbac => Vec::new(),
+            Part::Rbac => operator::rbac(),
             Part::Policy => Vec::new(),
             Part::Openapi => openapi::files(),
             Part::Docs => reference::files().into_iter().chain([conditions::file()]).collect(),
