@@ -13,6 +13,7 @@ mod gateway_prism;
 mod gateway_sending;
 mod gateway_signatures;
 mod generated;
+mod kills;
 mod simulator;
 
 #[path = "../support/mod.rs"]
