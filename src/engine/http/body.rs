@@ -80,7 +80,7 @@ mod tests {
             (r#"{"epoch": "1", "text": ""}"#, 422, Some("/epoch")),
             (r#"{"epoch": -1, "text": ""}"#, 422, Some("/epoch")),
             (r#"{"epoch": 1, "text": 7}"#, 422, Some("/text")),
-            (r#"[1, 2, 3]"#, 422, Some("")),
+            ("7", 422, Some("")),
             (r#"{"epoch": 1, "text": "#, 400, None),
             (r#"{"epoch": 1, "text": ""} {}"#, 400, None),
             ("", 400, None),
