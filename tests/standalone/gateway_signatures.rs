@@ -20,7 +20,7 @@ use tokio::{
 use crate::support::{gateway::Gateway, peers, twilio_fake::TwilioFake};
 
 /// The table of differences between Twilio's SDKs.
-const TABLE: &str = "docs/reference/twilio-signatures.md";
+const TABLE: &str = "docs/twilio-signatures.md";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
