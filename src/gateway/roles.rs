@@ -4,7 +4,7 @@ use axum::{
     Json, Router,
     body::Bytes,
     extract::{DefaultBodyLimit, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -14,12 +14,14 @@ use super::{
     current::{Active, Current},
     problem,
     sending::Sending,
+    spool::SpoolError,
     status::Reporter,
 };
 use crate::wire::{
-    outbound::SendRequest,
+    outbound::{SendOutcome, SendRequest},
     ports::{MESSAGES_PATH, STATUS_PATH},
-    tokens::bearer,
+    status::GatewayStatus,
+    tokens::{TokenError, bearer},
 };
 
 /// Longest request: a text of at most a few thousand characters.
@@ -47,49 +49,62 @@ impl Roles {
     }
 
     /// Who calls.
-    fn caller(&self, headers: &HeaderMap) -> Result<(Active, String), Response> {
-        let Some(active) = self.current.borrow().active.clone() else {
-            let response = problem::response(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "not-ready",
-                "Not ready",
-                Some("no configuration yet"),
-            );
-            return Err(([(header::RETRY_AFTER, "2")], response).into_response());
-        };
-        match bearer(headers).and_then(|token| active.settings.verifier.verify(token)) {
-            Ok(identity) => Ok((active, identity.user)),
-            Err(error) => {
+    fn caller(&self, headers: &HeaderMap) -> Result<(Active, String), Denied> {
+        let active = self.current.borrow().active.clone().ok_or(Denied::NotReady)?;
+        let verified = bearer(headers).and_then(|token| active.settings.verifier.verify(token));
+        let identity = verified.map_err(Denied::Unauthenticated)?;
+        Ok((active, identity.user))
+    }
+}
+
+/// Why a caller gets no answer.
+enum Denied {
+    NotReady,
+    Unauthenticated(TokenError),
+    NotOperator(String),
+    Malformed(serde_json::Error),
+    Unreadable(SpoolError),
+}
+
+impl IntoResponse for Denied {
+    fn into_response(self) -> Response {
+        match self {
+            Self::NotReady => unavailable("no configuration yet"),
+            Self::Unauthenticated(error) => {
                 tracing::warn!(%error, "a caller is not accepted");
                 let detail = error.to_string();
                 let response =
                     problem::response(StatusCode::UNAUTHORIZED, "unauthorized", "Not authenticated", Some(&detail));
-                Err(([(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))], response).into_response())
+                ([(header::WWW_AUTHENTICATE, "Bearer")], response).into_response()
             }
+            Self::NotOperator(user) => {
+                let detail = format!("only the operator may ask for the status, not {user}");
+                problem::response(StatusCode::FORBIDDEN, "forbidden", "Not allowed", Some(&detail))
+            }
+            Self::Malformed(error) => {
+                let detail = error.to_string();
+                problem::response(StatusCode::BAD_REQUEST, "malformed", "Not a request to send", Some(&detail))
+            }
+            Self::Unreadable(error) => unavailable(&error.to_string()),
         }
     }
 }
 
-async fn messages(State(roles): State<Roles>, headers: HeaderMap, body: Bytes) -> Response {
-    let user = match roles.caller(&headers) {
-        Ok((_, user)) => user,
-        Err(response) => return response,
-    };
-    match serde_json::from_slice::<SendRequest>(&body) {
-        Ok(request) => Json(roles.sending.send(&user, request).await).into_response(),
-        Err(error) => {
-            problem::response(StatusCode::BAD_REQUEST, "malformed", "Not a request to send", Some(&error.to_string()))
-        }
-    }
+fn unavailable(detail: &str) -> Response {
+    let response = problem::response(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready", Some(detail));
+    ([(header::RETRY_AFTER, "2")], response).into_response()
 }
 
-async fn status(State(roles): State<Roles>, headers: HeaderMap) -> Response {
-    match roles.caller(&headers) {
-        Ok((active, user)) if user == active.settings.operator_user => roles.reporter.report().await,
-        Ok((_, user)) => {
-            let detail = format!("only the operator may ask for the status, not {user}");
-            problem::response(StatusCode::FORBIDDEN, "forbidden", "Not allowed", Some(&detail))
-        }
-        Err(response) => response,
+async fn messages(State(roles): State<Roles>, headers: HeaderMap, body: Bytes) -> Result<Json<SendOutcome>, Denied> {
+    let (_, user) = roles.caller(&headers)?;
+    let request: SendRequest = serde_json::from_slice(&body).map_err(Denied::Malformed)?;
+    roles.sending.send(&user, request).await.map(Json).map_err(Denied::Unreadable)
+}
+
+async fn status(State(roles): State<Roles>, headers: HeaderMap) -> Result<Json<GatewayStatus>, Denied> {
+    let (active, user) = roles.caller(&headers)?;
+    if user != active.settings.operator_user {
+        return Err(Denied::NotOperator(user));
     }
+    roles.reporter.report().await.map(Json).map_err(Denied::Unreadable)
 }

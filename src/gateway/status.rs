@@ -2,11 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use axum::{
-    Json,
-    http::StatusCode,
-    response::{IntoResponse, Response},
-};
 use jiff::Timestamp;
 use tokio::sync::watch;
 
@@ -14,9 +9,9 @@ use super::{
     checking::{Checks, Found, Listed},
     current::Current,
     deliver::Delivery,
-    problem,
     public_url::Hook,
     settings::Settings,
+    spool::SpoolError,
 };
 use crate::{
     sms::PhoneNumber,
@@ -38,22 +33,19 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// The status as an answer.
-    pub async fn report(&self) -> Response {
-        let spool = match self.delivery.status().await {
-            Ok(spool) => spool,
-            Err(error) => {
-                let detail = error.to_string();
-                return problem::response(StatusCode::SERVICE_UNAVAILABLE, "spool", "The spool failed", Some(&detail));
-            }
-        };
+    /// The status, now.
+    ///
+    /// # Errors
+    /// When the spool cannot be read.
+    pub async fn report(&self) -> Result<GatewayStatus, SpoolError> {
+        let spool = self.delivery.status().await?;
         let Current { config, active } = self.current.borrow().clone();
         let Found { credentials, listed, numbers_error } = self.checks.found();
         let numbers = match (&active, &listed) {
             (Some(active), Some(listed)) => numbers(&active.settings, listed),
             (_, _) => Vec::new(),
         };
-        Json(GatewayStatus {
+        Ok(GatewayStatus {
             version: env!("CARGO_PKG_VERSION").into(),
             config,
             credentials,
@@ -63,7 +55,6 @@ impl Reporter {
             spool,
             sampled_at: Timestamp::now(),
         })
-        .into_response()
     }
 }
 

@@ -188,6 +188,34 @@ async fn exactly_the_routes_engine_may_send() {
 }
 
 #[tokio::test]
+async fn not_sent_is_never_said_of_an_attempt_that_was_made() {
+    let (twilio, mut gateway) = start().await;
+    let sent = gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap();
+    // The answer was lost, and meanwhile much has changed.
+    gateway.route(NUMBER, NOWHERE, OTHER_ENGINE).await;
+    assert_eq!(gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap(), sent, "without a route");
+    assert_eq!(reason(&gateway.send(ENGINE, &request(2, 1, "Hello")).await.unwrap()), NotSentReason::NotRouted);
+    gateway.route(NUMBER, NOWHERE, ENGINE).await;
+    gateway.configure("/enabled", json!(false)).await;
+    assert_eq!(gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap(), sent, "while it is disabled");
+    gateway.credentials(&[]);
+    gateway.until("misses the token", |status| format!("{:?}", status.credentials).contains("Missing")).await;
+    assert_eq!(gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap(), sent, "without credentials");
+    let mut late = request(1, 1, "Hello");
+    late.deadline = Timestamp::now() - SignedDuration::from_secs(1);
+    assert_eq!(gateway.send(ENGINE, &late).await.unwrap(), sent, "after the deadline");
+    // A ledger that cannot be read answers nothing at all.
+    let path = gateway.path("data/spool.db");
+    let broken = rusqlite::Connection::open(path).unwrap();
+    broken.execute_batch("ALTER TABLE attempt RENAME TO away").unwrap();
+    let unanswered = gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap_err();
+    assert_eq!(unanswered.status().unwrap().as_u16(), 503);
+    broken.execute_batch("ALTER TABLE away RENAME TO attempt").unwrap();
+    assert_eq!(gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap(), sent);
+    assert_eq!(twilio.account(|account| account.requests), 1);
+}
+
+#[tokio::test]
 async fn what_must_not_begin_does_not() {
     let (twilio, mut gateway) = start().await;
     let mut late = request(1, 1, "Hello");

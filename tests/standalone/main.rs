@@ -12,6 +12,7 @@ mod gateway_kills;
 mod gateway_prism;
 mod gateway_sending;
 mod gateway_signatures;
+mod gateway_simulator;
 mod generated;
 mod kills;
 mod simulator;

@@ -27,7 +27,7 @@ pub enum NotTaken {
     /// It cannot take any now: not reachable, busy, not ready, or it does not know us (yet).
     #[error("{0}")]
     Unavailable(String),
-    /// Something went wrong that may be due to this very item: no answer, or a fault that is not a plain "not now".
+    /// Something went wrong that may be due to this very item: a broken connection, or a fault that is no plain "not now".
     #[error("{0}")]
     Doubtful(String),
     /// It will not take this item: its form is not acceptable.
@@ -76,7 +76,8 @@ impl Engines {
                 let body = response.text().await.unwrap_or_default();
                 judge(status, &body)
             }
-            Err(error) if error.is_connect() => Err(NotTaken::Unavailable(chain(&error))),
+            // A busy engine is slow with everything.
+            Err(error) if error.is_connect() || error.is_timeout() => Err(NotTaken::Unavailable(chain(&error))),
             Err(error) => Err(NotTaken::Doubtful(chain(&error))),
         }
     }

@@ -42,7 +42,7 @@ impl Bucket {
 
     fn fill(&mut self, limit: RateLimit, now: Instant) {
         let passed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.level = self.level + passed * self.per_second();
+        self.level += passed * self.per_second();
         self.at = now;
         self.limit = limit;
         self.level = self.level.min(f64::from(limit.segments));

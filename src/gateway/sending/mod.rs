@@ -15,7 +15,7 @@ use futures::{
 };
 use jiff::Timestamp;
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::{sync::watch, task::JoinError};
 use tokio_util::task::TaskTracker;
 
 use super::{
@@ -23,7 +23,7 @@ use super::{
     current::{Active, Current},
     metrics::{Metrics, ProviderCall},
     providers::Provider,
-    spool::{AttemptKey, Begun, Spool},
+    spool::{AttemptKey, Begun, Spool, SpoolError},
 };
 use crate::wire::outbound::{NotSentReason, SendOutcome, SendRequest};
 use bucket::Bucket;
@@ -36,7 +36,7 @@ const AFTER_CREDENTIALS: Duration = Duration::from_secs(5);
 /// When to come again after a failure of the spool.
 const AFTER_SPOOL: Duration = Duration::from_secs(1);
 
-type Flight = Shared<BoxFuture<'static, SendOutcome>>;
+type Flight = Shared<BoxFuture<'static, Result<SendOutcome, SpoolError>>>;
 
 /// Makes attempts. Clones share it.
 #[derive(Clone, Debug)]
@@ -114,14 +114,18 @@ impl Sending {
     }
 
     /// Makes an attempt for `user`, or says what came of it before. Once begun it ends, whoever stops waiting for it.
-    pub async fn send(&self, user: &str, request: SendRequest) -> SendOutcome {
+    ///
+    /// `NotSent` always means that this very attempt was never made: that is looked up first, whoever asks. The store's id in
+    /// the request is known to its engine only.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read, so that nobody can tell whether the attempt was made: ask again.
+    pub async fn send(&self, user: &str, request: SendRequest) -> Result<SendOutcome, SpoolError> {
         let active = self.0.current.borrow().active.clone();
-        let routed =
-            active.filter(|active| active.settings.route(&request.from).is_some_and(|route| route.engine_user == user));
-        let Some(active) = routed else {
-            let message = format!("{user} is not the engine of {} here", request.from);
-            return Held::new(NotSentReason::NotRouted, AFTER_CHANGE, message).into();
-        };
+        let may_send =
+            |active: &Active| active.settings.route(&request.from).is_some_and(|route| route.engine_user == user);
+        let active =
+            active.filter(may_send).ok_or_else(|| format!("{user} is not the engine of {} here", request.from));
         let key = AttemptKey::from(&request);
         let flight = {
             let mut flights = self.0.flights.lock();
@@ -138,26 +142,41 @@ impl Sending {
     }
 
     /// Called with the list of flights locked, so that the landing comes after the entry.
-    fn begin(&self, active: Active, request: SendRequest, key: AttemptKey) -> Flight {
+    fn begin(&self, active: Result<Active, String>, request: SendRequest, key: AttemptKey) -> Flight {
         let landing = Landing { inner: Arc::clone(&self.0), key };
         let task = self.0.tasks.spawn(async move {
-            let outcome =
-                landing.inner.attempt(&active, &request, &landing.key).await.unwrap_or_else(SendOutcome::from);
+            let outcome = landing.inner.attempt(active, &request, &landing.key).await?;
             landing.inner.metrics.attempt(&outcome);
-            outcome
+            Ok(outcome)
         });
-        let ended = |end: Result<SendOutcome, tokio::task::JoinError>| {
-            end.unwrap_or_else(|error| SendOutcome::Unknown { message: format!("the attempt ended early: {error}") })
+        let ended = |end: Result<Result<SendOutcome, SpoolError>, JoinError>| {
+            end.unwrap_or_else(|error| {
+                Ok(SendOutcome::Unknown { message: format!("the attempt ended early: {error}") })
+            })
         };
         task.map(ended).boxed().shared()
     }
 }
 
 impl Inner {
-    async fn attempt(&self, active: &Active, request: &SendRequest, key: &AttemptKey) -> Result<SendOutcome, Held> {
-        if let Some(outcome) = recorded(self.spool.look_up(key.clone()).await.map_err(spool_failed)?)? {
+    async fn attempt(
+        &self,
+        active: Result<Active, String>,
+        request: &SendRequest,
+        key: &AttemptKey,
+    ) -> Result<SendOutcome, SpoolError> {
+        if let Some(outcome) = recorded(self.spool.look_up(key.clone()).await?) {
             return Ok(outcome);
         }
+        let new = async {
+            let active = active.map_err(|message| Held::new(NotSentReason::NotRouted, AFTER_CHANGE, message))?;
+            self.attempt_new(&active, request, key).await
+        };
+        Ok(new.await.unwrap_or_else(SendOutcome::from))
+    }
+
+    /// An attempt that was not made before.
+    async fn attempt_new(&self, active: &Active, request: &SendRequest, key: &AttemptKey) -> Result<SendOutcome, Held> {
         let provider = self.permit(active, request)?;
         let now = Instant::now();
         let passed = self.pauses.lock().enter(&request.from, now);
@@ -199,9 +218,12 @@ impl Inner {
         self.take(active, request)?;
         let begun = self.spool.begin(key.clone(), Timestamp::now()).await.map_err(|error| {
             self.give_back(request);
-            spool_failed(error)
+            // Nothing was sent, and nothing will be: the caller goes on with a new attempt.
+            Held::new(NotSentReason::Spool, AFTER_SPOOL, error.to_string())
         })?;
-        if let Some(outcome) = recorded(begun)? {
+        if let Some(outcome) = recorded(begun) {
+            self.give_back(request);
+            self.pauses.lock().not_made(&request.from);
             return Ok(outcome);
         }
         // The commit may have taken its time.
@@ -263,18 +285,18 @@ impl Inner {
 }
 
 /// What the ledger says: `None` when nothing stands in the way.
-fn recorded(begun: Begun) -> Result<Option<SendOutcome>, Held> {
+fn recorded(begun: Begun) -> Option<SendOutcome> {
     match begun {
-        Begun::New => Ok(None),
-        Begun::Recorded(Some(outcome)) => Ok(Some(outcome)),
-        Begun::Recorded(None) => Ok(Some(SendOutcome::Unknown {
-            message: "this attempt was begun; what came of it was not written down".into(),
-        })),
-        Begun::Late => Err(Held::new(
-            NotSentReason::DeadlinePassed,
-            Duration::ZERO,
-            "a later attempt of this message was made already",
-        )),
+        Begun::New => None,
+        Begun::Recorded(Some(outcome)) => Some(outcome),
+        Begun::Recorded(None) => {
+            let message = "this attempt was begun; what came of it was not written down";
+            Some(SendOutcome::Unknown { message: message.into() })
+        }
+        Begun::Late => {
+            let message = "a later attempt of this message was made already";
+            Some(Held::new(NotSentReason::DeadlinePassed, Duration::ZERO, message).into())
+        }
     }
 }
 
@@ -283,8 +305,4 @@ fn in_time(request: &SendRequest) -> Result<(), Held> {
         return Ok(());
     }
     Err(Held::new(NotSentReason::DeadlinePassed, Duration::ZERO, format!("the deadline was {}", request.deadline)))
-}
-
-fn spool_failed(error: super::spool::SpoolError) -> Held {
-    Held::new(NotSentReason::Spool, AFTER_SPOOL, error.to_string())
 }
