@@ -180,9 +180,12 @@ fn opt_out() -> Vec<Case> {
     ]
 }
 
+/// A kind that has a pod: where the rules stand in it, and how a scheduling and a volume become a patch of its spec.
+type Place = (&'static str, [&'static str; 3], fn(Value) -> Value, fn(Value) -> Value);
+
 /// The rules of types that connector and channel share.
 fn shared() -> Vec<Case> {
-    let places: [(&'static str, [&'static str; 3], fn(Value) -> Value, fn(Value) -> Value); 2] = [
+    let places: [Place; 2] = [
         (
             "SmsConnector",
             ["spec.gateway.scheduling.tolerations[]", "spec.gateway.spool", "spec.gateway.spool.size"],
