@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::File;
+use super::reference::HEADER;
 use crate::api::{ConditionType, Reason};
 
 const INTRODUCTION: &str = "\
@@ -20,7 +21,7 @@ Every object of Aldis says in `status.conditions` what is right and what is wron
 ";
 
 pub(super) fn file() -> File {
-    let mut page = INTRODUCTION.to_owned();
+    let mut page = HEADER.to_owned() + INTRODUCTION;
     page.push_str("\n## Conditions\n\n| type | means |\n|---|---|\n");
     for type_ in ConditionType::ALL {
         row(&mut page, type_.as_str(), &type_.description());
