@@ -3,7 +3,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 # What is built lies outside the clone, so that a new clone is warm. Your own CARGO_TARGET_DIR is respected.
-export CARGO_TARGET_DIR ?= $(shell testbed/target)
+ifndef CARGO_TARGET_DIR
+CARGO_TARGET_DIR := $(shell testbed/target)
+endif
+export CARGO_TARGET_DIR
 export CARGO_TERM_COLOR ?= auto
 
 .PHONY: help
