@@ -38,15 +38,6 @@ impl Outbound {
     pub const fn is_in_flight(&self) -> bool {
         self.sending_until.is_some()
     }
-
-    /// How far it came.
-    pub fn status(&self) -> MessageStatus {
-        match (self.receipt, self.sending_until) {
-            (Some(status), _) => status,
-            (None, Some(_)) => MessageStatus::Sending,
-            (None, None) => MessageStatus::Waiting,
-        }
-    }
 }
 
 /// The messages that wait or are at the gateway, in the order of their ids.

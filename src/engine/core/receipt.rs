@@ -18,8 +18,7 @@ pub(super) fn receipt(draft: &mut Draft<'_>, receipt: &Receipt) -> Result<Answer
         });
         return Ok(Answer::Receipt(ReceiptAnswer::Parked));
     };
-    let status = draft.state.outbound(known.message).map_or(known.status, |outbound| outbound.status());
-    let Some(status) = status.after(receipt.state) else {
+    let Some(status) = known.status.after(receipt.state) else {
         return Ok(Answer::Receipt(ReceiptAnswer::Ignored));
     };
     let customer = draft.known_customer(known.customer)?;

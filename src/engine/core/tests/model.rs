@@ -6,10 +6,13 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::engine::core::{
     config::ChannelConfig,
-    event::{CloseReason, Event, Happened, InboundOutcome, Purpose, SampleResult},
+    event::{CloseReason, Event, Happened, InboundOutcome, Purpose, RequeueReason, SampleResult},
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, UserId},
     service_level::ServiceLevel,
 };
+
+/// Nanoseconds offline after which an agent loses what he has.
+const AWAY_LIMIT: i128 = 300_000_000_000;
 
 /// An interaction as the events tell of it.
 #[derive(Clone, Debug)]
@@ -23,6 +26,8 @@ struct Told {
     /// When it first entered the queue, and whether that counts.
     entered: Option<Timestamp>,
     sampled: bool,
+    /// Its last message, or when its owner got it, in the channel's own time.
+    active_at: i128,
 }
 
 /// An outbound message as the events tell of it.
@@ -53,6 +58,12 @@ struct Heard {
 pub(super) struct Model {
     last: Option<Timestamp>,
     disabled: bool,
+    /// Nanoseconds for which the channel was enabled, up to the last switch, and when that was.
+    enabled_for: i128,
+    switched_at: Option<Timestamp>,
+    /// Since when agents are offline, in the channel's own time.
+    offline_since: BTreeMap<UserId, i128>,
+    seen: BTreeSet<UserId>,
     interactions: BTreeMap<InteractionId, Told>,
     customers: BTreeMap<CustomerId, Heard>,
     messages: BTreeMap<MessageId, Sent>,
@@ -69,15 +80,28 @@ impl Model {
     pub(super) fn follow(&mut self, event: &Event, config: &ChannelConfig, accepted: bool) {
         assert!(self.last.is_none_or(|last| last <= event.at), "time ran backwards at {event:?}");
         self.last = Some(event.at);
+        let own_time = self.own_time(event.at);
         match &event.what {
-            Happened::Disabled => self.disabled = true,
-            Happened::Enabled => self.disabled = false,
+            Happened::Disabled | Happened::Enabled => {
+                self.disabled = event.what == Happened::Disabled;
+                (self.enabled_for, self.switched_at) = (own_time, Some(event.at));
+            }
+            Happened::EngineStarted => {
+                self.offline_since = self.seen.iter().map(|user| (user.clone(), own_time)).collect();
+            }
+            Happened::AgentOnline { user } => {
+                self.seen.insert(user.clone());
+                self.offline_since.remove(user);
+            }
+            Happened::AgentOffline { user } => drop(self.offline_since.insert(user.clone(), own_time)),
+            Happened::AgentPresenceSet { user, .. } => self.see(user, own_time),
             Happened::CustomerAdded { customer, can_receive } => {
                 let heard = Heard { can_receive: *can_receive, ..Heard::default() };
                 assert!(self.customers.insert(*customer, heard).is_none(), "made twice: {event:?}");
             }
             Happened::InboundRecorded { message, customer, outcome, interaction } => {
                 self.inbound(*message, *customer, *outcome, *interaction);
+                self.touch(*interaction, own_time);
             }
             Happened::InboundDuplicated { message } => assert!(self.inbound.contains(message), "{event:?}"),
             Happened::OptedOut { customer, by, .. } => self.opted_out(*customer, *by, event.at, config),
@@ -88,6 +112,7 @@ impl Model {
             }
             Happened::OutboundCommitted { message, customer, interaction, purpose, segments, .. } => {
                 self.committed(*message, *customer, purpose, *segments, event.at);
+                self.touch(*interaction, own_time);
                 if let (Purpose::Reply { user }, Some(id)) = (purpose, interaction) {
                     self.replied(*id, user, event.at, config);
                 }
@@ -120,6 +145,7 @@ impl Model {
     }
 
     fn follow_interaction(&mut self, event: &Event, config: &ChannelConfig) {
+        let own_time = self.own_time(event.at);
         match &event.what {
             Happened::InteractionOpened { interaction, customer, opted_out, .. } => {
                 assert!(self.used_interactions.insert(*interaction), "an id was used twice: {event:?}");
@@ -136,6 +162,7 @@ impl Model {
                         epoch: Epoch::default(),
                         entered: None,
                         sampled: false,
+                        active_at: own_time,
                     },
                 );
             }
@@ -153,9 +180,15 @@ impl Model {
                 assert!(waiting <= maximum, "more than may wait: {event:?}");
             }
             Happened::InteractionAssigned { interaction, user, epoch } => {
-                self.assigned(*interaction, user, *epoch, config)
+                self.assigned(*interaction, user, *epoch, config);
+                self.see(user, own_time);
+                self.touch(Some(*interaction), own_time);
             }
-            Happened::InteractionRequeued { interaction, user, epoch, .. } => {
+            Happened::InteractionRequeued { interaction, user, epoch, reason } => {
+                match reason {
+                    RequeueReason::OwnerOffline => assert!(self.away(user, event.at) >= AWAY_LIMIT, "{event:?}"),
+                    RequeueReason::OwnerRemoved => assert_eq!(config.members.get(user), None),
+                }
                 let told = self.interaction(*interaction);
                 assert_eq!((told.owner.take().as_ref(), told.epoch.next()), (Some(user), *epoch), "{event:?}");
                 (told.queued, told.requeued, told.epoch) = (true, true, *epoch);
@@ -167,6 +200,39 @@ impl Model {
                 self.interaction(*interaction);
             }
             _ => {}
+        }
+    }
+
+    /// Nanoseconds for which the channel was enabled: the time that its timers measure.
+    fn own_time(&self, now: Timestamp) -> i128 {
+        let since = self.switched_at.map_or(0, Timestamp::as_nanosecond);
+        self.enabled_for + if self.disabled { 0 } else { now.as_nanosecond() - since }
+    }
+
+    /// An agent who was never online is offline from when he is first heard of.
+    fn see(&mut self, user: &UserId, own_time: i128) {
+        if self.seen.insert(user.clone()) {
+            self.offline_since.insert(user.clone(), own_time);
+        }
+    }
+
+    fn touch(&mut self, interaction: Option<InteractionId>, own_time: i128) {
+        if let Some(told) = interaction.and_then(|id| self.interactions.get_mut(&id)) {
+            told.active_at = own_time;
+        }
+    }
+
+    fn away(&self, user: &UserId, now: Timestamp) -> i128 {
+        self.offline_since.get(user).map_or(0, |since| self.own_time(now) - since)
+    }
+
+    /// Nobody keeps an interaction who was away for 300 s, and none is kept that was silent for too long.
+    pub(super) fn check_timers(&self, config: &ChannelConfig, now: Timestamp) {
+        for told in self.interactions.values() {
+            let Some(owner) = &told.owner else { continue };
+            let silent = self.own_time(now) - told.active_at;
+            assert!(silent < config.session_idle.as_nanos(), "silent for too long: {told:?}");
+            assert!(self.away(owner, now) < AWAY_LIMIT, "{owner} is away for too long");
         }
     }
 
@@ -235,6 +301,8 @@ impl Model {
     ) {
         if reason == CloseReason::Idle {
             assert!(!self.disabled, "timers stand still while disabled");
+            let silent = self.own_time(at) - self.interactions[&id].active_at;
+            assert!(silent >= config.session_idle.as_nanos(), "closed after {silent} ns");
             self.sample(id, SampleResult::Unanswered, at, config);
         }
         let told = self.interactions.remove(&id).expect("it is open");
