@@ -75,7 +75,7 @@ impl Checks {
             CredentialsStatus::Invalid { message, .. } => {
                 Some(format!("the provider refuses the credentials: {message}"))
             }
-            CredentialsStatus::Missing { keys } => Some(format!("the Secret lacks {}", keys.join(", "))),
+            CredentialsStatus::Missing { keys, .. } => Some(format!("the Secret lacks {}", keys.join(", "))),
             CredentialsStatus::Unchecked | CredentialsStatus::Valid { .. } | CredentialsStatus::Unreachable { .. } => {
                 None
             }
@@ -131,7 +131,8 @@ impl Checks {
         let provider = match &active.provider {
             Ok(provider) => provider,
             Err(MissingKeys(keys)) => {
-                self.0.found.lock().credentials = CredentialsStatus::Missing { keys: keys.clone() };
+                self.0.found.lock().credentials =
+                    CredentialsStatus::Missing { keys: keys.clone(), secret_found: active.secret_found };
                 return false;
             }
         };

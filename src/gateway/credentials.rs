@@ -30,6 +30,11 @@ impl fmt::Debug for Secret {
 pub struct Credentials(BTreeMap<String, Secret>);
 
 impl Credentials {
+    /// Whether there is no key at all.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Reads every file of `dir`. A directory that is not there is a Secret that is not there: no keys.
     ///
     /// White space around a value is not part of it: files and `kubectl create secret --from-file` often end in a line feed.

@@ -31,6 +31,8 @@ pub struct Active {
     pub settings: Arc<Settings>,
     /// The provider with its credentials, or what they lack.
     pub provider: Result<Arc<Provider>, MissingKeys>,
+    /// Whether the Secret with the credentials is there, with any key.
+    pub secret_found: bool,
     /// Goes up whenever the provider must be checked anew: other credentials, another base URL, other numbers offered.
     pub generation: u64,
 }
@@ -115,12 +117,17 @@ impl Source {
         let active = match same {
             Some(active) => {
                 let again = active.settings.offered != settings.offered;
-                Active { provider: active.provider, generation: active.generation + u64::from(again), settings }
+                Active {
+                    provider: active.provider,
+                    secret_found: active.secret_found,
+                    generation: active.generation + u64::from(again),
+                    settings,
+                }
             }
             None => {
                 let generation = self.sender.borrow().active.as_ref().map_or(0, |active| active.generation + 1);
                 let provider = Provider::new(&settings.provider, credentials, &self.client).map(Arc::new);
-                Active { settings, provider, generation }
+                Active { settings, provider, secret_found: !credentials.is_empty(), generation }
             }
         };
         let connector = &active.settings.connector;

@@ -1,9 +1,12 @@
 //! The operator as a process: start, lead, and end without leaving anything half done.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
-use kube::{Api, Client, CustomResourceExt};
+use kube::{
+    Api, Client, CustomResourceExt,
+    config::{KubeConfigOptions, Kubeconfig},
+};
 use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -38,6 +41,9 @@ pub enum RunError {
     /// No API server is configured, or its configuration is wrong.
     #[error("cannot use the API server: {0}")]
     Client(#[from] kube::Error),
+    /// The kubeconfig cannot be used.
+    #[error("--kubeconfig: {0}")]
+    Kubeconfig(#[from] kube::config::KubeconfigError),
     /// The kubeconfig or the pod's account cannot be read.
     #[error("cannot find the API server: {0}")]
     Config(#[from] kube::config::InferConfigError),
@@ -64,7 +70,7 @@ pub enum RunError {
 /// When it cannot start, or when it must start again because leadership was lost.
 pub async fn run(settings: Settings) -> Result<(), RunError> {
     let stop = crate::process::shutdown::on_signal()?;
-    let client = client().await?;
+    let client = client(settings.kubeconfig.as_deref()).await?;
     let agents = settings.agent_issuers.as_deref().map(issuers::read).transpose()?.unwrap_or_default();
     let health = Health::default();
     let mut registry = Registry::default();
@@ -185,8 +191,14 @@ async fn sweep(context: Arc<Context>, stop: CancellationToken) {
     }
 }
 
-async fn client() -> Result<Client, RunError> {
-    let mut config = kube::Config::infer().await?;
+async fn client(kubeconfig: Option<&Path>) -> Result<Client, RunError> {
+    let mut config = match kubeconfig {
+        Some(path) => {
+            let kubeconfig = Kubeconfig::read_from(path)?;
+            kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?
+        }
+        None => kube::Config::infer().await?,
+    };
     // The operator retries by itself, with back-off per object.
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(10));

@@ -11,6 +11,10 @@ pub struct Settings {
     #[arg(long = "watch-namespaces", env = "ALDIS_WATCH_NAMESPACES", value_delimiter = ',')]
     pub watch_namespaces: Vec<String>,
 
+    /// Kubeconfig file, outside a cluster; by default KUBECONFIG, or the pod's own account
+    #[arg(long)]
+    pub kubeconfig: Option<PathBuf>,
+
     /// Image of engines and gateways: the operator's own image
     #[arg(long, env = "ALDIS_IMAGE")]
     pub image: String,

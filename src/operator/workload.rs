@@ -44,8 +44,8 @@ pub struct Workload<'a> {
     pub volume_number: Option<&'a str>,
     /// Parts of the configuration.
     pub parts: PartKind,
-    /// Secret with credentials, and the keys that it may have.
-    pub credentials: Option<(&'a str, &'static [(&'static str, bool)])>,
+    /// Secret with credentials.
+    pub credentials: Option<&'a str>,
 }
 
 impl Workload<'_> {
@@ -203,13 +203,11 @@ impl Workload<'_> {
             json!({"name": "token", "projected": {"defaultMode": READ_ONLY, "sources": [token]}}),
             json!({"name": "data", "persistentVolumeClaim": {"claimName": self.owner.child_name}}),
         ];
-        if let Some((secret, keys)) = self.credentials {
-            // One optional source per key: a Secret or key that is missing leaves its file out instead of holding up the pod.
-            let sources: Vec<Value> = keys
-                .iter()
-                .map(|(key, _)| json!({"secret": {"name": secret, "optional": true, "items": file(key)}}))
-                .collect();
-            volumes.push(json!({"name": "credentials", "projected": {"defaultMode": READ_ONLY, "sources": sources}}));
+        if let Some(secret) = self.credentials {
+            // Optional, so that a Secret that is missing does not hold up the pod; whole, so that the gateway can tell a Secret
+            // that is missing from one that lacks a key.
+            let source = json!({"secretName": secret, "optional": true, "defaultMode": READ_ONLY});
+            volumes.push(json!({"name": "credentials", "secret": source}));
         }
         Value::Array(volumes)
     }

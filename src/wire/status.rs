@@ -65,6 +65,9 @@ pub enum CredentialsStatus {
     Missing {
         /// Keys that are missing or empty.
         keys: Vec<String>,
+        /// Whether the Secret is there at all, with any key.
+        #[serde(default)]
+        secret_found: bool,
     },
     /// The provider accepts them.
     Valid {

@@ -5,5 +5,10 @@
 mod support;
 
 mod chart;
+mod desk;
 mod kinds;
+mod operator_claims;
+mod operator_conditions;
+mod operator_kills;
+mod operator_reconcile;
 mod smoke;

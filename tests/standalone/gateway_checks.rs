@@ -41,7 +41,7 @@ async fn twilio() -> (TwilioFake, Gateway) {
 async fn twilios_credentials_are_judged_and_heal() {
     let (twilio, gateway) = twilio().await;
     let invalid = |status: &GatewayStatus, words: &str| matches!(&status.credentials, CredentialsStatus::Invalid { message, .. } if message.contains(words));
-    let missing = |status: &GatewayStatus, wanted: &[&str]| matches!(&status.credentials, CredentialsStatus::Missing { keys } if keys == wanted);
+    let missing = |status: &GatewayStatus, wanted: &[&str]| matches!(&status.credentials, CredentialsStatus::Missing { keys, .. } if keys == wanted);
 
     gateway.credentials(&[("authToken", "wrong")]);
     gateway.until("refuses a wrong token", |status| invalid(status, "Twilio error 20003")).await;
@@ -208,7 +208,7 @@ async fn the_simulators_credentials_and_numbers_are_judged_and_heal() {
     let provider =
         |account: &str| json!({"kind": "simulator", "account": account, "baseUrl": format!("http://{address}")});
     let mut gateway = Gateway::start(provider("demo"), &[]).await;
-    let missing = |status: &GatewayStatus| matches!(&status.credentials, CredentialsStatus::Missing { keys } if keys == &["token"]);
+    let missing = |status: &GatewayStatus| matches!(&status.credentials, CredentialsStatus::Missing { keys, .. } if keys == &["token"]);
     gateway.until("misses the token", missing).await;
     gateway.credentials(&[("token", "wrong")]);
     gateway.until("refuses it", |status| matches!(&status.credentials, CredentialsStatus::Invalid { .. })).await;

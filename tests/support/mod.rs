@@ -9,6 +9,7 @@ pub mod gateway;
 pub mod gateway_fake;
 pub mod issuer;
 pub mod kinds;
+pub mod operator;
 pub mod peers;
 pub mod process;
 pub mod testbed;

@@ -34,7 +34,9 @@ fn cluster_rules() -> Vec<Value> {
     let names = |names: &[String]| names.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
     let split = |text: &str| text.split(' ').map(ToOwned::to_owned).collect::<Vec<_>>();
     let mut rules = vec![
-        rule(GROUP, &own, &["get", "list", "watch", "patch"]),
+        rule(GROUP, &own, &["get", "list", "watch"]),
+        // The finalizer of a channel, and an annotation that has done its work.
+        rule(GROUP, &["smschannels"], &["patch"]),
         json!({"apiGroups": [GROUP], "resources": split(&names(&status)), "verbs": ["update"]}),
         // Owner references that block deletion need this.
         json!({"apiGroups": [GROUP], "resources": split(&names(&finalizers)), "verbs": ["update"]}),

@@ -68,7 +68,7 @@ pub fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settings: &Se
         volume_bond: Bond::Controlled,
         volume_number: None,
         parts: PartKind::Routes,
-        credentials: Some((&valid.member.credentials().name, valid.member.credential_keys())),
+        credentials: Some(&valid.member.credentials().name),
     };
     let mut children = workload.children();
     children.extend(documents.children);

@@ -40,10 +40,9 @@ pub fn status(
         verdict.set(&mut conditions, ConditionType::GatewayAvailable);
     }
     if let Some(said) = observed.seen.answered() {
-        let (required, all) = credential_keys(observed);
         let secret =
             connector.spec.provider.member().map(|member| member.credentials().name.clone()).unwrap_or_default();
-        credentials(said, &secret, &required, &all).set(&mut conditions, ConditionType::CredentialsValid);
+        credentials(said, &secret).set(&mut conditions, ConditionType::CredentialsValid);
         let offered = offered(observed, said);
         if said.numbers_listed_at.is_some() || !conditions.is_true(ConditionType::NumbersVerified) {
             numbers(observed, said, &offered).set(&mut conditions, ConditionType::NumbersVerified);
@@ -114,26 +113,19 @@ fn applied(observed: &Observed, hash: Option<&ConfigHash>) -> Verdict {
     }
 }
 
-fn credential_keys(observed: &Observed) -> (Vec<&'static str>, Vec<&'static str>) {
-    let keys = observed.connector.spec.provider.member().map(|member| member.credential_keys()).unwrap_or_default();
-    let required = keys.iter().filter(|(_, required)| *required).map(|(key, _)| *key).collect();
-    (required, keys.iter().map(|(key, _)| *key).collect())
-}
-
-fn credentials(said: &GatewayStatus, secret: &str, required: &[&str], all: &[&str]) -> Verdict {
+fn credentials(said: &GatewayStatus, secret: &str) -> Verdict {
     match &said.credentials {
         CredentialsStatus::Unchecked => Verdict::unknown(Reason::NotCheckedYet, "the gateway has not checked them yet"),
-        CredentialsStatus::Missing { keys } => {
-            let none = all.iter().all(|key| keys.iter().any(|missing| missing == key));
-            if none {
-                let wanted = required.join(", ");
-                let message =
-                    format!("Secret {secret} does not exist or has none of the keys: create it with {wanted}");
-                Verdict::no(Reason::SecretMissing, message)
-            } else {
-                let missing = keys.join(", ");
-                Verdict::no(Reason::SecretKeyMissing, format!("Secret {secret} lacks {missing}: add what is missing"))
-            }
+        CredentialsStatus::Missing { keys, secret_found: false } => {
+            let wanted = keys.join(", ");
+            Verdict::no(
+                Reason::SecretMissing,
+                format!("Secret {secret} does not exist or is empty: create it with {wanted}"),
+            )
+        }
+        CredentialsStatus::Missing { keys, secret_found: true } => {
+            let missing = keys.join(", ");
+            Verdict::no(Reason::SecretKeyMissing, format!("Secret {secret} lacks {missing}: add what is missing"))
         }
         CredentialsStatus::Valid { .. } => Verdict::yes(Reason::Accepted, "the provider accepts the credentials"),
         CredentialsStatus::Invalid { message, .. } => Verdict::no(

@@ -1,0 +1,196 @@
+//! The operator brings the cluster to what the objects say, keeps it there, and otherwise leaves it alone.
+
+use serde_json::json;
+
+use crate::{
+    desk::Desk,
+    support::{
+        operator::{Flags, Operator, settled},
+        testbed::{Cluster, eventually},
+    },
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_orders_of_applying_end_in_ready() {
+    let cluster = Cluster::apiserver();
+    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+    let desks: Vec<Desk<'_>> = orders.iter().map(|_| Desk::new(cluster)).collect();
+    let watched: Vec<&str> = desks.iter().map(|desk| desk.namespace.as_str()).collect();
+    let _operator = Operator::start(cluster, &watched, Flags::default()).await;
+    for (desk, order) in desks.iter().zip(orders) {
+        let documents = [desk.connector(), desk.campaign("{user: ana}"), desk.channel("support", "+15551230001", "")];
+        for index in order {
+            desk.apply(&documents[index]);
+        }
+    }
+    for desk in &desks {
+        desk.wait_ready("smschannel/support");
+        desk.wait_ready("smsconnector/sim");
+        desk.wait_ready("campaign/support");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_children_are_complete_and_restricted() {
+    let cluster = Cluster::apiserver();
+    let desk = Desk::new(cluster);
+    let operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    let label = format!("namespace/{}", desk.namespace);
+    cluster.kubectl(&["label", &label, "pod-security.kubernetes.io/enforce=restricted"]).ok();
+    desk.apply(&desk.whole());
+    desk.wait_ready("smschannel/support");
+    for child in ["sms-support", "smsc-sim"] {
+        for kind in ["serviceaccount", "configmap", "service", "persistentvolumeclaim", "statefulset"] {
+            let object = desk.get(&format!("{kind}/{child}")).unwrap_or_else(|| panic!("{kind} {child}"));
+            assert_eq!(object["metadata"]["labels"]["app.kubernetes.io/managed-by"], "aldis", "{kind} {child}");
+        }
+    }
+    // The volume of conversations stays when the channel goes: it has no owner.
+    assert!(desk.get("pvc/sms-support").unwrap()["metadata"].get("ownerReferences").is_none());
+    let config = desk.config("smsc-sim");
+    let routes = desk.get("configmap/smsc-sim.routes-0").unwrap()["data"]["routes-0.json"].as_str().unwrap().to_owned();
+    let routes: serde_json::Value = serde_json::from_str(&routes).unwrap();
+    assert!(config["parts"]["routes-0.json"].is_string());
+    assert_eq!(routes["routes"][0]["engineUser"], format!("system:serviceaccount:{}:sms-support", desk.namespace));
+    let (accepted, refused) = operator.stub.tokens();
+    assert!(accepted > 0 && refused == 0, "the operator's tokens are good: {accepted} {refused}");
+    let numbers = desk.get("smsconnector/sim").unwrap()["status"]["numbers"].clone();
+    assert_eq!(
+        numbers[0],
+        json!({"number": "+15551230001", "smsCapable": true, "atProvider": true, "channel": "support"})
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_reconcile_writes_nothing_and_neither_does_a_restart() {
+    let cluster = Cluster::apiserver();
+    let desk = Desk::new(cluster);
+    let mut operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    desk.apply(&desk.whole());
+    desk.wait_ready("smschannel/support");
+    desk.wait_ready("smsconnector/sim");
+    let before = settled(async || operator.proxy.writes()).await;
+
+    let reconciled = async |operator: &Operator, label: &str| {
+        operator.metric("controller_runtime_reconcile_total", &format!("controller=\"{label}\"")).await
+    };
+    for (what, label) in
+        [("smschannel/support", "smschannel"), ("smsconnector/sim", "smsconnector"), ("campaign/support", "campaign")]
+    {
+        let count = reconciled(&operator, label).await;
+        desk.kubectl(&["annotate", what, "example.com/looked-at=today"]);
+        crate::support::process::eventually("another reconcile", async || {
+            let now = reconciled(&operator, label).await;
+            if now > count { Ok(()) } else { Err(now) }
+        })
+        .await;
+    }
+    assert_eq!(settled(async || operator.proxy.writes()).await, before, "a second reconcile");
+
+    operator.restart();
+    for label in ["smschannel", "smsconnector", "campaign"] {
+        crate::support::process::eventually("a reconcile after the restart", async || {
+            let now = reconciled(&operator, label).await;
+            if now > 0.0 { Ok(()) } else { Err(now) }
+        })
+        .await;
+    }
+    assert_eq!(settled(async || operator.proxy.writes()).await, before, "a restart");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn children_that_others_change_or_delete_come_back() {
+    let cluster = Cluster::apiserver();
+    let desk = Desk::new(cluster);
+    let _operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    desk.apply(&desk.whole());
+    desk.wait_ready("smschannel/support");
+
+    let service = desk.get("service/sms-support").unwrap()["metadata"]["uid"].clone();
+    desk.kubectl(&["delete", "service/sms-support", "configmap/sms-support", "serviceaccount/smsc-sim"]);
+    eventually("the Service is made again", || {
+        desk.get("service/sms-support").filter(|new| new["metadata"]["uid"] != service)
+    });
+    eventually("the others too", || {
+        desk.get("configmap/sms-support")?;
+        desk.get("serviceaccount/smsc-sim")
+    });
+
+    let spy = r#"{"spec":{"template":{"spec":{"hostNetwork":true,"containers":[{"name":"spy","image":"spy:1"}],
+        "volumes":[{"name":"secret","secret":{"secretName":"other"}}]}}}}"#;
+    desk.kubectl(&["patch", "statefulset/sms-support", "--type=strategic", "-p", spy]);
+    eventually("what is not ours is taken out", || {
+        let pod = desk.get("statefulset/sms-support")?["spec"]["template"]["spec"].clone();
+        let text = pod.to_string();
+        (!text.contains("spy") && !text.contains("other") && pod.get("hostNetwork").is_none()).then_some(())
+    });
+    desk.kubectl(&["patch", "configmap/sms-support", "--type=merge", "-p", r#"{"data":{"config.json":"{}"}}"#]);
+    eventually("the configuration is put right", || (desk.config("sms-support")["format"] == 1).then_some(()));
+    desk.kubectl(&["scale", "statefulset/smsc-sim", "--replicas=3"]);
+    eventually("one replica", || (desk.get("statefulset/smsc-sim")?["spec"]["replicas"] == 1).then_some(()));
+    eventually("it is told", || {
+        let events = desk.kubectl(&["get", "events.events.k8s.io", "-o", "jsonpath={.items[*].reason}"]);
+        events.contains("Repaired").then_some(())
+    });
+    desk.wait_ready("smschannel/support");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_of_somebody_else_is_not_taken_over() {
+    let cluster = Cluster::apiserver();
+    let desk = Desk::new(cluster);
+    desk.kubectl(&["create", "configmap", "smsc-sim", "--from-literal=theirs=1"]);
+    let _operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    desk.apply(&desk.whole());
+    let message = desk.until("smsconnector/sim", "Ready", "False", "NameConflict");
+    assert!(message.contains("ConfigMap smsc-sim") && message.contains("rename or delete"), "{message}");
+    desk.until("smsconnector/sim", "Stalled", "True", "NameConflict");
+    assert_eq!(desk.get("configmap/smsc-sim").unwrap()["data"], json!({"theirs": "1"}));
+    desk.kubectl(&["delete", "configmap", "smsc-sim"]);
+    // It does not carry our label, so nothing tells of its end: the next look does.
+    desk.kubectl(&["annotate", "smsconnector/sim", "example.com/look=again"]);
+    desk.wait_ready("smsconnector/sim");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_spec_reaches_the_configuration_and_not_the_pod() {
+    let cluster = Cluster::apiserver();
+    let desk = Desk::new(cluster);
+    let _operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    desk.apply(&desk.whole());
+    desk.wait_ready("smschannel/support");
+    let pod = desk.get("pod/sms-support-0").unwrap()["metadata"]["uid"].clone();
+    desk.apply(&desk.channel("support", "+15551230001", ", maxQueued: 7"));
+    desk.wait_ready("smschannel/support");
+    assert_eq!(desk.config("sms-support")["maxQueued"], 7);
+    desk.apply(&desk.campaign("{user: ana}, {user: ben, penalty: 5}"));
+    eventually("the members", || (desk.config("sms-support")["campaign"]["members"][1]["user"] == "ben").then_some(()));
+    let blocklist = format!(
+        "apiVersion: aldis.dev/v1alpha1\nkind: Blocklist\nmetadata: {{name: spam, namespace: {}}}\nspec: {{entries: [{{number: \"+15559990001\"}}]}}",
+        desk.namespace
+    );
+    desk.apply(&blocklist);
+    desk.until("blocklist/spam", "Ready", "True", "InForce");
+    assert!(desk.config("sms-support")["parts"]["blocklist-0.json"].is_string());
+    assert_eq!(desk.get("pod/sms-support-0").unwrap()["metadata"]["uid"], pod, "the same pod");
+    desk.kubectl(&["delete", "blocklist/spam"]);
+    desk.until_gone("configmap/sms-support.blocklist-0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_object_is_left_alone() {
+    let cluster = Cluster::apiserver();
+    let desk = Desk::new(cluster);
+    let _operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    desk.apply(&desk.whole());
+    desk.wait_ready("smschannel/support");
+    desk.kubectl(&["annotate", "smschannel/support", "aldis.dev/reconcile=disabled"]);
+    desk.until("smschannel/support", "Ready", "Unknown", "Paused");
+    desk.kubectl(&["delete", "service/sms-support"]);
+    desk.apply(&desk.channel("support", "+15551230001", ", maxQueued: 7"));
+    desk.until("smschannel/support", "Ready", "Unknown", "Paused");
+    assert!(desk.get("service/sms-support").is_none());
+    desk.kubectl(&["annotate", "smschannel/support", "aldis.dev/reconcile-"]);
+    desk.wait_ready("smschannel/support");
+    assert!(desk.get("service/sms-support").is_some());
+}
