@@ -37,7 +37,7 @@ impl Part {
         match self {
             Part::Crds => crds::files(),
             Part::Rbac => operator::rbac(),
-            Part::Policy => Vec::new(),
+            Part::Policy => operator::policy(),
             Part::Openapi => openapi::files(),
             Part::Docs => reference::files().into_iter().chain([conditions::file()]).collect(),
             Part::Chart => vec![chart::file()],

@@ -9,6 +9,10 @@ pub(super) fn rbac() -> Vec<File> {
     vec![file("rbac", &operator::rbac())]
 }
 
+pub(super) fn policy() -> Vec<File> {
+    vec![file("policy", &operator::policy())]
+}
+
 fn file(part: &str, objects: &[Value]) -> File {
     let documents: Vec<String> = objects.iter().map(yaml::document).collect();
     let content = yaml::header(part) + &documents.join("---\n");

@@ -58,6 +58,9 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<Again, E
     let reported = status::report(&context, &observed, &findings, outcome.as_ref().err()).await?;
     storage::forget_acceptance(&context, &key).await?;
     let again = outcome?;
+    if storage::is_to_be_told(&context, &observed.channel) {
+        return Ok(Some(Duration::ZERO));
+    }
     Ok(match (again, reported) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),

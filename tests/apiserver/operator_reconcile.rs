@@ -85,7 +85,7 @@ async fn a_second_reconcile_writes_nothing_and_neither_does_a_restart() {
         })
         .await;
     }
-    assert_eq!(settled(async || operator.proxy.writes()).await, before, "a second reconcile");
+    assert_eq!(settled(async || operator.proxy.writes()).await[before.len()..], [], "a second reconcile");
 
     operator.restart();
     for label in ["smschannel", "smsconnector", "campaign"] {
@@ -95,7 +95,7 @@ async fn a_second_reconcile_writes_nothing_and_neither_does_a_restart() {
         })
         .await;
     }
-    assert_eq!(settled(async || operator.proxy.writes()).await, before, "a restart");
+    assert_eq!(settled(async || operator.proxy.writes()).await[before.len()..], [], "a restart");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,6 +27,12 @@ pub fn expectation(channel: &SmsChannel) -> StoreExpectation {
     StoreExpectation { id, accepted_id, held }
 }
 
+/// Whether status remembers something else of the store than it did when the configuration was made.
+pub fn is_to_be_told(context: &Context, before: &SmsChannel) -> bool {
+    let now = context.cluster.channels.get(&ObjectKey::of(before));
+    now.is_some_and(|now| expectation(&now) != expectation(before))
+}
+
 fn was_rolled_back(channel: &SmsChannel) -> bool {
     let conditions = channel.status.iter().flat_map(|status| &status.conditions);
     let mut found = conditions.filter(|condition| condition.type_ == ConditionType::StorageIntact.as_str());
