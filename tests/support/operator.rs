@@ -290,6 +290,9 @@ async fn forward(State(proxy): State<Proxy>, request: Request) -> Response {
     Response::from_parts(parts, Body::new(body))
 }
 
+/// The operator's account in the default installation.
+pub const ACCOUNT: &str = "system:serviceaccount:aldis-system:aldis-operator";
+
 /// An operator of its own for one test: it looks after the test's namespaces only.
 pub struct Operator {
     /// Its namespace: leader lease and claims.
@@ -322,12 +325,25 @@ impl Default for Flags {
 impl Operator {
     /// Starts an operator that looks after `watched`, with stubs for its pods.
     pub async fn start(cluster: &Cluster, watched: &[&str], flags: Flags) -> Self {
-        super::kinds::install(cluster);
-        let client = cluster.client().await;
         let namespace = cluster.namespace("aldis-system");
         cluster.kubectl(&["create", "serviceaccount", "aldis-operator", "-n", &namespace]).ok();
+        let client = cluster.client().await;
+        Self::start_in(cluster, namespace, client, watched, flags).await
+    }
+
+    /// As [`Operator::start`] in the namespace of the default installation, under the operator's own account with nothing but its
+    /// own rights.
+    pub async fn start_as_itself(cluster: &Cluster, watched: &[&str]) -> Self {
+        let mut config = cluster.client_config().await;
+        config.auth_info.impersonate = Some(ACCOUNT.to_owned());
+        let client = Client::try_from(config).unwrap();
+        Self::start_in(cluster, "aldis-system".into(), client, watched, Flags::default()).await
+    }
+
+    async fn start_in(cluster: &Cluster, namespace: String, client: Client, watched: &[&str], flags: Flags) -> Self {
+        super::kinds::install(cluster);
         let folder = tempfile::tempdir().unwrap();
-        let stub = Stub::start(client.clone()).await;
+        let stub = Stub::start(cluster.client().await).await;
         let proxy = Proxy::start(client, folder.path()).await;
         let admin = SocketAddr::new(super::process::address(), 9090);
         let arguments = [

@@ -90,6 +90,11 @@ fn is_current(owner: &Owner, child: &Child, live: &DynamicObject, found: &Value)
     if let Some(metadata) = wanted["metadata"].as_object_mut() {
         metadata.remove("ownerReferences");
     }
+    // The elements of a list come without them.
+    if let Some(object) = wanted.as_object_mut() {
+        object.remove("apiVersion");
+        object.remove("kind");
+    }
     let bound = match child.bond {
         Bond::Controlled => owner.controls(live),
         Bond::Retained => controller_uid(live).is_none(),

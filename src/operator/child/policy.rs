@@ -18,7 +18,10 @@ const NAMESPACE: &str = "aldis-system";
 
 /// The policies and their bindings.
 pub fn policy() -> Vec<Value> {
-    [children(), workloads(), pods(), own_kinds(), credentials()].into_iter().flatten().collect()
+    [children(), service_accounts(), services(), workloads(), pods(), own_kinds(), credentials()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A rule and what is said when it is broken.
@@ -73,8 +76,6 @@ fn children() -> Vec<Value> {
         "object == null || !has(object.metadata.ownerReferences) || object.metadata.ownerReferences.all(o, \
          !has(o.controller) || !o.controller || (o.apiVersion == '{GROUP}/{VERSION}' && o.kind in ['SmsConnector', 'SmsChannel']))"
     );
-    let of_kind =
-        |kind: ChildKind, rule: &str| format!("object == null || object.kind != '{}' || ({rule})", kind.row().kind);
     let checks = vec![
         (
             "request.name.startsWith('sms-') || request.name.startsWith('smsc-')".into(),
@@ -89,22 +90,27 @@ fn children() -> Vec<Value> {
             "the operator may delete objects only that carry its label",
         ),
         (owned, "what the operator makes belongs to an SmsConnector or SmsChannel"),
-        (
-            of_kind(
-                ChildKind::ServiceAccount,
-                "has(object.automountServiceAccountToken) && !object.automountServiceAccountToken && !has(object.secrets) && !has(object.imagePullSecrets)",
-            ),
-            "ServiceAccounts of the operator have no Secrets and mount no token",
-        ),
-        (
-            of_kind(
-                ChildKind::Service,
-                "object.spec.type == 'ClusterIP' && !has(object.spec.externalIPs) && object.spec.selector['app.kubernetes.io/instance'] == object.metadata.name",
-            ),
-            "Services of the operator are internal and select the pod of their own name",
-        ),
     ];
     bound_to_account("children", rules, checks)
+}
+
+/// ServiceAccounts: identities of pods, and nothing that they could use against the API server.
+fn service_accounts() -> Vec<Value> {
+    let bare = "has(object.automountServiceAccountToken) && !object.automountServiceAccountToken && !has(object.secrets) \
+                && !has(object.imagePullSecrets)";
+    let checks = vec![(bare.to_owned(), "ServiceAccounts of the operator have no Secrets and mount no token")];
+    bound_to_account("serviceaccounts", vec![rule(ChildKind::ServiceAccount.row(), &["CREATE", "UPDATE"])], checks)
+}
+
+/// Services: internal, and no way to another pod.
+fn services() -> Vec<Value> {
+    let internal = format!(
+        "object.spec.type == 'ClusterIP' && !has(object.spec.externalIPs) && \
+         object.spec.selector['{}'] == object.metadata.name",
+        names::LABEL_INSTANCE
+    );
+    let checks = vec![(internal, "Services of the operator are internal and select the pod of their own name")];
+    bound_to_account("services", vec![rule(ChildKind::Service.row(), &["CREATE", "UPDATE"])], checks)
 }
 
 /// StatefulSets: only the operator's image, under an account of its own, with volumes of its own.
@@ -241,7 +247,7 @@ mod tests {
             of_kind.map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
         };
         assert_eq!(named("ValidatingAdmissionPolicy"), named("ValidatingAdmissionPolicyBinding"));
-        assert_eq!(named("ValidatingAdmissionPolicy").len(), 5);
+        assert_eq!(named("ValidatingAdmissionPolicy").len(), 7);
     }
 
     #[test]
