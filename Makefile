@@ -13,6 +13,14 @@ export CARGO_TERM_COLOR ?= auto
 help: ## lists the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+.PHONY: demo
+demo: install ## one text crosses a real Kubernetes and comes back; the cluster stays (needs root)
+	examples/demo
+
+.PHONY: demo-stop
+demo-stop: ## ends what the demo left running
+	examples/demo stop
+
 .PHONY: test
 test: lint unit standalone apiserver cluster ## everything that must hold, on the real thing (needs root)
 	testbed/target save
