@@ -15,6 +15,7 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one in a process")]
 enum Role {
     /// Write what is checked in (definitions, reference pages), or compare it.
     Generate(aldis::generate::Args),

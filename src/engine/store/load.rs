@@ -134,11 +134,7 @@ fn agents(sql: &Connection) -> Result<Vec<Agent>, Fault> {
 }
 
 fn outbox(sql: &Connection) -> Result<Vec<Outbound>, Fault> {
-    let query =
-        "SELECT o.message, m.customer, m.interaction, m.purpose, m.user, m.segments, o.attempt, o.sending_until,
-                        o.receipt_status, o.receipt_class
-                 FROM outbox o JOIN message m ON m.id = o.message ORDER BY o.message";
-    all(sql, query, [], |row| {
+    all(sql, OUTBOX, [], |row| {
         let receipt: Option<String> = row.get(8)?;
         let class: Option<String> = row.get(9)?;
         Ok(Outbound {

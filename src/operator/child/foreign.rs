@@ -41,7 +41,7 @@ pub fn removals(desired: &Value, live: &Value) -> Option<Value> {
         return None;
     }
     // From the end of each list to its start, so that indices stay right.
-    paths.sort_by(|a, b| natural(b).cmp(&natural(a)));
+    paths.sort_by_key(|path| std::cmp::Reverse(natural(path)));
     let version = live.pointer("/metadata/resourceVersion").cloned().unwrap_or(Value::Null);
     let mut operations = vec![json!({"op": "test", "path": "/metadata/resourceVersion", "value": version})];
     operations.extend(paths.into_iter().map(|path| json!({"op": "remove", "path": path})));
