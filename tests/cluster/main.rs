@@ -1,4 +1,5 @@
 //! Tests that need a real cluster with a kubelet.
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 #[path = "../support/mod.rs"]
 mod support;
