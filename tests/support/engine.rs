@@ -55,20 +55,8 @@ impl Engine {
         }
         fs::write(dir.path().join("token"), issuer.token(ENGINE, ROLES)).unwrap();
         let address = address();
-        let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
         write(&dir.path().join("config/config.json"), &document);
-        let arguments = [
-            "engine",
-            "--address",
-            &address.to_string(),
-            "--config-dir",
-            &path("config"),
-            "--token-file",
-            &path("token"),
-            "--data-dir",
-            &path("data"),
-        ];
-        let role = Role::start(arguments.map(str::to_owned).to_vec(), &dir.path().join("log"));
+        let role = Role::start(arguments(&dir, address), &dir.path().join("log"));
         ready(address).await;
         Self { address, role, issuer, document, dir, client: Client::new() }
     }
@@ -78,6 +66,12 @@ impl Engine {
         self.role.kill();
         self.role.start_again();
         ready(self.address).await;
+    }
+
+    /// Another engine on the same files, as when a pod is replaced before the old one is gone; its address.
+    pub fn start_rival(&self) -> (Role, IpAddr) {
+        let address = address();
+        (Role::start(arguments(&self.dir, address), &self.dir.path().join("rival.log")), address)
     }
 
     /// The base URL of its role port, as a gateway's route has it.
@@ -145,6 +139,18 @@ impl Engine {
     pub async fn status(&self) -> Value {
         answer(self.as_role(OPERATOR, Method::GET, ports::STATUS_PATH)).await.1
     }
+}
+
+fn arguments(dir: &TempDir, address: IpAddr) -> Vec<String> {
+    let path = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    let options = [
+        ("--address", address.to_string()),
+        ("--config-dir", path("config")),
+        ("--token-file", path("token")),
+        ("--data-dir", path("data")),
+    ];
+    let options = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
+    std::iter::once("engine".to_owned()).chain(options).collect()
 }
 
 /// The body of an inbound message.

@@ -39,9 +39,27 @@ impl Role {
 
     /// Starts it again after it ended.
     pub fn start_again(&mut self) {
+        self.run(Command::new(env!("CARGO_BIN_EXE_aldis")));
+    }
+
+    /// Starts it again on a disk that is soon full: no file may become longer than this.
+    pub fn start_again_with_files_up_to(&mut self, kilobytes: u32) {
+        let mut shell = Command::new("bash");
+        // Without the trap the signal would end the process; ignored, the write fails as on a full disk.
+        let limited = format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$0\" \"$@\"");
+        shell.args(["-c", &limited, env!("CARGO_BIN_EXE_aldis")]);
+        self.run(shell);
+    }
+
+    /// Waits until it has ended by itself; true = it ended well.
+    pub fn wait(&mut self) -> bool {
+        self.child.take().expect("it was started").wait().unwrap().success()
+    }
+
+    fn run(&mut self, mut command: Command) {
         assert!(self.child.is_none(), "it still runs");
         let log = std::fs::File::options().create(true).append(true).open(&self.log).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_aldis"))
+        let child = command
             .args(&self.arguments)
             .env("ALDIS_LOG", "aldis=debug,info")
             .stdin(Stdio::null())

@@ -3,6 +3,7 @@
 mod access;
 mod configuration;
 mod conversation;
+mod disk;
 mod outbound;
 mod repetition;
 mod stream;
