@@ -271,6 +271,8 @@ impl Engine {
         let watching = tokio::spawn(watch_config(self.shared.clone()));
         let measuring = tokio::spawn(measure(self.shared.clone(), self.metrics.clone(), self.store_file.clone()));
         let failed = tokio::select! {
+            // First, because the listeners end with it too.
+            biased;
             () = shutdown.cancelled() => None,
             ended = &mut self.written => Some(writer_failure(ended)),
             Some(ended) = serving.join_next() => Some(match ended {

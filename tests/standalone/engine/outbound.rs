@@ -99,3 +99,17 @@ async fn nothing_leaves_from_a_store_that_is_not_the_expected_one() {
     let (_, started) = engine.post("ana", "/v1/interactions", json!({ "number": "+15559870010", "text": "hi" })).await;
     assert!(started["interaction"].as_u64().unwrap() > 1_000_000, "ids jumped: {started}");
 }
+
+#[tokio::test]
+async fn the_end_waits_for_what_is_at_the_gateway_and_is_clean() {
+    let (mut engine, gateway) = desk().await;
+    assert!(engine.role.terminate(), "with nothing to do");
+    engine.role.start_again();
+    crate::support::process::ready(engine.address).await;
+    gateway.answer_with([Reply::Status(503)]);
+    start(&engine, MIA, "hello").await;
+    assert!(engine.role.terminate(), "with a message at the gateway");
+    let rows = engine.sqlite("SELECT status FROM message");
+    assert_eq!(rows[0]["status"], "Accepted", "its outcome was waited for");
+    assert_eq!(attempts(&gateway.attempts()), [(1, 1), (1, 1)]);
+}
