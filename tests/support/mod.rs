@@ -2,15 +2,19 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+pub mod carrier;
 pub mod channel;
+pub mod desk;
 pub mod engine;
 pub mod engine_fake;
 pub mod gateway;
 pub mod gateway_fake;
 pub mod issuer;
+pub mod judge;
 pub mod kinds;
 pub mod operator;
 pub mod peers;
 pub mod process;
 pub mod testbed;
+pub mod traffic;
 pub mod twilio_fake;

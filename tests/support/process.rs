@@ -9,7 +9,7 @@ use std::{
 };
 
 /// How long anything is waited for. Machines that run tests are slow at times; nothing is proved by giving up early.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A loopback address that nobody else has: its middle is this process, its end counts.
 pub fn address() -> IpAddr {
