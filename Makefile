@@ -53,6 +53,7 @@ cluster: tools image peers browser ## tests that need a cluster with a kubelet
 .PHONY: bench
 bench: tools image ## measures, and writes the results to docs/
 	cargo bench -q --locked
+	benches/memory
 
 .PHONY: install
 install: ## installs from Debian what is missing

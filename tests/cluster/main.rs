@@ -4,5 +4,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod conversation;
+mod faults;
+mod installed;
+mod kills;
+mod live_changes;
+mod quickstart;
 mod smoke;
 mod testbed;

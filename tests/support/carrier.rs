@@ -3,13 +3,13 @@
 use std::collections::BTreeSet;
 
 use aldis::{
-    simulator::{Entry, Event, LedgerPage, Message, Snapshot},
+    simulator::{Entry, Event, LedgerPage, Message, Route, Snapshot},
     wire::simulator::MessageStatus,
 };
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
-use super::process::eventually;
+use super::process::{eventually, until_none_is_left};
 
 /// A simulator, wherever it runs.
 #[derive(Clone, Debug)]
@@ -71,33 +71,31 @@ impl Carrier {
 
     /// Waits until a text has been delivered to a handset.
     pub async fn until_delivered(&self, handset: &str, text: &str) {
+        let query = format!("number={}&limit=10000", handset.replace('+', "%2B"));
         eventually(&format!("{text:?} is delivered to {handset}"), || async {
-            let ledger = self.ledger().await;
-            let theirs = |entry: &&Entry| entry.event.message().is_some_and(|message| message.to == handset);
-            let sent = ledger.iter().filter(theirs).find_map(|entry| match &entry.event {
-                Event::ApiRequest { message, text: Some(sent), .. } if sent == text => {
-                    message.as_ref().and_then(|message| message.message_id.clone())
-                }
+            let theirs = self.page(&query).await.entries;
+            let sent = theirs.iter().find_map(|entry| match &entry.event {
+                Event::ApiRequest { message, text: Some(sent), .. } if sent == text => message.as_ref()?.message_id.clone(),
                 _ => None,
             });
-            let delivered = |entry: &&Entry| {
+            let delivered = theirs.iter().any(|entry| {
                 matches!(&entry.event, Event::MessageStatus { message, status: MessageStatus::Delivered } if message.message_id == sent)
-            };
-            match sent.is_some() && ledger.iter().filter(theirs).any(|entry| delivered(&entry)) {
-                true => Ok(()),
-                false => Err(self.received(handset, &ledger)),
-            }
+            });
+            if sent.is_some() && delivered { Ok(()) } else { Err(theirs.into_iter().map(|entry| entry.event).collect::<Vec<_>>()) }
         })
         .await;
     }
 
-    /// The texts that were sent to a handset.
-    fn received(&self, handset: &str, ledger: &[Entry]) -> Vec<String> {
-        let texts = ledger.iter().filter_map(|entry| match &entry.event {
-            Event::ApiRequest { message: Some(message), text, .. } if message.to == handset => text.clone(),
-            _ => None,
-        });
-        texts.collect()
+    /// Waits until another message of a customer is acknowledged than those until now.
+    pub async fn until_another_is_acknowledged(&self) {
+        let since = self.ledger().await.last().map_or(0, |entry| entry.seq);
+        eventually("another message is acknowledged", || async {
+            let ended = self.page(&format!("since={since}&kind=WebhookEnd&limit=10000")).await.entries;
+            let inbound =
+                |entry: &Entry| matches!(entry.event, Event::WebhookEnd { route: Route::Inbound, delivered: true, .. });
+            if ended.iter().any(inbound) { Ok(()) } else { Err(ended.len()) }
+        })
+        .await;
     }
 
     /// Everything that the simulator saw.
@@ -119,13 +117,9 @@ impl Carrier {
         self.client.get(url).send().await.unwrap().json().await.unwrap()
     }
 
-    /// Waits until every webhook is settled.
+    /// Waits until every webhook is taken.
     pub async fn settle(&self) {
-        eventually("every webhook is settled", || async {
-            let open = open_webhooks(&self.ledger().await);
-            if open == 0 { Ok(()) } else { Err(open) }
-        })
-        .await;
+        until_none_is_left("webhooks that nobody has taken", || async { self.state().await.webhooks.len() }).await;
     }
 }
 

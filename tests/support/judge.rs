@@ -9,7 +9,7 @@ use std::{
 use aldis::simulator::{Entry, Event, Route};
 use serde_json::Value;
 
-use super::{engine::sqlite, process::eventually};
+use super::{engine::sqlite, process::until_none_is_left};
 
 /// What was seen outside, and where the store is.
 pub struct Judge<'a> {
@@ -33,9 +33,9 @@ pub fn acknowledged(ledger: &[Entry]) -> BTreeSet<String> {
 /// Waits until the store has as many inbound messages as the ledger's customers wrote: what was spooled has arrived.
 pub async fn everything_has_arrived(ledger: &[Entry], store: &Path) {
     let written = ledger.iter().filter(|entry| matches!(entry.event, Event::CustomerMessage { .. })).count();
-    eventually("what was spooled has arrived", || async {
+    until_none_is_left("messages that are spooled", || async {
         let rows = sqlite(store, "SELECT count(*) AS stored FROM message WHERE direction = 'Inbound'");
-        if rows[0]["stored"].as_u64() >= u64::try_from(written).ok() { Ok(()) } else { Err((written, rows)) }
+        written.saturating_sub(rows[0]["stored"].as_u64().map_or(0, |stored| usize::try_from(stored).unwrap()))
     })
     .await;
 }

@@ -126,6 +126,22 @@ pub async fn eventually<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>
     }
 }
 
+/// Asks again until nothing is left, for as long as it gets less; fails naming `what` and how much is left.
+pub async fn until_none_is_left<F: Future<Output = usize>>(what: &str, mut left: impl FnMut() -> F) {
+    let (mut least, mut since) = (usize::MAX, std::time::Instant::now());
+    loop {
+        let now = left().await;
+        if now == 0 {
+            return;
+        }
+        if now < least {
+            (least, since) = (now, std::time::Instant::now());
+        }
+        assert!(since.elapsed() < PATIENCE, "{what}: still {now}");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+}
+
 /// Waits until a role is ready.
 pub async fn ready(address: IpAddr) {
     let url = format!("http://{address}:{}/readyz", aldis::wire::ports::ADMIN);

@@ -1,0 +1,142 @@
+//! examples/quickstart in a namespace of its own, and how to talk to what becomes of it.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::installed::installed;
+use crate::support::{
+    carrier::Carrier,
+    desk::Desk,
+    testbed::{Cluster, Forward},
+};
+
+/// The service's number.
+pub(crate) const NUMBER: &str = "+15551230001";
+/// The files, in the order of the kustomization.
+pub(crate) const FILES: [&str; 6] = ["secret", "simulator", "agent", "connector", "campaign", "channel"];
+
+/// The quickstart in a namespace.
+pub(crate) struct Quickstart {
+    pub(crate) cluster: &'static Cluster,
+    pub(crate) namespace: String,
+    documents: Vec<(&'static str, Vec<Value>)>,
+}
+
+/// A quickstart that is Ready, and relays to it.
+pub(crate) struct Running {
+    /// The simulator.
+    pub(crate) carrier: Carrier,
+    /// Ana.
+    pub(crate) ana: Desk,
+    /// The gateway's port for the provider.
+    pub(crate) hooks: Forward,
+    _relays: [Forward; 2],
+}
+
+impl Quickstart {
+    /// The quickstart's documents, rewritten for a new namespace. Nothing is applied yet.
+    pub(crate) fn new() -> Self {
+        let installed = installed();
+        let namespace = installed.namespace();
+        let rewritten = |file: &'static str| {
+            let path = format!("{}/examples/quickstart/{file}.yaml", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(path)
+                .unwrap()
+                .replace(".default:", &format!(".{namespace}:"))
+                .replace("serviceaccount:default:", &format!("serviceaccount:{namespace}:"))
+                .replace("image: aldis:0.1.0", &format!("image: {}", installed.image));
+            let documents = text.split("\n---\n").map(|document| serde_saphyr::from_str(document).unwrap());
+            (file, documents.collect())
+        };
+        Self { cluster: installed.cluster, documents: FILES.map(rewritten).to_vec(), namespace }
+    }
+
+    /// Changes the last document of a file.
+    pub(crate) fn change(&mut self, file: &str, change: impl FnOnce(&mut Value)) {
+        let (_, documents) = self.documents.iter_mut().find(|(name, _)| *name == file).expect("a file");
+        change(documents.last_mut().expect("a document"));
+    }
+
+    /// `kubectl apply` of a file.
+    pub(crate) fn apply_file(&self, file: &str) {
+        let (_, documents) = self.documents.iter().find(|(name, _)| *name == file).expect("a file");
+        self.apply(documents);
+    }
+
+    /// `kubectl apply` of documents.
+    pub(crate) fn apply(&self, documents: &[Value]) {
+        let list = json!({"apiVersion": "v1", "kind": "List", "items": documents});
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), list.to_string()).unwrap();
+        let path = file.path().to_str().unwrap();
+        self.cluster.kubectl(&["apply", "-n", &self.namespace, "--validate=strict", "-f", path]).ok();
+    }
+
+    /// `kubectl delete` of an object, if it is there.
+    pub(crate) fn delete(&self, object: &str) {
+        self.cluster.kubectl(&["delete", "-n", &self.namespace, object, "--ignore-not-found"]).ok();
+    }
+
+    /// Applies all files in the usual order.
+    pub(crate) fn apply_all(&self) {
+        for file in FILES {
+            self.apply_file(file);
+        }
+    }
+
+    /// Waits until connector and channel are Ready and gives the ways to them, with Ana's token from `kubectl create token`.
+    pub(crate) async fn running(&self) -> Running {
+        let objects = ["smsconnector/simulator", "campaign/support", "smschannel/support"];
+        installed().wait_until_ready(&self.namespace, &objects);
+        let simulator = self.cluster.forward(&self.namespace, "aldis-simulator", 8090);
+        let engine = self.cluster.forward(&self.namespace, "sms-support", 8080);
+        let hooks = self.cluster.forward(&self.namespace, "smsc-simulator", 8080);
+        let carrier = Carrier::new(&simulator.url());
+        carrier.ready().await;
+        let ana = Desk::new(&engine.url(), &self.token("ana"));
+        Running { carrier, ana, hooks, _relays: [simulator, engine] }
+    }
+
+    /// A token with which a ServiceAccount sits at this namespace's desks.
+    pub(crate) fn token(&self, account: &str) -> String {
+        let audience = format!("aldis-desk:{}", self.namespace);
+        let token = self.cluster.kubectl(&["create", "token", account, "-n", &self.namespace, "--audience", &audience]);
+        token.ok().trim().to_owned()
+    }
+
+    /// A field of an object by kubectl's jsonpath.
+    pub(crate) fn field(&self, object: &str, path: &str) -> String {
+        let path = format!("jsonpath={{{path}}}");
+        self.cluster.kubectl(&["get", "-n", &self.namespace, object, "-o", &path]).ok()
+    }
+
+    /// Status, reason and message of a condition.
+    pub(crate) fn condition(&self, object: &str, type_: &str) -> [String; 3] {
+        let conditions = self.field(object, ".status.conditions");
+        let conditions: Value = serde_json::from_str(&conditions).unwrap_or_default();
+        let found = conditions.as_array().into_iter().flatten().find(|condition| condition["type"] == type_);
+        ["status", "reason", "message"]
+            .map(|field| found.and_then(|found| found[field].as_str()).unwrap_or_default().to_owned())
+    }
+
+    /// The store of the channel's engine, on the host.
+    pub(crate) fn store(&self) -> PathBuf {
+        self.cluster.volume_folder(&self.namespace, "sms-support").join("engine.db")
+    }
+
+    /// UID and restarts of a pod.
+    pub(crate) fn incarnation(&self, pod: &str) -> (String, u64) {
+        let restarts = self.field(&format!("pod/{pod}"), ".status.containerStatuses[0].restartCount");
+        (self.field(&format!("pod/{pod}"), ".metadata.uid"), restarts.parse().expect("a count"))
+    }
+}
+
+impl Drop for Quickstart {
+    fn drop(&mut self) {
+        // A failed test leaves it, to be looked at while the cluster lives.
+        if !std::thread::panicking() {
+            drop(self.cluster.kubectl(&["delete", "namespace", &self.namespace, "--wait=false"]));
+        }
+    }
+}
