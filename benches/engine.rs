@@ -131,7 +131,7 @@ async fn memory() -> [String; 2] {
     let world = world::World::start().await;
     let pids = [world.engine.role.pid().unwrap(), world.gateway.pid()];
     let idle = pids.map(resident_megabytes);
-    let desk = world.work();
+    let mut work = world.work();
     eventually("a thousand texts came in", || async {
         let rows = world.engine.sqlite("SELECT count(*) AS n FROM message WHERE direction = 'Inbound'");
         let count = rows[0]["n"].as_u64().unwrap();
@@ -139,8 +139,7 @@ async fn memory() -> [String; 2] {
     })
     .await;
     let loaded = pids.map(resident_megabytes);
-    world.stop.store(true, Ordering::Relaxed);
-    desk.finish().await;
+    work.stop().await;
     let row = |name: &str, role: usize| format!("| {name} | {:.1} MB | {:.1} MB |", idle[role], loaded[role]);
     [row("engine", 0), row("gateway", 1)]
 }
