@@ -100,7 +100,8 @@ async fn nothing_leaves_from_a_store_that_is_not_the_expected_one() {
     assert!(started["interaction"].as_u64().unwrap() > 1_000_000, "ids jumped: {started}");
 }
 
-#[tokio::test]
+// The gateway answers while the test waits for the engine's end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_end_waits_for_what_is_at_the_gateway_and_is_clean() {
     let (mut engine, gateway) = desk().await;
     assert!(engine.role.terminate(), "with nothing to do");
