@@ -30,9 +30,14 @@ use crate::{
     api::{ConditionStatus, Reason, SmsChannel, names},
     wire::{config::ConfigHash, status::EngineStatus},
 };
-use observe::Observed;
+pub use observe::Observed;
 
 pub use hold::Holds;
+#[cfg(test)]
+pub use {
+    plan::{Plan, plan},
+    validate::{references, validate},
+};
 
 /// Brings one channel to what its spec says.
 ///

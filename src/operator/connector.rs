@@ -25,9 +25,15 @@ use crate::{
         status::{CredentialsStatus, GatewayStatus},
     },
 };
-use observe::Observed;
+pub use observe::Observed;
 
 pub use base_url::{AllowList, InvalidEntry};
+#[cfg(test)]
+pub use {
+    observe::Held,
+    plan::{Plan, plan},
+    validate::validate,
+};
 
 /// Brings one connector to what its spec says.
 ///

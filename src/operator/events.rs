@@ -12,6 +12,9 @@ use crate::api::{ConditionType, Reason};
 /// Longest note that the API server takes, in bytes.
 const NOTE: usize = 1000;
 
+/// Reasons that come and go with every start and every change.
+const PASSING: [Reason; 4] = [Reason::Starting, Reason::Applying, Reason::Progressing, Reason::NotCheckedYet];
+
 /// Publishes Events.
 #[derive(Clone)]
 pub struct Events(Recorder);
@@ -66,6 +69,7 @@ fn transitions<'a>(old: &[Condition], new: &'a [Condition]) -> Vec<&'a Condition
     new.iter()
         .filter(|condition| !silent.iter().any(|silent| silent.as_str() == condition.type_))
         .filter(|condition| condition.status != "Unknown")
+        .filter(|condition| !PASSING.iter().any(|passing| passing.as_str() == condition.reason))
         .filter(|condition| {
             let before = old.iter().find(|before| before.type_ == condition.type_);
             before.is_none_or(|before| before.status != condition.status || before.reason != condition.reason)

@@ -29,6 +29,8 @@ mod issuers;
 mod leader;
 mod metrics;
 mod nudge;
+#[cfg(test)]
+mod plan_tests;
 mod pod;
 mod queue;
 mod rates;

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::RwLock;
 
-use crate::wire::status::{EngineStatus, GatewayStatus};
+use crate::wire::status::{CredentialsStatus, EngineStatus, GatewayStatus};
 
 /// A pod counts as unreachable after so many failures in a row; one lost answer is no news.
 const FAILURES: u32 = 3;
@@ -72,6 +72,12 @@ impl Samples {
             status.sampled_at = jiff::Timestamp::UNIX_EPOCH;
             status.numbers_listed_at = status.numbers_listed_at.map(|_| jiff::Timestamp::UNIX_EPOCH);
             status.spool.oldest_wait_seconds = 0;
+            match &mut status.credentials {
+                CredentialsStatus::Valid { checked_at }
+                | CredentialsStatus::Invalid { checked_at, .. }
+                | CredentialsStatus::Unreachable { checked_at, .. } => *checked_at = jiff::Timestamp::UNIX_EPOCH,
+                CredentialsStatus::Unchecked | CredentialsStatus::Missing { .. } => {}
+            }
             status
         })
     }

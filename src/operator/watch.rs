@@ -190,8 +190,22 @@ fn child_changed(context: &Arc<Context>, change: Change<DynamicObject>) {
 }
 
 fn pod_changed(context: &Arc<Context>, change: Change<Pod>) {
+    if let (Some(pod), None) = (&change.old, &change.new) {
+        forget_pod(context, pod);
+    }
     for object in change.old.iter().chain(&change.new) {
         enqueue_owner(context, &**object);
+    }
+}
+
+/// What a pod said says nothing about its successor.
+fn forget_pod(context: &Context, pod: &Pod) {
+    context.nudges.forget(&pod.uid().unwrap_or_default());
+    let key = |label: &str| Some(ObjectKey::new(pod.namespace()?, pod.labels().get(label)?));
+    let connector = key(names::LABEL_CONNECTOR).and_then(|key| context.cluster.connectors.get(&key)?.uid());
+    let channel = key(names::LABEL_CHANNEL).and_then(|key| context.cluster.channels.get(&key)?.uid());
+    for uid in connector.iter().chain(&channel) {
+        context.samples.forget(uid);
     }
 }
 

@@ -1,5 +1,9 @@
 //! What the operator's tests apply, and how they read what came of it.
 
+use kube::{
+    Api, Client,
+    api::{ApiResource, DynamicObject},
+};
 use serde_json::Value;
 
 use crate::support::testbed::{Cluster, eventually};
@@ -10,12 +14,13 @@ pub struct Desk<'a> {
     pub cluster: &'a Cluster,
     /// The namespace.
     pub namespace: String,
+    client: Client,
 }
 
 impl<'a> Desk<'a> {
     /// An empty namespace.
     pub fn new(cluster: &'a Cluster) -> Self {
-        Self { cluster, namespace: cluster.namespace("desk") }
+        Self { cluster, namespace: cluster.namespace("desk"), client: wait_for(cluster.client()) }
     }
 
     /// A connector of the simulator, `sim`.
@@ -79,10 +84,43 @@ spec: {{campaignRef: {{name: support}}, connectorRef: {{name: sim}}, number: "{n
         self.cluster.kubectl(&all).ok()
     }
 
-    /// An object as JSON, if it is there.
+    /// An object (`pod/sms-support-0`) as JSON, if it is there.
     pub fn get(&self, what: &str) -> Option<Value> {
-        let output = self.cluster.kubectl(&["-n", &self.namespace, "get", what, "-o", "json"]);
-        output.success.then(|| serde_json::from_str(&output.stdout).unwrap())
+        let (kind, name) = what.split_once('/').expect("KIND/NAME");
+        let found = wait_for(self.api(kind).get_opt(name)).expect("an answer of the API server");
+        found.map(|object| serde_json::to_value(object).expect("JSON"))
+    }
+
+    /// All objects of a kind as JSON.
+    pub fn list(&self, kind: &str) -> Vec<Value> {
+        let found = wait_for(self.api(kind).list(&Default::default())).expect("an answer of the API server");
+        found.into_iter().map(|object| serde_json::to_value(object).expect("JSON")).collect()
+    }
+
+    fn api(&self, kind: &str) -> Api<DynamicObject> {
+        let (group, version, kind, plural) = match kind {
+            "smschannel" => ("aldis.dev", "v1alpha1", "SmsChannel", "smschannels"),
+            "smsconnector" => ("aldis.dev", "v1alpha1", "SmsConnector", "smsconnectors"),
+            "campaign" => ("aldis.dev", "v1alpha1", "Campaign", "campaigns"),
+            "bot" => ("aldis.dev", "v1alpha1", "Bot", "bots"),
+            "blocklist" => ("aldis.dev", "v1alpha1", "Blocklist", "blocklists"),
+            "statefulset" => ("apps", "v1", "StatefulSet", "statefulsets"),
+            "configmap" => ("", "v1", "ConfigMap", "configmaps"),
+            "service" => ("", "v1", "Service", "services"),
+            "serviceaccount" => ("", "v1", "ServiceAccount", "serviceaccounts"),
+            "pvc" | "persistentvolumeclaim" => ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
+            "pod" => ("", "v1", "Pod", "pods"),
+            other => panic!("no kind {other}"),
+        };
+        let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };
+        let resource = ApiResource {
+            group: group.into(),
+            version: version.into(),
+            api_version,
+            kind: kind.into(),
+            plural: plural.into(),
+        };
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
     }
 
     /// A condition of an object, of its present generation: (status, reason, message).
@@ -121,4 +159,9 @@ spec: {{campaignRef: {{name: support}}, connectorRef: {{name: sim}}, number: "{n
         let map = self.get(&format!("configmap/{map}")).unwrap();
         serde_json::from_str(map["data"]["config.json"].as_str().unwrap()).unwrap()
     }
+}
+
+/// Waits within a test of several threads.
+fn wait_for<T>(what: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(what))
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Runs of the story at a time.
-const AT_A_TIME: usize = 4;
+const AT_A_TIME: usize = 6;
 
 /// What a run of the story left behind.
 #[derive(Debug, PartialEq)]
@@ -36,10 +36,9 @@ async fn every_kill_leads_to_the_same_end() {
     let runs = futures::stream::iter(kills)
         .map(|kill| tokio::spawn(async move { (kill, story(Cluster::apiserver(), Some(kill)).await.0) }));
     let outcomes: Vec<_> = runs.buffer_unordered(AT_A_TIME).collect().await;
-    for outcome in outcomes {
-        let (kill, outcome) = outcome.expect("the story came to its end");
-        assert_eq!(outcome, undisturbed, "{kill:?}");
-    }
+    let ended = outcomes.into_iter().map(|outcome| outcome.expect("the story came to its end"));
+    let others: Vec<_> = ended.filter(|(_, outcome)| *outcome != undisturbed).collect();
+    assert!(others.is_empty(), "of {writes} writes, these ended otherwise: {others:#?}\nthan {undisturbed:#?}");
 }
 
 /// Create, edit, delete. The operator is started again after it was killed.
@@ -61,7 +60,10 @@ async fn story(cluster: &'static Cluster, kill: Option<Kill>) -> (Outcome, usize
     let after_edit = children(&desk);
     desk.kubectl(&["delete", "smschannel/support", "--wait=false"]);
     until(&mut operator, "the channel is gone", || {
-        desk.get("smschannel/support").is_none() && desk.get("pod/sms-support-0").is_none() && has_no_routes(&desk)
+        // The garbage collector takes its time for what goes with its owner.
+        let gone = ["smschannel/support", "pod/sms-support-0", "configmap/smsc-sim.routes-0"];
+        let collected = ["configmap/sms-support", "service/sms-support", "serviceaccount/sms-support"];
+        gone.iter().chain(&collected).all(|what| desk.get(what).is_none())
     });
     until(&mut operator, "the connector is ready without it", || is_ready(&desk, "smsconnector/sim"));
     let writes = settled(async || operator.proxy.writes().len()).await;
@@ -102,10 +104,6 @@ fn is_in_force(desk: &Desk<'_>) -> bool {
         && desk.condition("smschannel/support", "ConfigApplied").is_some_and(|(status, _, _)| status == "True")
 }
 
-fn has_no_routes(desk: &Desk<'_>) -> bool {
-    desk.get("configmap/smsc-sim.routes-0").is_none()
-}
-
 fn claims(operator: &Operator, cluster: &Cluster) -> usize {
     let selector = "aldis.dev/claim=number";
     let claims = cluster.kubectl(&["get", "leases", "-n", &operator.namespace, "-l", selector, "-o", "name"]).ok();
@@ -114,11 +112,11 @@ fn claims(operator: &Operator, cluster: &Cluster) -> usize {
 
 /// The children with what differs from run to run taken out: names of namespaces, UIDs, times, addresses.
 fn children(desk: &Desk<'_>) -> BTreeMap<String, Value> {
-    let list = desk.get("serviceaccounts,configmaps,services,persistentvolumeclaims,statefulsets").unwrap();
-    let items = list["items"].as_array().unwrap().iter();
-    let ours = items.filter(|item| item["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "aldis");
-    ours.map(|item| {
-        let name = format!("{} {}", item["kind"].as_str().unwrap(), item["metadata"]["name"].as_str().unwrap());
+    let kinds = ["serviceaccount", "configmap", "service", "persistentvolumeclaim", "statefulset"];
+    let all = kinds.into_iter().flat_map(|kind| desk.list(kind).into_iter().map(move |item| (kind, item)));
+    let ours = all.filter(|(_, item)| item["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "aldis");
+    ours.map(|(kind, item)| {
+        let name = format!("{kind} {}", item["metadata"]["name"].as_str().unwrap());
         let mut kept = serde_json::json!({
             "labels": item["metadata"]["labels"], "template": item["spec"]["template"], "ports": item["spec"]["ports"],
             "keys": item["data"].as_object().map(|data| data.keys().cloned().collect::<Vec<_>>()),
