@@ -10,6 +10,6 @@ mod kinds;
 mod operator_claims;
 mod operator_conditions;
 mod operator_kills;
-mod operator_policy;
 mod operator_reconcile;
+mod policy;
 mod smoke;

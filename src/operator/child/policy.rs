@@ -159,6 +159,13 @@ fn workloads() -> Vec<Value> {
             "pods of the operator are restricted and take nothing from their environment",
         ),
         (
+            format!(
+                "{container}c.args == [object.metadata.name.startsWith('smsc-') ? 'gateway' : 'engine'] && \
+                 (!has(c.ports) || c.ports.all(p, !has(p.hostPort))))"
+            ),
+            "pods of the operator run the role that their name says, on ports of their own",
+        ),
+        (
             volumes,
             "pods of the operator mount their own configuration, token and volume, and a gateway its credentials",
         ),
@@ -210,6 +217,9 @@ fn own_kinds() -> Vec<Value> {
 
 /// A gateway mounts exactly the Secret that its connector names. The parameters are the connectors of the namespace; without
 /// one, no Secret can be mounted there at all.
+///
+/// Each connector is asked by itself, so that no rule can say that one of this name is there. Who names an owner that is not
+/// there has the garbage collector take the gateway away again, which is why the owner must bear the gateway's name.
 fn credentials() -> Vec<Value> {
     let name = format!("{NAME}-credentials");
     let pod = "object.spec.template.spec";
@@ -219,6 +229,10 @@ fn credentials() -> Vec<Value> {
         "object.metadata.name != 'smsc-' + params.metadata.name || \
          {pod}.volumes.filter(v, has(v.secret)).all(v, v.secret.secretName == ({secret}))"
     );
+    // Of engines, which have no credentials at all, another policy speaks.
+    let owned = "object.metadata.name.startsWith('sms-') || (has(object.metadata.ownerReferences) && \
+                 object.metadata.ownerReferences.exists(o, has(o.controller) && o.controller && \
+                 o.kind == 'SmsConnector' && object.metadata.name == 'smsc-' + o.name))";
     let policy = json!({
         "paramKind": {"apiVersion": format!("{GROUP}/{VERSION}"), "kind": "SmsConnector"},
         "failurePolicy": "Fail",
@@ -230,7 +244,10 @@ fn credentials() -> Vec<Value> {
             },
             {"name": "secrets", "expression": format!("has({pod}.volumes) && {pod}.volumes.exists(v, has(v.secret))")},
         ],
-        "validations": validations(vec![(matches, "a gateway mounts the Secret that its SmsConnector names and no other")]),
+        "validations": validations(vec![
+            (matches, "a gateway mounts the Secret that its SmsConnector names and no other"),
+            (owned.into(), "a gateway that mounts a Secret belongs to the SmsConnector of its name"),
+        ]),
     });
     with_binding(&name, policy, json!({"selector": {}, "parameterNotFoundAction": "Deny"}))
 }
