@@ -47,8 +47,24 @@ async fn the_operator_does_its_work_with_its_own_rights_and_no_more() {
     accounts_and_services_lead_nowhere_else(&desk, &made);
     a_secret_is_mounted_only_where_a_connector_names_it(&desk, &made);
     deleting_is_for_its_own(&desk);
-    // Others are not bound.
-    desk.kubectl(&["run", "theirs", "--image=theirs"]);
+    others_are_not_bound(&cluster);
+}
+
+/// Not where no connector is, and not when the policies' parameters are gone either.
+fn others_are_not_bound(cluster: &Cluster) {
+    let elsewhere = cluster.namespace("elsewhere");
+    let theirs = |name: &str| {
+        let labels = json!({"app": name});
+        let template =
+            json!({"metadata": {"labels": labels}, "spec": {"containers": [{"name": "it", "image": "theirs"}]}});
+        json!({
+            "apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": name, "namespace": elsewhere},
+            "spec": {"serviceName": name, "selector": {"matchLabels": labels}, "template": template},
+        })
+    };
+    cluster.apply(&theirs("before").to_string()).ok();
+    cluster.kubectl(&["delete", "configmap/aldis-operator-policy", "-n", SYSTEM]).ok();
+    cluster.apply(&theirs("after").to_string()).ok();
 }
 
 fn its_rights_have_no_secrets_and_no_wildcard(cluster: &Cluster, namespace: &str) {

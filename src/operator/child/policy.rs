@@ -37,7 +37,9 @@ fn bound_to_account(suffix: &str, rules: Vec<Value>, checks: Vec<Check>) -> Vec<
         "matchConditions": [{"name": "operator", "expression": "request.userInfo.username == params.data.account"}],
         "validations": validations(checks),
     });
-    let parameters = json!({"name": PARAMETERS, "namespace": NAMESPACE, "parameterNotFoundAction": "Deny"});
+    // Missing parameters are judged before the account is looked at: `Deny` would refuse everybody's objects of these kinds.
+    // The operator cannot take the parameters away, since they do not bear a child's name.
+    let parameters = json!({"name": PARAMETERS, "namespace": NAMESPACE, "parameterNotFoundAction": "Allow"});
     with_binding(&name, policy, parameters)
 }
 
@@ -236,7 +238,11 @@ fn credentials() -> Vec<Value> {
     let policy = json!({
         "paramKind": {"apiVersion": format!("{GROUP}/{VERSION}"), "kind": "SmsConnector"},
         "failurePolicy": "Fail",
-        "matchConstraints": {"resourceRules": [rule(ChildKind::StatefulSet.row(), &["CREATE", "UPDATE"])]},
+        // Others' StatefulSets are left alone, also where no connector is; the operator may write none without its label.
+        "matchConstraints": {
+            "resourceRules": [rule(ChildKind::StatefulSet.row(), &["CREATE", "UPDATE"])],
+            "objectSelector": {"matchLabels": {names::LABEL_MANAGED_BY: names::MANAGED_BY}},
+        },
         "matchConditions": [
             {
                 "name": "operator",
