@@ -243,7 +243,13 @@ fn is_work(method: &Method, path: &str) -> bool {
         && !path.ends_with("/token")
 }
 
+/// What a process had sent before it died still arrives, so a request goes on when its connection is gone.
 async fn forward(State(proxy): State<Proxy>, request: Request) -> Response {
+    let passed = tokio::spawn(pass(proxy, request)).await;
+    passed.unwrap_or_else(|_| StatusCode::BAD_GATEWAY.into_response())
+}
+
+async fn pass(proxy: Proxy, request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let leader = method == Method::POST && path.ends_with("/leases");
     let (mut parts, body) = request.into_parts();
@@ -262,10 +268,6 @@ async fn forward(State(proxy): State<Proxy>, request: Request) -> Response {
             })
     };
     let killed_now = is_killed_now(kill, number);
-    // What a dead process had sent at the same time does not arrive either.
-    if proxy.state.lock().killed && number.is_some() && proxy.state.lock().pid.is_none() {
-        return StatusCode::BAD_GATEWAY.into_response();
-    }
     if killed_now && matches!(kill, Some(Kill::Before(_))) {
         proxy.end_operator();
         return StatusCode::BAD_GATEWAY.into_response();
