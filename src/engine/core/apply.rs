@@ -68,10 +68,10 @@ pub fn apply(state: &mut State, event: &Event) {
         }
         Happened::AgentPresenceSet { user, present } => state.with_agent(user, |agent| agent.present = *present),
         Happened::NoteAdded { note, .. } => state.scalars.next_note = state.scalars.next_note.max(note.next()),
-        Happened::ConfigApplied { .. }
-        | Happened::InboundDuplicated { .. }
-        | Happened::StartBlocked { .. }
-        | Happened::ReceiptParked => {}
+        Happened::ConfigApplied { paced_until, .. } => {
+            state.scalars.paced_until = paced_until.unwrap_or(state.scalars.paced_until);
+        }
+        Happened::InboundDuplicated { .. } | Happened::StartBlocked { .. } | Happened::ReceiptParked => {}
     }
 }
 

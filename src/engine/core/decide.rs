@@ -30,7 +30,8 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
             presence::release_removed(draft);
         }
         Command::ConfigChanged { hash } => {
-            draft.push(Happened::ConfigApplied { hash: hash.clone() });
+            let paced_until = sending::shortened_by_new_limit(draft.state, draft.now);
+            draft.push(Happened::ConfigApplied { hash: hash.clone(), paced_until });
             presence::release_removed(draft);
         }
         Command::StorageAccepted => draft.storage_accepted(),

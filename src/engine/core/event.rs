@@ -33,6 +33,9 @@ pub enum Happened {
     ConfigApplied {
         /// Its hash.
         hash: String,
+        /// What is left of the number's limit when the new limit shortens it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        paced_until: Option<Timestamp>,
     },
     /// Channel or campaign was disabled: timers stand still.
     Disabled,

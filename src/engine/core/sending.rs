@@ -121,6 +121,14 @@ fn paced(state: &State, segments: u32) -> Timestamp {
     earlier(state.scalars.paced_until, period.saturating_sub(cost(limit, segments).min(period)))
 }
 
+/// Under one limit nothing waits longer than its period, or than its largest message takes. Who comes from a slower limit does
+/// not serve the rest of its time.
+pub(super) fn shortened_by_new_limit(state: &State, now: Timestamp) -> Option<Timestamp> {
+    let limit = state.config.per_number;
+    let longest = later(now, period(limit).max(cost(limit, MAX_SEGMENTS)));
+    (state.scalars.paced_until > longest).then_some(longest)
+}
+
 fn period(limit: RateLimit) -> SignedDuration {
     SignedDuration::from_secs(i64::try_from(limit.per_seconds.get()).unwrap_or(i64::MAX))
 }

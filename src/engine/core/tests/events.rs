@@ -42,7 +42,7 @@ fn events() -> Vec<Happened> {
     };
     vec![
         Happened::EngineStarted,
-        Happened::ConfigApplied { hash: "c0ffee".into() },
+        Happened::ConfigApplied { hash: "c0ffee".into(), paced_until: None },
         Happened::Disabled,
         Happened::Enabled,
         Happened::StorageAccepted {

@@ -204,3 +204,15 @@ fn the_limit_is_kept_over_a_restart() {
     reply_to(&mut desk, 2);
     assert_eq!(desk.at_gateway(), []);
 }
+
+#[test]
+fn a_limit_that_is_lifted_holds_nothing_back_any_more() {
+    let mut desk = two_customers(limited(1, 3600));
+    reply_to(&mut desk, 1);
+    desk.accept_all();
+    reply_to(&mut desk, 2);
+    assert_eq!(desk.at_gateway(), []);
+    desk.configure(|config| config.per_number = limited(10, 1).per_number);
+    desk.pass_seconds(1);
+    assert_eq!(desk.at_gateway().len(), 1);
+}
