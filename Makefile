@@ -5,6 +5,9 @@ SHELL := /bin/bash
 # What is built lies outside the clone, so that a new clone is warm. Your own CARGO_TARGET_DIR is respected.
 ifndef CARGO_TARGET_DIR
 CARGO_TARGET_DIR := $(shell testbed/target)
+ifeq ($(CARGO_TARGET_DIR),)
+$(error testbed/target names no folder to build in; its message stands above)
+endif
 endif
 export CARGO_TARGET_DIR
 export CARGO_TERM_COLOR ?= auto

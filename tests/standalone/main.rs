@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod arrows;
+mod build_folder;
 mod compat;
 mod engine;
 mod engine_replay;
