@@ -10,6 +10,8 @@ mod kinds;
 mod operator_claims;
 mod operator_conditions;
 mod operator_kills;
+mod operator_leader;
 mod operator_reconcile;
+mod orders;
 mod policy;
 mod smoke;

@@ -11,26 +11,6 @@ use crate::{
 };
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_orders_of_applying_end_in_ready() {
-    let cluster = Cluster::apiserver();
-    let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
-    let desks: Vec<Desk<'_>> = orders.iter().map(|_| Desk::new(cluster)).collect();
-    let watched: Vec<&str> = desks.iter().map(|desk| desk.namespace.as_str()).collect();
-    let _operator = Operator::start(cluster, &watched, Flags::default()).await;
-    for (desk, order) in desks.iter().zip(orders) {
-        let documents = [desk.connector(), desk.campaign("{user: ana}"), desk.channel("support", "+15551230001", "")];
-        for index in order {
-            desk.apply(&documents[index]);
-        }
-    }
-    for desk in &desks {
-        desk.wait_ready("smschannel/support");
-        desk.wait_ready("smsconnector/sim");
-        desk.wait_ready("campaign/support");
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn the_children_are_complete_and_restricted() {
     let cluster = Cluster::apiserver();
     let desk = Desk::new(cluster);

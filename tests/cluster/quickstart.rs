@@ -5,17 +5,16 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::installed::installed;
+pub(crate) use crate::support::quickstart::FILES;
 use crate::support::{
     carrier::Carrier,
     desk::Desk,
+    quickstart,
     testbed::{Cluster, Forward},
 };
 
 /// The service's number.
 pub(crate) const NUMBER: &str = "+15551230001";
-/// The files, in the order of the kustomization.
-pub(crate) const FILES: [&str; 6] = ["secret", "simulator", "agent", "connector", "campaign", "channel"];
-
 /// The quickstart in a namespace.
 pub(crate) struct Quickstart {
     pub(crate) cluster: &'static Cluster,
@@ -39,16 +38,7 @@ impl Quickstart {
     pub(crate) fn new() -> Self {
         let installed = installed();
         let namespace = installed.namespace();
-        let rewritten = |file: &'static str| {
-            let path = format!("{}/examples/quickstart/{file}.yaml", env!("CARGO_MANIFEST_DIR"));
-            let text = std::fs::read_to_string(path)
-                .unwrap()
-                .replace(".default:", &format!(".{namespace}:"))
-                .replace("serviceaccount:default:", &format!("serviceaccount:{namespace}:"))
-                .replace("image: aldis:0.1.0", &format!("image: {}", installed.image));
-            let documents = text.split("\n---\n").map(|document| serde_saphyr::from_str(document).unwrap());
-            (file, documents.collect())
-        };
+        let rewritten = |file| (file, quickstart::documents(file, &namespace, &installed.image));
         Self { cluster: installed.cluster, documents: FILES.map(rewritten).to_vec(), namespace }
     }
 

@@ -15,6 +15,7 @@ pub mod kinds;
 pub mod operator;
 pub mod peers;
 pub mod process;
+pub mod quickstart;
 pub mod testbed;
 pub mod traffic;
 pub mod twilio_fake;

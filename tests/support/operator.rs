@@ -1,7 +1,7 @@
 //! The operator as a process against an API server, with stubs for the pods and a proxy that counts, and can end, its writes.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
@@ -173,6 +173,7 @@ pub struct Proxy {
 #[derive(Default)]
 struct Watched {
     begun: usize,
+    reads: BTreeSet<String>,
     writes: Vec<Write>,
     kill: Option<Kill>,
     pid: Option<u32>,
@@ -205,6 +206,11 @@ impl Proxy {
     /// Whether it did.
     pub fn has_killed(&self) -> bool {
         self.state.lock().killed
+    }
+
+    /// What was read or watched so far: paths with their queries.
+    pub fn reads(&self) -> BTreeSet<String> {
+        self.state.lock().reads.clone()
     }
 
     /// The writes so far.
@@ -251,6 +257,9 @@ async fn forward(State(proxy): State<Proxy>, request: Request) -> Response {
 
 async fn pass(proxy: Proxy, request: Request) -> Response {
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    if method == Method::GET {
+        proxy.state.lock().reads.insert(request.uri().to_string());
+    }
     let leader = method == Method::POST && path.ends_with("/leases");
     let (mut parts, body) = request.into_parts();
     let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
@@ -325,12 +334,18 @@ impl Default for Flags {
 }
 
 impl Operator {
-    /// Starts an operator that looks after `watched`, with stubs for its pods.
+    /// Starts an operator that looks after `watched`, or all if none is named, with stubs for its pods.
     pub async fn start(cluster: &Cluster, watched: &[&str], flags: Flags) -> Self {
         let namespace = cluster.namespace("aldis-system");
         cluster.kubectl(&["create", "serviceaccount", "aldis-operator", "-n", &namespace]).ok();
         let client = cluster.client().await;
-        Self::start_in(cluster, namespace, client, watched, flags).await
+        Self::start_in(cluster, namespace, client, watched, flags, "test").await
+    }
+
+    /// Starts another replica of this operator.
+    pub async fn start_beside(&self, cluster: &Cluster, watched: &[&str]) -> Self {
+        let client = cluster.client().await;
+        Self::start_in(cluster, self.namespace.clone(), client, watched, Flags::default(), "beside").await
     }
 
     /// As [`Operator::start`] in the namespace of the default installation, under the operator's own account with nothing but its
@@ -339,22 +354,28 @@ impl Operator {
         let mut config = cluster.client_config().await;
         config.auth_info.impersonate = Some(ACCOUNT.to_owned());
         let client = Client::try_from(config).unwrap();
-        Self::start_in(cluster, "aldis-system".into(), client, watched, Flags::default()).await
+        Self::start_in(cluster, "aldis-system".into(), client, watched, Flags::default(), "test").await
     }
 
-    async fn start_in(cluster: &Cluster, namespace: String, client: Client, watched: &[&str], flags: Flags) -> Self {
+    async fn start_in(
+        cluster: &Cluster,
+        namespace: String,
+        client: Client,
+        watched: &[&str],
+        flags: Flags,
+        identity: &str,
+    ) -> Self {
         super::kinds::install(cluster);
         let folder = tempfile::tempdir().unwrap();
         let stub = Stub::start(cluster.client().await).await;
         let proxy = Proxy::start(client, folder.path()).await;
         let admin = SocketAddr::new(super::process::address(), 9090);
-        let arguments = [
+        let mut arguments = vec![
             "operator".to_owned(),
             format!("--kubeconfig={}", proxy.kubeconfig.display()),
-            format!("--watch-namespaces={}", watched.join(",")),
             "--image=aldis:test".to_owned(),
             format!("--namespace={namespace}"),
-            "--identity=test".to_owned(),
+            format!("--identity={identity}"),
             "--service-account=aldis-operator".to_owned(),
             "--allow-base-urls=http://simulator.test:8090".to_owned(),
             format!("--sample-interval-seconds={}", flags.sample_interval),
@@ -365,9 +386,24 @@ impl Operator {
             format!("--admin-address={admin}"),
             format!("--resolve-services-to={}", stub.address),
         ];
-        let role = Role::start(arguments.into(), &folder.path().join("operator.log"));
+        if !watched.is_empty() {
+            arguments.push(format!("--watch-namespaces={}", watched.join(",")));
+        }
+        let role = Role::start(arguments, &folder.path().join("operator.log"));
         proxy.state.lock().pid = role.pid();
         Self { namespace, stub, proxy, admin, role, _folder: folder }
+    }
+
+    /// Stops it where it stands (`STOP`), or lets it go on as if no time had passed (`CONT`).
+    pub fn signal(&self, name: &str) {
+        let pid = self.role.pid().expect("it runs").to_string();
+        let signal = format!("-{name}");
+        assert!(std::process::Command::new("kill").args([&signal, &pid]).status().unwrap().success());
+    }
+
+    /// Ends it as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.role.kill();
     }
 
     /// Starts it again after it was ended by the proxy.
