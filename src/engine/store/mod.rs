@@ -8,6 +8,7 @@ mod codec;
 pub mod error;
 pub mod idempotency;
 mod load;
+mod lock;
 pub mod lookup;
 pub mod open;
 pub mod read;
@@ -17,10 +18,7 @@ pub mod schema;
 mod touched;
 pub mod write;
 
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
@@ -45,7 +43,7 @@ pub struct Store {
     failed: bool,
     /// Pages of what was forgotten may still stand in the write-ahead log.
     log_holds_forgotten: bool,
-    _lock: File,
+    _lock: lock::Lock,
 }
 
 impl Store {

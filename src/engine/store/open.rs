@@ -1,17 +1,13 @@
 //! Opening the database: lock, checks, settings, identity.
 
-use std::{
-    fmt,
-    fs::{File, OpenOptions, TryLockError},
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fmt, path::Path, time::Duration};
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::{
     codec,
     error::{Fault, OpenError},
+    lock::Lock,
     receipt_token::KEY_LENGTH,
     schema,
 };
@@ -44,7 +40,7 @@ pub struct Identity {
 /// What an opened database says of itself.
 pub(super) struct Opened {
     pub(super) connection: Connection,
-    pub(super) lock: File,
+    pub(super) lock: Lock,
     pub(super) identity: Identity,
     pub(super) receipt_key: [u8; KEY_LENGTH],
     pub(super) commits: u64,
@@ -53,7 +49,7 @@ pub(super) struct Opened {
 
 /// Opens or makes the database at `path`.
 pub(super) fn open(path: &Path, belongs: &Belongs) -> Result<Opened, OpenError> {
-    let lock = lock(path)?;
+    let lock = Lock::take(path)?;
     let at = OpenError::at(path);
     let mut connection =
         connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(&at)?;
@@ -77,22 +73,6 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, Fault> {
     // Queries are small; the writer's cache is the one that counts.
     connection.execute_batch("PRAGMA cache_size = -512; PRAGMA query_only = ON;")?;
     Ok(connection)
-}
-
-/// Takes the lock that makes sure of one engine per store. The kernel gives it back when the process ends, however it ends.
-///
-/// It is on a file of its own: closing any other handle of the database file would drop SQLite's own locks on it.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let lock_path = PathBuf::from(name);
-    let failed = |source| OpenError::Lock { path: lock_path.clone(), source };
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&lock_path).map_err(failed)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse { path: path.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(failed(source)),
-    }
 }
 
 fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Fault> {
