@@ -20,7 +20,7 @@ use crate::api::names;
 use super::cache::{ObjectKey, Store};
 
 pub use apply::{apply, prune};
-pub use policy::policy;
+pub use policy::{OWN_POLICIES, POLICY_OF_CREDENTIALS, policy};
 pub use rbac::rbac;
 
 /// Hash of what was last applied, on each child: tells a change of ours from one by somebody else.

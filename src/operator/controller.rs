@@ -16,6 +16,7 @@ use super::{
     metrics::{ControllerLabel, QueueLabel},
     queue::Queue,
 };
+use crate::api::Reason;
 
 /// Longest that one reconcile may take.
 const TIME_LIMIT: Duration = Duration::from_secs(60);
@@ -100,6 +101,9 @@ fn settle(context: &Context, name: &str, key: &ObjectKey, result: Result<Again, 
             match error {
                 Error::Stalled { reason, message } => {
                     info!(controller = name, object = %key, %reason, message, "stalled");
+                    if ends_unseen(reason) {
+                        return (class, context.backoff.next(&identity));
+                    }
                     context.backoff.reset(&identity);
                     (class, resync)
                 }
@@ -122,4 +126,10 @@ fn settle(context: &Context, name: &str, key: &ObjectKey, result: Result<Again, 
             }
         }
     }
+}
+
+/// Whether nothing that the operator watches tells that the cause is gone: others' rights, quotas, policies, and objects that do not
+/// bear our label.
+const fn ends_unseen(reason: Reason) -> bool {
+    matches!(reason, Reason::Forbidden | Reason::QuotaExceeded | Reason::RefusedByPolicy | Reason::NameConflict)
 }

@@ -4,7 +4,7 @@
 //! observing and applying touch the outside. One folder or file per kind; beside them what all share:
 //!
 //! - [`cache`], [`watch`], [`queue`], [`controller`]: from an event to a reconcile;
-//! - [`child`], [`writer`], [`document`], [`workload`]: from a plan to objects in the cluster;
+//! - [`child`], [`writer`], [`refusal`], [`document`], [`workload`]: from a plan to objects in the cluster;
 //! - [`claim`]: one number, one channel;
 //! - [`scrape`], [`samples`], [`pod`]: how gateways and engines are;
 //! - [`summary`], [`events`]: what people see;
@@ -34,6 +34,7 @@ mod plan_tests;
 mod pod;
 mod queue;
 mod rates;
+mod refusal;
 mod run;
 mod samples;
 mod scrape;

@@ -90,6 +90,8 @@ const fn needs_person(reason: Reason) -> bool {
             | Reason::NameConflict
             | Reason::BaseUrlNotAllowed
             | Reason::Forbidden
+            | Reason::QuotaExceeded
+            | Reason::RefusedByPolicy
             | Reason::CampaignInvalid
             | Reason::BotInvalid
             | Reason::NumberNotInConnector

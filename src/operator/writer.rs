@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 use super::{
     cache::{ObjectKey, Store},
     child::ChildKind,
-    error::{Error, Transient},
+    error::Error,
     leader::Leadership,
     metrics::Metrics,
+    refusal::judge,
 };
-use crate::api::Reason;
 
 /// Writes to the API server.
 #[derive(Clone)]
@@ -259,22 +259,6 @@ fn delete_params(uid: &str) -> DeleteParams {
 /// The object is not there any more, or another one has its name.
 fn is_gone(error: &kube::Error) -> bool {
     matches!(error, kube::Error::Api(status) if status.is_not_found() || status.is_conflict())
-}
-
-/// What the API server will refuse again and again needs a person; the rest passes.
-fn judge(error: kube::Error) -> Error {
-    match &error {
-        kube::Error::Api(status) if status.is_forbidden() && !is_terminating(status) => {
-            Error::stalled(Reason::Forbidden, status.message.clone())
-        }
-        kube::Error::Api(status) if status.is_invalid() => Error::stalled(Reason::InvalidSpec, status.message.clone()),
-        _ => Error::Transient(Transient::Api(error)),
-    }
-}
-
-/// Nothing can be created in a namespace that is going.
-fn is_terminating(status: &kube::core::Status) -> bool {
-    status.message.contains("being terminated")
 }
 
 fn without_managed_fields(mut object: DynamicObject) -> DynamicObject {

@@ -36,6 +36,7 @@ async fn the_operator_does_its_work_with_its_own_rights_and_no_more() {
     for namespace in [desk.namespace.as_str(), SYSTEM, "kube-system"] {
         its_rights_have_no_secrets_and_no_wildcard(&cluster, namespace);
     }
+    an_operator_of_another_version_is_told_and_goes_on_when_it_fits_again(&desk);
     a_pod_is_changed_in_one_annotation_only(&desk);
     what_people_wrote_stays(&desk);
 
@@ -48,6 +49,26 @@ async fn the_operator_does_its_work_with_its_own_rights_and_no_more() {
     a_secret_is_mounted_only_where_a_connector_names_it(&desk, &made);
     deleting_is_for_its_own(&desk);
     others_are_not_bound(&cluster);
+}
+
+/// As in a chart that was upgraded without the operator: the spec is not at fault.
+fn an_operator_of_another_version_is_told_and_goes_on_when_it_fits_again(desk: &Desk<'_>) {
+    let expect_image = |image: &str| {
+        let patch = json!({"data": {"image": image}}).to_string();
+        desk.cluster
+            .kubectl(&["patch", "configmap/aldis-operator-policy", "-n", SYSTEM, "--type=merge", "-p", &patch])
+            .ok();
+    };
+    expect_image("aldis:newer");
+    desk.apply(&desk.channel("support", "+15551230001", ", engine: {resources: {requests: {cpu: 20m}}}"));
+    let message = desk.until("smschannel/support", "Stalled", "True", "RefusedByPolicy");
+    assert_eq!(
+        message,
+        "admission policy aldis-operator-workloads refused StatefulSet sms-support: pods of the operator run the operator's \
+         image and nothing else; the chart and the operator's image must be of one version: upgrade both together"
+    );
+    expect_image("aldis:test");
+    desk.wait_ready("smschannel/support");
 }
 
 /// Not where no connector is, and not when the policies' parameters are gone either.

@@ -27,9 +27,16 @@ closed! {
         NameConflict,
         /// The provider's address is not on the operator's list of allowed addresses. Ask the platform team to add it.
         BaseUrlNotAllowed,
-        /// The API server does not let the operator do this. The message has its words; the platform team must look at the operator's
-        /// rights, at quotas and at admission policies.
+        /// The operator lacks a right on the API server. The message has its words; the platform team must give the operator the rights
+        /// that the chart of its version has.
         Forbidden,
+        /// A quota of the namespace leaves no room for what the operator makes. The message names it; raise it, or delete what is not
+        /// needed. It is noticed within minutes.
+        QuotaExceeded,
+        /// An admission policy or webhook refuses what the operator writes. The message names the object and the policy. Behind a policy of
+        /// the chart (`aldis-operator-…`), the chart and the operator's image are not of one version: upgrade both together. Behind
+        /// another one, the platform team must let the operator's objects pass. It is noticed within minutes.
+        RefusedByPolicy,
         /// The API server or the network failed. The operator tries again by itself.
         TransientError,
         /// Another object that this one depends on is not ready. The message names it.

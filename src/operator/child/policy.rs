@@ -11,6 +11,10 @@ use crate::api::{GROUP, VERSION, names};
 
 /// Begins the name of each policy; also the name of the operator's ServiceAccount.
 const NAME: &str = "aldis-operator";
+/// Begins the name of each policy, and of no other's.
+pub const OWN_POLICIES: &str = "aldis-operator-";
+/// The policy that looks at a connector before it lets the connector's gateway pass.
+pub const POLICY_OF_CREDENTIALS: &str = "aldis-operator-credentials";
 /// ConfigMap with `account` and `image`.
 const PARAMETERS: &str = "aldis-operator-policy";
 /// Namespace of the default installation; the chart puts its own in its place.
@@ -29,7 +33,7 @@ type Check = (String, &'static str);
 
 /// Policy and binding with the installation's ConfigMap as parameter, for requests of the operator's account.
 fn bound_to_account(suffix: &str, rules: Vec<Value>, checks: Vec<Check>) -> Vec<Value> {
-    let name = format!("{NAME}-{suffix}");
+    let name = format!("{OWN_POLICIES}{suffix}");
     let policy = json!({
         "paramKind": {"apiVersion": "v1", "kind": "ConfigMap"},
         "failurePolicy": "Fail",
@@ -223,7 +227,6 @@ fn own_kinds() -> Vec<Value> {
 /// Each connector is asked by itself, so that no rule can say that one of this name is there. Who names an owner that is not
 /// there has the garbage collector take the gateway away again, which is why the owner must bear the gateway's name.
 fn credentials() -> Vec<Value> {
-    let name = format!("{NAME}-credentials");
     let pod = "object.spec.template.spec";
     let secret = "has(params.spec.provider.twilio) ? params.spec.provider.twilio.credentialsSecretRef.name : \
                   params.spec.provider.simulator.credentialsSecretRef.name";
@@ -255,7 +258,7 @@ fn credentials() -> Vec<Value> {
             (owned.into(), "a gateway that mounts a Secret belongs to the SmsConnector of its name"),
         ]),
     });
-    with_binding(&name, policy, json!({"selector": {}, "parameterNotFoundAction": "Deny"}))
+    with_binding(POLICY_OF_CREDENTIALS, policy, json!({"selector": {}, "parameterNotFoundAction": "Deny"}))
 }
 
 #[cfg(test)]
