@@ -9,6 +9,7 @@ mod sampled;
 mod status;
 mod storage;
 mod supported;
+mod up_to_date;
 mod validate;
 
 use std::{sync::Arc, time::Duration};
@@ -33,6 +34,7 @@ use crate::{
 pub use observe::Observed;
 
 pub use hold::Holds;
+pub use up_to_date::{is_claimed, is_up_to_date};
 #[cfg(test)]
 pub use {
     plan::{Plan, plan},

@@ -67,6 +67,20 @@ spec: {{campaignRef: {{name: support}}, connectorRef: {{name: sim}}, number: "{n
         )
     }
 
+    /// A blocklist of one number for all channels, `spam`.
+    pub fn blocklist(&self) -> String {
+        let namespace = &self.namespace;
+        format!(
+            r#"
+apiVersion: aldis.dev/v1alpha1
+kind: Blocklist
+metadata: {{name: spam, namespace: {namespace}}}
+spec: {{entries: [{{number: "+15559990001"}}]}}
+---
+"#
+        )
+    }
+
     /// Connector, campaign and channel `support` with number +15551230001.
     pub fn whole(&self) -> String {
         self.connector() + &self.campaign("{user: ana}") + &self.channel("support", "+15551230001", "")

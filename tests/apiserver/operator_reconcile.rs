@@ -145,16 +145,30 @@ async fn a_change_of_spec_reaches_the_configuration_and_not_the_pod() {
     assert_eq!(desk.config("sms-support")["maxQueued"], 7);
     desk.apply(&desk.campaign("{user: ana}, {user: ben, penalty: 5}"));
     eventually("the members", || (desk.config("sms-support")["campaign"]["members"][1]["user"] == "ben").then_some(()));
-    let blocklist = format!(
-        "apiVersion: aldis.dev/v1alpha1\nkind: Blocklist\nmetadata: {{name: spam, namespace: {}}}\nspec: {{entries: [{{number: \"+15559990001\"}}]}}",
-        desk.namespace
-    );
-    desk.apply(&blocklist);
+    desk.apply(&desk.blocklist());
     desk.until("blocklist/spam", "Ready", "True", "InForce");
     assert!(desk.config("sms-support")["parts"]["blocklist-0.json"].is_string());
     assert_eq!(desk.get("pod/sms-support-0").unwrap()["metadata"]["uid"], pod, "the same pod");
     desk.kubectl(&["delete", "blocklist/spam"]);
     desk.until_gone("configmap/sms-support.blocklist-0");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_blocklist_is_in_force_when_the_engines_have_it_and_not_before() {
+    let cluster = Cluster::apiserver();
+    let desk = Desk::new(cluster);
+    let _operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    desk.apply(&desk.whole());
+    desk.wait_ready("smschannel/support");
+    // Its engine goes on with the configuration that it has, and ConfigApplied says so.
+    desk.kubectl(&["annotate", "smschannel/support", "aldis.dev/reconcile=disabled"]);
+    desk.until("smschannel/support", "Ready", "Unknown", "Paused");
+    desk.apply(&desk.blocklist());
+    let message = desk.until("blocklist/spam", "Ready", "False", "PartlyInForce");
+    assert!(message.contains("support"), "{message}");
+    desk.kubectl(&["annotate", "smschannel/support", "aldis.dev/reconcile-"]);
+    desk.until("blocklist/spam", "Ready", "True", "InForce");
+    assert!(desk.config("sms-support")["parts"]["blocklist-0.json"].is_string());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,11 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
+use kube::ResourceExt;
+
 use super::{ValidBlocklist, concerns, validate};
 use crate::{
     api::{Blocklist, ConditionType, Reason, SmsChannel, names},
     operator::{
         cache::ObjectKey,
+        channel,
         context::Context,
         controller::Again,
         error::Error,
@@ -40,7 +43,7 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<Again, E
             Verdict::no(Reason::InvalidSpec, faults.join("; "))
         }
         Ok(_) if references.reason != Reason::Resolved => references,
-        Ok(_) => in_force(&bound),
+        Ok(_) => in_force(&context, &bound)?,
     };
     status.entries = valid.as_ref().ok().map(|valid| valid.counts(now));
     status.channels = i64::try_from(bound.len()).ok();
@@ -60,24 +63,18 @@ fn references(context: &Context, list: &Blocklist, key: &ObjectKey) -> Verdict {
     Verdict::no(Reason::CampaignNotFound, format!("campaign {} does not exist in this namespace", missing.join(", ")))
 }
 
-fn in_force(bound: &[Arc<SmsChannel>]) -> Verdict {
-    let behind: Vec<_> = bound.iter().filter(|channel| !is_applied(channel)).collect();
-    match behind.first() {
-        None => Verdict::yes(Reason::InForce, "the entries are in force on every channel concerned"),
-        Some(first) => {
-            let name = first.metadata.name.clone().unwrap_or_default();
-            let message = format!("{} channels have not loaded the entries yet, {name} among them", behind.len());
-            Verdict::no(Reason::PartlyInForce, message)
+fn in_force(context: &Context, bound: &[Arc<SmsChannel>]) -> Result<Verdict, Error> {
+    let mut behind = Vec::new();
+    for channel in bound {
+        if !channel::is_up_to_date(context, channel)? {
+            behind.push(channel.name_any());
         }
     }
-}
-
-/// Whether the channel runs with its present configuration, or has no engine that could lag behind.
-fn is_applied(channel: &SmsChannel) -> bool {
-    let conditions = channel.status.iter().flat_map(|status| &status.conditions);
-    let is_true = |type_: ConditionType| {
-        let mut found = conditions.clone().filter(move |condition| condition.type_ == type_.as_str());
-        found.any(|condition| condition.status == "True")
-    };
-    !is_true(ConditionType::NumberClaimed) || is_true(ConditionType::ConfigApplied)
+    Ok(match behind.first() {
+        None => Verdict::yes(Reason::InForce, "the entries are in force on every channel concerned"),
+        Some(first) => {
+            let message = format!("{} channels have not loaded the entries yet, {first} among them", behind.len());
+            Verdict::no(Reason::PartlyInForce, message)
+        }
+    })
 }
