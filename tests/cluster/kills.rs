@@ -13,6 +13,7 @@ use super::{
 use crate::support::{
     judge::{Judge, acknowledged, everything_has_arrived},
     process::eventually,
+    testbed,
     traffic::{Pace, Traffic},
 };
 
@@ -102,10 +103,12 @@ async fn at_work(running: &Running, traffic: &Traffic) {
     .await;
 }
 
-/// Sends a signal to the process of a container.
+/// Sends a signal to the process of a container. The pod's status may name the one before it a while longer than that lives.
 fn signal(quickstart: &Quickstart, (pod, container): (&str, &str), name: &str) {
-    let pids = quickstart.cluster.pids(&quickstart.namespace, pod, container);
-    assert!(!pids.is_empty(), "{pod} does not run");
+    let pids = testbed::eventually(&format!("{pod} runs"), || {
+        let pids = quickstart.cluster.pids(&quickstart.namespace, pod, container);
+        (!pids.is_empty()).then_some(pids)
+    });
     for pid in pids {
         let killed = Command::new("kill").args([name, &pid.to_string()]).status().expect("kill");
         assert!(killed.success(), "{pod} ended by itself");
