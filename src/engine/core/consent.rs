@@ -1,7 +1,7 @@
 //! What an opt-out does to what is open.
 
 use super::{
-    decide::Draft,
+    draft::Draft,
     event::{CloseReason, Happened, OptOutBy, SampleResult},
     ids::MessageId,
     service_level,

@@ -1,16 +1,13 @@
 //! What follows from a command: events, and an answer. Nothing is changed here.
 
-use std::sync::Arc;
-
 use jiff::Timestamp;
 
 use super::{
-    command::{Answer, Command, Contact, Content, Decision, Refusal},
-    config::ChannelConfig,
-    event::{Event, Happened},
-    ids::{CustomerId, InteractionId, MessageId, NoteId, UserId},
+    command::{Answer, Command, Decision, Refusal},
+    draft::Draft,
+    event::Happened,
     inbound, presence, receipt, reply, sending, start,
-    state::{Customer, Scalars, State},
+    state::State,
 };
 
 /// Decides what follows from a command. `now` counts as no earlier than the last event.
@@ -20,7 +17,7 @@ use super::{
 pub fn decide(state: &State, command: &Command, now: Timestamp) -> Decision {
     let mut draft = Draft::new(state, now);
     let answer = answer(&mut draft, command);
-    Decision { events: draft.events, contents: draft.contents, answer }
+    draft.into_decision(answer)
 }
 
 fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
@@ -52,91 +49,4 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
         Command::Start { user, contact, text } => return start::start(draft, user, contact, text),
     }
     Ok(Answer::Done)
-}
-
-/// A decision in the making. It sees the state as it was before the command; ids go on.
-pub(super) struct Draft<'s> {
-    pub(super) state: &'s State,
-    pub(super) now: Timestamp,
-    pub(super) events: Vec<Event>,
-    pub(super) contents: Vec<Content>,
-    next: Scalars,
-}
-
-/// How far ids jump when a person accepts storage. Restored storage may have forgotten ids that were used after the backup.
-const ID_JUMP: u64 = 1_000_000;
-
-impl<'s> Draft<'s> {
-    pub(super) fn new(state: &'s State, now: Timestamp) -> Self {
-        let now = now.max(state.scalars.last);
-        Self { state, now, events: Vec::new(), contents: Vec::new(), next: state.scalars.clone() }
-    }
-
-    pub(super) fn config(&self) -> &'s ChannelConfig {
-        &self.state.config
-    }
-
-    pub(super) fn push(&mut self, what: Happened) {
-        self.events.push(Event { at: self.now, what });
-    }
-
-    /// A new message with its text.
-    pub(super) fn new_message(&mut self, text: &Arc<str>) -> MessageId {
-        let message = self.next.next_message;
-        self.next.next_message = message.next();
-        self.contents.push(Content::Message { message, text: text.clone() });
-        message
-    }
-
-    pub(super) fn new_interaction(&mut self) -> InteractionId {
-        let interaction = self.next.next_interaction;
-        self.next.next_interaction = interaction.next();
-        interaction
-    }
-
-    /// A new note with its text.
-    pub(super) fn new_note(&mut self, text: &Arc<str>) -> NoteId {
-        let note = self.next.next_note;
-        self.next.next_note = note.next();
-        self.contents.push(Content::Note { note, text: text.clone() });
-        note
-    }
-
-    /// The customer whom a command means, made if he is new.
-    ///
-    /// # Errors
-    /// When the shell names a customer whom it did not hydrate: whether he opted out would be a guess.
-    pub(super) fn customer<A>(&mut self, contact: &Contact<A>) -> Result<Customer, Refusal>
-    where
-        A: Clone + Into<crate::sms::Sender>,
-    {
-        if let Some(id) = contact.customer {
-            return self.known_customer(id);
-        }
-        let sender = contact.address.clone().into();
-        let customer = Customer::new(self.next.next_customer, sender.number().is_some());
-        self.next.next_customer = customer.id.next();
-        self.push(Happened::CustomerAdded { customer: customer.id, can_receive: customer.can_receive });
-        self.contents.push(Content::Customer { customer: customer.id, sender });
-        Ok(customer)
-    }
-
-    pub(super) fn known_customer(&self, id: CustomerId) -> Result<Customer, Refusal> {
-        self.state.customers.get(&id).cloned().ok_or(Refusal::NotHydrated(id))
-    }
-
-    /// The member who is this user.
-    pub(super) fn member(&self, user: &UserId) -> Result<&'s super::config::Member, Refusal> {
-        self.config().members.get(user).ok_or_else(|| Refusal::NotAMember(user.clone()))
-    }
-
-    fn storage_accepted(&mut self) {
-        let next = self.next.clone();
-        self.push(Happened::StorageAccepted {
-            next_customer: CustomerId(next.next_customer.0.saturating_add(ID_JUMP)),
-            next_interaction: InteractionId(next.next_interaction.0.saturating_add(ID_JUMP)),
-            next_message: MessageId(next.next_message.0.saturating_add(ID_JUMP)),
-            next_note: NoteId(next.next_note.0.saturating_add(ID_JUMP)),
-        });
-    }
 }

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::{
     command::{Answer, Inbound, Refusal},
     consent,
-    decide::Draft,
+    draft::Draft,
     event::{CloseReason, Happened, InboundOutcome, OptOutBy, Origin, Purpose},
     ids::{InteractionId, MessageId},
     opt_out::{AnsweredBy, Keyword},

@@ -14,6 +14,7 @@ pub mod config;
 mod consent;
 pub mod decide;
 pub mod delivery;
+mod draft;
 pub mod event;
 mod handle;
 pub mod ids;

@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::{
     clock::ChannelTime,
     command::{Answer, Refusal},
-    decide::Draft,
+    draft::Draft,
     event::{Happened, RequeueReason},
     ids::UserId,
     state::State,

@@ -3,8 +3,8 @@
 use super::{
     command::{Answer, Content, Receipt, ReceiptAnswer, Refusal},
     consent,
-    decide::Draft,
     delivery::{DeliveryState, FailureClass, ParkedReceipt},
+    draft::Draft,
     event::{Happened, OptOutBy},
 };
 
@@ -12,7 +12,7 @@ use super::{
 pub(super) fn receipt(draft: &mut Draft<'_>, receipt: &Receipt) -> Result<Answer, Refusal> {
     let Some(known) = receipt.message else {
         draft.push(Happened::ReceiptParked);
-        draft.contents.push(Content::ParkedReceipt {
+        draft.add(Content::ParkedReceipt {
             provider_message_id: receipt.provider_message_id.clone(),
             receipt: ParkedReceipt { state: receipt.state },
         });

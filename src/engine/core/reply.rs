@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     command::{Answer, Refusal},
-    decide::Draft,
+    draft::Draft,
     event::{CloseReason, Happened, Purpose, SampleResult},
     ids::{Epoch, InteractionId, UserId},
     sending, service_level,

@@ -7,7 +7,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    decide::Draft,
+    draft::Draft,
     event::{Happened, SampleResult},
     state::{Interaction, State},
 };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     command::{Answer, Contact, Refusal},
-    decide::Draft,
+    draft::Draft,
     event::{Happened, Origin, Purpose},
     ids::{Epoch, UserId},
     sending,
