@@ -1,7 +1,6 @@
 //! SmsChannel: observe, validate, claim, plan, apply, summarize; and drain before it goes.
 
 mod drain;
-mod hold;
 mod number;
 mod observe;
 mod plan;
@@ -24,8 +23,9 @@ use super::{
     controller::Again,
     error::Error,
     nudge::{self, Cause},
-    scrape::Target,
-    summary::{self, Verdict, is_deleted},
+    summary::{self, is_deleted},
+    targets::Target,
+    verdict::Verdict,
 };
 use crate::{
     api::{ConditionStatus, Reason, SmsChannel, names},
@@ -33,7 +33,6 @@ use crate::{
 };
 pub use observe::Observed;
 
-pub use hold::Holds;
 pub use up_to_date::{is_claimed, is_up_to_date};
 #[cfg(test)]
 pub use {

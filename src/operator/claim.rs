@@ -3,14 +3,10 @@
 //! Creating it is atomic. Who holds it is in `holderIdentity`; it never runs out by time. It is released when the holder's
 //! engine is gone, and swept only after a live read says that the holder does not exist any more.
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::{Api, ResourceExt, api::ObjectMeta};
-use parking_lot::Mutex;
 use sha2::{Digest, Sha256};
 use tracing::info;
 
@@ -96,31 +92,6 @@ impl Holder {
 
     fn identity(&self) -> String {
         format!("{}/{}/{}", self.namespace, self.name, self.uid)
-    }
-}
-
-/// Channels that found their number held, by the claim's name; they are woken when it changes.
-#[derive(Default)]
-pub struct Contenders(Mutex<HashMap<String, HashSet<ObjectKey>>>);
-
-impl Contenders {
-    fn add(&self, claim: &str, key: ObjectKey) {
-        self.0.lock().entry(claim.to_owned()).or_default().insert(key);
-    }
-
-    fn remove(&self, claim: &str, key: &ObjectKey) {
-        let mut waiting = self.0.lock();
-        if let Some(keys) = waiting.get_mut(claim) {
-            keys.remove(key);
-            if keys.is_empty() {
-                waiting.remove(claim);
-            }
-        }
-    }
-
-    /// Who waits for the claim.
-    pub fn of(&self, claim: &str) -> Vec<ObjectKey> {
-        self.0.lock().get(claim).into_iter().flatten().cloned().collect()
     }
 }
 

@@ -1,6 +1,5 @@
 //! SmsConnector: observe, validate, plan, apply, summarize.
 
-mod base_url;
 mod observe;
 mod plan;
 mod status;
@@ -15,8 +14,8 @@ use super::{
     controller::Again,
     error::Error,
     nudge::{self, Cause},
-    scrape::Target,
     summary::{self, is_deleted},
+    targets::Target,
 };
 use crate::{
     api::names,
@@ -27,7 +26,6 @@ use crate::{
 };
 pub use observe::Observed;
 
-pub use base_url::{AllowList, InvalidEntry};
 #[cfg(test)]
 pub use {
     observe::Held,

@@ -6,21 +6,21 @@ use jiff::Timestamp;
 use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
 
 use super::{
+    allow_list::AllowList,
     backoff::Backoff,
     cache::{ObjectKey, Store},
-    channel::Holds,
     child::ChildStores,
-    claim::Contenders,
-    connector::AllowList,
+    contenders::Contenders,
     events::Events,
+    holds::Holds,
     issuers::Issuers,
     leader::Leadership,
     metrics::Metrics,
     nudge::Nudges,
     queue::Queue,
     samples::Samples,
-    scrape::Targets,
     settings::Settings,
+    targets::Targets,
     writer::Writer,
 };
 use crate::api::{Blocklist, Bot, Campaign, SmsChannel, SmsConnector};

@@ -1,21 +1,13 @@
-//! Who signs tokens: the cluster itself, and the issuers that the platform team lists for agents. Their keys are fetched here
-//! and written into the configuration of gateways and engines, which check tokens offline.
+//! Who signs tokens: the cluster itself, and the issuers that the platform team lists for agents. Their keys are written into the
+//! configuration of gateways and engines, which check tokens offline.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc};
 
 use arc_swap::ArcSwapOption;
-use kube::Client;
 use serde::Deserialize;
 use serde_json::Value;
-use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
 
-use super::context::Context;
 use crate::{api::names, wire::config::issuers::Issuer};
-
-/// Between two looks at the keys. A new key is published long before it signs.
-const REFRESH: Duration = Duration::from_secs(60);
-const FIRST_TRY: Duration = Duration::from_secs(2);
 
 /// An issuer of agents' tokens besides the cluster, as the platform team lists it.
 #[derive(Clone, Debug, Deserialize)]
@@ -78,11 +70,15 @@ pub fn read(path: &Path) -> Result<Vec<AgentIssuer>, InvalidIssuers> {
     }
 }
 
+/// What was fetched.
 #[derive(Clone, Debug, PartialEq)]
-struct Known {
-    cluster_issuer: String,
-    cluster_keys: Value,
-    agents: Vec<Issuer>,
+pub struct Known {
+    /// The `iss` claim of the cluster's tokens.
+    pub cluster_issuer: String,
+    /// The cluster's key set.
+    pub cluster_keys: Value,
+    /// Those besides the cluster.
+    pub agents: Vec<Issuer>,
 }
 
 /// The issuers, once they are known.
@@ -93,6 +89,20 @@ impl Issuers {
     /// Whether the cluster's keys are known; no configuration can be written before.
     pub fn are_known(&self) -> bool {
         self.0.load().is_some()
+    }
+
+    /// What is known.
+    pub fn known(&self) -> Option<Arc<Known>> {
+        self.0.load_full()
+    }
+
+    /// Says what is known now; true = it is another thing than before.
+    pub fn learn(&self, known: Known) -> bool {
+        let changed = self.0.load().as_deref() != Some(&known);
+        if changed {
+            self.0.store(Some(Arc::new(known)));
+        }
+        changed
     }
 
     /// Who signs the tokens that roles show each other in a namespace.
@@ -124,109 +134,11 @@ impl Issuers {
     }
 }
 
-#[derive(Deserialize)]
-struct Discovery {
-    issuer: String,
-    #[serde(default)]
-    jwks_uri: String,
-}
-
-#[derive(Debug, thiserror::Error)]
-enum FetchError {
-    #[error("{0}")]
-    Api(#[from] kube::Error),
-    #[error("{0}")]
-    Http(#[from] reqwest::Error),
-    #[error("cannot build the request: {0}")]
-    Request(#[from] axum::http::Error),
-}
-
-/// Keeps the keys fresh; looks at everything again when they change.
-pub async fn run(context: Arc<Context>, agents: Vec<AgentIssuer>, http: reqwest::Client, stop: CancellationToken) {
-    loop {
-        let delay = match fetch(&context, &agents, &http).await {
-            Ok(known) => {
-                let changed = context.issuers.0.load().as_deref() != Some(&known);
-                if changed {
-                    info!(issuer = known.cluster_issuer, "token keys changed");
-                    context.issuers.0.store(Some(Arc::new(known)));
-                    context.enqueue_everything();
-                }
-                REFRESH
-            }
-            Err(error) => {
-                warn!(%error, "the cluster's token keys cannot be fetched");
-                FIRST_TRY
-            }
-        };
-        tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(delay) => {}
-        }
-    }
-}
-
-async fn fetch(context: &Context, agents: &[AgentIssuer], http: &reqwest::Client) -> Result<Known, FetchError> {
-    let client = context.writer.client();
-    let discovery: Discovery = get(client, "/.well-known/openid-configuration").await?;
-    let cluster_keys = in_order(get(client, "/openid/v1/jwks").await?);
-    let before = context.issuers.0.load_full();
-    let mut issuers = Vec::new();
-    for agent in agents {
-        let keys = match agent_keys(agent, http).await {
-            Ok(keys) => Some(in_order(keys)),
-            Err(error) => {
-                warn!(issuer = agent.issuer, %error, "the keys of this issuer cannot be fetched; the known ones stay");
-                let known = before.iter().flat_map(|known| &known.agents).find(|known| known.issuer == agent.issuer);
-                known.map(|known| known.keys.clone())
-            }
-        };
-        issuers.extend(keys.map(|keys| Issuer {
-            issuer: agent.issuer.clone(),
-            audience: agent.audience.clone(),
-            user_claim: agent.user_claim.clone(),
-            user_prefix: agent.user_prefix.clone(),
-            keys,
-        }));
-    }
-    Ok(Known { cluster_issuer: discovery.issuer, cluster_keys, agents: issuers })
-}
-
-async fn get<T: serde::de::DeserializeOwned>(client: &Client, path: &str) -> Result<T, FetchError> {
-    Ok(client.request(axum::http::Request::get(path).body(Vec::new())?).await?)
-}
-
-async fn agent_keys(agent: &AgentIssuer, http: &reqwest::Client) -> Result<Value, FetchError> {
-    let uri = match &agent.jwks_uri {
-        Some(uri) => uri.clone(),
-        None => {
-            let url = format!("{}/.well-known/openid-configuration", agent.issuer.trim_end_matches('/'));
-            http.get(url).send().await?.error_for_status()?.json::<Discovery>().await?.jwks_uri
-        }
-    };
-    Ok(http.get(uri).send().await?.error_for_status()?.json().await?)
-}
-
-/// Keys in order of their id: several API servers may list them differently, and that is no change.
-fn in_order(mut keys: Value) -> Value {
-    if let Some(list) = keys.get_mut("keys").and_then(Value::as_array_mut) {
-        list.sort_by_key(|key| key.get("kid").and_then(Value::as_str).unwrap_or_default().to_owned());
-    }
-    keys
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-
-    #[test]
-    fn the_order_of_keys_does_not_matter() {
-        let one = json!({"keys": [{"kid": "b"}, {"kid": "a"}]});
-        let other = json!({"keys": [{"kid": "a"}, {"kid": "b"}]});
-        assert_eq!(in_order(one), in_order(other));
-    }
 
     #[test]
     fn an_issuer_without_a_prefix_is_refused() {

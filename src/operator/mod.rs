@@ -10,6 +10,7 @@
 //! - [`summary`], [`events`]: what people see;
 //! - [`leader`], [`run`]: the process.
 
+mod allow_list;
 mod backoff;
 pub mod blocklist;
 pub mod bot;
@@ -19,11 +20,14 @@ mod channel;
 pub mod child;
 mod claim;
 mod connector;
+mod contenders;
 mod context;
 mod controller;
+mod discovery;
 mod document;
 mod error;
 mod events;
+mod holds;
 mod http;
 mod issuers;
 mod leader;
@@ -40,6 +44,8 @@ mod samples;
 mod scrape;
 mod settings;
 mod summary;
+mod targets;
+mod verdict;
 mod watch;
 mod workload;
 mod writer;

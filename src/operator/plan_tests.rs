@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::{
+    allow_list::AllowList,
     channel,
     child::{Child, Owner},
     connector,
@@ -80,7 +81,7 @@ fn observed_connector(held: Vec<connector::Held>) -> connector::Observed {
 
 fn connector_plan(held: Vec<connector::Held>) -> connector::Plan {
     let observed = observed_connector(held);
-    let allowed = connector::AllowList::new(&["http://simulator.shop:8090".into()]).unwrap();
+    let allowed = AllowList::new(&["http://simulator.shop:8090".into()]).unwrap();
     let valid = connector::validate(&observed.connector, &allowed).unwrap();
     connector::plan(&Owner::connector(&observed.connector), &valid, &observed, &settings()).unwrap()
 }

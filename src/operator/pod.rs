@@ -5,7 +5,7 @@ use std::sync::Arc;
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 use kube::ResourceExt;
 
-use super::{child::Owner, context::Context, samples::Seen, summary::Verdict};
+use super::{child::Owner, context::Context, samples::Seen, verdict::Verdict};
 use crate::api::{ConditionStatus, Reason};
 
 /// The pod of an owner: `<child>-0`, if it is our StatefulSet's.

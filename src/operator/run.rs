@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::{
+    allow_list::{self, AllowList},
     blocklist, bot, campaign, channel, claim, connector,
     context::{Cluster, Context, Queues},
-    controller,
+    controller, discovery,
     events::Events,
     issuers,
     leader::{Election, Leadership},
@@ -49,7 +50,7 @@ pub enum RunError {
     Config(#[from] kube::config::InferConfigError),
     /// A list of allowed addresses is wrong.
     #[error("--allow-base-urls or --allow-bot-urls: {0}")]
-    AllowList(#[from] connector::InvalidEntry),
+    AllowList(#[from] allow_list::InvalidEntry),
     /// The list of agent issuers is wrong.
     #[error("--agent-issuers: {0}")]
     Issuers(#[from] issuers::InvalidIssuers),
@@ -121,7 +122,7 @@ async fn start(
 ) {
     definitions_established(client).await;
     watch::start(context, client, background);
-    background.spawn(issuers::run(context.clone(), agents, http, ending.clone()));
+    background.spawn(discovery::run(context.clone(), agents, http, ending.clone()));
     watch::synced(context).await;
     context.enqueue_everything();
     info!("caches are filled");
@@ -220,8 +221,8 @@ fn context(settings: Settings, client: Client, registry: &mut Registry) -> Resul
         issuers: Default::default(),
         nudges: Default::default(),
         contenders: Default::default(),
-        allowed_base_urls: connector::AllowList::new(&settings.allow_base_urls)?,
-        allowed_bot_urls: connector::AllowList::new(&settings.allow_bot_urls)?,
+        allowed_base_urls: AllowList::new(&settings.allow_base_urls)?,
+        allowed_bot_urls: AllowList::new(&settings.allow_bot_urls)?,
         targets: Default::default(),
         holds: Default::default(),
         settings,

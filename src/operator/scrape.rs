@@ -15,7 +15,7 @@ use super::{
     child::{ChildKind, Owner},
     context::Context,
     metrics::ScrapeLabels,
-    queue::Queue,
+    targets::Target,
 };
 use crate::{
     api::names,
@@ -32,26 +32,6 @@ const DEADLINE: Duration = Duration::from_secs(3);
 const WORKERS: usize = 32;
 /// Longest status that is read: 10,000 numbers fit well.
 const LONGEST: usize = 8 << 20;
-
-/// Whom to ask.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Target {
-    /// The gateway of a connector.
-    Gateway(ObjectKey),
-    /// The engine of a channel.
-    Engine(ObjectKey),
-}
-
-/// Which pods are asked, and when next.
-#[derive(Default)]
-pub struct Targets(Queue<Target>);
-
-impl Targets {
-    /// Asks this pod from now on.
-    pub fn watch(&self, target: Target, within: Duration) {
-        self.0.add_after(target, within);
-    }
-}
 
 /// Why a pod gave no status.
 #[derive(Debug, thiserror::Error)]
@@ -84,10 +64,10 @@ pub fn start(context: &Arc<Context>, http: reqwest::Client, tasks: &mut JoinSet<
             loop {
                 let target = tokio::select! {
                     () = stop.cancelled() => return,
-                    target = scraper.context.targets.0.take() => target,
+                    target = scraper.context.targets.take() => target,
                 };
                 let again = scraper.visit(&target).await;
-                scraper.context.targets.0.done(&target, again);
+                scraper.context.targets.done(&target, again);
             }
         });
     }

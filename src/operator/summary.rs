@@ -6,54 +6,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Resource, ResourceExt, core::NamespaceResourceScope};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{cache::Store, context::Context, error::Error, metrics::ReadyLabels};
+use super::{cache::Store, context::Context, error::Error, metrics::ReadyLabels, verdict::Verdict};
 use crate::api::{
     Blocklist, Bot, Campaign, ConditionStatus, ConditionType, Conditions, Reason, SmsChannel, SmsConnector, names,
 };
-
-/// What a condition says, before it is one.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verdict {
-    /// Its status.
-    pub status: ConditionStatus,
-    /// Its reason.
-    pub reason: Reason,
-    /// What is so, and what to do about it.
-    pub message: String,
-}
-
-impl Verdict {
-    /// It is so.
-    pub fn yes(reason: Reason, message: impl Into<String>) -> Self {
-        Self { status: ConditionStatus::True, reason, message: message.into() }
-    }
-
-    /// It is not so.
-    pub fn no(reason: Reason, message: impl Into<String>) -> Self {
-        Self { status: ConditionStatus::False, reason, message: message.into() }
-    }
-
-    /// Nobody can tell.
-    pub fn unknown(reason: Reason, message: impl Into<String>) -> Self {
-        Self { status: ConditionStatus::Unknown, reason, message: message.into() }
-    }
-
-    /// Sets the condition.
-    pub fn set(&self, conditions: &mut Conditions, type_: ConditionType) {
-        conditions.set(type_, self.status, self.reason, self.message.clone());
-    }
-
-    /// The verdict that a condition holds, if there is one that this version knows.
-    pub fn of(conditions: &Conditions, type_: ConditionType) -> Option<Self> {
-        let condition = conditions.get(type_)?;
-        let status = match condition.status.as_str() {
-            "True" => ConditionStatus::True,
-            "False" => ConditionStatus::False,
-            _ => ConditionStatus::Unknown,
-        };
-        Some(Self { status, reason: condition.reason.parse().ok()?, message: condition.message.clone() })
-    }
-}
 
 /// Sets `Ready` as told, and from it `Stalled` or `Reconciling` for those who wait: `Stalled` when only a person can help.
 pub fn summarize(conditions: &mut Conditions, ready: &Verdict) {

@@ -13,7 +13,8 @@ use crate::{
         context::Context,
         controller::Again,
         error::Error,
-        summary::{self, Verdict, is_deleted, summarize},
+        summary::{self, is_deleted, summarize},
+        verdict::Verdict,
     },
 };
 

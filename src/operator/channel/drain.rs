@@ -18,8 +18,9 @@ use crate::{
         document,
         error::Error,
         nudge::Cause,
-        scrape::Target,
-        summary::{self, Verdict, summarize},
+        summary::{self, summarize},
+        targets::Target,
+        verdict::Verdict,
     },
     wire::config::{ConfigHash, MAIN_DOCUMENT},
 };

@@ -2,7 +2,7 @@
 
 use crate::{
     api::{Reason, SmsConnector},
-    operator::{channel::observe::Observed, error::Error, samples::Seen, summary::Verdict},
+    operator::{channel::observe::Observed, error::Error, samples::Seen, verdict::Verdict},
     sms::PhoneNumber,
     wire::status::GatewayStatus,
 };

@@ -5,7 +5,7 @@ use crate::{
         ConditionStatus, Reason, SmsChannelSpec,
         sms_channel::{AgentsStatus, QueueStatus, ServiceLevel, ServiceLevelStatus},
     },
-    operator::summary::Verdict,
+    operator::verdict::Verdict,
     wire::status::EngineStatus,
 };
 

@@ -13,7 +13,8 @@ use crate::{
         error::Error,
         pod,
         samples::Seen,
-        summary::{self, Verdict, first_obstacle, summarize},
+        summary::{self, first_obstacle, summarize},
+        verdict::Verdict,
     },
     wire::{config::ConfigHash, status::EngineStatus},
 };

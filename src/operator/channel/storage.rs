@@ -10,7 +10,8 @@ use crate::{
         child::{ANNOTATION_NUMBER, ChildKind, Owner},
         context::Context,
         error::Error,
-        summary::{self, Verdict},
+        summary,
+        verdict::Verdict,
     },
     wire::{
         config::engine::StoreExpectation,

@@ -5,7 +5,7 @@ use crate::{
         Reason, SmsConnector,
         sms_channel::{OptOutAnsweredBy, Strategy},
     },
-    operator::{campaign, channel::observe::Observed, error::Error, summary::Verdict},
+    operator::{campaign, channel::observe::Observed, error::Error, verdict::Verdict},
     sms::PhoneNumber,
     wire::config::engine,
 };

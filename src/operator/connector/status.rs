@@ -11,7 +11,8 @@ use crate::{
         connector::observe::Observed,
         error::Error,
         pod,
-        summary::{self, Verdict, first_obstacle, summarize},
+        summary::{self, first_obstacle, summarize},
+        verdict::Verdict,
     },
     sms::PhoneNumber,
     wire::{

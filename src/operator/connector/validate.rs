@@ -5,7 +5,7 @@ use crate::{
         Reason, SmsConnector,
         sms_connector::{ProviderMember, WebhookManagement},
     },
-    operator::{connector::AllowList, error::Error, rates},
+    operator::{allow_list::AllowList, error::Error, rates},
     sms::PhoneNumber,
     wire::config::{
         RateLimit,

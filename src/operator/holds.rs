@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::{
     api::{ConditionStatus, ConditionType},
-    operator::summary::Verdict,
+    operator::verdict::Verdict,
 };
 
 /// Changes that wait.
