@@ -33,7 +33,7 @@ use crate::{
 };
 pub use observe::Observed;
 
-pub use up_to_date::{is_claimed, is_up_to_date};
+pub use up_to_date::is_up_to_date;
 #[cfg(test)]
 pub use {
     plan::{Plan, plan},

@@ -35,6 +35,12 @@ pub fn first_obstacle(conditions: &Conditions, order: &[ConditionType], all_well
         .unwrap_or(all_well)
 }
 
+/// Whether the pod lacks nothing but a configuration that others made: the object was ready as its spec is now, so the change that is
+/// on its way to the pod is one of another object. What was ready stays so meanwhile.
+pub fn is_others_change(conditions: &Conditions, applied: &Verdict) -> bool {
+    applied.reason == Reason::Applying && conditions.was_true(ConditionType::Ready)
+}
+
 /// Whether only a person can help. The others pass by themselves, or when a missing object appears.
 const fn needs_person(reason: Reason) -> bool {
     matches!(

@@ -16,7 +16,6 @@ use tracing::{debug, warn};
 
 use super::{
     cache::{Change, ObjectKey, Store},
-    channel::is_claimed,
     child::ChildKind,
     claim,
     context::Context,
@@ -76,8 +75,8 @@ fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
                 context.queues.connectors.add(reference(&channel.spec.connector_ref.name));
                 context.queues.campaigns.add(reference(&channel.spec.campaign_ref.name));
             }
-            // The lists count the channels that they bind, and say whether their engines have loaded them.
-            if is_news(&change) || is_engine_news(&change) {
+            // The lists count the channels that they bind.
+            if is_news(&change) {
                 for list in context.cluster.blocklists.in_namespace(&key.namespace) {
                     context.queues.blocklists.add(ObjectKey::of(&*list));
                 }
@@ -126,15 +125,6 @@ fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
             }
         },
     );
-}
-
-/// Whether the status says another thing of the engine's configuration than before.
-fn is_engine_news(change: &Change<SmsChannel>) -> bool {
-    fn said(channel: Option<&Arc<SmsChannel>>) -> (Option<&str>, bool) {
-        let loaded = channel.and_then(|channel| channel.status.as_ref()?.engine.as_ref()?.config_hash.as_deref());
-        (loaded, channel.is_some_and(|channel| is_claimed(channel)))
-    }
-    said(change.old.as_ref()) != said(change.new.as_ref())
 }
 
 fn enqueue_namespace(context: &Context, namespace: &str) {

@@ -1,9 +1,14 @@
 //! What the operator's tests apply, and how they read what came of it.
 
+use std::{pin::pin, sync::Arc};
+
+use futures::StreamExt;
 use kube::{
     Api, Client,
     api::{ApiResource, DynamicObject},
+    runtime::{WatchStreamExt, watcher},
 };
+use parking_lot::Mutex;
 use serde_json::Value;
 
 use crate::support::testbed::{Cluster, eventually};
@@ -135,6 +140,22 @@ spec: {{entries: [{{number: "+15559990001"}}]}}
             plural: plural.into(),
         };
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
+    /// The status of `Ready` of a kind's objects at each change from now on.
+    pub fn follow_ready(&self, kind: &str) -> Arc<Mutex<Vec<String>>> {
+        let seen = Arc::<Mutex<Vec<String>>>::default();
+        let (api, statuses) = (self.api(kind), Arc::clone(&seen));
+        tokio::spawn(async move {
+            let mut objects = pin!(watcher(api, Default::default()).applied_objects());
+            while let Some(object) = objects.next().await {
+                let object = object.expect("a watch");
+                let conditions = object.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
+                let ready = conditions.iter().find(|condition| condition["type"] == "Ready");
+                statuses.lock().extend(ready.and_then(|ready| ready["status"].as_str()).map(str::to_owned));
+            }
+        });
+        seen
     }
 
     /// A condition of an object, of its present generation: (status, reason, message).

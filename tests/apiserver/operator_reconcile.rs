@@ -79,6 +79,23 @@ async fn a_second_reconcile_writes_nothing_and_neither_does_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_has_become_ready_stays_ready() {
+    let cluster = Cluster::apiserver();
+    let desk = Desk::new(cluster);
+    let operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    let kinds = ["smschannel", "smsconnector", "campaign"].map(|kind| (kind, desk.follow_ready(kind)));
+    desk.apply(&desk.whole());
+    desk.wait_ready("smschannel/support");
+    settled(async || operator.proxy.writes()).await;
+    for (kind, statuses) in kinds {
+        let statuses = statuses.lock().clone();
+        let first = statuses.iter().position(|status| status == "True");
+        let first = first.unwrap_or_else(|| panic!("{kind} has become ready: {statuses:?}"));
+        assert!(statuses[first..].iter().all(|status| status == "True"), "{kind}: {statuses:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn children_that_others_change_or_delete_come_back() {
     let cluster = Cluster::apiserver();
     let desk = Desk::new(cluster);

@@ -56,6 +56,12 @@ impl Conditions {
         Self { generation, now, list: current.to_vec() }
     }
 
+    /// Whether a condition was True of the spec as it is now when the object's status was written last.
+    pub fn was_true(&self, type_: ConditionType) -> bool {
+        self.is_true(type_)
+            && self.get(type_).is_some_and(|condition| condition.observed_generation == Some(self.generation))
+    }
+
     /// Sets one condition. Its time is kept if its status is the same as before. Too long a message is cut.
     pub fn set(&mut self, type_: ConditionType, status: ConditionStatus, reason: Reason, message: impl Into<String>) {
         let unchanged = self.get(type_).filter(|old| old.status == status.as_str());

@@ -8,7 +8,8 @@ closed! {
     /// Unknown.
     pub enum ConditionType {
         /// The object does what its spec asks for: the configuration is in force and what carries it runs. A missed service level or a
-        /// full queue never touches it. `kubectl wait --for=condition=Ready` and `helm --wait` look at it.
+        /// full queue never touches it, nor does a change of another object (members, routes, blocked numbers) while it is on its way to
+        /// the pod. `kubectl wait --for=condition=Ready` and `helm --wait` look at it.
         Ready,
         /// The operator is at work, or waits for something that comes by itself. Only present while True.
         Reconciling,

@@ -7,13 +7,13 @@ use jiff::{Timestamp, tz::TimeZone};
 use crate::{
     api::{Campaign, ConditionType, Conditions, Reason, SmsChannelStatus, sms_channel::EngineStatus as EngineReport},
     operator::{
-        channel::{Findings, observe::Observed, sampled, storage},
+        channel::{Findings, observe::Observed, sampled, storage, up_to_date::tell_blocklists},
         context::Context,
         controller::Again,
         error::Error,
         pod,
         samples::Seen,
-        summary::{self, first_obstacle, summarize},
+        summary::{self, first_obstacle, is_others_change, summarize},
         verdict::Verdict,
     },
     wire::{config::ConfigHash, status::EngineStatus},
@@ -51,6 +51,7 @@ pub async fn report(
     summarize(&mut conditions, &ready);
     let due = take_figures(context, &mut status, &conditions, observed, now);
     summary::report(context, &context.cluster.channels, channel, status, conditions).await?;
+    tell_blocklists(context, channel);
     Ok(match (held, due) {
         (Some(one), Some(other)) => Some(one.min(other)),
         (one, other) => one.or(other),
@@ -87,14 +88,13 @@ fn set_engine(conditions: &mut Conditions, status: &mut SmsChannelStatus, observ
     if let Some(verdict) = pod::availability(observed.pod.as_deref(), &observed.seen) {
         verdict.set(conditions, ConditionType::EngineAvailable);
     }
-    if let Some(hash) = &findings.hash {
-        applied(observed, hash).set(conditions, ConditionType::ConfigApplied);
-    }
+    let mut store_is_told = true;
     if let Some(said) = observed.seen.answered() {
         let account = observed.connector.as_ref().and_then(|connector| connector.spec.provider.member());
         let judged = storage::judge(&observed.channel, account.map(|member| member.account()), said);
         judged.verdict.set(conditions, ConditionType::StorageIntact);
         let before = status.engine.clone().unwrap_or_default();
+        store_is_told = before.store_id == judged.id;
         status.engine = Some(EngineReport {
             config_hash: said.config.hash.as_ref().map(ConfigHash::to_string),
             version: Some(said.version.clone()),
@@ -107,11 +107,19 @@ fn set_engine(conditions: &mut Conditions, status: &mut SmsChannelStatus, observ
             store_id: judged.id,
         });
     }
+    if let Some(hash) = &findings.hash {
+        // What is remembered of the store from now on goes into the configuration: this one is not the last word.
+        let verdict = if store_is_told { applied(observed, hash) } else { applying() };
+        verdict.set(conditions, ConditionType::ConfigApplied);
+    }
+}
+
+fn applying() -> Verdict {
+    Verdict::no(Reason::Applying, "the engine has not loaded the newest configuration yet")
 }
 
 fn applied(observed: &Observed, wanted: &ConfigHash) -> Verdict {
     let well = Verdict::yes(Reason::Applied, "the engine has loaded the present configuration");
-    let applying = Verdict::no(Reason::Applying, "the engine has not loaded the newest configuration yet");
     match observed.seen.answered() {
         Some(said) if said.config.hash.as_ref() == Some(wanted) => well,
         Some(said) => match &said.config.rejected {
@@ -119,12 +127,12 @@ fn applied(observed: &Observed, wanted: &ConfigHash) -> Verdict {
                 Reason::ConfigRejected,
                 format!("the engine cannot load the configuration and goes on with the old one: {}", rejected.message),
             ),
-            Some(_) | None => applying,
+            Some(_) | None => applying(),
         },
         None => {
             let reported = observed.channel.status.as_ref().and_then(|status| status.engine.as_ref());
             let same = reported.and_then(|engine| engine.config_hash.clone()) == Some(wanted.to_string());
-            if same { well } else { applying }
+            if same { well } else { applying() }
         }
     }
 }
@@ -196,7 +204,12 @@ fn ready(conditions: &Conditions, observed: &Observed, error: Option<&Error>) ->
     } else {
         Verdict::yes(Reason::Available, "the engine runs with the present configuration")
     };
-    first_obstacle(conditions, &READY, well)
+    let ready = first_obstacle(conditions, &READY, well);
+    if !is_others_change(conditions, &ready) {
+        return ready;
+    }
+    let others: Vec<_> = READY.into_iter().filter(|type_| *type_ != ConditionType::ConfigApplied).collect();
+    first_obstacle(conditions, &others, Verdict::of(conditions, ConditionType::Ready).unwrap_or(ready))
 }
 
 /// Takes new figures into the status: when it is written anyway, else at most once per sample interval. Says when they are due.

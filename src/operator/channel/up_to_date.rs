@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Observed, plan, validate};
 use crate::{
     api::{ConditionType, SmsChannel},
-    operator::{child::Owner, context::Context, error::Error},
+    operator::{cache::ObjectKey, child::Owner, context::Context, error::Error},
 };
 
 /// Whether the engine has loaded the configuration that all objects together make at this moment. True also where no engine is to
@@ -21,17 +21,32 @@ pub fn is_up_to_date(context: &Context, channel: &Arc<SmsChannel>) -> Result<boo
         return Ok(true);
     }
     let observed = Observed::of(context, Arc::clone(channel))?;
-    let loaded = channel.status.as_ref().and_then(|status| status.engine.as_ref()?.config_hash.as_deref());
     // Without references there is nothing to load: the engine goes on with what it has.
     let Ok(references) = validate::references(&observed) else { return Ok(false) };
     let Ok(valid) = validate::validate(&observed, &references) else { return Ok(false) };
     let Ok(plan) = plan::plan(&Owner::channel(channel), &valid, &observed, &context.settings) else { return Ok(false) };
-    Ok(loaded == Some(plan.hash.to_string().as_str()))
+    Ok(loaded(channel) == Some(plan.hash.to_string().as_str()))
 }
 
 /// Whether the channel has its number, so that an engine runs or is to run.
-pub fn is_claimed(channel: &SmsChannel) -> bool {
+fn is_claimed(channel: &SmsChannel) -> bool {
     let mut conditions = channel.status.iter().flat_map(|status| &status.conditions);
     let claimed = ConditionType::NumberClaimed.as_str();
     conditions.any(|condition| condition.type_ == claimed && condition.status == "True")
+}
+
+fn loaded(channel: &SmsChannel) -> Option<&str> {
+    channel.status.as_ref()?.engine.as_ref()?.config_hash.as_deref()
+}
+
+/// Has the blocklists that bind a channel looked at again when its status says another thing of its engine than `before`: they say
+/// whether it has loaded them. Its own writes come back as no news, so nothing else tells.
+pub fn tell_blocklists(context: &Context, before: &SmsChannel) {
+    let key = ObjectKey::of(before);
+    let Some(now) = context.cluster.channels.get(&key) else { return };
+    if (loaded(&now), is_claimed(&now)) != (loaded(before), is_claimed(before)) {
+        for list in context.cluster.blocklists.in_namespace(&key.namespace) {
+            context.queues.blocklists.add(ObjectKey::of(&*list));
+        }
+    }
 }

@@ -11,7 +11,7 @@ use crate::{
         connector::observe::Observed,
         error::Error,
         pod,
-        summary::{self, first_obstacle, summarize},
+        summary::{self, first_obstacle, is_others_change, summarize},
         verdict::Verdict,
     },
     sms::PhoneNumber,
@@ -77,8 +77,10 @@ fn ready(observed: &Observed, conditions: &Conditions, hash: Option<&ConfigHash>
         Some(Error::Transient(fault)) => return Verdict::unknown(Reason::TransientError, fault.to_string()),
         None => {}
     }
-    let available = first_obstacle(conditions, &[ConditionType::GatewayAvailable], applied(observed, hash));
-    if available.status != ConditionStatus::True {
+    let applied = applied(observed, hash);
+    let others = is_others_change(conditions, &applied);
+    let available = first_obstacle(conditions, &[ConditionType::GatewayAvailable], applied);
+    if available.status != ConditionStatus::True && !(others && available.reason == Reason::Applying) {
         return available;
     }
     let well = if observed.connector.spec.enabled {
