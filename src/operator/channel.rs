@@ -20,7 +20,7 @@ use super::{
     child::{self, ChildKind, Owner},
     claim::{self, Claim, Holder},
     context::Context,
-    controller::Again,
+    controller::{Again, sooner},
     error::Error,
     nudge::{self, Cause},
     summary::{self, is_deleted},
@@ -67,10 +67,7 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<Again, E
     if storage::is_to_be_told(&context, &observed.channel) {
         return Ok(Some(Duration::ZERO));
     }
-    Ok(match (again, reported) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    })
+    Ok(sooner(again, reported))
 }
 
 /// What the steps found on their way; each becomes a condition even when a later step fails.

@@ -14,7 +14,7 @@ use super::{
     controller::Again,
     error::Error,
     nudge::{self, Cause},
-    summary::{self, is_deleted},
+    summary,
     targets::Target,
 };
 use crate::{
@@ -38,16 +38,9 @@ pub use {
 /// # Errors
 /// As [`Error`] says; what a person should know stands in status by then.
 pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<Again, Error> {
-    let Some(connector) = context.cluster.connectors.get(&key) else { return Ok(None) };
-    if is_deleted(&*connector) {
-        // The children go with their owner.
-        context.samples.forget(connector.metadata.uid.as_deref().unwrap_or_default());
-        return Ok(None);
-    }
-    if names::is_paused(&*connector) {
-        summary::report_paused(&context, &context.cluster.connectors, &connector).await?;
-        return Ok(None);
-    }
+    // The children of one that is deleted go with it.
+    let connector = summary::to_reconcile(&context, &context.cluster.connectors, &key).await?;
+    let Some(connector) = connector else { return Ok(None) };
     let observed = Observed::of(&context, connector.clone())?;
     let outcome = bring_about(&context, &observed).await;
     if let Err(Error::Transient(_)) = &outcome {

@@ -26,6 +26,11 @@ const RESYNC: Duration = Duration::from_secs(600);
 /// When to look again; none = when something happens.
 pub type Again = Option<Duration>;
 
+/// The sooner of two.
+pub fn sooner(one: Again, other: Again) -> Again {
+    [one, other].into_iter().flatten().min()
+}
+
 /// Starts the workers of one controller.
 pub fn start<F, R>(
     context: &Arc<Context>,

@@ -1,12 +1,18 @@
 //! From conditions to `Ready`, `Reconciling` and `Stalled`, and from there into the object's status.
 
-use std::fmt::Debug;
+use std::{fmt::Debug, sync::Arc};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Resource, ResourceExt, core::NamespaceResourceScope};
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{cache::Store, context::Context, error::Error, metrics::ReadyLabels, verdict::Verdict};
+use super::{
+    cache::{ObjectKey, Store},
+    context::Context,
+    error::Error,
+    metrics::ReadyLabels,
+    verdict::Verdict,
+};
 use crate::api::{
     Blocklist, Bot, Campaign, ConditionStatus, ConditionType, Conditions, Reason, SmsChannel, SmsConnector, names,
 };
@@ -179,6 +185,29 @@ fn count_ready<K: Reported>(context: &Context, store: &Store<K>) {
         let count = i64::try_from(store.select(of).len()).unwrap_or(i64::MAX);
         context.metrics.ready.get_or_create(&ReadyLabels { kind: K::KIND, ready }).set(count);
     }
+}
+
+/// The object, if there is something to do about it: it is there, stays there, and nobody has paused it, which is reported.
+///
+/// # Errors
+/// Faults of the API server.
+pub async fn to_reconcile<K: Reported>(
+    context: &Context,
+    store: &Store<K>,
+    key: &ObjectKey,
+) -> Result<Option<Arc<K>>, Error> {
+    let Some(object) = store.get(key) else {
+        count_ready(context, store);
+        return Ok(None);
+    };
+    if is_deleted(&*object) {
+        return Ok(None);
+    }
+    if names::is_paused(&*object) {
+        report_paused(context, store, &object).await?;
+        return Ok(None);
+    }
+    Ok(Some(object))
 }
 
 /// Reports that the object is paused. Everything else stays as it is.

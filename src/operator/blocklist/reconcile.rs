@@ -6,14 +6,14 @@ use kube::ResourceExt;
 
 use super::{ValidBlocklist, concerns, validate};
 use crate::{
-    api::{Blocklist, ConditionType, Reason, SmsChannel, names},
+    api::{Blocklist, ConditionType, Reason, SmsChannel},
     operator::{
         cache::ObjectKey,
         channel,
         context::Context,
         controller::Again,
         error::Error,
-        summary::{self, is_deleted, summarize},
+        summary::{self, summarize},
         verdict::Verdict,
     },
 };
@@ -23,14 +23,7 @@ use crate::{
 /// # Errors
 /// Faults of the API server.
 pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<Again, Error> {
-    let Some(list) = context.cluster.blocklists.get(&key) else { return Ok(None) };
-    if is_deleted(&*list) {
-        return Ok(None);
-    }
-    if names::is_paused(&*list) {
-        summary::report_paused(&context, &context.cluster.blocklists, &list).await?;
-        return Ok(None);
-    }
+    let Some(list) = summary::to_reconcile(&context, &context.cluster.blocklists, &key).await? else { return Ok(None) };
     let now = context.now();
     let mut conditions = summary::begin(&*list, now);
     let mut status = list.status.clone().unwrap_or_default();

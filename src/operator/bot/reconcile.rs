@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use super::{Fault, Surroundings, compile, to_status};
 use crate::{
-    api::{Bot, BotStatus, Reason, names},
+    api::{Bot, BotStatus, Reason},
     operator::{
         cache::ObjectKey,
         context::Context,
         controller::Again,
         error::Error,
-        summary::{self, is_deleted, summarize},
+        summary::{self, summarize},
         verdict::Verdict,
     },
 };
@@ -20,14 +20,7 @@ use crate::{
 /// # Errors
 /// Faults of the API server.
 pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<Again, Error> {
-    let Some(bot) = context.cluster.bots.get(&key) else { return Ok(None) };
-    if is_deleted(&*bot) {
-        return Ok(None);
-    }
-    if names::is_paused(&*bot) {
-        summary::report_paused(&context, &context.cluster.bots, &bot).await?;
-        return Ok(None);
-    }
+    let Some(bot) = summary::to_reconcile(&context, &context.cluster.bots, &key).await? else { return Ok(None) };
     let mut conditions = summary::begin(&*bot, context.now());
     let allows = |origin: &str| context.allowed_bot_urls.check_listed(origin);
     let (ready, status) = judge(&bot, &allows);

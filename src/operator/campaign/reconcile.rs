@@ -6,13 +6,13 @@ use jiff::Timestamp;
 
 use super::{Hours, sum, validate};
 use crate::{
-    api::{Campaign, CampaignSpec, CampaignStatus, ConditionType, Reason, SmsChannel, names},
+    api::{Campaign, CampaignSpec, CampaignStatus, ConditionType, Reason, SmsChannel},
     operator::{
         cache::ObjectKey,
         context::Context,
-        controller::Again,
+        controller::{Again, sooner},
         error::Error,
-        summary::{self, is_deleted, summarize},
+        summary::{self, summarize},
         verdict::Verdict,
     },
 };
@@ -22,14 +22,9 @@ use crate::{
 /// # Errors
 /// Faults of the API server.
 pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<Again, Error> {
-    let Some(campaign) = context.cluster.campaigns.get(&key) else { return Ok(None) };
-    if is_deleted(&*campaign) {
+    let Some(campaign) = summary::to_reconcile(&context, &context.cluster.campaigns, &key).await? else {
         return Ok(None);
-    }
-    if names::is_paused(&*campaign) {
-        summary::report_paused(&context, &context.cluster.campaigns, &campaign).await?;
-        return Ok(None);
-    }
+    };
     let now = context.now();
     let mut conditions = summary::begin(&*campaign, now);
     let mut status = campaign.status.clone().unwrap_or_default();
@@ -38,10 +33,7 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<Again, E
     let due = take_sums(&context, &mut status, &context.channels_of_campaign(&key), now);
     summarize(&mut conditions, &ready);
     summary::report(&context, &context.cluster.campaigns, &*campaign, status, conditions).await?;
-    Ok(match (change, due) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    })
+    Ok(sooner(change, due))
 }
 
 /// `Ready`, `InHours`, and when the latter changes.
