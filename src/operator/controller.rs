@@ -9,8 +9,10 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
+use kube::Resource;
+
 use super::{
-    cache::ObjectKey,
+    cache::{ObjectKey, Store},
     context::Context,
     error::{Error, Transient},
     metrics::{ControllerLabel, QueueLabel},
@@ -32,14 +34,15 @@ pub fn sooner(one: Again, other: Again) -> Again {
 }
 
 /// Starts the workers of one controller.
-pub fn start<F, R>(
+pub fn start<K, F, R>(
     context: &Arc<Context>,
     tasks: &mut JoinSet<()>,
     stop: &CancellationToken,
     name: &'static str,
-    queue: fn(&Context) -> &Queue<ObjectKey>,
+    objects: fn(&Context) -> (&Queue<ObjectKey>, &Store<K>),
     reconcile: F,
 ) where
+    K: Resource + Clone + Send + Sync + 'static,
     F: Fn(Arc<Context>, ObjectKey) -> R + Copy + Send + Sync + 'static,
     R: Future<Output = Result<Again, Error>> + Send + 'static,
 {
@@ -49,22 +52,28 @@ pub fn start<F, R>(
     for _ in 0..workers {
         let (context, stop) = (context.clone(), stop.clone());
         tasks.spawn(async move {
+            let (queue, store) = objects(&context);
             loop {
                 let key = tokio::select! {
                     () = stop.cancelled() => return,
-                    key = queue(&context).take() => key,
+                    key = queue.take() => key,
                 };
                 tokio::select! {
                     () = stop.cancelled() => return,
                     () = context.leadership.gained() => {}
                 }
                 let again = work(&context, name, key.clone(), reconcile).await;
-                queue(&context).done(&key, Some(again));
-                let depth = i64::try_from(queue(&context).depth()).unwrap_or(i64::MAX);
+                queue.done(&key, next_look(store, &key, again));
+                let depth = i64::try_from(queue.depth()).unwrap_or(i64::MAX);
                 context.metrics.queue_depth.get_or_create(&QueueLabel { name }).set(depth);
             }
         });
     }
+}
+
+/// One that is gone is looked at no more.
+fn next_look<K: Resource + Clone>(store: &Store<K>, key: &ObjectKey, again: Duration) -> Again {
+    store.get(key).map(|_| again)
 }
 
 async fn work<F, R>(context: &Arc<Context>, name: &'static str, key: ObjectKey, reconcile: F) -> Duration
@@ -137,4 +146,34 @@ fn settle(context: &Context, name: &str, key: &ObjectKey, result: Result<Again, 
 /// bear our label.
 const fn ends_unseen(reason: Reason) -> bool {
     matches!(reason, Reason::Forbidden | Reason::QuotaExceeded | Reason::RefusedByPolicy | Reason::NameConflict)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_sooner_look_counts() {
+        let (one, other) = (Duration::from_secs(1), Duration::from_secs(2));
+        assert_eq!(sooner(Some(other), Some(one)), Some(one));
+        assert_eq!(sooner(None, Some(other)), Some(other));
+        assert_eq!(sooner(None, None), None);
+    }
+
+    #[test]
+    fn an_object_that_is_gone_is_not_looked_at_again_for_ever() {
+        let store = Store::default();
+        let object: ConfigMap = serde_json::from_value(
+            json!({"metadata": {"namespace": "n", "name": "a", "uid": "1", "resourceVersion": "5"}}),
+        )
+        .unwrap();
+        let key = ObjectKey::of(&object);
+        store.wrote(object);
+        assert_eq!(next_look(&store, &key, RESYNC), Some(RESYNC));
+        store.removed(&key, "1");
+        assert_eq!(next_look(&store, &key, RESYNC), None);
+    }
 }

@@ -160,11 +160,23 @@ async fn lead(context: &Arc<Context>, election: Election, stop: &CancellationTok
 }
 
 fn start_controllers(context: &Arc<Context>, tasks: &mut JoinSet<()>, stop: &CancellationToken) {
-    controller::start(context, tasks, stop, "smsconnector", |context| &context.queues.connectors, connector::reconcile);
-    controller::start(context, tasks, stop, "smschannel", |context| &context.queues.channels, channel::reconcile);
-    controller::start(context, tasks, stop, "campaign", |context| &context.queues.campaigns, campaign::reconcile);
-    controller::start(context, tasks, stop, "bot", |context| &context.queues.bots, bot::reconcile);
-    controller::start(context, tasks, stop, "blocklist", |context| &context.queues.blocklists, blocklist::reconcile);
+    macro_rules! start {
+        ($name:literal, $kind:ident, $reconcile:path) => {
+            controller::start(
+                context,
+                tasks,
+                stop,
+                $name,
+                |context| (&context.queues.$kind, &*context.cluster.$kind),
+                $reconcile,
+            );
+        };
+    }
+    start!("smsconnector", connectors, connector::reconcile);
+    start!("smschannel", channels, channel::reconcile);
+    start!("campaign", campaigns, campaign::reconcile);
+    start!("bot", bots, bot::reconcile);
+    start!("blocklist", blocklists, blocklist::reconcile);
 }
 
 async fn follow_leadership(context: Arc<Context>, stop: CancellationToken) {

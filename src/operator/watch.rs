@@ -50,6 +50,7 @@ fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
         stores.connectors.clone(),
         |context, change| {
             let key = key_of(&change);
+            forget_gone(context, &change);
             if is_news(&change) {
                 context.queues.connectors.add(key.clone());
             }
@@ -67,6 +68,7 @@ fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
         stores.channels.clone(),
         |context, change| {
             let key = key_of(&change);
+            forget_gone(context, &change);
             if is_news(&change) {
                 context.queues.channels.add(key.clone());
             }
@@ -125,6 +127,16 @@ fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
             }
         },
     );
+}
+
+/// What a pod said goes with the object that it ran for.
+fn forget_gone<K: Resource>(context: &Context, change: &Change<K>) {
+    let uid = |object: &Option<Arc<K>>| object.as_ref().and_then(|object| object.meta().uid.clone());
+    let (old, new) = (uid(&change.old), uid(&change.new));
+    if let Some(gone) = old.filter(|old| new.as_ref() != Some(old)) {
+        context.samples.forget(&gone);
+        context.holds.forget(&gone);
+    }
 }
 
 fn enqueue_namespace(context: &Context, namespace: &str) {

@@ -32,7 +32,6 @@ const LOOK: Duration = Duration::from_millis(500);
 pub async fn reconcile(context: &Context, channel: &Arc<SmsChannel>) -> Result<Again, Error> {
     let owner = Owner::channel(channel);
     if !channel.finalizers().iter().any(|known| known == names::FINALIZER_DRAIN) {
-        forget(context, &owner);
         return Ok(None);
     }
     if let Some(left) = outbox(context, channel, &owner).await? {
@@ -60,13 +59,7 @@ pub async fn reconcile(context: &Context, channel: &Arc<SmsChannel>) -> Result<A
             if status.is_not_found() => {}
         Err(error) => return Err(error),
     }
-    forget(context, &owner);
     Ok(None)
-}
-
-fn forget(context: &Context, owner: &Owner) {
-    context.samples.forget(&owner.uid);
-    context.holds.forget(&owner.uid);
 }
 
 /// Stops the intake and waits for the outbox. None: there is nothing to wait for any more; else what is waited for.
