@@ -11,7 +11,10 @@ use kube::{
 use parking_lot::Mutex;
 use serde_json::Value;
 
-use crate::support::testbed::{Cluster, eventually};
+use crate::support::{
+    operator::{Flags, Operator},
+    testbed::{Cluster, eventually},
+};
 
 /// One namespace with a connector, a campaign and a channel.
 pub struct Desk<'a> {
@@ -20,6 +23,24 @@ pub struct Desk<'a> {
     /// The namespace.
     pub namespace: String,
     client: Client,
+}
+
+impl Desk<'static> {
+    /// An empty namespace on the shared API server, and an operator that looks after it.
+    pub async fn with_operator() -> (Self, Operator) {
+        let cluster = Cluster::apiserver();
+        let desk = Self::new(cluster);
+        let operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+        (desk, operator)
+    }
+
+    /// The same with connector, campaign and channel, once they are ready.
+    pub async fn at_work() -> (Self, Operator) {
+        let (desk, operator) = Self::with_operator().await;
+        desk.apply(&desk.whole());
+        desk.wait_ready("smschannel/support");
+        (desk, operator)
+    }
 }
 
 impl<'a> Desk<'a> {

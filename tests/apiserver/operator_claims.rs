@@ -10,13 +10,14 @@ use crate::{
     },
 };
 
+/// The claims of an operator, one a line.
+fn claims(cluster: &Cluster, operator: &Operator) -> String {
+    cluster.kubectl(&["get", "leases", "-n", &operator.namespace, "-l", "aldis.dev/claim=number", "-o", "name"]).ok()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_loser_is_told_who_has_the_number_and_takes_over_by_itself() {
-    let cluster = Cluster::apiserver();
-    let desk = Desk::new(cluster);
-    let _operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
-    desk.apply(&desk.whole());
-    desk.wait_ready("smschannel/support");
+    let (desk, _operator) = Desk::at_work().await;
     desk.apply(&desk.channel("sales", "+15551230001", ""));
     let message = desk.until("smschannel/sales", "NumberClaimed", "False", "HeldByOther");
     assert!(message.contains("channel support"), "{message}");
@@ -43,20 +44,14 @@ async fn a_providers_number_is_claimed_across_namespaces_without_naming_the_hold
     let message = other.until("smschannel/support", "NumberClaimed", "False", "HeldByOther");
     assert!(message.contains("another namespace") && !message.contains(&one.namespace), "{message}");
     // The simulator's numbers are nobody's: each namespace has them.
-    let claims = cluster
-        .kubectl(&["get", "leases", "-n", &operator.namespace, "-l", "aldis.dev/claim=number", "-o", "name"])
-        .ok();
+    let claims = claims(cluster, &operator);
     assert_eq!(claims.lines().count(), 1, "{claims}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deleted_channel_sends_its_outbox_first_and_leaves_its_volume() {
-    let cluster = Cluster::apiserver();
-    let desk = Desk::new(cluster);
-    let operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    let (desk, operator) = Desk::at_work().await;
     let engine = format!("sms-support.{}", desk.namespace);
-    desk.apply(&desk.whole());
-    desk.wait_ready("smschannel/support");
     eventually("the engine was seen", || {
         desk.get("smschannel/support")?["status"]["engine"]["storeId"].as_str().map(|_| ())
     });
@@ -95,19 +90,13 @@ async fn draining_has_an_end() {
     operator.stub.say(&format!("sms-support.{}", desk.namespace), json!({"outbox": {"waiting": 2}}));
     desk.kubectl(&["delete", "smschannel/support"]);
     desk.until_gone("pvc/sms-support");
-    let claims = cluster
-        .kubectl(&["get", "leases", "-n", &operator.namespace, "-l", "aldis.dev/claim=number", "-o", "name"])
-        .ok();
+    let claims = claims(cluster, &operator);
     assert_eq!(claims, "");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_claim_of_a_channel_that_is_gone_for_certain_is_swept() {
-    let cluster = Cluster::apiserver();
-    let desk = Desk::new(cluster);
-    let _operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
-    desk.apply(&desk.whole());
-    desk.wait_ready("smschannel/support");
+    let (desk, _operator) = Desk::at_work().await;
     // As if somebody had removed the finalizer by hand.
     desk.kubectl(&["annotate", "smschannel/support", "aldis.dev/reconcile=disabled"]);
     desk.until("smschannel/support", "Ready", "Unknown", "Paused");
