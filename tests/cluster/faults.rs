@@ -4,10 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::{
-    installed::installed,
-    quickstart::{FILES, NUMBER, Quickstart},
-};
+use super::quickstart::{FILES, NUMBER, Quickstart};
 use crate::support::process::eventually;
 
 const CONNECTOR: &str = "smsconnector/simulator";
@@ -15,7 +12,7 @@ const CHANNEL: &str = "smschannel/support";
 
 impl Quickstart {
     /// Waits until a condition has this status and reason; gives its message.
-    async fn until(&self, object: &str, type_: &str, status: &str, reason: &str) -> String {
+    pub(super) async fn until(&self, object: &str, type_: &str, status: &str, reason: &str) -> String {
         eventually(&format!("{object} says {type_}={status}, {reason}"), || async {
             let [is, because, message] = self.condition(object, type_);
             if (is.as_str(), because.as_str()) == (status, reason) { Ok(message) } else { Err([is, because, message]) }
@@ -66,19 +63,19 @@ async fn faults_have_a_name_and_heal() {
     quickstart.until(CONNECTOR, "CredentialsValid", "Unknown", "ProviderUnreachable").await;
     scale("1");
     quickstart.until(CONNECTOR, "CredentialsValid", "True", "Accepted").await;
-    installed().wait_until_ready(&quickstart.namespace, &[CONNECTOR, CHANNEL]);
+    quickstart.wait_until_ready(&[CONNECTOR, CHANNEL]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_number_that_another_channel_holds_is_taken_over_when_it_is_free() {
     let mut quickstart = Quickstart::new();
     quickstart.apply_all();
-    installed().wait_until_ready(&quickstart.namespace, &[CHANNEL]);
+    quickstart.wait_until_ready(&[CHANNEL]);
     quickstart.change("channel", |channel| channel["metadata"]["name"] = json!("second"));
     quickstart.apply_file("channel");
     let second = "smschannel/second";
     let message = quickstart.until(second, "NumberClaimed", "False", "HeldByOther").await;
     assert!(message.contains("support"), "inside the namespace the holder is named: {message}");
     quickstart.delete(CHANNEL);
-    installed().wait_until_ready(&quickstart.namespace, &[second]);
+    quickstart.wait_until_ready(&[second]);
 }

@@ -1,19 +1,21 @@
-//! The shared cluster with Aldis on it: installed once for all tests of this binary, from the chart, as a platform team does.
+//! A cluster with Aldis on it, from the chart, as a platform team installs it: one for all tests of this binary, or one of one's own.
 
 use std::sync::{
-    LazyLock,
+    Arc, LazyLock,
     atomic::{AtomicUsize, Ordering},
 };
 
 use crate::support::testbed::Cluster;
 
+/// Where the operator runs.
+pub(crate) const OPERATOR_NAMESPACE: &str = "aldis-system";
 /// How many namespaces tests may have whose simulator the operator allows.
 const NAMESPACES: usize = 24;
 
-/// Aldis on the shared cluster.
+/// Aldis on a cluster.
 pub(crate) struct Installed {
     /// The cluster.
-    pub(crate) cluster: &'static Cluster,
+    pub(crate) cluster: Arc<Cluster>,
     /// The name of the image.
     pub(crate) image: String,
     names: Vec<String>,
@@ -21,45 +23,60 @@ pub(crate) struct Installed {
 }
 
 /// Aldis on the shared cluster, installed by the first who asks.
-pub(crate) fn installed() -> &'static Installed {
-    static INSTALLED: LazyLock<Installed> = LazyLock::new(install);
-    &INSTALLED
-}
-
-fn install() -> Installed {
-    let cluster = Cluster::node();
-    let image = cluster.aldis_image();
-    let names: Vec<String> = (0..NAMESPACES).map(|number| format!("desk-{}-{number}", std::process::id())).collect();
-    let simulators: Vec<String> = names.iter().map(|name| format!("http://aldis-simulator.{name}:8090")).collect();
-    let (repository, tag) = image.rsplit_once(':').expect("an image with a tag");
-    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/aldis");
-    let mut arguments =
-        vec!["upgrade", "--install", "aldis", chart, "--namespace", "aldis-system", "--create-namespace"];
-    arguments.extend(["--wait", "--timeout=5m"]);
-    let values = [
-        format!("image.repository={repository}"),
-        format!("image.tag={tag}"),
-        format!("allowBaseUrls={{{}}}", simulators.join(",")),
-        "sampleIntervalSeconds=2".into(),
-        "scrapeIntervalSeconds=1".into(),
-        "leaseDurationSeconds=3".into(),
-    ];
-    arguments.extend(values.iter().flat_map(|value| ["--set", value.as_str()]));
-    let said = cluster.helm(&arguments);
-    if !said.success {
-        show(cluster, "aldis-system");
-    }
-    said.ok();
-    Installed { cluster, image, names, next: AtomicUsize::new(0) }
+pub(crate) fn installed() -> Arc<Installed> {
+    static INSTALLED: LazyLock<Arc<Installed>> = LazyLock::new(|| Installed::on(Cluster::node()));
+    Arc::clone(&INSTALLED)
 }
 
 impl Installed {
+    /// Installs Aldis in a namespace that takes restricted pods only.
+    pub(crate) fn on(cluster: Arc<Cluster>) -> Arc<Self> {
+        let image = cluster.aldis_image();
+        // Of one length, so that none is part of another.
+        let names = (0..NAMESPACES).map(|number| format!("desk-{}-{number:02}", std::process::id())).collect();
+        let installed = Arc::new(Self { cluster, image, names, next: AtomicUsize::new(0) });
+        installed.make_namespace(OPERATOR_NAMESPACE);
+        installed.helm(&["upgrade", "--install"], &[]);
+        installed
+    }
+
+    /// `helm install` or `helm upgrade` with the values of the tests, and further ones; returns when the operator is ready.
+    pub(crate) fn helm(&self, command: &[&str], further: &[&str]) {
+        let simulators: Vec<String> =
+            self.names.iter().map(|name| format!("http://aldis-simulator.{name}:8090")).collect();
+        let (repository, tag) = self.image.rsplit_once(':').expect("an image with a tag");
+        let values = [
+            format!("image.repository={repository}"),
+            format!("image.tag={tag}"),
+            format!("allowBaseUrls={{{}}}", simulators.join(",")),
+            "sampleIntervalSeconds=2".into(),
+            "scrapeIntervalSeconds=1".into(),
+            "leaseDurationSeconds=3".into(),
+        ];
+        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/aldis");
+        let release = ["aldis", chart, "--namespace", OPERATOR_NAMESPACE, "--wait", "--timeout=5m"];
+        let mut arguments = [command, &release].concat();
+        arguments.extend(
+            values.iter().map(String::as_str).chain(further.iter().copied()).flat_map(|value| ["--set", value]),
+        );
+        let said = self.cluster.helm(&arguments);
+        if !said.success {
+            show(&self.cluster, OPERATOR_NAMESPACE);
+        }
+        said.ok();
+    }
+
+    /// Creates a namespace under Pod Security "restricted", unless it is there.
+    fn make_namespace(&self, name: &str) {
+        let restricted = "{pod-security.kubernetes.io/enforce: restricted}";
+        let manifest = format!("{{apiVersion: v1, kind: Namespace, metadata: {{name: {name}, labels: {restricted}}}}}");
+        self.cluster.apply(&manifest).ok();
+    }
+
     /// A new namespace under Pod Security "restricted", whose simulator connectors may name: `http://aldis-simulator.NAMESPACE:8090`.
     pub(crate) fn namespace(&self) -> String {
         let name = self.names.get(self.next.fetch_add(1, Ordering::Relaxed)).expect("NAMESPACES are enough").clone();
-        self.cluster.kubectl(&["create", "namespace", &name]).ok();
-        let restricted = "pod-security.kubernetes.io/enforce=restricted";
-        self.cluster.kubectl(&["label", "namespace", &name, restricted]).ok();
+        self.make_namespace(&name);
         name
     }
 
@@ -69,8 +86,8 @@ impl Installed {
         arguments.extend(objects);
         let waited = self.cluster.kubectl(&arguments);
         if !waited.success {
-            show(self.cluster, namespace);
-            show(self.cluster, "aldis-system");
+            show(&self.cluster, namespace);
+            show(&self.cluster, OPERATOR_NAMESPACE);
         }
         waited.ok();
     }

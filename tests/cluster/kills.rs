@@ -7,12 +7,11 @@ use std::{
 };
 
 use super::{
-    live_changes::roomy,
-    quickstart::{NUMBER, Quickstart, Running},
+    load::{at_work, desk, nothing_is_lost_or_repeated},
+    quickstart::{NUMBER, Quickstart},
 };
 use crate::support::{
     judge::{Judge, acknowledged, everything_has_arrived},
-    process::eventually,
     testbed,
     traffic::{Pace, Traffic},
 };
@@ -29,8 +28,8 @@ const PACE: Pace =
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn nothing_is_lost_or_sent_twice_by_20_kills() {
-    let (quickstart, running) = desk().await;
-    let mut traffic = Traffic::start(&running.carrier, &running.ana, NUMBER, PACE);
+    let (quickstart, running) = desk(Quickstart::new()).await;
+    let traffic = Traffic::start(&running.carrier, &running.ana, NUMBER, PACE);
     for round in 0..ROUNDS {
         for (turn, targets) in (0..).zip(ROUND) {
             at_work(&running, &traffic).await;
@@ -42,13 +41,7 @@ async fn nothing_is_lost_or_sent_twice_by_20_kills() {
         }
     }
     at_work(&running, &traffic).await;
-    traffic.stop().await;
-    let (ledger, store) = (running.settle().await, quickstart.store());
-    everything_has_arrived(&ledger, &store).await;
-    let judge = Judge { ledger: &ledger, store: &store };
-    judge.every_message_is_stored_once_and_in_order();
-    judge.every_reply_arrived_once(&traffic.replies(), ROUNDS * 4 * CUSTOMERS);
-    traffic.showed_once(&judge.inbound()).await;
+    nothing_is_lost_or_repeated(&quickstart, &running, traffic, ROUNDS * 4 * CUSTOMERS).await;
     for (pod, _) in [ENGINE, GATEWAY] {
         let (_, restarts) = quickstart.incarnation(pod);
         assert!(restarts >= ROUNDS * 2, "{pod} was restarted {restarts} times");
@@ -57,7 +50,7 @@ async fn nothing_is_lost_or_sent_twice_by_20_kills() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn customers_are_acknowledged_while_the_engine_is_away_for_a_minute() {
-    let (quickstart, running) = desk().await;
+    let (quickstart, running) = desk(Quickstart::new()).await;
     let mut traffic = Traffic::start(&running.carrier, &running.ana, NUMBER, PACE);
     at_work(&running, &traffic).await;
     let away = Instant::now();
@@ -80,27 +73,6 @@ async fn customers_are_acknowledged_while_the_engine_is_away_for_a_minute() {
     let judge = Judge { ledger: &ledger, store: &store };
     judge.every_message_is_stored_once_and_in_order();
     judge.every_reply_arrived_once(&traffic.replies(), CUSTOMERS);
-}
-
-async fn desk() -> (Quickstart, Running) {
-    let mut quickstart = Quickstart::new();
-    roomy(&mut quickstart);
-    quickstart.apply_all();
-    let running = quickstart.running().await;
-    running.carrier.insist().await;
-    running.ana.set_presence(true).await;
-    (quickstart, running)
-}
-
-/// Waits until both ways work: the gateway acknowledged another message, and the engine took another reply.
-async fn at_work(running: &Running, traffic: &Traffic) {
-    let taken = traffic.replies().len();
-    running.carrier.until_another_is_acknowledged().await;
-    eventually("another reply is taken", || async {
-        let more = traffic.replies().len();
-        if more > taken { Ok(()) } else { Err(more) }
-    })
-    .await;
 }
 
 /// Sends a signal to the process of a container. The pod's status may name the one before it a while longer than that lives.

@@ -5,9 +5,11 @@ use std::time::Duration;
 use aldis::simulator::{Entry, Event};
 use serde_json::{Value, json};
 
-use super::quickstart::{NUMBER, Quickstart, Running};
+use super::{
+    load::{desk, incarnations, nothing_is_lost_or_repeated},
+    quickstart::{NUMBER, Quickstart, Running},
+};
 use crate::support::{
-    judge::{Judge, everything_has_arrived},
     process::eventually,
     traffic::{Pace, Traffic},
 };
@@ -19,14 +21,9 @@ const PACE: Pace =
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
 async fn what_is_applied_is_in_force_without_a_restart_or_a_loss() {
-    let mut quickstart = Quickstart::new();
-    roomy(&mut quickstart);
-    quickstart.apply_all();
-    let running = quickstart.running().await;
-    running.carrier.insist().await;
-    running.ana.set_presence(true).await;
+    let (mut quickstart, running) = desk(Quickstart::new()).await;
     let before = incarnations(&quickstart);
-    let mut traffic = Traffic::start(&running.carrier, &running.ana, NUMBER, PACE);
+    let traffic = Traffic::start(&running.carrier, &running.ana, NUMBER, PACE);
     let mut strangers = Strangers { running: &running, last: 0 };
 
     hours(&mut quickstart, &mut strangers).await;
@@ -34,19 +31,9 @@ async fn what_is_applied_is_in_force_without_a_restart_or_a_loss() {
     max_queued(&mut quickstart, &mut strangers).await;
     per_number_limit(&mut quickstart, &running).await;
 
-    traffic.stop().await;
-    let (ledger, store) = (running.settle().await, quickstart.store());
-    everything_has_arrived(&ledger, &store).await;
-    let judge = Judge { ledger: &ledger, store: &store };
-    judge.every_message_is_stored_once_and_in_order();
-    judge.every_reply_arrived_once(&traffic.replies(), 0);
-    traffic.showed_once(&judge.inbound()).await;
+    nothing_is_lost_or_repeated(&quickstart, &running, traffic, 0).await;
     assert_eq!(incarnations(&quickstart), before, "no pod was replaced or restarted");
     assert_eq!(before.map(|(_, restarts)| restarts), [0, 0]);
-}
-
-fn incarnations(quickstart: &Quickstart) -> [(String, u64); 2] {
-    ["sms-support-0", "smsc-simulator-0"].map(|pod| quickstart.incarnation(pod))
 }
 
 /// Limits that the load does not reach, and texts to say.

@@ -9,6 +9,7 @@ mod faults;
 mod installed;
 mod kills;
 mod live_changes;
+mod load;
 mod quickstart;
 mod smoke;
 mod testbed;

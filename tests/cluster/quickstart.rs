@@ -1,24 +1,25 @@
 //! examples/quickstart in a namespace of its own, and how to talk to what becomes of it.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use serde_json::{Value, json};
 
-use super::installed::installed;
+use super::installed::{Installed, installed};
 pub(crate) use crate::support::quickstart::FILES;
 use crate::support::{
     carrier::Carrier,
     desk::Desk,
     quickstart,
-    testbed::{Cluster, Forward},
+    testbed::{Cluster, Forward, Output},
 };
 
 /// The service's number.
 pub(crate) const NUMBER: &str = "+15551230001";
 /// The quickstart in a namespace.
 pub(crate) struct Quickstart {
-    pub(crate) cluster: &'static Cluster,
+    pub(crate) cluster: Arc<Cluster>,
     pub(crate) namespace: String,
+    installed: Arc<Installed>,
     documents: Vec<(&'static str, Vec<Value>)>,
 }
 
@@ -34,12 +35,17 @@ pub(crate) struct Running {
 }
 
 impl Quickstart {
-    /// The quickstart's documents, rewritten for a new namespace. Nothing is applied yet.
+    /// The quickstart's documents, rewritten for a new namespace of the shared cluster. Nothing is applied yet.
     pub(crate) fn new() -> Self {
-        let installed = installed();
+        Self::on(&installed())
+    }
+
+    /// The same on another cluster.
+    pub(crate) fn on(installed: &Arc<Installed>) -> Self {
         let namespace = installed.namespace();
         let rewritten = |file| (file, quickstart::documents(file, &namespace, &installed.image));
-        Self { cluster: installed.cluster, documents: FILES.map(rewritten).to_vec(), namespace }
+        let documents = FILES.map(rewritten).to_vec();
+        Self { cluster: Arc::clone(&installed.cluster), installed: Arc::clone(installed), documents, namespace }
     }
 
     /// Changes the last document of a file.
@@ -50,17 +56,26 @@ impl Quickstart {
 
     /// `kubectl apply` of a file.
     pub(crate) fn apply_file(&self, file: &str) {
+        self.try_apply_file(file).ok();
+    }
+
+    /// The same, which may be refused.
+    pub(crate) fn try_apply_file(&self, file: &str) -> Output {
         let (_, documents) = self.documents.iter().find(|(name, _)| *name == file).expect("a file");
-        self.apply(documents);
+        self.try_apply(documents)
     }
 
     /// `kubectl apply` of documents.
     pub(crate) fn apply(&self, documents: &[Value]) {
+        self.try_apply(documents).ok();
+    }
+
+    fn try_apply(&self, documents: &[Value]) -> Output {
         let list = json!({"apiVersion": "v1", "kind": "List", "items": documents});
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), list.to_string()).unwrap();
         let path = file.path().to_str().unwrap();
-        self.cluster.kubectl(&["apply", "-n", &self.namespace, "--validate=strict", "-f", path]).ok();
+        self.cluster.kubectl(&["apply", "-n", &self.namespace, "--validate=strict", "-f", path])
     }
 
     /// `kubectl delete` of an object, if it is there.
@@ -75,10 +90,15 @@ impl Quickstart {
         }
     }
 
+    /// Waits until objects are Ready.
+    pub(crate) fn wait_until_ready(&self, objects: &[&str]) {
+        self.installed.wait_until_ready(&self.namespace, objects);
+    }
+
     /// Waits until connector and channel are Ready and gives the ways to them, with Ana's token from `kubectl create token`.
     pub(crate) async fn running(&self) -> Running {
         let objects = ["smsconnector/simulator", "campaign/support", "smschannel/support"];
-        installed().wait_until_ready(&self.namespace, &objects);
+        self.wait_until_ready(&objects);
         let simulator = self.cluster.forward(&self.namespace, "aldis-simulator", 8090);
         let engine = self.cluster.forward(&self.namespace, "sms-support", 8080);
         let hooks = self.cluster.forward(&self.namespace, "smsc-simulator", 8080);

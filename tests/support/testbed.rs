@@ -8,7 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// A cluster and how to reach it.
@@ -38,10 +38,10 @@ pub struct Forward {
 
 impl Cluster {
     /// The cluster with a kubelet that the tests of this binary share. Tests keep to namespaces of their own in it.
-    pub fn node() -> &'static Cluster {
-        static SHARED: LazyLock<Cluster> =
-            LazyLock::new(|| Cluster::external().unwrap_or_else(|| Cluster::start("node", &[])));
-        &SHARED
+    pub fn node() -> Arc<Cluster> {
+        static SHARED: LazyLock<Arc<Cluster>> =
+            LazyLock::new(|| Arc::new(Cluster::external().unwrap_or_else(|| Cluster::start("node", &[]))));
+        Arc::clone(&SHARED)
     }
 
     /// The API server with controller manager, scheduler and simulated nodes that the tests of this binary share.
