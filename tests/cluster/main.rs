@@ -5,6 +5,7 @@
 mod support;
 
 mod chart;
+mod claims;
 mod conversation;
 mod faults;
 mod installed;
