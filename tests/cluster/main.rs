@@ -14,4 +14,5 @@ mod live_changes;
 mod load;
 mod quickstart;
 mod smoke;
+mod tenancy;
 mod testbed;
