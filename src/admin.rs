@@ -1,6 +1,6 @@
 //! The port that people and machines who run Aldis look at: `/livez`, `/readyz`, `/metrics`. Every role serves it.
 
-use std::{collections::BTreeMap, io, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Router,
@@ -13,6 +13,8 @@ use parking_lot::Mutex;
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+
+use crate::process::serve;
 
 /// Media type of the OpenMetrics text format.
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -64,17 +66,8 @@ struct Shown {
 }
 
 /// Serves the port until `shutdown`.
-///
-/// # Errors
-/// When the listener fails for good.
-pub async fn serve(
-    listener: TcpListener,
-    health: Health,
-    registry: Registry,
-    shutdown: CancellationToken,
-) -> io::Result<()> {
-    let router = router(health, registry);
-    axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
+pub async fn serve(listener: TcpListener, health: Health, registry: Registry, shutdown: CancellationToken) {
+    serve::serve(listener, router(health, registry), shutdown).await;
 }
 
 fn router(health: Health, registry: Registry) -> Router {
@@ -131,6 +124,6 @@ mod tests {
         assert!(text.contains("aldis_things_total 1\n") && text.ends_with("# EOF\n"), "{text}");
 
         shutdown.cancel();
-        server.await.unwrap().unwrap();
+        server.await.unwrap();
     }
 }

@@ -275,10 +275,7 @@ impl Engine {
             biased;
             () = shutdown.cancelled() => None,
             ended = &mut self.written => Some(writer_failure(ended)),
-            Some(ended) = serving.join_next() => Some(match ended {
-                Ok(Err(error)) => EngineError::Io(error),
-                Ok(Ok(())) | Err(_) => EngineError::Io(io::Error::other("a listener ended")),
-            }),
+            Some(_) = serving.join_next() => Some(EngineError::Io(io::Error::other("a listener ended"))),
         };
         if let Some(error) = failed {
             return Err(error);

@@ -7,9 +7,7 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
 use prometheus_client::registry::Registry;
-use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -26,7 +24,7 @@ use super::{
 };
 use crate::{
     admin::{self, Health},
-    process::{listen, shutdown},
+    process::{listen, serve::serve, shutdown},
     wire::{ports, tokens::TokenFile},
 };
 
@@ -85,7 +83,7 @@ pub enum RunError {
 /// Runs the gateway until a signal ends it.
 ///
 /// # Errors
-/// When it cannot begin, or a listener fails for good.
+/// When it cannot begin.
 pub async fn run(args: Args) -> Result<(), RunError> {
     let shutdown = shutdown::on_signal()?;
     let (health, mut registry) = (Health::default(), Registry::with_prefix("aldis"));
@@ -119,27 +117,25 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 
     let reporter = Reporter { current: current.clone(), checks, delivery: delivery.clone() };
     let ingress = Ingress { current: current.clone(), delivery: delivery.clone(), metrics };
-    let webhooks = serve(public, ingress.router(), &shutdown);
-    let others = serve(roles, Roles { current, sending: sending.clone(), reporter }.router(), &shutdown);
+    let webhooks = serve(public, ingress.router(), shutdown.clone());
+    let roles_router = Roles { current, sending: sending.clone(), reporter }.router();
+    let others = serve(roles, roles_router, shutdown.clone());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the gateway serves");
 
     let last_work = async {
-        let served = tokio::try_join!(webhooks, others);
+        tokio::join!(webhooks, others);
         tokio::join!(delivery.ended(), sending.ended());
-        served.map(drop)
     };
     tokio::pin!(last_work);
-    let ended = tokio::select! {
-        ended = &mut last_work => ended,
-        () = shutdown.cancelled() => tokio::time::timeout(LAST_WORK, last_work).await.unwrap_or_else(|_| {
-            tracing::warn!("ending with work under way");
-            Ok(())
-        }),
-    };
+    tokio::select! {
+        // The listeners end with the shutdown only.
+        () = &mut last_work => {}
+        () = shutdown.cancelled() => {
+            if tokio::time::timeout(LAST_WORK, last_work).await.is_err() {
+                tracing::warn!("ending with work under way");
+            }
+        }
+    }
     admin.abort();
-    Ok(ended?)
-}
-
-async fn serve(listener: TcpListener, router: Router, shutdown: &CancellationToken) -> io::Result<()> {
-    axum::serve(listener, router).with_graceful_shutdown(shutdown.clone().cancelled_owned()).await
+    Ok(())
 }

@@ -83,12 +83,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     health.not_ready.set("caches", "the first lists are not complete");
     let listener = tokio::net::TcpListener::bind(context.settings.admin_address).await?;
     info!(address = %listener.local_addr()?, "admin port");
-    let admin = crate::admin::serve(listener, health.clone(), registry, ending.clone());
-    background.spawn(async move {
-        if let Err(error) = admin.await {
-            warn!(%error, "the admin port failed");
-        }
-    });
+    background.spawn(crate::admin::serve(listener, health.clone(), registry, ending.clone()));
 
     let election = Election::new(
         client.clone(),

@@ -1,6 +1,7 @@
-//! How the process of every role begins, listens and ends.
+//! How the process of every role begins, listens, serves and ends.
 
 pub mod crypto;
 pub mod listen;
 pub mod log;
+pub mod serve;
 pub mod shutdown;

@@ -88,10 +88,11 @@ pub async fn run(options: Options) -> Result<(), Error> {
     let admin = listen::bind(options.address, options.admin_port).await?;
     let listener = listen::bind(options.address, options.port).await?;
     tracing::info!(address = %listener.local_addr()?, "the simulator listens");
-    tokio::try_join!(
+    let (served, ()) = tokio::join!(
         simulator.serve(listener, shutdown.clone()),
         admin::serve(admin, Health::default(), registry, shutdown)
-    )?;
+    );
+    served?;
     Ok(())
 }
 

@@ -12,7 +12,7 @@ mod roles;
 mod stream;
 mod view;
 
-use std::{io, sync::Arc};
+use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::{
@@ -28,7 +28,10 @@ pub use openapi::openapi;
 
 use self::problem::Failure;
 use super::{config::Settings, feed::Feed, handle::Handle, store::error::Fault, store::read::Reader};
-use crate::wire::{config::mount::Mount, ports};
+use crate::{
+    process,
+    wire::{config::mount::Mount, ports},
+};
 
 /// Largest body of another role: a message with room for providers that allow long texts.
 const MAX_ROLE_BODY_BYTES: usize = 1024 * 1024;
@@ -75,11 +78,7 @@ impl Shared {
 }
 
 /// Serves agents until `shutdown`.
-///
-/// # Errors
-/// When the listener fails for good.
-pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) -> io::Result<()> {
-    let shutdown = shared.shutdown.clone();
+pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
     let router = Router::new()
         .route("/v1/me", get(desk::me))
         .route("/v1/me/presence", put(actions::set_presence))
@@ -96,32 +95,24 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) -> io::R
         .route("/v1/stream", get(stream::stream))
         .route("/openapi.json", get(async || axum::Json(openapi())))
         .layer(DefaultBodyLimit::max(body::MAX_BODY_BYTES));
-    serve(listener, router, shared, shutdown).await
+    serve(listener, router, shared).await;
 }
 
 /// Serves gateway and operator until `shutdown`.
-///
-/// # Errors
-/// When the listener fails for good.
-pub(super) async fn serve_roles(listener: TcpListener, shared: Shared) -> io::Result<()> {
-    let shutdown = shared.shutdown.clone();
+pub(super) async fn serve_roles(listener: TcpListener, shared: Shared) {
     let router = Router::new()
         .route(ports::INBOUND_PATH, post(roles::inbound))
         .route(ports::RECEIPTS_PATH, post(roles::receipt))
         .route(ports::STATUS_PATH, get(roles::status))
         .layer(DefaultBodyLimit::max(MAX_ROLE_BODY_BYTES));
-    serve(listener, router, shared, shutdown).await
+    serve(listener, router, shared).await;
 }
 
-async fn serve(
-    listener: TcpListener,
-    router: Router<Shared>,
-    shared: Shared,
-    shutdown: CancellationToken,
-) -> io::Result<()> {
+async fn serve(listener: TcpListener, router: Router<Shared>, shared: Shared) {
+    let shutdown = shared.shutdown.clone();
     let router = router
         .fallback(async || Failure::not_found("No such path; /openapi.json lists those that agents may use."))
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .with_state(shared);
-    axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
+    process::serve::serve(listener, router, shutdown).await;
 }
