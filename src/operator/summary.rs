@@ -20,13 +20,18 @@ use crate::api::{
 /// Sets `Ready` as told, and from it `Stalled` or `Reconciling` for those who wait: `Stalled` when only a person can help.
 pub fn summarize(conditions: &mut Conditions, ready: &Verdict) {
     ready.set(conditions, ConditionType::Ready);
-    conditions.clear(ConditionType::Stalled);
-    conditions.clear(ConditionType::Reconciling);
-    if ready.status == ConditionStatus::True {
-        return;
+    let holds = match ready.status {
+        ConditionStatus::True => None,
+        _ if needs_person(ready.reason) => Some(ConditionType::Stalled),
+        _ => Some(ConditionType::Reconciling),
+    };
+    for type_ in [ConditionType::Stalled, ConditionType::Reconciling] {
+        if holds == Some(type_) {
+            conditions.set(type_, ConditionStatus::True, ready.reason, ready.message.clone());
+        } else {
+            conditions.clear(type_);
+        }
     }
-    let which = if needs_person(ready.reason) { ConditionType::Stalled } else { ConditionType::Reconciling };
-    conditions.set(which, ConditionStatus::True, ready.reason, ready.message.clone());
 }
 
 /// The first condition in `order` that is not True makes `Ready`; else `all_well` does.
@@ -259,6 +264,18 @@ mod tests {
         assert!(
             conditions.get(ConditionType::Stalled).is_none() && conditions.get(ConditionType::Reconciling).is_none()
         );
+    }
+
+    #[test]
+    fn what_holds_on_holds_since_it_began() {
+        for reason in [Reason::HeldByOther, Reason::CampaignNotFound] {
+            let ready = Verdict::no(reason, "wait");
+            let before = summarized(&ready).into_list();
+            let later = jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1);
+            let mut again = Conditions::from_status(&before, 3, later);
+            summarize(&mut again, &ready);
+            assert_eq!(again.into_list(), before, "nothing to write");
+        }
     }
 
     #[test]

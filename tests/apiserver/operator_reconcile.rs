@@ -43,18 +43,31 @@ async fn the_children_are_complete_and_restricted() {
 async fn a_second_reconcile_writes_nothing_and_neither_does_a_restart() {
     let (desk, mut operator) = Desk::at_work().await;
     desk.wait_ready("smsconnector/sim");
-    let before = settled(async || operator.proxy.writes()).await;
+    nothing_more_is_written(&desk, &mut operator).await;
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_become_ready_is_written_once_too() {
+    let (desk, mut operator) = Desk::with_operator().await;
+    desk.apply(&desk.whole().replace("http://simulator.test", "http://elsewhere.test"));
+    desk.until("smsconnector/sim", "Stalled", "True", "BaseUrlNotAllowed");
+    desk.until("smschannel/support", "Reconciling", "True", "NotCheckedYet");
+    nothing_more_is_written(&desk, &mut operator).await;
+}
+
+/// Neither when the objects are looked at again, nor by an operator that starts again.
+async fn nothing_more_is_written(desk: &Desk<'_>, operator: &mut Operator) {
+    let before = settled(async || operator.proxy.writes()).await;
     let reconciled = async |operator: &Operator, label: &str| {
         operator.metric("controller_runtime_reconcile_total", &format!("controller=\"{label}\"")).await
     };
     for (what, label) in
         [("smschannel/support", "smschannel"), ("smsconnector/sim", "smsconnector"), ("campaign/support", "campaign")]
     {
-        let count = reconciled(&operator, label).await;
+        let count = reconciled(operator, label).await;
         desk.kubectl(&["annotate", what, "example.com/looked-at=today"]);
         crate::support::process::eventually("another reconcile", async || {
-            let now = reconciled(&operator, label).await;
+            let now = reconciled(operator, label).await;
             if now > count { Ok(()) } else { Err(now) }
         })
         .await;
@@ -64,7 +77,7 @@ async fn a_second_reconcile_writes_nothing_and_neither_does_a_restart() {
     operator.restart();
     for label in ["smschannel", "smsconnector", "campaign"] {
         crate::support::process::eventually("a reconcile after the restart", async || {
-            let now = reconciled(&operator, label).await;
+            let now = reconciled(operator, label).await;
             if now > 0.0 { Ok(()) } else { Err(now) }
         })
         .await;

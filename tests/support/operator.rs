@@ -442,9 +442,11 @@ impl Operator {
 
 /// Waits until nothing of `ask` has changed for a while.
 pub async fn settled<T: PartialEq, F: Future<Output = T>>(mut ask: impl FnMut() -> F) -> T {
+    let begun = std::time::Instant::now();
     let mut last = ask().await;
     let mut same = 0;
     while same < 15 {
+        assert!(begun.elapsed() < super::process::PATIENCE, "it does not come to rest");
         tokio::time::sleep(Duration::from_millis(200)).await;
         let next = ask().await;
         same = if next == last { same + 1 } else { 0 };
