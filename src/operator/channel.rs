@@ -23,6 +23,7 @@ use super::{
     controller::{Again, sooner},
     error::Error,
     nudge::{self, Cause},
+    pod,
     summary::{self, is_deleted},
     targets::Target,
     verdict::Verdict,
@@ -132,7 +133,9 @@ async fn bring_about(context: &Context, observed: &Observed, findings: &mut Find
     child::prune(&context.writer, &context.cluster.children, &owner, kept).await?;
     findings.hash = Some(plan.hash);
     context.events.repaired(channel, applied.repaired()).await;
-    context.targets.watch(Target::Engine(owner.key()), context.settings.scrape_interval());
+    let interval = context.settings.scrape_interval();
+    let within = pod::asked_within(observed.pod.as_deref(), &observed.seen, Duration::ZERO, interval);
+    context.targets.watch(Target::Engine(owner.key()), within);
     nudge_engine(context, observed, &plan.hash, &owner).await
 }
 

@@ -14,6 +14,7 @@ use super::{
     controller::Again,
     error::Error,
     nudge::{self, Cause},
+    pod,
     summary,
     targets::Target,
 };
@@ -68,7 +69,9 @@ async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Err
     let kept = |kind, name: &str| keep.iter().any(|(kept, known)| *kept == kind && known == name);
     child::prune(&context.writer, &context.cluster.children, &owner, kept).await?;
     context.events.repaired(&*observed.connector, applied.repaired()).await;
-    context.targets.watch(Target::Gateway(owner.key()), context.settings.scrape_interval());
+    let interval = context.settings.scrape_interval();
+    let within = pod::asked_within(observed.pod.as_deref(), &observed.seen, Duration::ZERO, interval);
+    context.targets.watch(Target::Gateway(owner.key()), within);
     let again = nudge_gateway(context, observed, &plan.hash, &owner).await?;
     Ok(Done { hash: plan.hash, again })
 }

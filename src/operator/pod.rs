@@ -1,6 +1,6 @@
 //! What the pod of a gateway or engine says about itself through Kubernetes, and together with its own answers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 use kube::ResourceExt;
@@ -29,6 +29,12 @@ pub fn availability<T>(pod: Option<&Pod>, seen: &Seen<T>) -> Option<Verdict> {
         )),
         Seen::Never => None,
     }
+}
+
+/// How soon the pod is to be asked: one that runs and has not been heard yet has somebody waiting for its word.
+pub fn asked_within<T>(pod: Option<&Pod>, seen: &Seen<T>, first: Duration, interval: Duration) -> Duration {
+    let is_waited_for = matches!(seen, Seen::Never) && judge(pod).status == ConditionStatus::True;
+    if is_waited_for { first.min(interval) } else { interval }
 }
 
 /// Whether the pod runs, by Kubernetes.
@@ -147,6 +153,17 @@ mod tests {
             assert_eq!(judge(Some(&pod(status.clone()))).reason, reason, "{status}");
         }
         assert_eq!(judge(None).reason, Reason::Starting);
+    }
+
+    #[test]
+    fn a_pod_that_has_just_become_ready_is_asked_at_once() {
+        let running = pod(json!({"conditions": [{"type": "Ready", "status": "True"}]}));
+        let interval = Duration::from_secs(5);
+        let within = |pod: Option<&Pod>, seen: &Seen<()>| asked_within(pod, seen, Duration::ZERO, interval);
+        assert_eq!(within(Some(&running), &Seen::Never), Duration::ZERO);
+        assert_eq!(within(Some(&running), &Seen::Answered(Arc::new(()))), interval);
+        assert_eq!(within(Some(&pod(json!({}))), &Seen::Never), interval);
+        assert_eq!(within(None, &Seen::Never), interval);
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::{
     child::{ChildKind, Owner},
     context::Context,
     metrics::ScrapeLabels,
+    pod,
     targets::Target,
 };
 use crate::{
@@ -28,6 +29,8 @@ use tokens::Tokens;
 
 /// Longest that one pod may take to answer.
 const DEADLINE: Duration = Duration::from_secs(3);
+/// A pod that has just become ready may be out of reach for a moment, until the nodes know the way.
+const FIRST_AGAIN: Duration = Duration::from_secs(1);
 /// Pods asked at a time.
 const WORKERS: usize = 32;
 /// Longest status that is read: 10,000 numbers fit well.
@@ -76,7 +79,8 @@ pub fn start(context: &Arc<Context>, http: reqwest::Client, tasks: &mut JoinSet<
 impl Scraper {
     /// Asks once; says when to ask again, none when there is nobody to ask any more.
     async fn visit(&self, target: &Target) -> Option<Duration> {
-        let (label, result) = match target {
+        let interval = self.context.settings.scrape_interval();
+        let (label, result, again) = match target {
             Target::Gateway(key) => {
                 let connector = self.context.cluster.connectors.get(key)?;
                 let owner = Owner::connector(&connector);
@@ -89,7 +93,8 @@ impl Scraper {
                         self.context.queues.channels.add(ObjectKey::of(&*channel));
                     }
                 }
-                ("gateway", result)
+                let (pod, seen) = (pod::of(&self.context, &owner), self.context.samples.gateway(&owner.uid));
+                ("gateway", result, pod::asked_within(pod.as_deref(), &seen, FIRST_AGAIN, interval))
             }
             Target::Engine(key) => {
                 let channel = self.context.cluster.channels.get(key)?;
@@ -100,12 +105,12 @@ impl Scraper {
                 if self.context.samples.engine_said(&owner.uid, answer.map_err(|error| error.to_string())) {
                     self.context.queues.channels.add(key.clone());
                 }
-                ("engine", result)
+                let (pod, seen) = (pod::of(&self.context, &owner), self.context.samples.engine(&owner.uid));
+                ("engine", result, pod::asked_within(pod.as_deref(), &seen, FIRST_AGAIN, interval))
             }
         };
         self.context.metrics.scrapes.get_or_create(&ScrapeLabels { target: label, result }).inc();
-        let interval = self.context.settings.scrape_interval();
-        Some(interval.mul_f64(0.9 + fastrand::f64() * 0.2))
+        Some(again.mul_f64(0.9 + fastrand::f64() * 0.2))
     }
 
     /// Nobody is asked before the StatefulSet is there.
