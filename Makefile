@@ -54,9 +54,9 @@ cluster: tools image peers browser ## tests that need a cluster with a kubelet
 	cargo test -q --locked --test cluster --no-fail-fast
 
 .PHONY: bench
-bench: tools image ## measures, and writes the results to docs/
-	cargo bench -q --locked
-	benches/memory
+bench: tools ## measures what is shipped, and writes docs/benchmarks.md (needs root)
+	testbed/image --profile release
+	ALDIS_PROFILE=release testbed/parts/static-cargo bench -q --locked --bench measure
 
 .PHONY: install
 install: ## installs from Debian what is missing

@@ -1,52 +1,64 @@
-//! How many inbound messages a second become durable, by how many share a transaction; beside each, a log that does nothing but
-//! append as many bytes and wait for the disk.
+//! How many inbound messages a second the store makes durable, by how many share a transaction.
 
-use std::{fs::File, hint::black_box, io::Write as _, path::Path};
+use std::{
+    hint::black_box,
+    path::Path,
+    time::{Duration, Instant},
+};
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use crate::{
+    Scale, bare_log,
+    figure::Figure,
+    page::{Ratio, Section, table},
+    support::channel::{Channel, Step, config},
+};
 
-#[path = "../tests/support/channel.rs"]
-#[allow(dead_code, clippy::expect_used, reason = "shared with the tests, which use more of it")]
-mod channel;
+/// Messages in a transaction; the last is the engine's most.
+const TOGETHER: [usize; 3] = [1, 32, 512];
+const TEXT: &str = crate::inbound::TEXT;
 
-use channel::{Channel, Step, config};
+/// Measures state machine and store in this process, without HTTP.
+pub fn measure(scale: Scale) -> Section {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let mut figures = TOGETHER.map(|together| (together, Figure::default(), Figure::default()));
+    for _ in 0..scale.runs {
+        for (together, store, log) in &mut figures {
+            let mut file = bare_log::file(folder);
+            let records = vec![b'x'; bare_log::RECORD * *together];
+            log.add(rate(scale.each / 2, *together, || bare_log::append(&mut file, &records)));
 
-/// A message of one segment.
-const TEXT: &str =
-    "Good morning, my parcel was to be here yesterday and the page only says that it is on its way. Can you look?";
-/// Bytes that a record of such a message has in a plain log.
-const RECORD: usize = 400;
-
-fn durable_inbound(criterion: &mut Criterion) {
-    // The file system of the build, not a temporary one that may lie in memory.
-    let scratch = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let mut group = criterion.benchmark_group("durable inbound");
-    for batch in [1_usize, 100, 1000] {
-        group.throughput(Throughput::Elements(batch as u64));
-        group.bench_function(BenchmarkId::new("store", batch), |bencher| {
-            let (_dir, mut channel) = new_channel(scratch);
-            let steps: Vec<Step> = (0..batch).map(|n| Step::Text { customer: (n % 251) as u8, text: TEXT }).collect();
-            bencher.iter(|| black_box(channel.take(&steps)));
-        });
-        group.bench_function(BenchmarkId::new("bare log", batch), |bencher| {
-            let mut log = tempfile::tempfile_in(scratch).unwrap_or_else(|error| panic!("{scratch:?}: {error}"));
-            let records = vec![b'x'; RECORD * batch];
-            bencher.iter(|| append(&mut log, &records));
-        });
+            let dir = tempfile::tempdir().expect("a folder");
+            let now = jiff::Timestamp::UNIX_EPOCH;
+            let mut channel = Channel::open(&dir.path().join("store.db"), config(), now).expect("a new store");
+            let steps: Vec<Step> =
+                (0..*together).map(|n| Step::Text { customer: (n % 251) as u8, text: TEXT }).collect();
+            store.add(rate(scale.each / 2, *together, || {
+                black_box(channel.take(&steps));
+            }));
+        }
     }
-    group.finish();
+    let ratios = figures.iter().map(|(together, store, log)| {
+        let ours = format!("Messages a second through state machine and store, {together} in a transaction");
+        Ratio::new(ours, store.over(log), "records a second of a bare log, as many in a write")
+    });
+    let rows = figures.iter().map(|(together, store, log)| {
+        vec![together.to_string(), store.over(log).to_string(), store.to_string(), log.to_string()]
+    });
+    let text = format!(
+        "State machine and store alone, in one process and one thread: each message is decided, its events and rows written, and the\n\
+         transaction committed. Beside it a file to which as many records of {} bytes are appended before each `fdatasync`.\n\n{}",
+        bare_log::RECORD,
+        table(&["messages in a transaction", "ratio", "store, messages/s", "bare log, records/s"], rows),
+    );
+    Section { title: "The store", ratios: ratios.collect(), text }
 }
 
-fn new_channel(scratch: &Path) -> (tempfile::TempDir, Channel) {
-    let dir = tempfile::tempdir_in(scratch).unwrap_or_else(|error| panic!("{scratch:?}: {error}"));
-    let channel = Channel::open(&dir.path().join("store.db"), config(), jiff::Timestamp::UNIX_EPOCH)
-        .unwrap_or_else(|error| panic!("{error}"));
-    (dir, channel)
+/// How many a second, when `work` does `together` of them.
+fn rate(long: Duration, together: usize, mut work: impl FnMut()) -> f64 {
+    let (begun, mut done) = (Instant::now(), 0.0);
+    while begun.elapsed() < long {
+        work();
+        done += together as f64;
+    }
+    done / begun.elapsed().as_secs_f64()
 }
-
-fn append(log: &mut File, records: &[u8]) {
-    log.write_all(records).and_then(|()| log.sync_data()).unwrap_or_else(|error| panic!("the log: {error}"));
-}
-
-criterion_group!(benches, durable_inbound);
-criterion_main!(benches);

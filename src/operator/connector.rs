@@ -14,8 +14,7 @@ use super::{
     controller::Again,
     error::Error,
     nudge::{self, Cause},
-    pod,
-    summary,
+    pod, summary,
     targets::Target,
 };
 use crate::{

@@ -44,7 +44,8 @@ async fn every_kill_leads_to_the_same_end() {
 /// Create, edit, delete. The operator is started again after it was killed.
 async fn story(cluster: &'static Cluster, kill: Option<Kill>) -> (Outcome, usize) {
     let desk = Desk::new(cluster);
-    let mut operator = Operator::start(cluster, &[&desk.namespace], Flags { sample_interval: 3600, drain: 60 }).await;
+    let mut operator =
+        Operator::start(cluster, &[&desk.namespace], Flags { sample_interval: 3600, ..Flags::default() }).await;
     if let Some(kill) = kill {
         operator.proxy.kill_at(kill);
     }

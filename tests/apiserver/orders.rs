@@ -32,7 +32,7 @@ async fn all_orders_of_applying_the_quickstart_end_in_ready() {
     assert_eq!(orders.len(), 18);
     let namespaces: Vec<_> = (0..orders.len()).map(|number| format!("order-{}-{number}", std::process::id())).collect();
     let watched: Vec<_> = namespaces.iter().map(String::as_str).collect();
-    let operator = Operator::start(cluster, &watched, Flags { sample_interval: 3600, drain: 60 }).await;
+    let operator = Operator::start(cluster, &watched, Flags { sample_interval: 3600, ..Flags::default() }).await;
     let client = cluster.client().await;
     let runs = namespaces.iter().zip(orders).map(|(namespace, order)| ends_in_ready(client.clone(), namespace, order));
     futures::stream::iter(runs).buffer_unordered(6).collect::<()>().await;

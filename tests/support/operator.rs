@@ -20,7 +20,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::{Api, Client};
+use kube::{
+    Api, Client,
+    config::{KubeConfigOptions, Kubeconfig},
+};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -198,6 +201,13 @@ impl Proxy {
         proxy
     }
 
+    /// A client that goes through here.
+    pub async fn client(&self) -> Client {
+        let kubeconfig = Kubeconfig::read_from(&self.kubeconfig).unwrap();
+        let config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
+        Client::try_from(config).unwrap()
+    }
+
     /// Ends the operator at one of its writes.
     pub fn kill_at(&self, kill: Kill) {
         self.state.lock().kill = Some(kill);
@@ -323,13 +333,15 @@ pub struct Operator {
 pub struct Flags {
     /// Seconds between samples in status.
     pub sample_interval: u64,
+    /// Seconds between two readings of a pod's status.
+    pub scrape_interval: u64,
     /// Seconds that a channel drains.
     pub drain: u64,
 }
 
 impl Default for Flags {
     fn default() -> Self {
-        Self { sample_interval: 2, drain: 60 }
+        Self { sample_interval: 2, scrape_interval: 1, drain: 60 }
     }
 }
 
@@ -379,7 +391,7 @@ impl Operator {
             "--service-account=aldis-operator".to_owned(),
             "--allow-base-urls=http://simulator.test:8090".to_owned(),
             format!("--sample-interval-seconds={}", flags.sample_interval),
-            "--scrape-interval-seconds=1".to_owned(),
+            format!("--scrape-interval-seconds={}", flags.scrape_interval),
             "--lease-duration-seconds=6".to_owned(),
             "--condition-hold-seconds=1".to_owned(),
             format!("--drain-seconds={}", flags.drain),
@@ -419,6 +431,16 @@ impl Operator {
         assert!(self.role.terminate(), "the operator ends well");
         self.role.start_again();
         self.proxy.state.lock().pid = self.role.pid();
+    }
+
+    /// Ends it for good. The proxy goes on.
+    pub fn stop(&mut self) {
+        assert!(self.role.terminate(), "the operator ends well");
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.role.pid().expect("it runs")
     }
 
     /// Whether it runs.

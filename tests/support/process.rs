@@ -4,12 +4,18 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     path::Path,
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU8, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU8, Ordering},
+    },
     time::Duration,
 };
 
 /// How long anything is waited for. Machines that run tests are slow at times; nothing is proved by giving up early.
 pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// What roles log: enough to understand a test that failed, unless something else is set before the first starts.
+pub static LOG_FILTER: OnceLock<&str> = OnceLock::new();
 
 /// A loopback address that nobody else has: its middle is this process, its end counts.
 pub fn address() -> IpAddr {
@@ -61,7 +67,7 @@ impl Role {
         let log = std::fs::File::options().create(true).append(true).open(&self.log).unwrap();
         let child = command
             .args(&self.arguments)
-            .env("ALDIS_LOG", "aldis=debug,info")
+            .env("ALDIS_LOG", LOG_FILTER.get_or_init(|| "aldis=debug,info"))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)

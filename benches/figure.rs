@@ -1,0 +1,70 @@
+//! A figure over several runs.
+
+use std::{fmt, time::Duration};
+
+/// What each run gave, in the order of the runs.
+#[derive(Clone, Debug, Default)]
+pub struct Figure(Vec<f64>);
+
+impl Figure {
+    /// Takes the figure of another run.
+    pub fn add(&mut self, value: f64) {
+        self.0.push(value);
+    }
+
+    /// Takes a time of another run, in milliseconds.
+    pub fn add_millis(&mut self, time: Duration) {
+        self.add(time.as_secs_f64() * 1000.0);
+    }
+
+    /// This figure divided by another one, run by run.
+    pub fn over(&self, other: &Self) -> Self {
+        assert_eq!(self.0.len(), other.0.len(), "both were taken in the same runs");
+        Self(self.0.iter().zip(&other.0).map(|(one, other)| one / other).collect())
+    }
+
+    /// This figure divided by the median of another one.
+    pub fn over_median(&self, other: &Self) -> Self {
+        self.divided_by(median(&other.sorted()))
+    }
+
+    /// This figure divided by a number.
+    pub fn divided_by(&self, divisor: f64) -> Self {
+        Self(self.0.iter().map(|one| one / divisor).collect())
+    }
+
+    fn sorted(&self) -> Vec<f64> {
+        assert!(!self.0.is_empty(), "there was a run");
+        let mut sorted = self.0.clone();
+        sorted.sort_by(f64::total_cmp);
+        sorted
+    }
+}
+
+/// The median, with the least and the greatest in brackets.
+impl fmt::Display for Figure {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sorted = self.sorted();
+        let (least, greatest) = (sorted[0], sorted[sorted.len() - 1]);
+        write!(to, "{} ({} to {})", number(median(&sorted)), number(least), number(greatest))
+    }
+}
+
+fn median(sorted: &[f64]) -> f64 {
+    f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
+}
+
+/// Three digits that count, with commas between thousands.
+fn number(value: f64) -> String {
+    match value.abs() {
+        size if size >= 1000.0 => {
+            let text = format!("{value:.0}");
+            let (thousands, rest) = text.split_at(text.len() - 3);
+            format!("{thousands},{rest}")
+        }
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        size if size >= 1.0 => format!("{value:.2}"),
+        _ => format!("{value:.3}"),
+    }
+}

@@ -1,0 +1,158 @@
+//! How many inbound messages a second the engine makes durable and how long each waits, by how many the gateway brings at once.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use aldis::wire::ports;
+use axum::body::Bytes;
+use reqwest::{Client, RequestBuilder};
+
+use crate::{
+    Scale,
+    bare_log::{BareLog, RECORD},
+    figure::Figure,
+    page::{Ratio, Section, table},
+    support::{
+        engine::{Engine, GATEWAY, ROLES, inbound},
+        gateway_fake::FakeGateway,
+    },
+};
+
+/// Messages that the gateway brings at once.
+const AT_ONCE: [u64; 4] = [1, 8, 64, 256];
+/// A message of one segment.
+pub const TEXT: &str =
+    "Good morning, my parcel was to be here yesterday and the page only says that it is on its way. Can you look?";
+/// Customers who write.
+const CUSTOMERS: u64 = 10_000;
+
+/// What is measured of each of the three.
+#[derive(Default)]
+struct Figures {
+    per_second: Figure,
+    median: Figure,
+    most: Figure,
+    longest: Figure,
+}
+
+impl Figures {
+    fn add(&mut self, mut each: Vec<Duration>, took: Duration) {
+        each.sort_unstable();
+        let at = |share: usize| each[(each.len() - 1) * share / 100];
+        self.per_second.add(each.len() as f64 / took.as_secs_f64());
+        self.median.add_millis(at(50));
+        self.most.add_millis(at(99));
+        self.longest.add_millis(at(100));
+    }
+
+    fn row(&self, at_once: u64, name: &str) -> Vec<String> {
+        let figures = [&self.per_second, &self.median, &self.most, &self.longest].map(ToString::to_string);
+        [at_once.to_string(), name.to_owned()].into_iter().chain(figures).collect()
+    }
+}
+
+/// Measures an engine as a process, with requests as a gateway sends them.
+pub async fn measure(scale: Scale) -> Section {
+    let mut all = AT_ONCE.map(|at_once| (at_once, Figures::default(), Figures::default(), Figures::default()));
+    for _ in 0..scale.runs {
+        for (at_once, engine, behind_http, log) in &mut all {
+            bare_log(*at_once, scale.each / 2, log).await;
+            log_behind_http(*at_once, scale.each, behind_http).await;
+            durable_inbound(*at_once, scale.each, engine).await;
+        }
+    }
+    let mut ratios = Vec::new();
+    for (at_once, engine, behind_http, log) in &all {
+        let ours = format!("Durable inbound messages a second, {at_once} at once");
+        ratios.push(Ratio::new(&ours, engine.per_second.over(&log.per_second), "records a second of a bare log"));
+        let beside = "the same log behind HTTP, with the same client";
+        ratios.push(Ratio::new(ours, engine.per_second.over(&behind_http.per_second), beside));
+    }
+    let rows = all.iter().flat_map(|(at_once, engine, behind_http, log)| {
+        [(engine, "engine"), (behind_http, "log behind HTTP"), (log, "bare log")]
+            .map(|(figures, name)| figures.row(*at_once, name))
+    });
+    let head = ["at once", "", "a second", "median ms", "99 % below ms", "longest ms"];
+    let text = format!(
+        "An engine as a process takes messages of {CUSTOMERS} customers from a client that brings so many at once. It checks the caller's token,\n\
+         commits each message with its event, its rows and an `fsync`, and answers then; what waits meanwhile shares the next commit.\n\
+         Beside it a file: the same number of writers append records of {RECORD} bytes and wait for `fdatasync`, in the same way together;\n\
+         once directly, once by HTTP with the same client and the same requests.\n\n{}",
+        table(&head, rows),
+    );
+    Section { title: "Durable inbound", ratios, text }
+}
+
+async fn durable_inbound(at_once: u64, long: Duration, figures: &mut Figures) {
+    let gateway = FakeGateway::start().await;
+    let engine = Engine::start(&gateway.url, |_| {}).await;
+    let url = format!("{}{}", engine.roles_url(), ports::INBOUND_PATH);
+    let token = engine.issuer.token(GATEWAY, ROLES);
+    post(at_once, long, figures, url, token).await;
+}
+
+async fn log_behind_http(at_once: u64, long: Duration, figures: &mut Figures) {
+    let served = BareLog::start().serve().await;
+    post(at_once, long, figures, served.url.clone(), "nobody looks at it".into()).await;
+}
+
+async fn post(at_once: u64, long: Duration, figures: &mut Figures, url: String, token: String) {
+    let client = Client::new();
+    let send = move |number: u64| {
+        let from = format!("+1555{:07}", number % CUSTOMERS);
+        let message = inbound(&format!("SM{number}"), &from, TEXT);
+        taken(client.post(&url).bearer_auth(&token).json(&message))
+    };
+    bring(at_once, long, figures, send).await;
+}
+
+async fn taken(request: RequestBuilder) {
+    let answer = request.send().await.expect("an answer");
+    assert!(answer.status().is_success(), "{}", answer.status());
+    answer.bytes().await.expect("the whole answer");
+}
+
+async fn bare_log(at_once: u64, long: Duration, figures: &mut Figures) {
+    let (log, record) = (BareLog::start(), Bytes::from_static(&[b'x'; RECORD]));
+    let append = move |_| {
+        let (log, record) = (log.clone(), record.clone());
+        async move { log.append(record).await }
+    };
+    bring(at_once, long, figures, append).await;
+}
+
+/// So many at once, each beginning the next when it is done. The first eighth warms up and does not count.
+async fn bring<F, D>(at_once: u64, long: Duration, figures: &mut Figures, one: F)
+where
+    F: Fn(u64) -> D + Clone + Send + 'static,
+    D: Future<Output = ()> + Send,
+{
+    let (next, begun) = (Arc::new(AtomicU64::new(0)), Instant::now());
+    let counts_from = long / 8;
+    let bringing: Vec<_> = (0..at_once)
+        .map(|_| {
+            let (one, next) = (one.clone(), Arc::clone(&next));
+            tokio::spawn(async move {
+                let mut each = Vec::new();
+                while begun.elapsed() < counts_from + long {
+                    let (counts, asked) = (begun.elapsed() >= counts_from, Instant::now());
+                    one(next.fetch_add(1, Ordering::Relaxed)).await;
+                    if counts {
+                        each.push(asked.elapsed());
+                    }
+                }
+                each
+            })
+        })
+        .collect();
+    let mut each = Vec::new();
+    for bringing in bringing {
+        each.extend(bringing.await.expect("no fault"));
+    }
+    figures.add(each, begun.elapsed() - counts_from);
+}
