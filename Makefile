@@ -24,8 +24,10 @@ demo: install ## one text crosses a real Kubernetes and comes back; the cluster 
 demo-stop: ## ends what the demo left running
 	examples/demo stop
 
+# Two at a time: much of what they do is waiting, and one builds while another runs.
 .PHONY: test
-test: lint unit standalone apiserver cluster ## everything that must hold, on the real thing (needs root)
+test: ## everything that must hold, on the real thing (needs root)
+	$(MAKE) --jobs=2 --output-sync=target lint unit apiserver cluster standalone
 	testbed/target save
 
 .PHONY: lint
