@@ -101,7 +101,7 @@ fn section(channels: u32, version: &str, figures: &Figures) -> Section {
 
 async fn run(cluster: &Cluster, channels: u32, figures: &mut Figures) {
     let place = Place { client: cluster.client().await, namespace: cluster.namespace("desk") };
-    let flags = Flags { sample_interval: 60, scrape_interval: 5, drain: 60 };
+    let flags = Flags { sample_interval: 60, scrape_interval: 5, ..Flags::default() };
     let mut operator = Operator::start(cluster, &[&place.namespace], flags).await;
     let numbers: Vec<Value> = (0..channels).map(offered).collect();
     operator.stub.say(&format!("smsc-sim.{}", place.namespace), json!({ "numbers": numbers }));

@@ -115,7 +115,7 @@ async fn bring_about(context: &Context, observed: &Observed, findings: &mut Find
             findings.claimed = Some(Verdict::yes(Reason::Claimed, "the number belongs to this channel"));
         }
         claim::Verdict::Other(other) => {
-            findings.claimed = Some(held_by(&other, &owner));
+            findings.claimed = Some(held_by(&other, &owner, &channel.spec.number));
             // Never two engines for one number. The volume stays.
             let keep = |kind, _: &str| kind == ChildKind::PersistentVolumeClaim;
             child::prune(&context.writer, &context.cluster.children, &owner, keep).await?;
@@ -147,13 +147,13 @@ fn is_verified(observed: &Observed, findings: &Findings) -> bool {
     }
 }
 
-fn held_by(other: &Holder, owner: &Owner) -> Verdict {
-    let message = if other.namespace == owner.namespace {
-        format!("channel {} has the number; this channel takes over by itself when that one is deleted", other.name)
+fn held_by(other: &Holder, owner: &Owner, number: &str) -> Verdict {
+    let who = if other.namespace == owner.namespace {
+        format!("channel {}", other.name)
     } else {
-        "a channel of another namespace has the number; this channel takes over by itself when that one is deleted"
-            .into()
+        "a channel of another namespace".into()
     };
+    let message = format!("{who} has the number {number}; this channel takes over by itself when that one is deleted");
     Verdict::no(Reason::HeldByOther, message)
 }
 

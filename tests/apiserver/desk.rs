@@ -22,7 +22,8 @@ pub struct Desk<'a> {
     pub cluster: &'a Cluster,
     /// The namespace.
     pub namespace: String,
-    client: Client,
+    /// An administrator's client.
+    pub client: Client,
 }
 
 impl Desk<'static> {
@@ -51,15 +52,19 @@ impl<'a> Desk<'a> {
 
     /// A connector of the simulator, `sim`.
     pub fn connector(&self) -> String {
+        let provider = r#"{simulator: {baseUrl: "http://simulator.test:8090", credentialsSecretRef: {name: sim}}}"#;
+        self.connector_of(provider, "")
+    }
+
+    /// A connector of a provider, `sim`, with more in its spec.
+    pub fn connector_of(&self, provider: &str, more: &str) -> String {
         let namespace = &self.namespace;
         format!(
             r#"
 apiVersion: aldis.dev/v1alpha1
 kind: SmsConnector
 metadata: {{name: sim, namespace: {namespace}}}
-spec:
-  provider: {{simulator: {{baseUrl: "http://simulator.test:8090", credentialsSecretRef: {{name: sim}}}}}}
-  webhook: {{publicUrl: "http://smsc-sim:8080"}}
+spec: {{provider: {provider}, webhook: {{publicUrl: "http://smsc-sim:8080"}}{more}}}
 ---
 "#
         )
@@ -137,7 +142,8 @@ spec: {{entries: [{{number: "+15559990001"}}]}}
         found.into_iter().map(|object| serde_json::to_value(object).expect("JSON")).collect()
     }
 
-    fn api(&self, kind: &str) -> Api<DynamicObject> {
+    /// A client of the objects of a kind.
+    pub fn api(&self, kind: &str) -> Api<DynamicObject> {
         let (group, version, kind, plural) = match kind {
             "smschannel" => ("aldis.dev", "v1alpha1", "SmsChannel", "smschannels"),
             "smsconnector" => ("aldis.dev", "v1alpha1", "SmsConnector", "smsconnectors"),

@@ -6,6 +6,7 @@ mod support;
 
 mod chart;
 mod desk;
+mod heal;
 mod kinds;
 mod operator_claims;
 mod operator_conditions;

@@ -34,9 +34,8 @@ async fn a_providers_number_is_claimed_across_namespaces_without_naming_the_hold
     let operator = Operator::start(cluster, &[&one.namespace, &other.namespace], Flags::default()).await;
     let account = format!("AC{:032x}", fastrand::u128(..));
     let twilio = |desk: &Desk<'_>| {
-        let simulator = r#"{simulator: {baseUrl: "http://simulator.test:8090", credentialsSecretRef: {name: sim}}}"#;
         let twilio = format!("{{twilio: {{accountSid: {account}, credentialsSecretRef: {{name: sim}}}}}}");
-        desk.whole().replace(simulator, &twilio)
+        desk.connector_of(&twilio, "") + &desk.campaign("{user: ana}") + &desk.channel("support", "+15551230001", "")
     };
     one.apply(&twilio(&one));
     one.wait_ready("smschannel/support");

@@ -9,6 +9,7 @@ pub mod engine;
 pub mod engine_fake;
 pub mod gateway;
 pub mod gateway_fake;
+pub mod gateway_pod;
 pub mod issuer;
 pub mod judge;
 pub mod kinds;

@@ -16,7 +16,7 @@ use axum::{
     Router,
     body::Body,
     extract::{Request, State},
-    http::{HeaderMap, Method, StatusCode},
+    http::{HeaderMap, Method, StatusCode, Uri},
     response::{IntoResponse, Response},
 };
 use k8s_openapi::api::core::v1::ConfigMap;
@@ -44,6 +44,8 @@ struct Said {
     /// Merged over what a healthy pod says, by Service name and namespace (`smsc-sim.demo`).
     overlays: BTreeMap<String, Value>,
     silent: Vec<String>,
+    /// Where a pod really runs.
+    real: BTreeMap<String, SocketAddr>,
     refused_tokens: u32,
     accepted_tokens: u32,
 }
@@ -72,6 +74,11 @@ impl Stub {
         }
     }
 
+    /// From now on what is asked of `service` (`smsc-sim.demo`) goes to a process that listens there.
+    pub fn lead(&self, service: &str, to: SocketAddr) {
+        self.said.lock().real.insert(service.into(), to);
+    }
+
     /// How many requests showed a good token, and how many did not.
     pub fn tokens(&self) -> (u32, u32) {
         let said = self.said.lock();
@@ -79,12 +86,16 @@ impl Stub {
     }
 }
 
-async fn answer(State(stub): State<Stub>, headers: HeaderMap) -> Response {
+async fn answer(State(stub): State<Stub>, uri: Uri, headers: HeaderMap) -> Response {
     let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
     let service = host.trim_end_matches(".svc:8081").to_owned();
     let Some((name, namespace)) = service.split_once('.') else { return StatusCode::BAD_GATEWAY.into_response() };
     if stub.said.lock().silent.contains(&service) {
         return StatusCode::BAD_GATEWAY.into_response();
+    }
+    let real = stub.said.lock().real.get(&service).copied();
+    if let Some(real) = real {
+        return pass_on(real, &uri, &headers).await.unwrap_or_else(|_| StatusCode::BAD_GATEWAY.into_response());
     }
     let api: Api<ConfigMap> = Api::namespaced(stub.client.clone(), namespace);
     let Ok(Some(map)) = api.get_opt(name).await else { return StatusCode::BAD_GATEWAY.into_response() };
@@ -104,6 +115,13 @@ async fn answer(State(stub): State<Stub>, headers: HeaderMap) -> Response {
         merge(&mut said, overlay);
     }
     axum::Json(said).into_response()
+}
+
+async fn pass_on(to: SocketAddr, uri: &Uri, headers: &HeaderMap) -> reqwest::Result<Response> {
+    let token = bearer(headers).unwrap_or_default();
+    let answer = reqwest::Client::new().get(format!("http://{to}{uri}")).bearer_auth(token).send().await?;
+    let status = answer.status();
+    Ok((status, answer.bytes().await?).into_response())
 }
 
 /// Numbers +15551230001 to +15551230008, all well.
@@ -337,11 +355,13 @@ pub struct Flags {
     pub scrape_interval: u64,
     /// Seconds that a channel drains.
     pub drain: u64,
+    /// Further base URLs that connectors may use.
+    pub base_urls: Vec<String>,
 }
 
 impl Default for Flags {
     fn default() -> Self {
-        Self { sample_interval: 2, scrape_interval: 1, drain: 60 }
+        Self { sample_interval: 2, scrape_interval: 1, drain: 60, base_urls: Vec::new() }
     }
 }
 
@@ -389,7 +409,7 @@ impl Operator {
             format!("--namespace={namespace}"),
             format!("--identity={identity}"),
             "--service-account=aldis-operator".to_owned(),
-            "--allow-base-urls=http://simulator.test:8090".to_owned(),
+            format!("--allow-base-urls=http://simulator.test:8090,{}", flags.base_urls.join(",")),
             format!("--sample-interval-seconds={}", flags.sample_interval),
             format!("--scrape-interval-seconds={}", flags.scrape_interval),
             "--lease-duration-seconds=6".to_owned(),

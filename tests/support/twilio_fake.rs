@@ -1,6 +1,12 @@
 //! A Twilio that remembers: account, numbers, messages, faults on demand. It also signs and calls webhooks.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    future::IntoFuture,
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Json, Router,
@@ -15,7 +21,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use sha1::Sha1;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use super::process::eventually;
 
 /// The account.
 pub const ACCOUNT: &str = "ACaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -78,7 +87,10 @@ pub struct Account {
 pub struct TwilioFake {
     /// Its base URL.
     pub url: String,
+    address: SocketAddr,
     account: Arc<Mutex<Account>>,
+    /// Ends what listens.
+    away: Arc<Mutex<CancellationToken>>,
 }
 
 /// A number as Twilio lists it.
@@ -94,7 +106,7 @@ impl TwilioFake {
     /// Twilio with an account without numbers.
     pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let address = listener.local_addr().unwrap();
         let account = Account {
             token: TOKEN.into(),
             api_key: None,
@@ -107,15 +119,38 @@ impl TwilioFake {
             broken: None,
             requests: 0,
         };
-        let fake = Self { url, account: Arc::new(Mutex::new(account)) };
+        let url = format!("http://{address}");
+        let fake = Self { url, address, account: Arc::new(Mutex::new(account)), away: Arc::default() };
+        fake.serve(listener);
+        fake
+    }
+
+    fn serve(&self, listener: TcpListener) {
         let router = Router::new()
             .route("/2010-04-01/Accounts/{account}", get(account_resource))
             .route("/2010-04-01/Accounts/{account}/IncomingPhoneNumbers.json", get(numbers))
             .route("/2010-04-01/Accounts/{account}/SMS/ShortCodes.json", get(short_codes))
             .route("/2010-04-01/Accounts/{account}/Messages.json", post(messages))
-            .with_state(fake.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        fake
+            .with_state(self.clone());
+        let away = CancellationToken::new();
+        *self.away.lock() = away.clone();
+        let served = axum::serve(listener, router).with_graceful_shutdown(away.cancelled_owned());
+        tokio::spawn(served.into_future());
+    }
+
+    /// From now on nobody listens; what is connected is cut.
+    pub async fn leave(&self) {
+        self.away.lock().cancel();
+        let refused = async || match TcpStream::connect(self.address).await {
+            Ok(_) => Err("it listens"),
+            Err(_) => Ok(()),
+        };
+        eventually("Twilio is away", refused).await;
+    }
+
+    /// Listens again, at the same place.
+    pub async fn come_back(&self) {
+        self.serve(TcpListener::bind(self.address).await.unwrap());
     }
 
     /// The `provider` of a gateway's document.
@@ -128,11 +163,13 @@ impl TwilioFake {
         look(&mut self.account.lock())
     }
 
-    /// Waits as told; whether the caller may go on.
+    /// Waits as told, until told otherwise; whether the caller may go on.
     async fn admit(&self, path: &str, headers: &HeaderMap, key_suffices: bool) -> Result<String, Response> {
-        let (delay, broken) = self.account(|account| (account.delay, account.broken));
-        tokio::time::sleep(delay).await;
-        if let Some(status) = broken {
+        let asked = Instant::now();
+        while asked.elapsed() < self.account(|account| account.delay) {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        if let Some(status) = self.account(|account| account.broken) {
             return Err(StatusCode::from_u16(status).unwrap().into_response());
         }
         let given = headers.get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -136,7 +136,13 @@ fn no_answer(error: reqwest::Error, began: bool) -> NoAnswer {
     // A connection that never stood (name, TCP, TLS) carried nothing; a request that could not be built neither.
     let never_sent = !began && (error.is_connect() || error.is_builder());
     let slow = error.is_timeout() && !never_sent;
-    NoAnswer { maybe_received: !never_sent, slow, message: chain(&error.without_url()) }
+    if slow {
+        return NoAnswer { maybe_received: true, slow, message: format!("not within {} s", TIMEOUT.as_secs()) };
+    }
+    let error = error.without_url();
+    // reqwest's own words, "error sending request", say nothing that its cause does not.
+    let message = error.source().map_or_else(|| chain(&error), chain);
+    NoAnswer { maybe_received: !never_sent, slow, message }
 }
 
 /// An error with its causes, which reqwest does not show by itself.

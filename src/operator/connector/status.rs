@@ -5,7 +5,9 @@ use jiff::Timestamp;
 use crate::{
     api::{
         ConditionStatus, ConditionType, Conditions, Reason, SmsConnectorStatus,
-        sms_connector::{ConnectorCounts, GatewayStatus as GatewayReport, NumberStatus, WebhookManagement},
+        sms_connector::{
+            ConnectorCounts, GatewayStatus as GatewayReport, NumberStatus, ProviderMember, WebhookManagement,
+        },
     },
     operator::{
         connector::observe::Observed,
@@ -41,9 +43,9 @@ pub fn status(
         verdict.set(&mut conditions, ConditionType::GatewayAvailable);
     }
     if let Some(said) = observed.seen.answered() {
-        let secret =
-            connector.spec.provider.member().map(|member| member.credentials().name.clone()).unwrap_or_default();
-        credentials(said, &secret).set(&mut conditions, ConditionType::CredentialsValid);
+        if let Some(provider) = connector.spec.provider.member() {
+            credentials(said, provider).set(&mut conditions, ConditionType::CredentialsValid);
+        }
         let offered = offered(observed, said);
         if said.numbers_listed_at.is_some() || !conditions.is_true(ConditionType::NumbersVerified) {
             numbers(observed, said, &offered).set(&mut conditions, ConditionType::NumbersVerified);
@@ -116,31 +118,36 @@ fn applied(observed: &Observed, hash: Option<&ConfigHash>) -> Verdict {
     }
 }
 
-fn credentials(said: &GatewayStatus, secret: &str) -> Verdict {
+fn credentials(said: &GatewayStatus, provider: ProviderMember<'_>) -> Verdict {
+    let field = format!("spec.provider.{}", provider.kind());
+    let secret = format!("Secret {} ({field}.credentialsSecretRef)", provider.credentials().name);
+    let url = provider.base_url();
     match &said.credentials {
         CredentialsStatus::Unchecked => Verdict::unknown(Reason::NotCheckedYet, "the gateway has not checked them yet"),
-        CredentialsStatus::Missing { keys, secret_found: false } => {
-            let wanted = keys.join(", ");
-            Verdict::no(
-                Reason::SecretMissing,
-                format!("Secret {secret} does not exist or is empty: create it with {wanted}"),
-            )
-        }
+        CredentialsStatus::Missing { keys, secret_found: false } => Verdict::no(
+            Reason::SecretMissing,
+            format!("{secret} does not exist or is empty: create it with {}", keys.join(", ")),
+        ),
         CredentialsStatus::Missing { keys, secret_found: true } => {
-            let missing = keys.join(", ");
-            Verdict::no(Reason::SecretKeyMissing, format!("Secret {secret} lacks {missing}: add what is missing"))
+            Verdict::no(Reason::SecretKeyMissing, format!("{secret} lacks {}: add what is missing", keys.join(", ")))
         }
         CredentialsStatus::Valid { .. } => Verdict::yes(Reason::Accepted, "the provider accepts the credentials"),
         CredentialsStatus::Invalid { message, .. } => Verdict::no(
             Reason::CredentialsRejected,
-            format!("the provider refuses the credentials of Secret {secret}: {message}"),
+            format!(
+                "the provider refuses the credentials of {secret}: {message}; put the right ones into it, it is noticed within a minute"
+            ),
         ),
-        CredentialsStatus::Unreachable { slow: true, message, .. } => {
-            Verdict::unknown(Reason::ProviderSlow, format!("the provider does not answer in time: {message}"))
-        }
-        CredentialsStatus::Unreachable { slow: false, message, .. } => {
-            Verdict::unknown(Reason::ProviderUnreachable, format!("the provider cannot be reached: {message}"))
-        }
+        CredentialsStatus::Unreachable { slow: true, message, .. } => Verdict::unknown(
+            Reason::ProviderSlow,
+            format!("the provider does not answer in time at {url}: {message}; the gateway tries again by itself"),
+        ),
+        CredentialsStatus::Unreachable { slow: false, message, .. } => Verdict::unknown(
+            Reason::ProviderUnreachable,
+            format!(
+                "the provider cannot be reached at {url}: {message}; the gateway tries again by itself; if it lasts, see whether {field}.baseUrl is right and the network lets the gateway through"
+            ),
+        ),
     }
 }
 
