@@ -53,8 +53,8 @@ pub struct SmsConnectorSpec {
     /// How fast the gateway may send. What is above waits in the engines; nothing is dropped.
     #[serde(default)]
     pub limits: Limits,
-    /// Seconds between two checks of the credentials, numbers and webhooks at the provider; 5 to 86400. While something is wrong the
-    /// gateway looks more often. Default 300.
+    /// Seconds between two checks of the credentials, numbers and webhooks at the provider; 5 to 86400. While something is wrong, be it
+    /// one number that is missing, the gateway looks at least every 30 seconds. Default 300.
     #[serde(default = "check_interval")]
     #[schemars(range(min = 5, max = 86400))]
     pub check_interval_seconds: i32,

@@ -18,7 +18,7 @@ use super::{
     metrics::{Metrics, ProviderCall},
     providers::{CheckError, MissingKeys, Provider, ProviderNumber},
 };
-use crate::wire::status::CredentialsStatus;
+use crate::{sms::PhoneNumber, wire::status::CredentialsStatus};
 
 /// First interval after a bad end; doubles up to [`LONGEST_RETRY`], and never beyond the configured interval.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -54,6 +54,8 @@ pub struct Listed {
     pub at: Timestamp,
     /// The numbers.
     pub numbers: Arc<Vec<ProviderNumber>>,
+    /// Those that were looked for.
+    pub wanted: Arc<BTreeSet<PhoneNumber>>,
 }
 
 impl Default for Checks {
@@ -126,7 +128,7 @@ impl Checks {
         }
     }
 
-    /// One check. Whether all was well.
+    /// One check. Whether all was well, with every number that somebody wants.
     async fn check(&self, active: &Active, metrics: &Metrics) -> bool {
         let provider = match &active.provider {
             Ok(provider) => provider,
@@ -147,19 +149,21 @@ impl Checks {
     }
 
     async fn list(&self, active: &Active, provider: &Provider, metrics: &Metrics) -> bool {
-        let settings = &active.settings;
-        let wanted: BTreeSet<_> = settings.offered.iter().flatten().chain(settings.routes.keys()).cloned().collect();
+        let wanted = active.settings.wanted();
         let began = Instant::now();
         let numbers = provider.numbers(&wanted).await;
         metrics.provider_call(ProviderCall::Numbers, numbers.is_ok(), began.elapsed());
         let at = Timestamp::now();
         match numbers {
             Ok(numbers) => {
+                let usable: BTreeSet<_> =
+                    numbers.iter().filter(|number| number.sms_capable).map(|number| &number.number).collect();
+                let all_usable = wanted.iter().all(|number| usable.contains(number));
                 let mut found = self.0.found.lock();
                 found.credentials = CredentialsStatus::Valid { checked_at: at };
-                found.listed = Some(Listed { at, numbers: Arc::new(numbers) });
+                found.listed = Some(Listed { at, numbers: Arc::new(numbers), wanted: Arc::new(wanted) });
                 found.numbers_error = None;
-                true
+                all_usable
             }
             // A key that may do less than the account's token.
             Err(error @ CheckError::Invalid(_)) => {

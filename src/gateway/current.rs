@@ -33,7 +33,7 @@ pub struct Active {
     pub provider: Result<Arc<Provider>, MissingKeys>,
     /// Whether the Secret with the credentials is there, with any key.
     pub secret_found: bool,
-    /// Goes up whenever the provider must be checked anew: other credentials, another base URL, other numbers offered.
+    /// Goes up whenever the provider must be checked anew: other credentials, another base URL, further numbers wanted.
     pub generation: u64,
 }
 
@@ -116,7 +116,7 @@ impl Source {
         let same = before.filter(|active| !new_credentials && active.settings.provider == settings.provider);
         let active = match same {
             Some(active) => {
-                let again = active.settings.offered != settings.offered;
+                let again = !settings.wanted().is_subset(&active.settings.wanted());
                 Active {
                     provider: active.provider,
                     secret_found: active.secret_found,

@@ -34,6 +34,8 @@ pub struct Settings {
     pub provider: Provider,
     /// Numbers offered to channels; none = every SMS-capable one.
     pub offered: Option<BTreeSet<PhoneNumber>>,
+    /// Numbers that channels ask for and that have no route yet.
+    pub asked: BTreeSet<PhoneNumber>,
     /// What the provider calls.
     pub public_url: PublicUrl,
     /// Whether the provider's webhooks are compared.
@@ -107,6 +109,7 @@ impl Settings {
             enabled: config.enabled,
             provider: provider(config.provider)?,
             offered: config.numbers.map(BTreeSet::from_iter),
+            asked: config.asked.into_iter().collect(),
             public_url: PublicUrl::new(&config.webhook.public_url)?,
             webhook_management: config.webhook.management,
             account_limit: config.account_limit,
@@ -118,6 +121,11 @@ impl Settings {
             operator_user: config.operator_user,
             routes: routes(parts)?,
         })
+    }
+
+    /// Numbers that somebody wants of the provider: they are reported whether it has them or not.
+    pub fn wanted(&self) -> BTreeSet<PhoneNumber> {
+        self.offered.iter().flatten().chain(&self.asked).chain(self.routes.keys()).cloned().collect()
     }
 
     /// The route of a number in its canonical form.

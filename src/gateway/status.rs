@@ -58,7 +58,7 @@ impl Reporter {
     }
 }
 
-/// Numbers at the provider, those that the connector offers, and those with a route, in order.
+/// Numbers at the provider, and those that are wanted and were looked for, in order.
 fn numbers(settings: &Settings, listed: &Listed) -> Vec<NumberStatus> {
     let expected = settings.public_url.hook(Hook::Inbound);
     let absent = |number: &PhoneNumber| NumberStatus {
@@ -67,8 +67,9 @@ fn numbers(settings: &Settings, listed: &Listed) -> Vec<NumberStatus> {
         sms_capable: false,
         webhook: WebhookStatus::Unchecked,
     };
-    let wanted = settings.offered.iter().flatten().chain(settings.routes.keys());
-    let mut numbers: BTreeMap<_, _> = wanted.map(|number| (number.clone(), absent(number))).collect();
+    let wanted = settings.wanted();
+    let looked_for = wanted.intersection(&listed.wanted);
+    let mut numbers: BTreeMap<_, _> = looked_for.map(|number| (number.clone(), absent(number))).collect();
     for listed in &*listed.numbers {
         let webhook = match settings.webhook_management {
             WebhookManagement::Observe => listed.webhook.compare(&expected),

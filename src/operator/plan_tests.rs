@@ -73,6 +73,7 @@ fn observed_connector(held: Vec<connector::Held>) -> connector::Observed {
     connector::Observed {
         connector: Arc::new(sim()),
         held,
+        asked: Vec::new(),
         role_issuers: vec![issuer("aldis:shop")],
         pod: None,
         seen: Seen::Never,
@@ -80,10 +81,13 @@ fn observed_connector(held: Vec<connector::Held>) -> connector::Observed {
 }
 
 fn connector_plan(held: Vec<connector::Held>) -> connector::Plan {
-    let observed = observed_connector(held);
+    connector_plan_of(&observed_connector(held))
+}
+
+fn connector_plan_of(observed: &connector::Observed) -> connector::Plan {
     let allowed = AllowList::new(&["http://simulator.shop:8090".into()]).unwrap();
     let valid = connector::validate(&observed.connector, &allowed).unwrap();
-    connector::plan(&Owner::connector(&observed.connector), &valid, &observed, &settings()).unwrap()
+    connector::plan(&Owner::connector(&observed.connector), &valid, observed, &settings()).unwrap()
 }
 
 fn held(number: &str, channel: &str) -> connector::Held {
@@ -154,6 +158,16 @@ fn a_further_number_touches_its_part_and_the_main_document() {
         differing(before.children.list(), after.children.list()),
         ["ConfigMap smsc-sim", "ConfigMap smsc-sim.routes-0"]
     );
+}
+
+#[test]
+fn a_number_that_is_asked_for_touches_the_main_document_only() {
+    let before = connector_plan_of(&observed_connector(Vec::new()));
+    let after = connector_plan_of(&connector::Observed {
+        asked: vec!["+15551230001".parse().unwrap()],
+        ..observed_connector(Vec::new())
+    });
+    assert_eq!(differing(before.children.list(), after.children.list()), ["ConfigMap smsc-sim"]);
 }
 
 #[test]

@@ -46,7 +46,8 @@ pub struct GatewayStatus {
     /// Why the last listing failed, if it did; the numbers below are then of `numbers_listed_at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numbers_error: Option<String>,
-    /// Numbers at the provider that are SMS-capable, are offered by the connector, or have a route.
+    /// Numbers at the provider, and those that are offered, asked for or routed and were looked for there. A number that is not
+    /// here and is wanted has not been looked for yet.
     #[serde(default)]
     pub numbers: Vec<NumberStatus>,
     /// What waits in the spool.

@@ -71,6 +71,25 @@ async fn the_connector_names_the_numbers_that_it_offers_in_vain() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_number_is_looked_for_when_a_channel_asks_for_it() {
+    let cluster = Cluster::apiserver();
+    let desk = Desk::new(cluster);
+    let operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    let gateway = format!("smsc-sim.{}", desk.namespace);
+    operator.stub.say(&gateway, json!({"numbers": []}));
+    desk.apply(&desk.whole());
+    desk.until("smschannel/support", "NumberValid", "Unknown", "NotCheckedYet");
+    eventually("the gateway is told", || (desk.config("smsc-sim")["asked"] == json!(["+15551230001"])).then_some(()));
+    eventually("it is waited for", || {
+        let (_, _, message) = desk.condition("smschannel/support", "NumberValid")?;
+        (message == "connector sim has not looked for +15551230001 at the provider yet").then_some(())
+    });
+    operator.stub.say(&gateway, json!({"numbers": [{"number": "+15551230001", "atProvider": true, "smsCapable": true, "webhook": {"state": "InSync"}}]}));
+    desk.wait_ready("smschannel/support");
+    eventually("it has a route", || desk.config("smsc-sim").get("asked").is_none().then_some(()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_is_not_allowed_is_refused() {
     let cluster = Cluster::apiserver();
     let desk = Desk::new(cluster);

@@ -114,6 +114,23 @@ async fn numbers_are_listed_page_by_page() {
 }
 
 #[tokio::test]
+async fn a_number_that_a_channel_asks_for_is_looked_for_at_once_and_soon_again() {
+    let (twilio, mut gateway) = twilio().await;
+    gateway.configure("/checkIntervalSeconds", json!(86_400)).await;
+    let asked = ["+15551249999", "US:72345"];
+    gateway.configure("/asked", json!(asked)).await;
+    let there = |status: &GatewayStatus, is: bool| {
+        asked.iter().all(|asked| status.numbers.iter().any(|n| n.number.as_str() == *asked && n.at_provider == is))
+    };
+    gateway.until("misses both", |status| there(status, false)).await;
+    twilio.account(|account| {
+        account.numbers.push(number(asked[0], true, ""));
+        account.short_codes.push(json!({"short_code": "72345", "sms_url": "", "sms_method": "POST"}));
+    });
+    gateway.until("finds both long before a day is over", |status| there(status, true)).await;
+}
+
+#[tokio::test]
 async fn webhooks_are_compared() {
     let (twilio, mut gateway) = twilio().await;
     let set = |url: &str, method: &str, application: &str| {

@@ -65,9 +65,9 @@ closed! {
         Verified,
         /// The connector's `numbers` do not list the number. Add it there, or correct `number`.
         NumberNotInConnector,
-        /// The provider's account does not have the number. Buy or move it there, or correct `number`.
+        /// The provider's account does not have the number. Buy or move it there, or correct `number`; it is noticed within a minute.
         NumberNotAtProvider,
-        /// The provider says that the number cannot do SMS. Enable it at the provider, or use another number.
+        /// The provider says that the number cannot do SMS. Enable it at the provider, or use another number; it is noticed within a minute.
         NumberNotSmsCapable,
         /// Numbers that the connector lists are not at the provider. The message names some.
         NumbersMissing,
@@ -87,7 +87,7 @@ closed! {
         SecretKeyMissing,
         /// The provider refuses the credentials. Put the right ones into the Secret; it is noticed within a minute.
         CredentialsRejected,
-        /// The provider has suspended or closed the account. Talk to the provider.
+        /// The provider has suspended or closed the account. Talk to the provider; it is noticed within a minute.
         AccountSuspended,
         /// The provider cannot be reached. The message says how it failed; the gateway tries again by itself.
         ProviderUnreachable,

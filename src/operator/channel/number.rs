@@ -25,14 +25,14 @@ pub fn verdict(observed: &Observed, connector: &SmsConnector) -> Result<Option<V
     }
     Ok(match &observed.gateway {
         Seen::Answered(said) => at_provider(observed, said, &number),
-        Seen::Unreachable { .. } | Seen::Never => unasked(observed, name),
+        Seen::Unreachable { .. } | Seen::Never => unlisted(observed, name),
     })
 }
 
 fn at_provider(observed: &Observed, said: &GatewayStatus, number: &PhoneNumber) -> Option<Verdict> {
     let name = &observed.channel.spec.connector_ref.name;
     if said.numbers_listed_at.is_none() {
-        return unasked(observed, name);
+        return unlisted(observed, name);
     }
     match said.numbers.iter().find(|known| known.number == *number) {
         Some(known) if known.at_provider && known.sms_capable => {
@@ -44,8 +44,8 @@ fn at_provider(observed: &Observed, said: &GatewayStatus, number: &PhoneNumber) 
             Some(Verdict::no(Reason::NumberNotSmsCapable, message))
         }
         Some(_) => Some(missing(name, number)),
-        // The list may be older than this channel's place in it; the gateway names routed and offered numbers always.
-        None => Some(missing(name, number)),
+        // The list is older than this channel: its number is looked for next.
+        None => unasked(observed, &format!("connector {name} has not looked for {number} at the provider yet")),
     }
 }
 
@@ -56,11 +56,14 @@ fn missing(connector: &str, number: &PhoneNumber) -> Verdict {
     Verdict::no(Reason::NumberNotAtProvider, message)
 }
 
+fn unlisted(observed: &Observed, connector: &str) -> Option<Verdict> {
+    unasked(observed, &format!("connector {connector} has not listed its numbers yet; see its conditions"))
+}
+
 /// A verdict that stands is kept; a new channel waits for the first one.
-fn unasked(observed: &Observed, connector: &str) -> Option<Verdict> {
+fn unasked(observed: &Observed, message: &str) -> Option<Verdict> {
     if observed.was_number_valid() {
         return None;
     }
-    let message = format!("connector {connector} has not listed its numbers yet; see its conditions");
     Some(Verdict::unknown(Reason::NotCheckedYet, message))
 }

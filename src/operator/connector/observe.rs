@@ -1,6 +1,6 @@
 //! What the operator knows of a connector, from its caches.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -15,6 +15,7 @@ use crate::{
         error::Error,
         pod,
         samples::Seen,
+        summary::is_deleted,
     },
     sms::PhoneNumber,
     wire::{
@@ -23,6 +24,9 @@ use crate::{
         status::GatewayStatus,
     },
 };
+
+/// Numbers that are asked for at a time: the document has room for them, whoever makes channels.
+const MOST_ASKED: usize = 1_000;
 
 /// A number that a channel holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +43,8 @@ pub struct Observed {
     pub connector: Arc<SmsConnector>,
     /// Numbers that channels hold, in order.
     pub held: Vec<Held>,
+    /// Numbers that channels ask for and do not hold yet, in order.
+    pub asked: Vec<PhoneNumber>,
     /// Who signs the tokens that roles show.
     pub role_issuers: Vec<Issuer>,
     /// The gateway's pod.
@@ -59,8 +65,10 @@ impl Observed {
         }
         let namespace = connector.namespace().unwrap_or_default();
         let owner = Owner::connector(&connector);
+        let (held, asked) = held_and_asked(context, &connector);
         Ok(Self {
-            held: held(context, &connector),
+            held,
+            asked,
             role_issuers: context.issuers.of_roles(&namespace),
             pod: pod::of(context, &owner),
             seen: context.samples.gateway(&owner.uid),
@@ -90,19 +98,23 @@ impl Observed {
 }
 
 /// A channel that is being deleted keeps its route until its claim is released: its outbox is still sent.
-fn held(context: &Context, connector: &SmsConnector) -> Vec<Held> {
-    let Some(provider) = connector.spec.provider.member() else { return Vec::new() };
+fn held_and_asked(context: &Context, connector: &SmsConnector) -> (Vec<Held>, Vec<PhoneNumber>) {
+    let Some(provider) = connector.spec.provider.member() else { return (Vec::new(), Vec::new()) };
     let key = ObjectKey::of(connector);
     let holds = |channel: &SmsChannel| {
         let claim = Claim::new(provider, &key.namespace, &channel.spec.number);
         claim::is_held(context, &claim, &Holder::channel(channel))
     };
-    let channels = context.channels_of_connector(&key);
-    let mut held: Vec<Held> = channels
-        .iter()
-        .filter(|channel| holds(channel))
-        .filter_map(|channel| Some(Held { number: channel.spec.number.parse().ok()?, channel: channel.name_any() }))
-        .collect();
+    let (mut held, mut asked) = (Vec::new(), BTreeSet::new());
+    for channel in context.channels_of_connector(&key) {
+        let Ok(number) = channel.spec.number.parse() else { continue };
+        if holds(&channel) {
+            held.push(Held { number, channel: channel.name_any() });
+        } else if !is_deleted(&*channel) && connector.spec.numbers.is_empty() {
+            // Numbers that are listed are looked for anyway, and others are not to be had.
+            asked.insert(number);
+        }
+    }
     held.sort_by(|one, other| one.number.cmp(&other.number));
-    held
+    (held, asked.into_iter().take(MOST_ASKED).collect())
 }

@@ -49,6 +49,7 @@ pub fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settings: &Se
         enabled: spec.enabled,
         provider: valid.provider.clone(),
         numbers: valid.numbers.clone(),
+        asked: observed.asked.clone(),
         webhook: valid.webhook.clone(),
         account_limit: valid.account_limit,
         check_interval_seconds: u32::try_from(spec.check_interval_seconds).unwrap_or(300),

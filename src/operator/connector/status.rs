@@ -171,24 +171,31 @@ pub fn find<'a>(said: &'a GatewayStatus, number: &PhoneNumber) -> Option<&'a wir
 }
 
 fn numbers(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) -> Verdict {
-    if said.numbers_listed_at.is_none() {
-        return match &said.numbers_error {
-            Some(error) => Verdict::unknown(Reason::ProviderError, format!("the numbers cannot be listed: {error}")),
-            None => Verdict::unknown(Reason::NotCheckedYet, "the numbers have not been listed yet"),
-        };
+    if let Some(error) = &said.numbers_error {
+        let message = format!("the numbers cannot be listed: {error}; the gateway tries again by itself");
+        return Verdict::unknown(Reason::ProviderError, message);
     }
-    let missing: Vec<_> =
-        offered.iter().filter(|number| !find(said, number).is_some_and(|known| known.at_provider)).collect();
+    if said.numbers_listed_at.is_none() {
+        return Verdict::unknown(Reason::NotCheckedYet, "the numbers have not been listed yet");
+    }
+    let of = |is_so: fn(Option<&wire::NumberStatus>) -> bool| -> Vec<_> {
+        offered.iter().filter(|number| is_so(find(said, number))).collect()
+    };
+    let missing = of(|known| known.is_some_and(|known| !known.at_provider));
     if !missing.is_empty() {
         let message =
             format!("not on the provider's account: {}; buy them, or remove them from spec.numbers", some(&missing));
         return Verdict::no(Reason::NumbersMissing, message);
     }
-    let incapable: Vec<_> =
-        offered.iter().filter(|number| !find(said, number).is_some_and(|known| known.sms_capable)).collect();
+    let incapable = of(|known| known.is_some_and(|known| !known.sms_capable));
     if !incapable.is_empty() {
         let message = format!("cannot do SMS, says the provider: {}", some(&incapable));
         return Verdict::no(Reason::NumbersNotSmsCapable, message);
+    }
+    let unknown = of(|known| known.is_none());
+    if !unknown.is_empty() {
+        let message = format!("the gateway has not looked yet for {}", some(&unknown));
+        return Verdict::unknown(Reason::NotCheckedYet, message);
     }
     let source = if observed.connector.spec.numbers.is_empty() { "of the account" } else { "of spec.numbers" };
     Verdict::yes(Reason::Verified, format!("{} numbers {source} can do SMS", offered.len()))
@@ -268,8 +275,8 @@ fn list(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) -> V
             let known = find(said, number);
             NumberStatus {
                 number: number.to_string(),
-                sms_capable: Some(known.is_some_and(|known| known.sms_capable)),
-                at_provider: Some(known.is_some_and(|known| known.at_provider)),
+                sms_capable: known.map(|known| known.sms_capable),
+                at_provider: known.map(|known| known.at_provider),
                 channel: observed.channel_of(number).map(ToOwned::to_owned),
             }
         })

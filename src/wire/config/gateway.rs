@@ -20,6 +20,9 @@ pub struct GatewayConfig {
     /// Numbers offered to channels; none = every SMS-capable one that the provider lists.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numbers: Option<Vec<PhoneNumber>>,
+    /// Numbers that channels ask for and that have no route yet: the gateway says whether the provider has them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub asked: Vec<PhoneNumber>,
     /// Webhooks.
     pub webhook: Webhook,
     /// Limit of the whole account.
