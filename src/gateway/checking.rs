@@ -77,10 +77,11 @@ impl Checks {
             CredentialsStatus::Invalid { message, .. } => {
                 Some(format!("the provider refuses the credentials: {message}"))
             }
-            CredentialsStatus::Missing { keys, .. } => Some(format!("the Secret lacks {}", keys.join(", "))),
-            CredentialsStatus::Unchecked | CredentialsStatus::Valid { .. } | CredentialsStatus::Unreachable { .. } => {
-                None
+            CredentialsStatus::Suspended { message, .. } => {
+                Some(format!("the provider does not serve the account: {message}"))
             }
+            CredentialsStatus::Missing { keys, .. } => Some(format!("the Secret lacks {}", keys.join(", "))),
+            CredentialsStatus::Unchecked | CredentialsStatus::Valid { .. } | CredentialsStatus::Unasked { .. } => None,
         }
     }
 
@@ -166,11 +167,11 @@ impl Checks {
                 all_usable
             }
             // A key that may do less than the account's token.
-            Err(error @ CheckError::Invalid(_)) => {
+            Err(error @ (CheckError::Invalid(_) | CheckError::Suspended(_))) => {
                 self.bad_credentials(error);
                 false
             }
-            Err(CheckError::Unreachable { message, .. }) => {
+            Err(CheckError::Unasked(_, message)) => {
                 tracing::warn!(message, "the numbers cannot be listed");
                 let mut found = self.0.found.lock();
                 found.credentials = CredentialsStatus::Valid { checked_at: at };
@@ -185,7 +186,8 @@ impl Checks {
         tracing::warn!(?error, "the credentials are not good, or nobody can tell");
         self.0.found.lock().credentials = match error {
             CheckError::Invalid(message) => CredentialsStatus::Invalid { checked_at, message },
-            CheckError::Unreachable { slow, message } => CredentialsStatus::Unreachable { checked_at, slow, message },
+            CheckError::Suspended(message) => CredentialsStatus::Suspended { checked_at, message },
+            CheckError::Unasked(trouble, message) => CredentialsStatus::Unasked { checked_at, trouble, message },
         };
     }
 }

@@ -100,7 +100,10 @@ async fn nudge_gateway(
         CredentialsStatus::Missing { .. } | CredentialsStatus::Invalid { .. } => {
             sooner(context.nudges.nudge(&context.writer, pod, Cause::Credentials, hash, reload).await?);
         }
-        CredentialsStatus::Unchecked | CredentialsStatus::Valid { .. } | CredentialsStatus::Unreachable { .. } => {
+        CredentialsStatus::Unchecked
+        | CredentialsStatus::Valid { .. }
+        | CredentialsStatus::Suspended { .. }
+        | CredentialsStatus::Unasked { .. } => {
             context.nudges.settled(pod, Cause::Credentials);
         }
     }

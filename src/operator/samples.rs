@@ -75,7 +75,8 @@ impl Samples {
             match &mut status.credentials {
                 CredentialsStatus::Valid { checked_at }
                 | CredentialsStatus::Invalid { checked_at, .. }
-                | CredentialsStatus::Unreachable { checked_at, .. } => *checked_at = jiff::Timestamp::UNIX_EPOCH,
+                | CredentialsStatus::Suspended { checked_at, .. }
+                | CredentialsStatus::Unasked { checked_at, .. } => *checked_at = jiff::Timestamp::UNIX_EPOCH,
                 CredentialsStatus::Unchecked | CredentialsStatus::Missing { .. } => {}
             }
             status

@@ -82,15 +82,35 @@ pub enum CredentialsStatus {
         /// The provider's own code and words.
         message: String,
     },
-    /// The provider did not answer (in time) or had a fault.
-    Unreachable {
+    /// The provider knows them, and has suspended or closed the account.
+    Suspended {
+        /// When it last did.
+        checked_at: Timestamp,
+        /// The provider's own code and words.
+        message: String,
+    },
+    /// The provider could not be asked.
+    Unasked {
         /// When it was last tried.
         checked_at: Timestamp,
-        /// Whether it answered too slowly rather than not at all.
-        slow: bool,
+        /// In which way.
+        trouble: Trouble,
         /// What happened.
         message: String,
     },
+}
+
+/// Why a provider could not be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trouble {
+    /// No connection, or no answer.
+    Unreachable,
+    /// No answer in time.
+    Slow,
+    /// An answer, but not the one that was asked for.
+    Fault,
+    /// It was asked too often.
+    RateLimited,
 }
 
 /// One number as the provider has it.

@@ -90,6 +90,36 @@ async fn a_number_is_looked_for_when_a_channel_asks_for_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_else_keeps_a_provider_from_being_asked_is_named() {
+    let cluster = Cluster::apiserver();
+    let desk = Desk::new(cluster);
+    let operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    let gateway = format!("smsc-sim.{}", desk.namespace);
+    desk.apply(&desk.whole());
+    desk.wait_ready("smsconnector/sim");
+    let at = "2026-01-01T00:00:00Z";
+    let unasked = |trouble: &str| json!({"state": "Unasked", "checkedAt": at, "trouble": trouble, "message": "HTTP"});
+    let cases = [
+        (json!({"state": "Suspended", "checkedAt": at, "message": "closed"}), "False", "AccountSuspended", "closed"),
+        (unasked("Fault"), "Unknown", "ProviderError", "spec.provider.simulator.baseUrl"),
+        (unasked("RateLimited"), "Unknown", "ProviderRateLimited", "see who else uses the account"),
+    ];
+    for (credentials, status, reason, part) in cases {
+        operator.stub.say(&gateway, json!({"credentials": credentials}));
+        let message = desk.until("smsconnector/sim", "CredentialsValid", status, reason);
+        assert!(message.contains(part), "{message}");
+        desk.until("smsconnector/sim", "Ready", status, reason);
+        operator.stub.say(&gateway, json!({}));
+        desk.wait_ready("smsconnector/sim");
+    }
+    operator.stub.say(&gateway, json!({"numbersError": "HTTP 500"}));
+    let message = desk.until("smsconnector/sim", "NumbersVerified", "Unknown", "ProviderError");
+    assert!(message.contains("HTTP 500"), "{message}");
+    operator.stub.say(&gateway, json!({}));
+    desk.wait_ready("smsconnector/sim");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_is_not_allowed_is_refused() {
     let cluster = Cluster::apiserver();
     let desk = Desk::new(cluster);

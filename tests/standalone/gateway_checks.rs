@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aldis::{
     simulator::{Config, Simulator},
-    wire::status::{CredentialsStatus, GatewayStatus, NumberStatus, WebhookStatus},
+    wire::status::{CredentialsStatus, GatewayStatus, NumberStatus, Trouble, WebhookStatus},
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -55,7 +55,7 @@ async fn twilios_credentials_are_judged_and_heal() {
     gateway.until("is valid again", is_valid).await;
 
     twilio.account(|account| account.status = "suspended".into());
-    gateway.until("sees a suspension", |status| invalid(status, "the account is suspended")).await;
+    gateway.until("sees a suspension", |status| matches!(&status.credentials, CredentialsStatus::Suspended { message, .. } if message == "the account is suspended")).await;
     twilio.account(|account| account.status = "active".into());
     gateway.until("is valid again", is_valid).await;
 }
@@ -63,20 +63,22 @@ async fn twilios_credentials_are_judged_and_heal() {
 #[tokio::test]
 async fn a_provider_that_is_away_broken_or_slow_is_told_apart() {
     let (twilio, mut gateway) = twilio().await;
-    let unreachable = |status: &GatewayStatus, was_slow: bool| matches!(&status.credentials, CredentialsStatus::Unreachable { slow, .. } if *slow == was_slow);
-    twilio.account(|account| account.broken = Some(503));
-    let status = gateway.until("sees a fault", |status| unreachable(status, false)).await;
-    assert!(status.numbers_listed_at.is_some(), "what was listed before stays");
-    twilio.account(|account| account.broken = None);
-    gateway.until("is valid again", is_valid).await;
+    let unasked = |status: &GatewayStatus, why: Trouble| matches!(&status.credentials, CredentialsStatus::Unasked { trouble, .. } if *trouble == why);
+    for (answer, why) in [(503, Trouble::Fault), (429, Trouble::RateLimited)] {
+        twilio.account(|account| account.broken = Some(answer));
+        let status = gateway.until(&format!("sees {why:?}"), |status| unasked(status, why)).await;
+        assert!(status.numbers_listed_at.is_some(), "what was listed before stays");
+        twilio.account(|account| account.broken = None);
+        gateway.until("is valid again", is_valid).await;
+    }
 
     twilio.account(|account| account.delay = Duration::from_secs(30));
-    gateway.until("sees slowness", |status| unreachable(status, true)).await;
+    gateway.until("sees slowness", |status| unasked(status, Trouble::Slow)).await;
     twilio.account(|account| account.delay = Duration::ZERO);
     gateway.until("is valid again", is_valid).await;
 
     gateway.configure("/provider/baseUrl", json!("http://127.0.0.1:9")).await;
-    gateway.until("cannot reach it", |status| unreachable(status, false)).await;
+    gateway.until("cannot reach it", |status| unasked(status, Trouble::Unreachable)).await;
     gateway.configure("/provider/baseUrl", json!(twilio.url)).await;
     gateway.until("is valid again", is_valid).await;
 }
@@ -246,7 +248,7 @@ async fn the_simulators_credentials_and_numbers_are_judged_and_heal() {
     drop(first);
     gateway
         .until("cannot reach it", |status| {
-            matches!(status.credentials, CredentialsStatus::Unreachable { slow: false, .. })
+            matches!(status.credentials, CredentialsStatus::Unasked { trouble: Trouble::Unreachable, .. })
         })
         .await;
     let _second = simulator(rebind().await, account("good", json!([]))).await;

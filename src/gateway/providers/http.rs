@@ -9,7 +9,7 @@ use rustls::{
 };
 
 use super::{Answer, CheckError, Scope};
-use crate::wire::outbound::NotSentReason;
+use crate::wire::{outbound::NotSentReason, status::Trouble};
 
 /// Until a connection stands. Shorter than the whole, so that a connection that never stood is told from a lost answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -161,7 +161,7 @@ pub fn chain(error: &dyn Error) -> String {
 
 impl From<NoAnswer> for CheckError {
     fn from(error: NoAnswer) -> Self {
-        Self::Unreachable { slow: error.slow, message: error.message }
+        Self::Unasked(if error.slow { Trouble::Slow } else { Trouble::Unreachable }, error.message)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::{
         inbound::InboundMessage,
         outbound::{NotSentReason, SendOutcome, SendRequest},
         receipt::Receipt,
-        status::WebhookStatus,
+        status::{Trouble, WebhookStatus},
     },
 };
 
@@ -64,15 +64,12 @@ pub struct BadSignature;
 /// A check that did not come to a good end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CheckError {
-    /// The provider refuses the credentials or the account.
+    /// The provider refuses the credentials.
     Invalid(String),
+    /// The provider has suspended or closed the account.
+    Suspended(String),
     /// The provider did not answer (in time), or not as it should.
-    Unreachable {
-        /// Whether it was too slow.
-        slow: bool,
-        /// What happened.
-        message: String,
-    },
+    Unasked(Trouble, String),
 }
 
 /// A number as the provider lists it.

@@ -20,7 +20,7 @@ use crate::{
     wire::{
         config::ConfigHash,
         ports,
-        status::{self as wire, CredentialsStatus, GatewayStatus, WebhookStatus},
+        status::{self as wire, CredentialsStatus, GatewayStatus, Trouble, WebhookStatus},
     },
 };
 
@@ -121,7 +121,6 @@ fn applied(observed: &Observed, hash: Option<&ConfigHash>) -> Verdict {
 fn credentials(said: &GatewayStatus, provider: ProviderMember<'_>) -> Verdict {
     let field = format!("spec.provider.{}", provider.kind());
     let secret = format!("Secret {} ({field}.credentialsSecretRef)", provider.credentials().name);
-    let url = provider.base_url();
     match &said.credentials {
         CredentialsStatus::Unchecked => Verdict::unknown(Reason::NotCheckedYet, "the gateway has not checked them yet"),
         CredentialsStatus::Missing { keys, secret_found: false } => Verdict::no(
@@ -138,17 +137,32 @@ fn credentials(said: &GatewayStatus, provider: ProviderMember<'_>) -> Verdict {
                 "the provider refuses the credentials of {secret}: {message}; put the right ones into it, it is noticed within a minute"
             ),
         ),
-        CredentialsStatus::Unreachable { slow: true, message, .. } => Verdict::unknown(
-            Reason::ProviderSlow,
-            format!("the provider does not answer in time at {url}: {message}; the gateway tries again by itself"),
-        ),
-        CredentialsStatus::Unreachable { slow: false, message, .. } => Verdict::unknown(
-            Reason::ProviderUnreachable,
-            format!(
-                "the provider cannot be reached at {url}: {message}; the gateway tries again by itself; if it lasts, see whether {field}.baseUrl is right and the network lets the gateway through"
-            ),
-        ),
+        CredentialsStatus::Suspended { message, .. } => {
+            let message = format!("the provider does not serve the account: {message}; talk to the provider");
+            Verdict::no(Reason::AccountSuspended, message)
+        }
+        CredentialsStatus::Unasked { trouble, message, .. } => unasked(*trouble, message, provider),
     }
+}
+
+fn unasked(trouble: Trouble, message: &str, provider: ProviderMember<'_>) -> Verdict {
+    let base_url = format!("see whether spec.provider.{}.baseUrl is right", provider.kind());
+    let (reason, what, hint) = match trouble {
+        Trouble::Unreachable => {
+            let hint = format!("{base_url} and the network lets the gateway through");
+            (Reason::ProviderUnreachable, "cannot be reached", hint)
+        }
+        Trouble::Slow => (Reason::ProviderSlow, "does not answer in time", "talk to the provider".into()),
+        Trouble::Fault => (Reason::ProviderError, "does not answer as it should", base_url),
+        Trouble::RateLimited => {
+            let hint = "see who else uses the account".into();
+            (Reason::ProviderRateLimited, "limits how often it may be asked", hint)
+        }
+    };
+    let url = provider.base_url();
+    let message =
+        format!("the provider at {url} {what}: {message}; the gateway tries again by itself; if it lasts, {hint}");
+    Verdict::unknown(reason, message)
 }
 
 /// The numbers that the connector offers: those of the spec, else every SMS-capable one of the account.

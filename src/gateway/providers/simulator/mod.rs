@@ -21,6 +21,7 @@ use crate::{
             ACCOUNT_PATH, Account, MESSAGES_PATH, NUMBERS_PATH, NumberPage, Problem, ProblemClass, SendMessage,
             SentMessage, signature,
         },
+        status::Trouble,
     },
 };
 
@@ -94,7 +95,7 @@ impl Simulator {
                 None => return Ok(numbers),
             }
         }
-        Err(CheckError::Unreachable { slow: false, message: format!("a list of more than {MAX_PAGES} pages") })
+        Err(CheckError::Unasked(Trouble::Fault, format!("a list of more than {MAX_PAGES} pages")))
     }
 
     /// Posts one message. The callback carries our number beside the token, since the simulator's receipts do not name it.
@@ -122,15 +123,14 @@ impl Simulator {
 fn read<T: DeserializeOwned>(answered: Answered) -> Result<T, CheckError> {
     let status = answered.status;
     if status == StatusCode::OK {
-        return serde_json::from_slice(&answered.body).map_err(|error| CheckError::Unreachable {
-            slow: false,
-            message: format!("not an answer of a simulator: {error}"),
-        });
+        let wrong = |error| CheckError::Unasked(Trouble::Fault, format!("not an answer of a simulator: {error}"));
+        return serde_json::from_slice(&answered.body).map_err(wrong);
     }
     let message = describe(&answered);
     match status.as_u16() {
         401 | 403 => Err(CheckError::Invalid(message)),
-        _ => Err(CheckError::Unreachable { slow: false, message }),
+        429 => Err(CheckError::Unasked(Trouble::RateLimited, message)),
+        _ => Err(CheckError::Unasked(Trouble::Fault, message)),
     }
 }
 

@@ -15,7 +15,10 @@ use crate::{
         public_url::PublicUrl,
     },
     sms::PhoneNumber,
-    wire::outbound::{SendOutcome, SendRequest},
+    wire::{
+        outbound::{SendOutcome, SendRequest},
+        status::Trouble,
+    },
 };
 
 /// The most that Twilio gives at once.
@@ -120,7 +123,7 @@ impl Twilio {
         let account: Account = read(http::call(request).await?)?;
         match account.status.as_str() {
             "active" => Ok(()),
-            status => Err(CheckError::Invalid(format!("the account is {status}"))),
+            status => Err(CheckError::Suspended(format!("the account is {status}"))),
         }
     }
 
@@ -154,7 +157,7 @@ impl Twilio {
             // Always a path below the same base: credentials go nowhere else.
             next = after.filter(|path| path.starts_with('/') && !path.starts_with("//"));
         }
-        Err(CheckError::Unreachable { slow: false, message: format!("a list of more than {MAX_PAGES} pages") })
+        Err(CheckError::Unasked(Trouble::Fault, format!("a list of more than {MAX_PAGES} pages")))
     }
 
     /// Posts one message.
@@ -204,10 +207,8 @@ fn read<T: DeserializeOwned>(answered: Answered) -> Result<T, CheckError> {
     if answered.status != StatusCode::OK {
         return Err(errors::check_failed(&answered));
     }
-    serde_json::from_slice(&answered.body).map_err(|error| CheckError::Unreachable {
-        slow: false,
-        message: format!("not an answer of Twilio's API: {error}"),
-    })
+    let wrong = |error| CheckError::Unasked(Trouble::Fault, format!("not an answer of Twilio's API: {error}"));
+    serde_json::from_slice(&answered.body).map_err(wrong)
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use serde::Deserialize;
 
 use crate::{
     gateway::providers::{Answer, CheckError, Scope, http::Answered},
-    wire::outbound::{NotSentReason, RefusalClass, SendOutcome},
+    wire::{
+        outbound::{NotSentReason, RefusalClass, SendOutcome},
+        status::Trouble,
+    },
 };
 
 /// The validity period ran out before it was delivered.
@@ -96,11 +99,15 @@ pub fn refused(answered: &Answered) -> Answer {
 
 /// What an answer other than success means for a check.
 pub fn check_failed(answered: &Answered) -> CheckError {
-    let message = ErrorBody::of(answered).describe(answered.status);
-    match answered.status.as_u16() {
+    let error = ErrorBody::of(answered);
+    let message = error.describe(answered.status);
+    match (answered.status.as_u16(), error.code) {
+        // Account not active.
+        (_, 20005) => CheckError::Suspended(message),
         // 404: the account SID is not one that these credentials know.
-        401 | 403 | 404 => CheckError::Invalid(message),
-        _ => CheckError::Unreachable { slow: false, message },
+        (401 | 403 | 404, _) => CheckError::Invalid(message),
+        (429, _) | (_, 20429) => CheckError::Unasked(Trouble::RateLimited, message),
+        _ => CheckError::Unasked(Trouble::Fault, message),
     }
 }
 
@@ -174,11 +181,12 @@ mod tests {
     fn checks_tell_refusals_from_faults() {
         assert!(matches!(check_failed(&answered(401, r#"{"code": 20003, "message": "Authenticate"}"#)),
             CheckError::Invalid(message) if message == "HTTP 401, Twilio error 20003: Authenticate"));
-        for status in [400, 429, 500, 302] {
-            assert!(
-                matches!(check_failed(&answered(status, "")), CheckError::Unreachable { slow: false, .. }),
-                "{status}"
-            );
+        for status in [400, 500, 302] {
+            let failed = check_failed(&answered(status, ""));
+            assert_eq!(failed, CheckError::Unasked(Trouble::Fault, format!("HTTP {status}")));
         }
+        assert!(matches!(check_failed(&answered(429, "")), CheckError::Unasked(Trouble::RateLimited, _)));
+        let inactive = r#"{"code": 20005, "message": "Account not active"}"#;
+        assert!(matches!(check_failed(&answered(401, inactive)), CheckError::Suspended(_)));
     }
 }
