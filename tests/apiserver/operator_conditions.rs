@@ -3,19 +3,11 @@
 
 use serde_json::json;
 
-use crate::{
-    desk::Desk,
-    support::{
-        operator::{Flags, Operator},
-        testbed::{Cluster, eventually},
-    },
-};
+use crate::{desk::Desk, support::testbed::eventually};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_missing_is_named_and_waited_for() {
-    let cluster = Cluster::apiserver();
-    let desk = Desk::new(cluster);
-    let _operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    let (desk, _operator) = Desk::with_operator().await;
     desk.apply(&desk.channel("support", "+15551230001", ""));
     let message = desk.until("smschannel/support", "Ready", "False", "ConnectorNotFound");
     assert!(message.contains("connector sim") && message.contains("campaign support"), "{message}");
@@ -32,11 +24,7 @@ async fn what_is_missing_is_named_and_waited_for() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_field_that_is_not_carried_out_stalls_and_is_named() {
-    let cluster = Cluster::apiserver();
-    let desk = Desk::new(cluster);
-    let _operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
-    desk.apply(&desk.whole());
-    desk.wait_ready("smschannel/support");
+    let (desk, _operator) = Desk::at_work().await;
     desk.apply(&desk.channel("support", "+15551230001", ", strategy: RoundRobin"));
     let message = desk.until("smschannel/support", "Stalled", "True", "NotSupportedYet");
     assert!(message.contains("spec.strategy RoundRobin"), "{message}");
@@ -48,9 +36,7 @@ async fn a_field_that_is_not_carried_out_stalls_and_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_connector_names_the_numbers_that_it_offers_in_vain() {
-    let cluster = Cluster::apiserver();
-    let desk = Desk::new(cluster);
-    let operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    let (desk, operator) = Desk::with_operator().await;
     let (gateway, offered) = (format!("smsc-sim.{}", desk.namespace), ", numbers: [{number: \"+15551230001\"}]");
     let provider = r#"{simulator: {baseUrl: "http://simulator.test:8090", credentialsSecretRef: {name: sim}}}"#;
     let listed = |at_provider: bool, sms_capable: bool| json!({"numbers": [{"number": "+15551230001", "atProvider": at_provider, "smsCapable": sms_capable, "webhook": {"state": "Unchecked"}}]});
@@ -72,9 +58,7 @@ async fn the_connector_names_the_numbers_that_it_offers_in_vain() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_number_is_looked_for_when_a_channel_asks_for_it() {
-    let cluster = Cluster::apiserver();
-    let desk = Desk::new(cluster);
-    let operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    let (desk, operator) = Desk::with_operator().await;
     let gateway = format!("smsc-sim.{}", desk.namespace);
     operator.stub.say(&gateway, json!({"numbers": []}));
     desk.apply(&desk.whole());
@@ -91,9 +75,7 @@ async fn a_number_is_looked_for_when_a_channel_asks_for_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_else_keeps_a_provider_from_being_asked_is_named() {
-    let cluster = Cluster::apiserver();
-    let desk = Desk::new(cluster);
-    let operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    let (desk, operator) = Desk::with_operator().await;
     let gateway = format!("smsc-sim.{}", desk.namespace);
     desk.apply(&desk.whole());
     desk.wait_ready("smsconnector/sim");
@@ -121,9 +103,7 @@ async fn what_else_keeps_a_provider_from_being_asked_is_named() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_that_is_not_allowed_is_refused() {
-    let cluster = Cluster::apiserver();
-    let desk = Desk::new(cluster);
-    let _operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    let (desk, _operator) = Desk::with_operator().await;
     let refused = desk.connector().replace("http://simulator.test:8090", "http://169.254.169.254");
     desk.apply(&refused);
     let message = desk.until("smsconnector/sim", "Ready", "False", "BaseUrlNotAllowed");
@@ -134,12 +114,8 @@ async fn an_address_that_is_not_allowed_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_cannot_be_asked_is_unknown() {
-    let cluster = Cluster::apiserver();
-    let desk = Desk::new(cluster);
-    let operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    let (desk, operator) = Desk::at_work().await;
     let engine = format!("sms-support.{}", desk.namespace);
-    desk.apply(&desk.whole());
-    desk.wait_ready("smschannel/support");
     operator.stub.silence(&engine, true);
     desk.until("smschannel/support", "EngineAvailable", "Unknown", "Unreachable");
     desk.until("smschannel/support", "ServiceLevelMet", "Unknown", "MetricsUnavailable");
@@ -149,12 +125,8 @@ async fn an_engine_that_cannot_be_asked_is_unknown() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn samples_and_their_conditions_reach_the_status() {
-    let cluster = Cluster::apiserver();
-    let desk = Desk::new(cluster);
-    let operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    let (desk, operator) = Desk::at_work().await;
     let engine = format!("sms-support.{}", desk.namespace);
-    desk.apply(&desk.whole());
-    desk.wait_ready("smschannel/support");
     let missed = json!({"answered": 30, "answeredInTarget": 15, "abandoned": 0, "abandonedInTarget": 0, "unanswered": 0, "percent": 50});
     operator.stub.say(
         &engine,
@@ -176,12 +148,8 @@ async fn samples_and_their_conditions_reach_the_status() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_store_is_reported_until_a_person_accepts_it() {
-    let cluster = Cluster::apiserver();
-    let desk = Desk::new(cluster);
-    let operator = Operator::start(cluster, &[&desk.namespace], Flags::default()).await;
+    let (desk, operator) = Desk::at_work().await;
     let engine = format!("sms-support.{}", desk.namespace);
-    desk.apply(&desk.whole());
-    desk.wait_ready("smschannel/support");
     eventually("the store is remembered", || {
         (desk.get("smschannel/support")?["status"]["engine"]["storeId"] == "store-support").then_some(())
     });
