@@ -1,16 +1,13 @@
 //! What agents do.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-    response::Response,
-};
+use axum::{Json, extract::State, response::Response};
 use serde::Deserialize;
 
 use super::{
     Shared, body,
     caller::Agent,
     keyed::{Change, recorded},
+    path::OfInteraction,
     problem::{Failure, of_refusal},
     view::{Done, Noted, Presence, Replied, Started},
 };
@@ -18,7 +15,7 @@ use crate::{
     engine::{
         core::{
             command::{Answer, Command},
-            ids::{Epoch, InteractionId},
+            ids::Epoch,
         },
         handle::Request,
     },
@@ -94,12 +91,12 @@ pub async fn start(State(shared): State<Shared>, change: Change<StartBody>) -> R
               (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn reply(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    OfInteraction(interaction): OfInteraction,
     change: Change<ReplyBody>,
 ) -> Result<Response, Failure> {
     let request = Request::Command(Command::Reply {
         user: change.agent.user.clone(),
-        interaction: interaction(&id)?,
+        interaction,
         epoch: Epoch(change.body.epoch),
         text: change.body.text.as_str().into(),
     });
@@ -120,12 +117,12 @@ pub async fn reply(
     responses((status = 200, body = Done), (status = 404, body = Problem), (status = 409, body = Problem)))]
 pub async fn finish(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    OfInteraction(interaction): OfInteraction,
     change: Change<FinishBody>,
 ) -> Result<Response, Failure> {
     let request = Request::Command(Command::Finish {
         user: change.agent.user.clone(),
-        interaction: interaction(&id)?,
+        interaction,
         epoch: Epoch(change.body.epoch),
     });
     change.ask(&shared, request, |outcome| recorded(outcome, |_| Some((200, Done {})))).await
@@ -138,12 +135,12 @@ pub async fn finish(
     responses((status = 201, body = Noted), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn note(
     State(shared): State<Shared>,
-    Path(id): Path<String>,
+    OfInteraction(interaction): OfInteraction,
     change: Change<NoteBody>,
 ) -> Result<Response, Failure> {
     let request = Request::Command(Command::Note {
         user: change.agent.user.clone(),
-        interaction: interaction(&id)?,
+        interaction,
         epoch: change.body.epoch.map(Epoch),
         text: change.body.text.as_str().into(),
     });
@@ -192,12 +189,4 @@ pub async fn decline(_: Agent) -> Failure {
     responses((status = 501, body = Problem)))]
 pub async fn transfer(_: Agent) -> Failure {
     Failure::not_supported_yet("Interactions cannot be transferred yet.")
-}
-
-/// The interaction that a path names.
-///
-/// # Errors
-/// 404 when it is no number: there is no such interaction.
-pub fn interaction(id: &str) -> Result<InteractionId, Failure> {
-    id.parse().map(InteractionId).map_err(|_| Failure::not_found(format!("There is no interaction {id:?}.")))
 }

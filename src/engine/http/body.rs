@@ -1,5 +1,7 @@
 //! Request bodies: bounded, JSON, with the field at fault named.
 
+use std::time::Duration;
+
 use axum::{
     body::Bytes,
     extract::{FromRequest, Request},
@@ -10,18 +12,21 @@ use serde::de::DeserializeOwned;
 use super::problem::Failure;
 use crate::wire::problem::Problem;
 
-/// Largest body that is read: the longest text that can be sent takes 6 kB even when every character is escaped.
+/// Largest body of an agent: the longest text that can be sent takes 6 kB even when every character is escaped.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+
+/// Until the body is there.
+const WITHIN: Duration = Duration::from_secs(10);
 
 /// The bytes of a body.
 ///
 /// # Errors
-/// 413 when there are more than [`MAX_BODY_BYTES`], 400 when they cannot be read.
+/// 413 when there are more than the port takes, 408 when they do not come in time, 400 when they cannot be read.
 pub async fn bytes(request: Request) -> Result<Bytes, Failure> {
-    Bytes::from_request(request, &()).await.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(413, "too-large", "The body is too large")
-            .detail(format!("At most {MAX_BODY_BYTES} bytes are read."))
-            .into(),
+    let read = tokio::time::timeout(WITHIN, Bytes::from_request(request, &())).await;
+    let read = read.map_err(|_| Problem::new(408, "too-slow", "The body did not come in time"))?;
+    read.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(413, "too-large", "The body is too large").into(),
         _ => Failure::bad_request(rejection.body_text()),
     })
 }

@@ -6,7 +6,7 @@ use axum::{extract::FromRequestParts, http::request::Parts};
 
 use super::{Shared, problem::Failure};
 use crate::{
-    engine::core::ids::UserId,
+    engine::{config::Settings, core::ids::UserId},
     wire::tokens::{TokenError, bearer},
 };
 
@@ -48,7 +48,7 @@ impl FromRequestParts<Shared> for Gateway {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
         let settings = shared.settings.load();
-        let user = role(parts, shared)?;
+        let user = role(parts, &settings)?;
         if user == settings.gateway.user {
             return Ok(Self);
         }
@@ -61,7 +61,7 @@ impl FromRequestParts<Shared> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
         let settings = shared.settings.load();
-        let user = role(parts, shared)?;
+        let user = role(parts, &settings)?;
         if user == settings.operator_user {
             return Ok(Self);
         }
@@ -69,6 +69,6 @@ impl FromRequestParts<Shared> for Operator {
     }
 }
 
-fn role(parts: &Parts, shared: &Shared) -> Result<String, TokenError> {
-    Ok(shared.settings.load().roles.verify(bearer(&parts.headers)?)?.user)
+fn role(parts: &Parts, settings: &Settings) -> Result<String, TokenError> {
+    Ok(settings.roles.verify(bearer(&parts.headers)?)?.user)
 }

@@ -1,16 +1,13 @@
 //! What agents look at.
 
-use axum::{
-    Json,
-    extract::{Path, State},
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 
 use super::{
     Shared,
-    actions::interaction as interaction_id,
     caller::Agent,
     page::{Asked, limit, read_cursor, write_cursor},
+    path::{OfCustomer, OfInteraction},
     problem::Failure,
     view::{self, Conversation, Interaction, Interactions, Me, Message, Messages, ServiceLevel, Statistics},
 };
@@ -19,7 +16,7 @@ use crate::{
         core::ids::{InteractionId, MessageId, UserId},
         store::read::{InteractionFilter, InteractionState},
     },
-    sms::{PhoneNumber, Sender},
+    sms::Sender,
     wire::problem::Problem,
 };
 
@@ -103,9 +100,8 @@ pub async fn interactions(
 pub async fn interaction(
     State(shared): State<Shared>,
     _: Agent,
-    Path(id): Path<String>,
+    OfInteraction(id): OfInteraction,
 ) -> Result<Json<Conversation>, Failure> {
-    let id = interaction_id(&id)?;
     let found = shared.query(move |reader| reader.interaction(id)).await?;
     found.map(|detail| Json(detail.into())).ok_or_else(|| Failure::not_found(format!("There is no interaction {id}.")))
 }
@@ -128,13 +124,13 @@ pub struct MessagesQuery {
 pub async fn messages(
     State(shared): State<Shared>,
     _: Agent,
-    Path(number): Path<String>,
+    OfCustomer(number): OfCustomer,
     Asked(query): Asked<MessagesQuery>,
 ) -> Result<Json<Messages>, Failure> {
-    let parsed: PhoneNumber = number.parse().map_err(|error| Failure::invalid("{number}", format!("{error}")))?;
     let limit = limit(query.limit)?;
     let before = query.cursor.as_deref().map(read_cursor).transpose()?.map(MessageId);
-    let found = shared.query(move |reader| reader.customer_messages(&Sender::from(parsed), before, limit)).await?;
+    let customer = Sender::from(number.clone());
+    let found = shared.query(move |reader| reader.customer_messages(&customer, before, limit)).await?;
     let page = found.ok_or_else(|| Failure::not_found(format!("Nothing was ever exchanged with {number}.")))?;
     Ok(Json(Messages {
         items: page.items.into_iter().map(Message::from).collect(),

@@ -7,6 +7,7 @@ mod desk;
 mod keyed;
 mod openapi;
 mod page;
+mod path;
 mod problem;
 mod roles;
 mod stream;

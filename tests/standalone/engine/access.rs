@@ -106,6 +106,10 @@ async fn what_is_wrong_with_a_request_is_named() {
     for path in ["/v1/interactions?limit=0", "/v1/interactions?cursor=x", "/v1/customers/5551/messages"] {
         assert_eq!(answer(engine.agent("ana", Method::GET, path)).await.0, 422, "{path}");
     }
+    for path in ["/v1/interactions/%FF", "/v1/customers/%FF/messages"] {
+        let (status, problem) = answer(engine.agent("ana", Method::GET, path)).await;
+        assert_eq!((status, &problem["type"]), (400, &json!("urn:aldis:problem:bad-request")), "{path}");
+    }
     assert_eq!(engine.inbound("SM-2", MIA, "hello").await.0, 200);
     let mut other = inbound("SM-3", MIA, "for another number");
     other["to"] = json!("+15551239999");
