@@ -252,7 +252,7 @@ impl Engine {
             metrics: metrics.clone(),
             open_streams: OpenStreams::default(),
             handed_over: std::collections::HashMap::new(),
-            forgot_at: now,
+            forget_at: now,
         };
         let (ended, written) = oneshot::channel();
         std::thread::Builder::new().name("writer".into()).spawn(move || {

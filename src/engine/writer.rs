@@ -35,10 +35,12 @@ use crate::wire::outbound::SendRequest;
 const MAX_BATCH: usize = 512;
 /// Without anything to do the writer wakes this often, to look at the clock, which may have been set.
 const IDLE_WAKEUP: Duration = Duration::from_secs(30);
-/// What is too old is looked for this often.
+/// What is too old is looked for this often; while there is more of it, one step follows the other.
 const FORGET_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
 /// Rows of each kind that are forgotten in one step, so that nobody waits long for it.
 const FORGET_AT_ONCE: u32 = 200;
+/// Between two steps, so that there is time for others.
+const FORGET_PAUSE: SignedDuration = SignedDuration::from_millis(100);
 
 /// The one who writes.
 pub(super) struct Writer {
@@ -54,8 +56,8 @@ pub(super) struct Writer {
     pub(super) open_streams: OpenStreams,
     /// Attempts that were handed over and not answered yet.
     pub(super) handed_over: HashMap<MessageId, Attempt>,
-    /// When retention was last seen to.
-    pub(super) forgot_at: Timestamp,
+    /// When retention is seen to next.
+    pub(super) forget_at: Timestamp,
 }
 
 /// How many streams each agent has open: he is online while it is one or more.
@@ -128,7 +130,7 @@ impl Writer {
     }
 
     fn until_wakeup(&self) -> Duration {
-        let Some(at) = self.state.next_wakeup() else { return IDLE_WAKEUP };
+        let at = self.state.next_wakeup().map_or(self.forget_at, |due| due.min(self.forget_at));
         // Rounded up, so that it is due when the writer wakes.
         let wait = at.duration_since(self.now()).saturating_add(SignedDuration::from_millis(1));
         Duration::try_from(wait).unwrap_or_default().min(IDLE_WAKEUP)
@@ -259,18 +261,14 @@ impl Writer {
     /// Forgets what is older than it may be, from time to time and in small steps.
     fn forget(&mut self) -> Result<(), CommitError> {
         let now = self.now();
-        if now.duration_since(self.forgot_at) < FORGET_INTERVAL {
+        if now < self.forget_at {
             return Ok(());
         }
         self.state.evict_idle(now);
         let retention = Retention::days(self.settings.load().retention_days);
         let forgotten = self.store.forget(retention, now, FORGET_AT_ONCE)?;
-        if !forgotten.more {
-            self.forgot_at = now;
-            if forgotten.rows > 0 && !self.store.empty_log()? {
-                tracing::debug!("the log is in use and is emptied later");
-            }
-        }
+        let pause = if forgotten.more { FORGET_PAUSE } else { FORGET_INTERVAL };
+        self.forget_at = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
         Ok(())
     }
 }

@@ -44,6 +44,23 @@ async fn a_second_engine_waits_until_the_first_one_is_gone() {
 }
 
 #[tokio::test]
+async fn what_is_too_old_goes_at_once_however_much_it_is() {
+    let (mut engine, _gateway) = desk().await;
+    engine.role.kill();
+    let old = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000)
+               INSERT INTO dedup (provider_id, message, at) SELECT 'old-' || i, i, i FROM n";
+    assert_eq!(rusqlite::Connection::open(engine.store()).unwrap().execute(old, []).unwrap(), 2000);
+    engine.role.start_again();
+    ready(engine.address).await;
+    engine.inbound("SM-1", MIA, "hello").await;
+    eventually("only what is new is left", || async {
+        let left = engine.sqlite("SELECT count(*) AS n FROM dedup")[0]["n"].clone();
+        if left == 1 { Ok(()) } else { Err(left) }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn another_numbers_store_is_left_alone() {
     let (mut engine, _gateway) = desk().await;
     engine.role.kill();
