@@ -249,7 +249,7 @@ impl Inner {
         self.metrics.provider_call(ProviderCall::Send, answered, ended - began);
         let remaining = {
             let mut pauses = self.pauses.lock();
-            pauses.ended(&request.from, answer.pause, ended);
+            pauses.ended(&request.from, answer.pause, began, ended);
             pauses.remaining(&request.from, ended)
         };
         match answer.outcome {

@@ -29,6 +29,8 @@ struct State {
     reason: NotSentReason,
     /// Failures without a success in between.
     failures: u32,
+    /// Since when there is a pause. Attempts that began before tell nothing of what has come since.
+    since: Instant,
     until: Instant,
     /// Since when one attempt is under way to find out.
     trying: Option<Instant>,
@@ -54,22 +56,24 @@ impl Pauses {
         Ok(())
     }
 
-    /// An attempt from `number` that [`Self::enter`] let pass has ended.
-    pub fn ended(&mut self, number: &str, pause: Option<Pause>, now: Instant) {
+    /// An attempt from `number` that [`Self::enter`] let pass at `began` has ended.
+    pub fn ended(&mut self, number: &str, pause: Option<Pause>, began: Instant, now: Instant) {
         match pause.map(|pause| (pause.scope, pause)) {
             None => {
-                self.account = None;
-                self.numbers.remove(number);
+                self.account.take_if(|state| state.since <= began);
+                if self.numbers.get(number).is_some_and(|state| state.since <= began) {
+                    self.numbers.remove(number);
+                }
             }
             Some((Scope::Account, pause)) => {
-                self.account = Some(State::next(self.account.take(), pause, now));
+                self.account = Some(State::next(self.account.take(), pause, began, now));
                 self.stop_trying(number);
             }
             Some((Scope::Number, pause)) => {
                 // It got as far as the number's own queue: the account is well.
-                self.account = None;
+                self.account.take_if(|state| state.since <= began);
                 let before = self.numbers.remove(number);
-                self.numbers.insert(number.to_owned(), State::next(before, pause, now));
+                self.numbers.insert(number.to_owned(), State::next(before, pause, began, now));
             }
         }
     }
@@ -101,8 +105,13 @@ impl Pauses {
 }
 
 impl State {
-    fn next(before: Option<Self>, pause: Pause, now: Instant) -> Self {
-        let failures = before.map_or(0, |state| state.failures);
+    fn next(before: Option<Self>, pause: Pause, began: Instant, now: Instant) -> Self {
+        // Attempts that were under way together fail together, and are one failure.
+        let (failures, known) = match &before {
+            Some(state) if began < state.since => (state.failures.saturating_sub(1), state.until),
+            Some(state) => (state.failures, now),
+            None => (0, now),
+        };
         let (first, longest) = match pause.reason {
             NotSentReason::RateLimited => (Duration::from_secs(1), Duration::from_secs(60)),
             NotSentReason::Credentials => (Duration::from_secs(2), Duration::from_secs(30)),
@@ -117,8 +126,8 @@ impl State {
         let doubled = first.saturating_mul(1 << failures.min(MOST_DOUBLINGS)).min(longest);
         // Engines that wait for the same provider should not come back at the same moment.
         let jittered = doubled.mul_f64(0.8 + fastrand::f64() * 0.4);
-        let until = now + jittered.max(pause.at_least.unwrap_or_default());
-        Self { reason: pause.reason, failures: failures.saturating_add(1), until, trying: None }
+        let until = known.max(now + jittered.max(pause.at_least.unwrap_or_default()));
+        Self { reason: pause.reason, failures: failures.saturating_add(1), since: now, until, trying: None }
     }
 }
 
@@ -138,12 +147,12 @@ mod tests {
         let now = Instant::now();
         let mut pauses = Pauses::default();
         assert_eq!(pauses.enter(A, now), Ok(()));
-        pauses.ended(A, pause(Scope::Account, NotSentReason::RateLimited, Some(7)), now);
+        pauses.ended(A, pause(Scope::Account, NotSentReason::RateLimited, Some(7)), now, now);
         assert_eq!(pauses.enter(B, now), Err((NotSentReason::RateLimited, Duration::from_secs(7))));
         let later = now + Duration::from_secs(7);
         assert_eq!(pauses.enter(B, later), Ok(()));
         assert_eq!(pauses.enter(A, later), Err((NotSentReason::RateLimited, WHILE_TRYING)), "one tries for all");
-        pauses.ended(B, None, later);
+        pauses.ended(B, None, later, later);
         assert_eq!(pauses.enter(A, later), Ok(()));
         assert_eq!(pauses.enter(B, later), Ok(()));
     }
@@ -152,10 +161,10 @@ mod tests {
     fn a_number_pauses_alone() {
         let now = Instant::now();
         let mut pauses = Pauses::default();
-        pauses.ended(A, pause(Scope::Number, NotSentReason::RateLimited, Some(7)), now);
+        pauses.ended(A, pause(Scope::Number, NotSentReason::RateLimited, Some(7)), now, now);
         assert!(pauses.enter(A, now).is_err());
         assert_eq!(pauses.enter(B, now), Ok(()));
-        pauses.ended(B, None, now);
+        pauses.ended(B, None, now, now);
         assert!(pauses.enter(A, now).is_err());
     }
 
@@ -166,7 +175,7 @@ mod tests {
         let mut before = Duration::ZERO;
         for _ in 0..5 {
             assert_eq!(pauses.enter(A, now), Ok(()));
-            pauses.ended(A, pause(Scope::Account, NotSentReason::Temporary, None), now);
+            pauses.ended(A, pause(Scope::Account, NotSentReason::Temporary, None), now, now);
             let remaining = pauses.remaining(A, now);
             assert!(remaining > before && remaining <= Duration::from_secs(18), "{remaining:?}");
             before = remaining;
@@ -178,14 +187,33 @@ mod tests {
     }
 
     #[test]
+    fn what_began_before_a_pause_neither_ends_nor_doubles_it() {
+        let began = Instant::now();
+        let mut pauses = Pauses::default();
+        let limited = pause(Scope::Account, NotSentReason::RateLimited, Some(7));
+        let failed = began + Duration::from_secs(1);
+        pauses.ended(A, limited, began, failed);
+        pauses.ended(B, None, began, failed);
+        assert!(pauses.enter(B, failed).is_err(), "an older success says nothing");
+        for _ in 0..9 {
+            pauses.ended(A, pause(Scope::Account, NotSentReason::RateLimited, None), began, failed);
+        }
+        assert_eq!(pauses.remaining(A, failed), Duration::from_secs(7), "ten that were under way are one failure");
+        let later = failed + Duration::from_secs(7);
+        assert_eq!(pauses.enter(A, later), Ok(()));
+        pauses.ended(A, None, later, later);
+        assert_eq!(pauses.enter(B, later), Ok(()));
+    }
+
+    #[test]
     fn good_credentials_end_a_pause_for_bad_ones() {
         let now = Instant::now();
         let mut pauses = Pauses::default();
-        pauses.ended(A, pause(Scope::Account, NotSentReason::Credentials, None), now);
+        pauses.ended(A, pause(Scope::Account, NotSentReason::Credentials, None), now, now);
         assert!(pauses.enter(A, now).is_err());
         pauses.credentials_valid();
         assert_eq!(pauses.enter(A, now), Ok(()));
-        pauses.ended(A, pause(Scope::Account, NotSentReason::RateLimited, None), now);
+        pauses.ended(A, pause(Scope::Account, NotSentReason::RateLimited, None), now, now);
         pauses.credentials_valid();
         assert!(pauses.enter(A, now).is_err());
     }
