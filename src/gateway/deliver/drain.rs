@@ -1,8 +1,8 @@
 //! Delivering what waits in the spool, one task per number.
 //!
 //! A number's rows go one after the other. When many wait, rows of different customers go side by side, or a busy number would never
-//! catch up; each customer's stay in order. An item that the engine refuses for its form is parked. One that fails again and again while
-//! others are taken is parked too, so that it blocks nobody; parked items are tried again every minute.
+//! catch up; each customer's stay in order. An item that the engine refuses for its form, or that cannot be read, is parked. One that
+//! fails again and again while others are taken is parked too, so that it blocks nobody; parked items are tried again every minute.
 
 use std::{collections::HashMap, time::Duration};
 
@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use super::{Delivery, NotTaken};
 use crate::gateway::{
     settings::Route,
-    spool::{Row, SpoolError},
+    spool::{Row, Rows, SpoolError},
 };
 
 /// Rows that are read at once.
@@ -32,6 +32,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(3);
 #[derive(Debug, Default)]
 struct Round {
     delivered: Vec<i64>,
+    /// Rows that will not be taken, or cannot be brought.
     refused: Vec<(i64, String)>,
     /// The first row of each lane that was not taken, and whether that may be due to the row.
     failed: Vec<(i64, bool, String)>,
@@ -77,21 +78,23 @@ impl Delivery {
 
     /// One look at the oldest rows. `None`: nothing waits any more, or the route is gone; the task is over.
     async fn drain_once(&self, number: &str, suspicions: &mut HashMap<i64, u32>) -> Result<Option<bool>, SpoolError> {
-        let rows = self.0.spool.next(number.to_owned(), ROWS).await?;
-        if self.stop(number, rows.is_empty()) {
+        let Rows { items, unreadable } = self.0.spool.next(number.to_owned(), ROWS).await?;
+        let none_read = items.is_empty() && unreadable.is_empty();
+        if self.stop(number, none_read) {
             if self.route(number).is_some() {
                 // A route or a row came while the task was ending.
                 self.drain(number.to_owned());
             }
             return Ok(None);
         }
-        let Some(route) = self.route(number).filter(|_| !rows.is_empty()) else {
+        let Some(route) = self.route(number).filter(|_| !none_read) else {
             // A row that is just being written, or a route that has just gone: the next look tells.
             return Ok(Some(false));
         };
         let many = self.waiting(number) > MANY;
         let suspected = suspicions.values().any(|count| *count >= SUSPECTED);
-        let round = self.round(&route, rows, many || suspected).await;
+        let mut round = self.round(&route, items, many || suspected).await;
+        round.refused.extend(unreadable);
         self.settle(number, round, suspicions).await.map(Some)
     }
 

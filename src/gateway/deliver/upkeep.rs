@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Delivery, NotTaken};
 use crate::{
-    gateway::spool::{Row, SpoolError},
+    gateway::spool::{Row, Rows, SpoolError},
     wire::status::SpoolStatus,
 };
 
@@ -54,10 +54,11 @@ impl Delivery {
         let mut after = 0;
         let mut unavailable: HashSet<String> = HashSet::new();
         loop {
-            let rows = self.0.spool.parked_after(after, PARKED_ROWS).await?;
-            let Some(last) = rows.last() else { return Ok(()) };
-            after = last.seq;
-            for Row { seq, item } in rows {
+            let Rows { items, unreadable } = self.0.spool.parked_after(after, PARKED_ROWS).await?;
+            let seen = items.iter().map(|row| row.seq).chain(unreadable.iter().map(|(seq, _)| *seq));
+            let Some(last) = seen.max() else { return Ok(()) };
+            after = last;
+            for Row { seq, item } in items {
                 let Some(route) = self.route(item.number()) else { continue };
                 if unavailable.contains(item.number()) || self.0.shutdown.is_cancelled() {
                     continue;

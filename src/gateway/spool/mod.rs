@@ -11,7 +11,7 @@ mod writer;
 use std::{path::Path, sync::Arc};
 
 pub use attempts::{AttemptKey, Begun};
-pub use waiting::{Item, Row};
+pub use waiting::{Item, Row, Rows};
 
 use writer::Writer;
 

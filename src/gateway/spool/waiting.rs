@@ -26,6 +26,15 @@ pub struct Row {
     pub item: Item,
 }
 
+/// Rows in order of arrival.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rows {
+    /// Those that can be read.
+    pub items: Vec<Row>,
+    /// Order of arrival of those that cannot, and why: another version wrote them. They are kept, and hold up nobody.
+    pub unreadable: Vec<(i64, String)>,
+}
+
 /// What waits for one number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Counts {
@@ -106,7 +115,7 @@ impl Spool {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn next(&self, number: String, most: u32) -> Result<Vec<Row>, SpoolError> {
+    pub async fn next(&self, number: String, most: u32) -> Result<Rows, SpoolError> {
         let sql = "SELECT seq, kind, payload FROM waiting WHERE number = ?1 AND parked IS NULL ORDER BY seq LIMIT ?2";
         self.writer.transact(move |connection| rows(connection, sql, params![number, most])).await
     }
@@ -115,7 +124,7 @@ impl Spool {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn parked_after(&self, seq: i64, most: u32) -> Result<Vec<Row>, SpoolError> {
+    pub async fn parked_after(&self, seq: i64, most: u32) -> Result<Rows, SpoolError> {
         let sql = "SELECT seq, kind, payload FROM waiting WHERE seq > ?1 AND parked IS NOT NULL ORDER BY seq LIMIT ?2";
         self.writer.transact(move |connection| rows(connection, sql, params![seq, most])).await
     }
@@ -211,15 +220,18 @@ fn insert(connection: &Connection, item: &Item, parked: Option<String>) -> rusql
     Ok(inserted.is_some())
 }
 
-fn rows(connection: &Connection, sql: &str, parameters: impl rusqlite::Params) -> rusqlite::Result<Vec<Row>> {
+fn rows(connection: &Connection, sql: &str, parameters: impl rusqlite::Params) -> rusqlite::Result<Rows> {
     let mut select = connection.prepare(sql)?;
-    let found = select.query_map(parameters, |row| {
-        let document: String = row.get(2)?;
-        let item = Item::read(&row.get::<_, String>(1)?, &document)
-            .map_err(|error| rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, error.into()))?;
-        Ok(Row { seq: row.get(0)?, item })
-    })?;
-    found.collect()
+    let mut found = select.query(parameters)?;
+    let mut rows = Rows::default();
+    while let Some(row) = found.next()? {
+        let seq = row.get(0)?;
+        match Item::read(&row.get::<_, String>(1)?, &row.get::<_, String>(2)?) {
+            Ok(item) => rows.items.push(Row { seq, item }),
+            Err(error) => rows.unreadable.push((seq, format!("cannot be read by this version: {error}"))),
+        }
+    }
+    Ok(rows)
 }
 
 /// A count, which is never negative.
@@ -281,7 +293,7 @@ mod tests {
         drop(spool);
 
         let spool = Spool::open(&path).unwrap();
-        let rows = spool.next("+15550001".into(), 3).await.unwrap();
+        let rows = spool.next("+15550001".into(), 3).await.unwrap().items;
         assert_eq!(rows.iter().map(|row| row.item.clone()).collect::<Vec<_>>(), items);
         let counts = spool.counts().await.unwrap();
         assert_eq!((counts["+15550001"].waiting, counts["+15550002"].waiting), (4, 1));
@@ -289,11 +301,29 @@ mod tests {
 
         spool.park(rows[0].seq, "400".into()).await.unwrap();
         spool.delivered(vec![rows[1].seq]).await.unwrap();
-        let left = spool.next("+15550001".into(), 10).await.unwrap();
+        let left = spool.next("+15550001".into(), 10).await.unwrap().items;
         assert_eq!(left.iter().map(|row| row.item.kind()).collect::<Vec<_>>(), ["Inbound", "Receipt"]);
         assert_eq!(spool.parked().await.unwrap(), 1);
-        assert_eq!(spool.parked_after(0, 10).await.unwrap(), rows[..1]);
-        assert!(spool.parked_after(rows[0].seq, 10).await.unwrap().is_empty());
+        assert_eq!(spool.parked_after(0, 10).await.unwrap().items, rows[..1]);
+        assert_eq!(spool.parked_after(rows[0].seq, 10).await.unwrap(), Rows::default());
+    }
+
+    #[tokio::test]
+    async fn a_row_of_another_version_holds_up_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("spool.db");
+        let spool = Spool::open(&path).unwrap();
+        for id in ["1", "2"] {
+            spool.keep(message(id, "+15550001", "x"), None).await.unwrap();
+        }
+        let newer = "UPDATE waiting SET payload = json_set(payload, '$.providerOptOut', 'Later') WHERE provider_message_id = '1'";
+        Connection::open(&path).unwrap().execute(newer, []).unwrap();
+        let rows = spool.next("+15550001".into(), 10).await.unwrap();
+        assert_eq!(rows.items.iter().map(|row| row.item.provider_message_id()).collect::<Vec<_>>(), ["2"]);
+        let [(seq, problem)] = rows.unreadable.as_slice() else { panic!("{rows:?}") };
+        assert!(problem.contains("Later"), "{problem}");
+        spool.park(*seq, problem.clone()).await.unwrap();
+        assert_eq!(spool.parked_after(0, 10).await.unwrap().unreadable.len(), 1, "it is kept");
     }
 
     #[tokio::test]
