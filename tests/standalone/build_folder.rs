@@ -34,10 +34,13 @@ fn a_new_clone_begins_with_the_dependencies_that_were_saved_and_without_the_crat
     for built in ["libserde.rlib", "libaldis.rlib"] {
         std::fs::write(deps.join(built), built).expect("a file");
     }
+    // As from a clone that is deleted afterwards: its folder goes, what it saved stays.
+    std::fs::write(folder(&first).join("clone"), "/nowhere").expect("a file");
     assert!(target(cache.path(), Some("save")).status.success());
-    std::fs::remove_dir_all(folder(&first)).expect("forgotten");
+    std::fs::rename(folder(&first), cache.path().join("target/of-a-deleted-clone")).expect("another name");
 
     let second = target(cache.path(), None);
+    assert!(!cache.path().join("target/of-a-deleted-clone").exists());
     let deps = folder(&second).join("debug/deps");
     assert!(deps.join("libserde.rlib").exists());
     assert!(!deps.join("libaldis.rlib").exists());
