@@ -25,6 +25,8 @@ use crate::{
 
 /// Messages that the gateway brings at once.
 const AT_ONCE: [u64; 4] = [1, 8, 64, 256];
+/// Those of them that the summary shows.
+const IN_SHORT: [u64; 2] = [1, 64];
 /// A message of one segment.
 pub const TEXT: &str =
     "Good morning, my parcel was to be here yesterday and the page only says that it is on its way. Can you look?";
@@ -49,11 +51,6 @@ impl Figures {
         self.most.add_millis(at(99));
         self.longest.add_millis(at(100));
     }
-
-    fn row(&self, at_once: u64, name: &str) -> Vec<String> {
-        let figures = [&self.per_second, &self.median, &self.most, &self.longest].map(ToString::to_string);
-        [at_once.to_string(), name.to_owned()].into_iter().chain(figures).collect()
-    }
 }
 
 /// Measures an engine as a process, with requests as a gateway sends them.
@@ -66,24 +63,48 @@ pub async fn measure(scale: Scale) -> Section {
             durable_inbound(*at_once, scale.each, engine).await;
         }
     }
+    section(&all)
+}
+
+fn section(all: &[(u64, Figures, Figures, Figures)]) -> Section {
     let mut ratios = Vec::new();
-    for (at_once, engine, behind_http, log) in &all {
+    for (at_once, engine, behind_http, log) in all.iter().filter(|(at_once, ..)| IN_SHORT.contains(at_once)) {
         let ours = format!("Durable inbound messages a second, {at_once} at once");
         ratios.push(Ratio::new(&ours, engine.per_second.over(&log.per_second), "records a second of a bare log"));
         let beside = "the same log behind HTTP, with the same client";
         ratios.push(Ratio::new(ours, engine.per_second.over(&behind_http.per_second), beside));
     }
-    let rows = all.iter().flat_map(|(at_once, engine, behind_http, log)| {
-        [(engine, "engine"), (behind_http, "log behind HTTP"), (log, "bare log")]
-            .map(|(figures, name)| figures.row(*at_once, name))
+    let rates = all.iter().map(|(at_once, engine, behind_http, log)| {
+        let ours = &engine.per_second;
+        let figures = [&ours.over(&log.per_second), &ours.over(&behind_http.per_second), ours];
+        let figures = figures.into_iter().chain([&behind_http.per_second, &log.per_second]).map(ToString::to_string);
+        std::iter::once(at_once.to_string()).chain(figures).collect()
     });
-    let head = ["at once", "", "a second", "median ms", "99 % below ms", "longest ms"];
+    let waits = all.iter().map(|(at_once, engine, behind_http, log)| {
+        let figures = [&engine.median, &engine.most, &engine.longest, &behind_http.median, &behind_http.most];
+        let figures = figures.into_iter().chain([&log.median, &log.most]).map(ToString::to_string);
+        std::iter::once(at_once.to_string()).chain(figures).collect()
+    });
+    let rates_head =
+        ["at once", "engine / bare log", "engine / log behind HTTP", "engine", "log behind HTTP", "bare log"];
+    let waits_head = [
+        "at once",
+        "engine, median",
+        "99 % below",
+        "longest",
+        "log behind HTTP, median",
+        "99 % below",
+        "bare log, median",
+        "99 % below",
+    ];
     let text = format!(
         "An engine as a process takes messages of {CUSTOMERS} customers from a client that brings so many at once. It checks the caller's token,\n\
          commits each message with its event, its rows and an `fsync`, and answers then; what waits meanwhile shares the next commit.\n\
          Beside it a file: the same number of writers append records of {RECORD} bytes and wait for `fdatasync`, in the same way together;\n\
-         once directly, once by HTTP with the same client and the same requests.\n\n{}",
-        table(&head, rows),
+         once directly, once by HTTP with the same client and the same requests.\n\n\
+         A second:\n\n{}\nMilliseconds until one is answered:\n\n{}",
+        table(&rates_head, rates),
+        table(&waits_head, waits),
     );
     Section { title: "Durable inbound", ratios, text }
 }

@@ -18,7 +18,7 @@ pub struct Section {
 pub struct Ratio {
     /// What of ours.
     pub ours: String,
-    /// Times as much as …
+    /// Divided by …
     pub ratio: Figure,
     /// … of what else.
     pub beside: String,
@@ -72,7 +72,7 @@ impl Page {
 fn summary<'a>(sections: impl IntoIterator<Item = &'a Section>) -> String {
     let rows = sections.into_iter().flat_map(|section| &section.ratios);
     let rows = rows.map(|Ratio { ours, ratio, beside }| vec![ours.clone(), ratio.to_string(), beside.clone()]);
-    table(&["", "times", "beside"], rows)
+    table(&["", "ratio", "beside"], rows)
 }
 
 /// A table in Markdown.

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Messages in a transaction; the last is the engine's most.
-const TOGETHER: [usize; 3] = [1, 32, 512];
+const TOGETHER: [usize; 2] = [1, 512];
 const TEXT: &str = crate::inbound::TEXT;
 
 /// Measures state machine and store in this process, without HTTP.
@@ -39,7 +39,7 @@ pub fn measure(scale: Scale) -> Section {
     }
     let ratios = figures.iter().map(|(together, store, log)| {
         let ours = format!("Messages a second through state machine and store, {together} in a transaction");
-        Ratio::new(ours, store.over(log), "records a second of a bare log, as many in a write")
+        Ratio::new(ours, store.over(log), "records a second of a bare log, as many before each wait")
     });
     let rows = figures.iter().map(|(together, store, log)| {
         vec![together.to_string(), store.over(log).to_string(), store.to_string(), log.to_string()]
