@@ -54,17 +54,20 @@ fn median(sorted: &[f64]) -> f64 {
     f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2])
 }
 
-/// Three digits that count, with commas between thousands.
+/// Three digits that count, or all of a whole number.
 fn number(value: f64) -> String {
     match value.abs() {
-        size if size >= 1000.0 => {
-            let text = format!("{value:.0}");
-            let (thousands, rest) = text.split_at(text.len() - 3);
-            format!("{thousands},{rest}")
-        }
+        size if size >= 1000.0 => with_commas(&format!("{value:.0}")),
         size if size >= 100.0 => format!("{value:.0}"),
         size if size >= 10.0 => format!("{value:.1}"),
         size if size >= 1.0 => format!("{value:.2}"),
         _ => format!("{value:.3}"),
+    }
+}
+
+fn with_commas(digits: &str) -> String {
+    match digits.len() {
+        0..=3 => digits.to_owned(),
+        length => format!("{},{}", with_commas(&digits[..length - 3]), &digits[length - 3..]),
     }
 }
