@@ -1,6 +1,7 @@
 //! Who may sign tokens: written by the operator, which refreshes the keys; checked offline by gateway and engine.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// One issuer of tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,5 +18,10 @@ pub struct Issuer {
     #[serde(default)]
     pub user_prefix: String,
     /// The issuer's keys, as a JSON Web Key Set.
-    pub keys: serde_json::Value,
+    pub keys: Value,
+}
+
+/// The keys of a JSON Web Key Set; none when it is something else.
+pub fn key_set(document: &Value) -> Option<&[Value]> {
+    document.get("keys").and_then(Value::as_array).map(Vec::as_slice)
 }

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::wire::config::issuers::Issuer;
+use crate::wire::config::issuers::{Issuer, key_set};
 
 /// How far clocks may be apart.
 const LEEWAY_SECONDS: u64 = 30;
@@ -196,11 +196,7 @@ impl Verifier {
 
 impl Trusted {
     fn new(issuer: &Issuer) -> Result<Self, InvalidKeys> {
-        let keys = issuer
-            .keys
-            .get("keys")
-            .and_then(Value::as_array)
-            .ok_or_else(|| InvalidKeys { issuer: issuer.issuer.clone() })?;
+        let keys = key_set(&issuer.keys).ok_or_else(|| InvalidKeys { issuer: issuer.issuer.clone() })?;
         Ok(Self {
             issuer: issuer.issuer.clone(),
             audience: issuer.audience.clone(),
