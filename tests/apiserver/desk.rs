@@ -5,7 +5,7 @@ use std::{pin::pin, sync::Arc};
 use futures::StreamExt;
 use kube::{
     Api, Client,
-    api::{ApiResource, DynamicObject},
+    api::{ApiResource, DynamicObject, Patch, PatchParams},
     runtime::{WatchStreamExt, watcher},
 };
 use parking_lot::Mutex;
@@ -117,9 +117,15 @@ spec: {{entries: [{{number: "+15559990001"}}]}}
         self.connector() + &self.campaign("{user: ana}") + &self.channel("support", "+15551230001", "")
     }
 
-    /// Applies.
+    /// Applies documents, each ended by `---`.
     pub fn apply(&self, yaml: &str) {
-        self.cluster.apply(yaml).ok();
+        for document in yaml.split("\n---\n").filter(|document| !document.trim().is_empty()) {
+            let object: Value = serde_saphyr::from_str(document).expect("YAML");
+            let (kind, name) = (object["kind"].as_str().expect("a kind"), object["metadata"]["name"].as_str());
+            let applied = PatchParams::apply("test").force();
+            let api = self.api(&kind.to_lowercase());
+            wait_for(api.patch(name.expect("a name"), &applied, &Patch::Apply(&object))).expect("accepted");
+        }
     }
 
     /// Runs kubectl in the namespace.
@@ -156,6 +162,7 @@ spec: {{entries: [{{number: "+15559990001"}}]}}
             "serviceaccount" => ("", "v1", "ServiceAccount", "serviceaccounts"),
             "pvc" | "persistentvolumeclaim" => ("", "v1", "PersistentVolumeClaim", "persistentvolumeclaims"),
             "pod" => ("", "v1", "Pod", "pods"),
+            "secret" => ("", "v1", "Secret", "secrets"),
             other => panic!("no kind {other}"),
         };
         let api_version = if group.is_empty() { version.to_owned() } else { format!("{group}/{version}") };

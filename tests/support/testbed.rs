@@ -148,9 +148,8 @@ impl Cluster {
         static LAST: AtomicU32 = AtomicU32::new(0);
         let name = format!("{prefix}-{}-{}", std::process::id(), LAST.fetch_add(1, Ordering::Relaxed));
         self.kubectl(&["create", "namespace", &name]).ok();
-        eventually("the namespace's ServiceAccount", || {
-            self.kubectl(&["get", "serviceaccount", "default", "-n", &name]).success.then_some(())
-        });
+        let created = ["wait", "--for=create", "serviceaccount/default", "--timeout=120s", "-n", &name];
+        self.kubectl(&created).ok();
         name
     }
 
