@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 const FIRST: Duration = Duration::from_millis(500);
 const LONGEST: Duration = Duration::from_secs(120);
 
-/// Consecutive faults by UID.
+/// Consecutive faults by controller and object.
 #[derive(Default)]
 pub struct Backoff {
     faults: Mutex<HashMap<String, u32>>,
@@ -15,9 +15,9 @@ pub struct Backoff {
 
 impl Backoff {
     /// Counts one more fault; says how long to wait.
-    pub fn next(&self, uid: &str) -> Duration {
+    pub fn next(&self, object: &str) -> Duration {
         let mut faults = self.faults.lock();
-        let count = faults.entry(uid.to_owned()).or_insert(0);
+        let count = faults.entry(object.to_owned()).or_insert(0);
         *count += 1;
         let delay = FIRST.saturating_mul(2u32.saturating_pow((*count - 1).min(10))).min(LONGEST);
         // Up to a fifth more, so that objects that failed together do not return together.
@@ -25,8 +25,8 @@ impl Backoff {
     }
 
     /// Forgets the faults.
-    pub fn reset(&self, uid: &str) {
-        self.faults.lock().remove(uid);
+    pub fn reset(&self, object: &str) {
+        self.faults.lock().remove(object);
     }
 }
 

@@ -58,11 +58,11 @@ pub struct Settings {
     pub sample_interval_seconds: u64,
 
     /// Seconds between two readings of an engine's or gateway's status
-    #[arg(long, env = "ALDIS_SCRAPE_INTERVAL_SECONDS", default_value_t = 5)]
+    #[arg(long, env = "ALDIS_SCRAPE_INTERVAL_SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     pub scrape_interval_seconds: u64,
 
     /// Seconds that a leader may be silent before another replica takes over
-    #[arg(long, env = "ALDIS_LEASE_DURATION_SECONDS", default_value_t = 15)]
+    #[arg(long, env = "ALDIS_LEASE_DURATION_SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u64).range(3..))]
     pub lease_duration_seconds: u64,
 
     /// Seconds that a channel's outbox is given to empty when the channel is deleted
@@ -110,4 +110,26 @@ pub fn service_account_user(namespace: &str, name: &str) -> String {
 
 fn fallback_identity() -> String {
     format!("operator-{:08x}", fastrand::u32(..))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Debug, Parser)]
+    struct Cli {
+        #[command(flatten)]
+        settings: Settings,
+    }
+
+    #[test]
+    fn an_operator_that_would_never_rest_does_not_start() {
+        let start = |flag: &str| Cli::try_parse_from(["aldis", "--image=aldis:1", flag]);
+        for flag in ["--lease-duration-seconds=0", "--lease-duration-seconds=2", "--scrape-interval-seconds=0"] {
+            assert!(start(flag).is_err(), "{flag}");
+        }
+        assert_eq!(start("--lease-duration-seconds=3").unwrap().settings.lease_duration_seconds, 3);
+    }
 }

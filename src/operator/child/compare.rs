@@ -53,22 +53,29 @@ fn same_quantity(desired: &Value, live: &Value) -> bool {
     }
 }
 
-/// A quantity in thousandths.
+/// A quantity in billionths, the smallest that the API server knows.
 fn quantity(text: &str) -> Option<i128> {
+    const ONE: i128 = 1_000_000_000;
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let scale: i128 = match suffix {
-        "m" => 1,
-        "" => 1_000,
-        "k" => 1_000_000,
-        "M" => 1_000_000_000,
-        "G" => 1_000_000_000_000,
-        "T" => 1_000_000_000_000_000,
-        "Ki" => 1_000 << 10,
-        "Mi" => 1_000 << 20,
-        "Gi" => 1_000 << 30,
-        "Ti" => 1_000 << 40,
+    let scale = match suffix {
+        "n" => 1,
+        "u" => ONE / 1_000_000,
+        "m" => ONE / 1_000,
+        "" => ONE,
+        "k" => ONE * 1_000,
+        "M" => ONE * 1_000_000,
+        "G" => ONE * 1_000_000_000,
+        "T" => ONE * 1_000_000_000_000,
+        "P" => ONE * 1_000_000_000_000_000,
+        "E" => ONE * 1_000_000_000_000_000_000,
+        "Ki" => ONE << 10,
+        "Mi" => ONE << 20,
+        "Gi" => ONE << 30,
+        "Ti" => ONE << 40,
+        "Pi" => ONE << 50,
+        "Ei" => ONE << 60,
         _ => return None,
     };
     if fraction.len() > 9 {
@@ -77,7 +84,8 @@ fn quantity(text: &str) -> Option<i128> {
     let whole: i128 = whole.parse().ok()?;
     let part: i128 = if fraction.is_empty() { 0 } else { fraction.parse().ok()? };
     let ten: i128 = 10;
-    Some(whole * scale + part * scale / ten.pow(u32::try_from(fraction.len()).ok()?))
+    let part = part.checked_mul(scale)? / ten.pow(u32::try_from(fraction.len()).ok()?);
+    whole.checked_mul(scale)?.checked_add(part)
 }
 
 #[cfg(test)]
@@ -110,10 +118,21 @@ mod tests {
 
     #[test]
     fn quantities_are_compared_by_what_they_mean() {
-        for (one, other) in [("1000m", "1"), ("1024Mi", "1Gi"), ("1.5Gi", "1536Mi"), ("0.5", "500m")] {
+        let equal = [
+            ("1000m", "1"),
+            ("1024Mi", "1Gi"),
+            ("1.5Gi", "1536Mi"),
+            ("0.5", "500m"),
+            ("0.0005", "500u"),
+            ("0.5m", "500u"),
+            ("1024Ti", "1Pi"),
+            ("1000P", "1E"),
+        ];
+        for (one, other) in equal {
             assert!(holds(&json!(one), &json!(other)), "{one} {other}");
         }
-        for (one, other) in [("1", "2"), ("1Gi", "1G"), ("a", "b"), ("1", "1x")] {
+        for (one, other) in [("1", "2"), ("1Gi", "1G"), ("a", "b"), ("1", "1x"), ("1m", "1u"), (&"9".repeat(20), "1E")]
+        {
             assert!(!holds(&json!(one), &json!(other)), "{one} {other}");
         }
     }
