@@ -134,16 +134,6 @@ impl<'a> ProviderMember<'a> {
         }
     }
 
-    /// The keys that the Secret may have, and whether the provider cannot do without.
-    pub fn credential_keys(self) -> &'static [(&'static str, bool)] {
-        match self {
-            Self::Twilio(_) => {
-                &[("authToken", true), ("previousAuthToken", false), ("apiKeySid", false), ("apiKeySecret", false)]
-            }
-            Self::Simulator(_) => &[("token", true)],
-        }
-    }
-
     /// The address of the provider's API, without a slash at its end.
     pub fn base_url(self) -> &'a str {
         match self {

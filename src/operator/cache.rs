@@ -124,11 +124,6 @@ impl<K: Resource + Clone> Store<K> {
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// Whether the first list is complete.
-    pub fn is_synced(&self) -> bool {
-        *self.ready.borrow()
-    }
-
     /// Takes the answer to a write of ours.
     pub fn wrote(&self, object: K) -> Arc<K> {
         let object = Arc::new(object);

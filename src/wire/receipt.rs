@@ -20,16 +20,6 @@ pub enum DeliveryState {
     Rejected,
 }
 
-impl DeliveryState {
-    /// Whether no later state may replace it.
-    pub const fn is_final(self) -> bool {
-        match self {
-            Self::Queued | Self::Sent => false,
-            Self::Delivered | Self::Failed | Self::Expired | Self::Rejected => true,
-        }
-    }
-}
-
 /// One receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

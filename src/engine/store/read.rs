@@ -1,6 +1,6 @@
-//! Queries for people: pages of interactions and messages, events for the stream, counts.
+//! Queries for people: pages of interactions and messages, events for the stream.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -14,7 +14,7 @@ use super::{
 use crate::{
     engine::core::{
         delivery::MessageStatus,
-        event::{CloseReason, Event, InboundOutcome, Purpose, SampleResult},
+        event::{CloseReason, Event, InboundOutcome, Purpose},
         ids::{CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
     },
     sms::{Encoding, Sender},
@@ -172,36 +172,6 @@ pub struct NumberedEvent {
     pub event: Event,
 }
 
-/// What happened since an instant.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Inbound messages by what became of them.
-    pub inbound: BTreeMap<String, u64>,
-    /// Outbound messages by what they are.
-    pub outbound: BTreeMap<String, u64>,
-    /// Interactions that began.
-    pub opened: u64,
-    /// Interactions that ended, by reason.
-    pub closed: BTreeMap<String, u64>,
-    /// Service level samples by result.
-    pub samples: Vec<SampleCount>,
-}
-
-/// Samples of one result.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SampleCount {
-    /// The result.
-    pub result: SampleResult,
-    /// How many.
-    pub count: u64,
-    /// Of these, in target.
-    pub in_target: u64,
-    /// Mean wait, in milliseconds.
-    pub mean_wait_millis: u64,
-    /// Longest wait, in milliseconds.
-    pub longest_wait_millis: u64,
-}
-
 const INTERACTION: &str =
     "SELECT i.id, i.customer, c.address, c.opted_out, i.state, i.started_by, i.arrived_at, i.owner,
            i.epoch, i.waiting_since, i.closed_at, i.close_reason
@@ -337,44 +307,6 @@ impl Reader {
                 .lock()
                 .query_row("SELECT count(*) FROM message WHERE status = 'Unknown'", [], |row| row.get(0))?;
         Ok(codec::id(count))
-    }
-
-    /// What happened since an instant, counted from the events. Costs a look at each of them.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn counts(&self, since: Timestamp) -> Result<Counts, Fault> {
-        let connection = self.connection.lock();
-        let mut counts = Counts::default();
-        let query = "SELECT type, coalesce(body ->> '$.outcome', body ->> '$.reason', body ->> '$.purpose.kind', ''),
-                            count(*)
-                     FROM event
-                     WHERE at >= ? AND type IN ('InboundRecorded', 'OutboundCommitted', 'InteractionOpened',
-                                                'InteractionClosed')
-                     GROUP BY 1, 2";
-        let rows = all(&connection, query, [codec::nanos(since)], |row| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, codec::id(row.get(2)?)))
-        })?;
-        for (event, detail, count) in rows {
-            match event.as_str() {
-                "InboundRecorded" => *counts.inbound.entry(detail).or_default() += count,
-                "OutboundCommitted" => *counts.outbound.entry(detail).or_default() += count,
-                "InteractionOpened" => counts.opened += count,
-                _ => *counts.closed.entry(detail).or_default() += count,
-            }
-        }
-        let query = "SELECT result, count(*), sum(in_target), sum(waited_millis) / count(*), max(waited_millis)
-                     FROM sample WHERE at >= ? GROUP BY result";
-        counts.samples = all(&connection, query, [codec::nanos(since)], |row| {
-            Ok(SampleCount {
-                result: codec::sample_result(&row.get::<_, String>(0)?)?,
-                count: codec::id(row.get(1)?),
-                in_target: codec::id(row.get(2)?),
-                mean_wait_millis: codec::id(row.get(3)?),
-                longest_wait_millis: codec::id(row.get(4)?),
-            })
-        })?;
-        Ok(counts)
     }
 }
 
