@@ -26,7 +26,7 @@ pub fn describe() -> String {
         file_system(folder),
         bare_log::RECORD,
         disk(folder),
-        if cfg!(debug_assertions) { "NOT optimised" } else { "the released, static one" },
+        if cfg!(debug_assertions) { "NOT optimised" } else { "as it is released: optimised, linked statically" },
     )
 }
 
