@@ -63,7 +63,8 @@ fn section(whole: &Figure, kubectl: &Figure, bare: &Figure, left_alone: &Figure)
     let text = format!(
         "On a real node. A channel's `maxQueued` is changed with `kubectl apply`; the engine's status is asked until it shows the new value,\n\
          and then its hash is compared with that of the ConfigMap. In between: the operator writes the ConfigMap and patches an annotation of\n\
-         the pod, at which the kubelet refreshes the mount; the engine looks at it once a second. Beside it a pod that does nothing, with a\n\
+         the pod, at which the kubelet refreshes the mount; the engine looks at it once a second. The operator asks its pods every second\n\
+         here (5 s are the default), which this does not wait for. Beside it a pod that does nothing, with a\n\
          ConfigMap as a volume.\n\n{}",
         table(&["s", ""], rows.map(|(name, figure)| vec![name.to_owned(), figure.to_string()])),
     );

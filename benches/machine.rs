@@ -26,7 +26,11 @@ pub fn describe() -> String {
         file_system(folder),
         bare_log::RECORD,
         disk(folder),
-        if cfg!(debug_assertions) { "NOT optimised" } else { "as it is released: optimised, linked statically" },
+        if cfg!(debug_assertions) {
+            "NOT optimised"
+        } else {
+            "built as the released one is: optimised, linked statically"
+        },
     )
 }
 

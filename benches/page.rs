@@ -55,7 +55,7 @@ impl Page {
         let mut page = format!(
             "# Benchmarks\n\n\
              Written by `make bench`. Every figure is the median of its runs, with the least and the greatest in brackets; runs of ours and of what\n\
-             stands beside it alternate on the same machine, which client, engine and all else share. Ratios carry over to another machine, figures\n\
+             stands beside it take turns where one does not wait for minutes, on the same machine, which client, engine and all else share. Ratios carry over to another machine, figures\n\
              do not.\n\n{}\n\n## In short\n\n{}",
             self.machine,
             summary(&self.sections),
