@@ -148,6 +148,12 @@ reported!(Campaign, CampaignStatus, FIELD_MANAGER_CAMPAIGN);
 reported!(Bot, BotStatus, FIELD_MANAGER_BOT);
 reported!(Blocklist, BlocklistStatus, FIELD_MANAGER_BLOCKLIST);
 
+/// Whether a condition stands as True in the object's status, of whichever generation.
+pub fn was_true<K: Reported>(object: &K, type_: ConditionType) -> bool {
+    let conditions = object.status().map(K::conditions).unwrap_or_default();
+    conditions.iter().any(|condition| condition.type_ == type_.as_str() && condition.status == "True")
+}
+
 /// The conditions to start from.
 pub fn begin<K: Reported>(object: &K, now: jiff::Timestamp) -> Conditions {
     let current = object.status().map(K::conditions).unwrap_or_default();

@@ -8,7 +8,14 @@ use kube::ResourceExt;
 use crate::{
     api::{Blocklist, Campaign, ConditionType, Reason, SmsChannel, SmsConnector},
     operator::{
-        cache::ObjectKey, child::Owner, context::Context, error::Error, pod, samples::Seen, summary::is_deleted,
+        blocklist,
+        cache::ObjectKey,
+        child::Owner,
+        context::Context,
+        error::Error,
+        pod,
+        samples::Seen,
+        summary::{self, is_deleted},
     },
     wire::{
         config::issuers::Issuer,
@@ -57,7 +64,7 @@ impl Observed {
         let gateway = connector.as_ref().and_then(|connector| connector.uid());
         Ok(Self {
             gateway: gateway.map_or(Seen::Never, |uid| context.samples.gateway(&uid)),
-            blocklists: blocklists(context, &channel, &owner.namespace),
+            blocklists: blocklists(context, &channel),
             campaign: campaign.filter(|campaign| !is_deleted(&**campaign)),
             connector,
             pod: pod::of(context, &owner),
@@ -70,17 +77,10 @@ impl Observed {
 
     /// Whether the status says that the number is valid.
     pub fn was_number_valid(&self) -> bool {
-        let conditions = self.channel.status.iter().flat_map(|status| &status.conditions);
-        let mut found = conditions.filter(|condition| condition.type_ == ConditionType::NumberValid.as_str());
-        found.any(|condition| condition.status == "True")
+        summary::was_true(&*self.channel, ConditionType::NumberValid)
     }
 }
 
-fn blocklists(context: &Context, channel: &SmsChannel, namespace: &str) -> Vec<Arc<Blocklist>> {
-    let campaign = &channel.spec.campaign_ref;
-    context.cluster.blocklists.select(|list| {
-        list.metadata.namespace.as_deref() == Some(namespace)
-            && !is_deleted(list)
-            && (list.spec.campaigns.is_empty() || list.spec.campaigns.contains(campaign))
-    })
+fn blocklists(context: &Context, channel: &SmsChannel) -> Vec<Arc<Blocklist>> {
+    context.cluster.blocklists.select(|list| !is_deleted(list) && blocklist::concerns(list, channel))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Observed, plan, validate};
 use crate::{
     api::{ConditionType, SmsChannel},
-    operator::{cache::ObjectKey, child::Owner, context::Context, error::Error},
+    operator::{blocklist, cache::ObjectKey, child::Owner, context::Context, error::Error, summary},
 };
 
 /// Whether the engine has loaded the configuration that all objects together make at this moment. True also where no engine is to
@@ -30,9 +30,7 @@ pub fn is_up_to_date(context: &Context, channel: &Arc<SmsChannel>) -> Result<boo
 
 /// Whether the channel has its number, so that an engine runs or is to run.
 fn is_claimed(channel: &SmsChannel) -> bool {
-    let mut conditions = channel.status.iter().flat_map(|status| &status.conditions);
-    let claimed = ConditionType::NumberClaimed.as_str();
-    conditions.any(|condition| condition.type_ == claimed && condition.status == "True")
+    summary::was_true(channel, ConditionType::NumberClaimed)
 }
 
 fn loaded(channel: &SmsChannel) -> Option<&str> {
@@ -45,7 +43,7 @@ pub fn tell_blocklists(context: &Context, before: &SmsChannel) {
     let key = ObjectKey::of(before);
     let Some(now) = context.cluster.channels.get(&key) else { return };
     if (loaded(&now), is_claimed(&now)) != (loaded(before), is_claimed(before)) {
-        for list in context.cluster.blocklists.in_namespace(&key.namespace) {
+        for list in context.cluster.blocklists.select(|list| blocklist::concerns(list, &now)) {
             context.queues.blocklists.add(ObjectKey::of(&*list));
         }
     }
