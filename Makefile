@@ -11,6 +11,7 @@ endif
 endif
 export CARGO_TARGET_DIR
 export CARGO_TERM_COLOR ?= auto
+.ONESHELL:
 
 .PHONY: help
 help: ## lists the targets
@@ -24,36 +25,41 @@ demo: install ## one text crosses a real Kubernetes and comes back; the cluster 
 demo-stop: ## ends what the demo left running
 	examples/demo stop
 
-# Two at a time: much of what they do is waiting, and one builds while another runs.
+# Two at a time: much of what they do is waiting, and one builds while another runs. Each shows its own lines as it goes.
 .PHONY: test
 test: ## everything that must hold, on the real thing (needs root)
-	$(MAKE) --jobs=2 --output-sync=target lint unit apiserver cluster standalone
-	testbed/target save
+	@export ALDIS_TEST_RESULTS=$$(mktemp -d) ALDIS_TEST_BEGUN=$$EPOCHREALTIME status=0
+	trap 'rm -rf "$$ALDIS_TEST_RESULTS"' EXIT
+	$(MAKE) --no-print-directory --jobs=2 lint unit apiserver cluster standalone || status=$$?
+	tests/progress summary
+	[ $$status != 0 ] || testbed/target save
+	exit $$status
 
 .PHONY: lint
 lint: ## formatting and lints
-	cargo fmt --check
-	cargo clippy -q --locked --all-targets -- -D warnings
+	@tests/progress run lint cargo fmt --check
+	@tests/progress run lint cargo clippy -q --locked --all-targets -- -D warnings
 
 .PHONY: generate
 generate: ## writes what is generated and checked in
 	cargo run -q --locked -- generate
 
+# The four kinds of tests. TEST=TEXT runs only those whose names contain TEXT.
 .PHONY: unit
 unit: ## tests inside the crate
-	cargo test -q --locked --lib --bins --no-fail-fast
+	@tests/progress test unit --locked --lib --bins --no-fail-fast
 
 .PHONY: standalone
 standalone: peers browser ## tests that need nothing but this machine
-	cargo test -q --locked --test standalone --no-fail-fast
+	@tests/progress test standalone --locked --test standalone --no-fail-fast
 
 .PHONY: apiserver
 apiserver: tools ## tests that need an API server
-	cargo test -q --locked --test apiserver --no-fail-fast
+	@tests/progress test apiserver --locked --test apiserver --no-fail-fast
 
 .PHONY: cluster
 cluster: tools image peers browser ## tests that need a cluster with a kubelet
-	cargo test -q --locked --test cluster --no-fail-fast
+	@tests/progress test cluster --locked --test cluster --no-fail-fast
 
 .PHONY: bench
 bench: tools ## measures what is shipped, and writes docs/benchmarks.md (needs root)
@@ -62,20 +68,20 @@ bench: tools ## measures what is shipped, and writes docs/benchmarks.md (needs r
 
 .PHONY: install
 install: ## installs from Debian what is missing
-	testbed/install
+	@tests/progress run install testbed/install
 
 .PHONY: browser
 browser: ## installs Chromium
-	testbed/install browser
+	@tests/progress run browser testbed/install browser
 
 .PHONY: tools
 tools: install ## builds Kubernetes and what belongs to it, once
-	testbed/build kubernetes coredns kwok helm relay images
+	@tests/progress run tools testbed/build kubernetes coredns kwok helm relay images
 
 .PHONY: peers
 peers: install ## fetches what the tests measure against, once
-	testbed/build python-peers node-peers
+	@tests/progress run peers testbed/build python-peers node-peers
 
 .PHONY: image
 image: install ## builds the image
-	testbed/image
+	@tests/progress run image testbed/image

@@ -16,6 +16,7 @@ mod gateway_signatures;
 mod gateway_simulator;
 mod generated;
 mod kills;
+mod progress;
 mod simulator;
 
 #[path = "../support/mod.rs"]
