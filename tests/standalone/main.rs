@@ -4,6 +4,7 @@
 mod arrows;
 mod build_folder;
 mod compat;
+mod contributors;
 mod engine;
 mod engine_replay;
 mod engine_store;
