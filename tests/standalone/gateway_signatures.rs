@@ -121,12 +121,12 @@ fn a_table_says_where_the_node_sdk_differs() {
     assert_eq!(verdicts.len(), cases.len());
     let mut table = String::from(
         "# Signatures: where Twilio's SDKs differ\n\n\
-         The gateway judges `X-Twilio-Signature` as Twilio's Python SDK does (`RequestValidator`, one validator per token). The Node SDK\n\
+         The gateway verifies `X-Twilio-Signature` as Twilio's Python SDK does (`RequestValidator`, one validator per token). The Node SDK\n\
          (`validateIncomingRequest` behind Express' parsers) says otherwise in these cases of `tests/peers/twilio_signatures.py`.\n\
          A test writes this table (`ALDIS_WRITE_TABLES=1`) and fails when it is out of date.\n\n\
          | case | Python, gateway | Node |\n|---|---|---|\n",
     );
-    let word = |believed: bool| if believed { "believed" } else { "refused" };
+    let word = |accepted: bool| if accepted { "accepted" } else { "refused" };
     for (case, verdict) in cases.iter().zip(verdicts).filter(|(case, verdict)| case.verdict != *verdict) {
         writeln!(table, "| {} | {} | {} |", case.name, word(case.verdict), word(verdict)).unwrap();
     }
