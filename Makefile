@@ -36,9 +36,10 @@ test: ## everything that must hold, on the real thing (needs root)
 	exit $$status
 
 .PHONY: lint
-lint: ## formatting and lints
+lint: ## formatting, lints, and the licences, sources and known faults of dependencies
 	@tests/progress run lint cargo fmt --check
 	@tests/progress run lint cargo clippy -q --locked --all-targets -- -D warnings
+	@tests/progress run lint testbed/deny
 
 .PHONY: generate
 generate: ## writes what is generated and checked in

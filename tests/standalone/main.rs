@@ -5,6 +5,7 @@ mod arrows;
 mod build_folder;
 mod compat;
 mod contributors;
+mod dependencies;
 mod engine;
 mod engine_replay;
 mod engine_store;
