@@ -34,7 +34,7 @@ fn the_release_is_installed_upgraded_and_uninstalled_and_leaves_what_is_the_user
     cluster.kubectl(&["label", "namespace", NAMESPACE, "default", restricted]).ok();
 
     let notes = helm(&cluster, "install", &["--wait", "--timeout=120s"]).ok();
-    assert!(notes.contains("looks after all namespaces"), "{notes}");
+    assert!(notes.contains("manages all namespaces"), "{notes}");
     assert_eq!(field(&cluster, "deployment/aldis-operator", ".status.readyReplicas"), "2");
     assert_eq!(field(&cluster, "pdb/aldis-operator", ".status.expectedPods"), "2");
 
