@@ -79,7 +79,7 @@ mod tests {
     use crate::engine::core::event::Happened;
 
     fn events(count: usize) -> Vec<Event> {
-        vec![Event { at: jiff::Timestamp::UNIX_EPOCH, what: Happened::EngineStarted }; count]
+        vec![Event { at: jiff::Timestamp::UNIX_EPOCH, what: Happened::EngineStarted { ids_from: 0 } }; count]
     }
 
     fn numbers(after: After) -> Option<Vec<u64>> {

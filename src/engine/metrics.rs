@@ -136,7 +136,7 @@ impl Metrics {
                 self.samples.get_or_create(&Sampled { result, in_target }).inc();
             }
             // Everything else shows in the gauges or is of no use in sum.
-            Happened::EngineStarted
+            Happened::EngineStarted { .. }
             | Happened::ConfigApplied { .. }
             | Happened::Disabled
             | Happened::Enabled

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     config::{ConfigError, Settings},
-    core::state::State,
+    core::{ids::first_of_life, state::State},
     feed::Feed,
     handle::Handle,
     http::{self, Shared},
@@ -205,7 +205,7 @@ struct Engine {
 impl Engine {
     fn new(
         args: &Args,
-        store: Store,
+        mut store: Store,
         settings: Settings,
         mount: Mount,
         metrics: Metrics,
@@ -214,6 +214,8 @@ impl Engine {
         let now = Timestamp::now();
         let since = now.saturating_sub(settings.channel.service_level.window).unwrap_or(Timestamp::MIN);
         let state = State::from_rows(Arc::clone(&settings.channel), store.load(since)?);
+        let ids_from = first_of_life(now, state.scalars().last_id().max(store.last_sequence()), fastrand::u32(..));
+        store.begin_life(ids_from);
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let (handle, inbox) = Handle::new();
         let (outbound, handovers) = mpsc::unbounded_channel();
@@ -252,6 +254,7 @@ impl Engine {
             metrics: metrics.clone(),
             open_streams: OpenStreams::default(),
             handed_over: std::collections::HashMap::new(),
+            ids_from,
             forget_at: now,
         };
         let (ended, written) = oneshot::channel();

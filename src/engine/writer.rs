@@ -56,6 +56,8 @@ pub(super) struct Writer {
     pub(super) open_streams: OpenStreams,
     /// Attempts that were handed over and not answered yet.
     pub(super) handed_over: HashMap<MessageId, Attempt>,
+    /// The first id of this life of the store.
+    pub(super) ids_from: u64,
     /// When retention is seen to next.
     pub(super) forget_at: Timestamp,
 }
@@ -108,7 +110,7 @@ impl Writer {
     pub(super) fn run(mut self, inbox: &Inbox) -> Result<(), CommitError> {
         let settings = self.settings.load_full();
         let mut first = self.put_in_force(&settings, false);
-        first.insert(0, Command::Started);
+        first.insert(0, Command::Started { ids_from: self.ids_from });
         self.commit(Vec::new(), first, None)?;
         loop {
             let job = match inbox.jobs.recv_timeout(self.until_wakeup()) {
@@ -329,5 +331,8 @@ impl Batch<'_> {
 
 /// Whether an event adds to what is at the gateway, or allows it again.
 const fn hands_over(event: &Event) -> bool {
-    matches!(event.what, Happened::AttemptStarted { .. } | Happened::EngineStarted | Happened::ConfigApplied { .. })
+    matches!(
+        event.what,
+        Happened::AttemptStarted { .. } | Happened::EngineStarted { .. } | Happened::ConfigApplied { .. }
+    )
 }

@@ -115,7 +115,7 @@ impl Channel {
         let store = Store::open(path, &belongs())?;
         let rows = store.load(now - config.service_level.window).expect("the store can be read");
         let mut channel = Self { store, state: State::from_rows(Arc::new(config), rows), now, delivered: 0 };
-        channel.transact(|writer| writer.handle(&Command::Started, &Cause::Other));
+        channel.transact(|writer| writer.handle(&Command::Started { ids_from: 0 }, &Cause::Other));
         Ok(channel)
     }
 

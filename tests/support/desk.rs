@@ -142,6 +142,19 @@ impl Desk {
         }))
     }
 
+    /// Keeps a stream open whatever it says: the agent is online.
+    pub fn be_online(&self) -> Open {
+        let desk = self.clone();
+        Open(tokio::spawn(async move {
+            loop {
+                if let Ok(mut response) = desk.request(Method::GET, "/v1/stream").send().await {
+                    while let Ok(Some(_)) = response.chunk().await {}
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }))
+    }
+
     /// Reads one stream to its end.
     async fn follow(&self, last: &mut u64, seen: &mut impl FnMut(Sent)) {
         let Ok(response) = self.request(Method::GET, "/v1/stream").header("Last-Event-ID", *last).send().await else {

@@ -68,6 +68,27 @@ impl Engine {
         ready(self.address).await;
     }
 
+    /// A copy of its volume, as a snapshot makes it; it starts again afterwards.
+    pub async fn copy_volume(&mut self) -> TempDir {
+        self.role.kill();
+        let copy = tempfile::tempdir().unwrap();
+        copy_files(&self.dir.path().join("data"), copy.path());
+        self.role.start_again();
+        ready(self.address).await;
+        copy
+    }
+
+    /// Kills it, puts a copy of its volume in the volume's place, and starts it again.
+    pub async fn restore_volume(&mut self, copy: &TempDir) {
+        self.role.kill();
+        let data = self.dir.path().join("data");
+        fs::remove_dir_all(&data).unwrap();
+        fs::create_dir(&data).unwrap();
+        copy_files(copy.path(), &data);
+        self.role.start_again();
+        ready(self.address).await;
+    }
+
     /// Another engine on the same files, as when a pod is replaced before the old one is gone; its address.
     pub fn start_rival(&self) -> (Role, IpAddr) {
         let address = address();
@@ -138,6 +159,13 @@ impl Engine {
     /// What it says of itself.
     pub async fn status(&self) -> Value {
         answer(self.as_role(OPERATOR, Method::GET, ports::STATUS_PATH)).await.1
+    }
+}
+
+fn copy_files(from: &std::path::Path, to: &std::path::Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
     }
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{
     event::{CloseReason, Event, Happened, Origin, Purpose},
-    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, UserId},
+    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
     outbox::Outbound,
     state::{Connection, Customer, Interaction, Phase, Place, Sample, State},
 };
@@ -14,7 +14,7 @@ pub fn apply(state: &mut State, event: &Event) {
     let at = event.at.max(state.scalars.last);
     state.scalars.last = at;
     match &event.what {
-        Happened::EngineStarted => engine_started(state),
+        Happened::EngineStarted { ids_from } => engine_started(state, *ids_from),
         Happened::Disabled => state.scalars.clock.stop(at),
         Happened::Enabled => state.scalars.clock.go_on(at),
         Happened::StorageAccepted { next_customer, next_interaction, next_message, next_note } => {
@@ -75,7 +75,12 @@ pub fn apply(state: &mut State, event: &Event) {
     }
 }
 
-fn engine_started(state: &mut State) {
+fn engine_started(state: &mut State, ids_from: u64) {
+    let scalars = &mut state.scalars;
+    scalars.next_customer = scalars.next_customer.max(CustomerId(ids_from));
+    scalars.next_interaction = scalars.next_interaction.max(InteractionId(ids_from));
+    scalars.next_message = scalars.next_message.max(MessageId(ids_from));
+    scalars.next_note = scalars.next_note.max(NoteId(ids_from));
     let since = state.scalars.clock.at(state.scalars.last);
     let users: Vec<UserId> = state.agents.keys().cloned().collect();
     for user in users {
@@ -185,7 +190,7 @@ fn apply_to_outbox(state: &mut State, what: &Happened, at: Timestamp) {
                 state.outbox.take(*message);
             }
         }
-        Happened::EngineStarted
+        Happened::EngineStarted { .. }
         | Happened::ConfigApplied { .. }
         | Happened::Disabled
         | Happened::Enabled

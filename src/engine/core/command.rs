@@ -27,13 +27,16 @@ pub struct Contact<A> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// The engine runs. The first command after the state was loaded: nobody is online yet.
-    Started,
+    Started {
+        /// The first id of this life of the store ([`first_of_life`](super::ids::first_of_life)).
+        ids_from: u64,
+    },
     /// Another configuration is in force (already set by [`State::set_config`](super::state::State::set_config)).
     ConfigChanged {
         /// Its hash, for the audit.
         hash: String,
     },
-    /// A person accepted storage that was swapped or restored. Ids jump, so that none names two things.
+    /// A person accepted storage that was swapped or restored.
     StorageAccepted,
     /// Nothing but time: do what is due.
     Tick,

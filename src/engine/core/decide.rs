@@ -22,8 +22,8 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Decision {
 
 fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
     match command {
-        Command::Started => {
-            draft.push(Happened::EngineStarted);
+        Command::Started { ids_from } => {
+            draft.push(Happened::EngineStarted { ids_from: *ids_from });
             presence::release_removed(draft);
         }
         Command::ConfigChanged { hash } => {

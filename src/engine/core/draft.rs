@@ -21,9 +21,6 @@ pub(super) struct Draft<'s> {
     next: Scalars,
 }
 
-/// How far ids jump when a person accepts storage. Restored storage may have forgotten ids that were used after the backup.
-const ID_JUMP: u64 = 1_000_000;
-
 impl<'s> Draft<'s> {
     pub(super) fn new(state: &'s State, now: Timestamp) -> Self {
         let now = now.max(state.scalars.last);
@@ -99,12 +96,7 @@ impl<'s> Draft<'s> {
 
     /// A person vouches for restored storage.
     pub(super) fn storage_accepted(&mut self) {
-        let next = self.next.clone();
-        self.push(Happened::StorageAccepted {
-            next_customer: CustomerId(next.next_customer.0.saturating_add(ID_JUMP)),
-            next_interaction: InteractionId(next.next_interaction.0.saturating_add(ID_JUMP)),
-            next_message: MessageId(next.next_message.0.saturating_add(ID_JUMP)),
-            next_note: NoteId(next.next_note.0.saturating_add(ID_JUMP)),
-        });
+        let Scalars { next_customer, next_interaction, next_message, next_note, .. } = self.next;
+        self.push(Happened::StorageAccepted { next_customer, next_interaction, next_message, next_note });
     }
 }

@@ -28,7 +28,11 @@ pub struct Event {
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum Happened {
     /// The engine began to run; every agent is offline.
-    EngineStarted,
+    EngineStarted {
+        /// No id of this life of the store is below; 0 in events of versions that did not say it.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        ids_from: u64,
+    },
     /// Another configuration is in force.
     ConfigApplied {
         /// Its hash.
@@ -41,7 +45,7 @@ pub enum Happened {
     Disabled,
     /// Channel and campaign are enabled again.
     Enabled,
-    /// A person accepted storage that was swapped or restored. Ids go on from here.
+    /// A person accepted storage that was swapped or restored. In the first versions ids jumped then; now they do at every start.
     StorageAccepted {
         /// The next customer's id.
         next_customer: CustomerId,
@@ -246,6 +250,11 @@ pub enum Happened {
     },
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
 /// What became of a customer's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum InboundOutcome {
@@ -401,7 +410,7 @@ impl Event {
     /// The event's type, as it is stored and counted.
     pub const fn name(&self) -> &'static str {
         match &self.what {
-            Happened::EngineStarted => "EngineStarted",
+            Happened::EngineStarted { .. } => "EngineStarted",
             Happened::ConfigApplied { .. } => "ConfigApplied",
             Happened::Disabled => "Disabled",
             Happened::Enabled => "Enabled",

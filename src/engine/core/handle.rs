@@ -20,7 +20,7 @@ impl State {
     pub fn handle(&mut self, command: &Command, now: Timestamp) -> Decision {
         let mut events = Vec::new();
         // Until the engine runs nobody is online or away, so nothing can be due for it.
-        if !matches!(command, Command::Started) {
+        if !matches!(command, Command::Started { .. }) {
             self.do_what_is_due(now, &mut events);
         }
         let decision = decide(self, command, now);

@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 macro_rules! counted_id {
@@ -42,6 +43,22 @@ counted_id! {
 counted_id! {
     /// One agent's note.
     NoteId
+}
+
+/// Ids and event numbers stay below this: JSON readers hold whole numbers up to here exactly.
+const LARGEST: u64 = (1 << 53) - 1;
+
+/// The first id and event number of a life of the store, which begins with each start of the engine: beyond `used`, every one that
+/// this store has given out, and beyond those that it may have given out and forgotten, if this is an older copy of it.
+///
+/// It is the start's instant in microseconds: the ids of a life never catch up with the clock. While the clock is behind the ids
+/// (it was ahead once, or is behind now) it is so far beyond them that another life after the same copy hardly meets it.
+pub fn first_of_life(now: Timestamp, used: u64, random: u32) -> u64 {
+    let by_clock = u64::try_from(now.as_microsecond()).unwrap_or(0);
+    if by_clock > used && by_clock < LARGEST / 2 {
+        return by_clock;
+    }
+    used.saturating_add(1 << 20).saturating_add(u64::from(random)).min(LARGEST)
 }
 
 /// An agent: the user's name with its issuer's prefix, as the campaign's members are written. Opaque here.
@@ -103,5 +120,25 @@ impl Attempt {
     #[must_use]
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_life_begins_beyond_every_earlier_one_whatever_the_clock_says() {
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let now = at("2026-11-25T12:00:00Z");
+        let by_clock = 1_795_608_000_000_000;
+        assert_eq!(first_of_life(now, 7, 0), by_clock);
+        // Two starts from one copy.
+        assert!(first_of_life(now, 7, 1) < first_of_life(now + jiff::SignedDuration::from_micros(1), 7, 1));
+        // The clock is behind the ids, before 1970 or absurdly far ahead.
+        for clock in [now, at("1960-01-01T00:00:00Z"), at("9999-01-01T00:00:00Z")] {
+            assert_eq!(first_of_life(clock, by_clock, 3), by_clock + (1 << 20) + 3, "{clock}");
+        }
+        assert!(first_of_life(now, u64::MAX, u32::MAX) < 1 << 53);
     }
 }

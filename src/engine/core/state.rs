@@ -76,6 +76,14 @@ pub struct Scalars {
     pub hold_until: Timestamp,
 }
 
+impl Scalars {
+    /// The largest id that was given out, of any kind.
+    pub fn last_id(&self) -> u64 {
+        let next = [self.next_customer.0, self.next_interaction.0, self.next_message.0, self.next_note.0];
+        next.into_iter().fold(1, u64::max) - 1
+    }
+}
+
 impl Default for Scalars {
     fn default() -> Self {
         Self {

@@ -75,13 +75,13 @@ fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
     number.map(Some).ok_or_else(|| Failure::bad_request("Last-Event-ID is not the number of an event."))
 }
 
-/// Whether every event after `seen` is still there. A number from the future is of another store.
+/// Whether every event after `seen` is still there: it is when that event is. One that is not is forgotten, or of another store, or
+/// of a life that a restored copy knows nothing of. 0 stands before the oldest event that is kept.
 async fn has_all_after(shared: &Shared, seen: u64, newest: u64) -> Result<bool, Failure> {
-    if seen >= newest {
-        return Ok(seen == newest);
+    if seen == 0 || seen >= newest {
+        return Ok(seen == 0 || seen == newest);
     }
-    let oldest = shared.query(|reader| reader.oldest_event()).await?;
-    Ok(oldest.is_some_and(|oldest| oldest <= seen + 1))
+    shared.query(move |reader| reader.has_event(seen)).await
 }
 
 fn sent(name: &str, number: u64, data: &serde_json::Value) -> SentEvent {
@@ -166,7 +166,7 @@ const fn is_shown(what: &Happened) -> bool {
         | Happened::AgentOffline { .. }
         | Happened::AgentPresenceSet { .. }
         | Happened::NoteAdded { .. } => true,
-        Happened::EngineStarted
+        Happened::EngineStarted { .. }
         | Happened::StorageAccepted { .. }
         | Happened::CustomerAdded { .. }
         | Happened::InboundDuplicated { .. }

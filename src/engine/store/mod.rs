@@ -82,6 +82,11 @@ impl Store {
         self.last_sequence
     }
 
+    /// Begins a life of the store: no event of it has a number below `first`.
+    pub fn begin_life(&mut self, first: u64) {
+        self.last_sequence = self.last_sequence.max(first.saturating_sub(1));
+    }
+
     /// Makes and checks the tokens in status callback URLs.
     pub const fn receipt_tokens(&self) -> &ReceiptTokens {
         &self.receipt_tokens

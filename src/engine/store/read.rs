@@ -287,14 +287,14 @@ impl Reader {
         })
     }
 
-    /// Number of the oldest event that retention left; none when there is no event.
+    /// Whether the event with this number is here: neither forgotten nor of a life of the store that a restore undid.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn oldest_event(&self) -> Result<Option<u64>, Fault> {
-        let oldest: Option<i64> =
-            self.connection.lock().query_row("SELECT min(sequence) FROM event", [], |row| row.get(0))?;
-        Ok(oldest.map(codec::id))
+    pub fn has_event(&self, sequence: u64) -> Result<bool, Fault> {
+        let connection = self.connection.lock();
+        let mut query = connection.prepare_cached("SELECT 1 FROM event WHERE sequence = ?")?;
+        Ok(query.exists([codec::column(sequence)])?)
     }
 
     /// Outbound messages of which nobody knows whether they were sent.

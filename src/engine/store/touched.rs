@@ -49,7 +49,7 @@ impl Touched {
             | Happened::AgentPresenceSet { user, .. } => {
                 self.agents.insert(user.clone());
             }
-            Happened::EngineStarted
+            Happened::EngineStarted { .. }
             | Happened::ConfigApplied { .. }
             | Happened::Disabled
             | Happened::Enabled

@@ -159,7 +159,7 @@ impl Transaction<'_> {
                 Ok(())
             }
             // These change nothing, or only what is copied from the state.
-            Happened::EngineStarted
+            Happened::EngineStarted { .. }
             | Happened::ConfigApplied { .. }
             | Happened::Disabled
             | Happened::Enabled

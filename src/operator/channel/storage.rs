@@ -24,8 +24,7 @@ pub fn expectation(channel: &SmsChannel) -> StoreExpectation {
     let remembered = channel.status.as_ref().and_then(|status| status.engine.as_ref());
     let id = remembered.and_then(|engine| engine.store_id.clone());
     let accepted_id = summary::annotation(channel, names::ANNOTATION_ACCEPT_STORAGE).map(ToOwned::to_owned);
-    let held = was_rolled_back(channel) && accepted_id != id;
-    StoreExpectation { id, accepted_id, held }
+    StoreExpectation { id, accepted_id, held: was_rolled_back(channel) }
 }
 
 /// Whether status remembers something else of the store than it did when the configuration was made.

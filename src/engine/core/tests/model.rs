@@ -86,7 +86,7 @@ impl Model {
                 self.disabled = event.what == Happened::Disabled;
                 (self.enabled_for, self.switched_at) = (own_time, Some(event.at));
             }
-            Happened::EngineStarted => {
+            Happened::EngineStarted { .. } => {
                 self.offline_since = self.seen.iter().map(|user| (user.clone(), own_time)).collect();
             }
             Happened::AgentOnline { user } => {
