@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use aldis::{
     api::{Campaign, SmsChannel, SmsConnector, names},
-    operator::child::ChildKind,
+    operator::ChildKind,
 };
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};

@@ -12,23 +12,24 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{
-    allow_list::{self, AllowList},
-    blocklist, bot, campaign, channel, claim, connector,
-    context::{Cluster, Context, Queues},
-    controller, discovery,
-    events::Events,
-    issuers,
-    leader::{Election, Leadership},
-    metrics::Metrics,
-    scrape,
-    settings::Settings,
-    watch,
-    writer::Writer,
-};
 use crate::{
     admin::Health,
     api::{Blocklist, Bot, Campaign, SmsChannel, SmsConnector},
+    operator::{
+        controllers::{blocklist, bot, campaign, channel, claim, connector, worker},
+        observed::{
+            context::{Cluster, Context, Queues},
+            discovery, issuers, scrape, watch,
+        },
+        resources::writer::Writer,
+        runtime::{
+            allow_list::{self, AllowList},
+            events::Events,
+            leader::{Election, Leadership},
+            metrics::Metrics,
+            settings::Settings,
+        },
+    },
 };
 
 /// Between two sweeps of claims whose holder is gone.
@@ -56,7 +57,7 @@ pub enum RunError {
     Issuers(#[from] issuers::InvalidIssuers),
     /// The HTTP client cannot be made.
     #[error("cannot make an HTTP client: {0}")]
-    Http(#[from] super::http::HttpError),
+    Http(#[from] crate::operator::runtime::http::HttpError),
     /// The admin port or a signal handler failed.
     #[error("{0}")]
     Admin(#[from] std::io::Error),
@@ -76,7 +77,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let health = Health::default();
     let mut registry = Registry::default();
     let context = Arc::new(context(settings, client.clone(), &mut registry)?);
-    let http = super::http::client(context.settings.ca_file.as_deref())?;
+    let http = crate::operator::runtime::http::client(context.settings.ca_file.as_deref())?;
 
     let mut background = JoinSet::new();
     let ending = CancellationToken::new();
@@ -129,7 +130,7 @@ async fn lead(context: &Arc<Context>, election: Election, stop: &CancellationTok
     let release = CancellationToken::new();
     let mut workers = JoinSet::new();
     start_controllers(context, &mut workers, &work_ends);
-    if let Ok(http) = super::http::client(None) {
+    if let Ok(http) = crate::operator::runtime::http::client(None) {
         scrape::start(context, http, &mut workers, &work_ends);
     }
     workers.spawn(sweep(context.clone(), work_ends.clone()));
@@ -157,7 +158,7 @@ async fn lead(context: &Arc<Context>, election: Election, stop: &CancellationTok
 fn start_controllers(context: &Arc<Context>, tasks: &mut JoinSet<()>, stop: &CancellationToken) {
     macro_rules! start {
         ($name:literal, $kind:ident, $reconcile:path) => {
-            controller::start(
+            worker::start(
                 context,
                 tasks,
                 stop,
@@ -226,12 +227,12 @@ fn context(settings: Settings, client: Client, registry: &mut Registry) -> Resul
         backoff: Default::default(),
         samples: Default::default(),
         issuers: Default::default(),
-        nudges: Default::default(),
+        volume_refreshes: Default::default(),
         contenders: Default::default(),
         allowed_base_urls: AllowList::new(&settings.allow_base_urls)?,
         allowed_bot_urls: AllowList::new(&settings.allow_bot_urls)?,
         targets: Default::default(),
-        holds: Default::default(),
+        debounce: Default::default(),
         settings,
     })
 }

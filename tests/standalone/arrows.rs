@@ -19,7 +19,25 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("engine::core", &["hours", "sms", "wire::config"]),
     ("engine", &["admin", "engine::core", "process", "sms", "wire"]),
     ("gateway", &["admin", "process", "sms", "wire"]),
-    ("operator", &["admin", "api", "hours", "process", "sms", "wire"]),
+    ("operator::runtime", &["api", "process"]),
+    ("operator::resources", &["api", "operator::runtime", "sms", "wire"]),
+    ("operator::observed", &["api", "operator::resources", "operator::runtime", "process", "wire"]),
+    (
+        "operator::controllers",
+        &["api", "hours", "operator::observed", "operator::resources", "operator::runtime", "sms", "wire"],
+    ),
+    (
+        "operator",
+        &[
+            "admin",
+            "api",
+            "operator::controllers",
+            "operator::observed",
+            "operator::resources",
+            "operator::runtime",
+            "process",
+        ],
+    ),
     ("simulator", &["admin", "process", "sms", "wire"]),
     ("generate", &["api", "engine", "operator"]),
 ];

@@ -1,0 +1,19 @@
+//! Bots: compiled, or refused with every fault named.
+
+mod compile;
+mod compiled;
+mod fault;
+mod graph;
+mod http;
+mod reconcile;
+mod template;
+mod variables;
+
+pub use compile::{Surroundings, compile};
+pub use fault::{Fault, to_status};
+pub use reconcile::reconcile;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;

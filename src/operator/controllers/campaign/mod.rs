@@ -1,0 +1,9 @@
+//! Campaigns: checked, handed to the engines, and summed up.
+
+mod reconcile;
+mod sums;
+mod validate;
+
+pub use reconcile::{reconcile, unsupported};
+pub use sums::sum;
+pub use validate::{Hours, for_engine, validate};

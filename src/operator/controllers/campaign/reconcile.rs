@@ -1,0 +1,142 @@
+//! Keeps a campaign's status.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+
+use super::{Hours, sum, validate};
+use crate::{
+    api::{Campaign, CampaignSpec, CampaignStatus, ConditionType, Reason, SmsChannel},
+    operator::{
+        controllers::{
+            summary::{self, summarize},
+            worker::{RequeueAfter, sooner},
+        },
+        observed::context::Context,
+        runtime::{cache::ObjectKey, desired_condition::DesiredCondition, error::Error},
+    },
+};
+
+/// Brings one campaign's status up to date.
+///
+/// # Errors
+/// Faults of the API server.
+pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
+    let Some(campaign) = summary::to_reconcile(&context, &context.cluster.campaigns, &key).await? else {
+        return Ok(None);
+    };
+    let now = context.now();
+    let mut conditions = summary::begin(&*campaign, now);
+    let mut status = campaign.status.clone().unwrap_or_default();
+    let (ready, hours, change) = judge(&campaign, now);
+    hours.set(&mut conditions, ConditionType::InHours);
+    let due = take_sums(&context, &mut status, &context.channels_of_campaign(&key), now);
+    summarize(&mut conditions, &ready);
+    summary::report(&context, &context.cluster.campaigns, &*campaign, status, conditions).await?;
+    Ok(sooner(change, due))
+}
+
+/// `Ready`, `InHours`, and when the latter changes.
+fn judge(campaign: &Campaign, now: Timestamp) -> (DesiredCondition, DesiredCondition, RequeueAfter) {
+    let unknown = || DesiredCondition::unknown(Reason::NotCheckedYet, "the campaign is not valid");
+    if let Some(message) = unsupported(&campaign.spec) {
+        return (DesiredCondition::no(Reason::NotSupportedYet, message), unknown(), None);
+    }
+    match validate(&campaign.spec) {
+        Err(faults) => (DesiredCondition::no(faults.reason(), faults.to_string()), unknown(), None),
+        Ok(valid) => {
+            let hours = valid.hours(now);
+            let change = hours.until.map(|until| Duration::try_from(until.duration_since(now)).unwrap_or_default());
+            let ready = if campaign.spec.enabled {
+                DesiredCondition::yes(Reason::Valid, "the campaign is valid")
+            } else {
+                DesiredCondition::yes(Reason::Disabled, "spec.enabled is false: the campaign's channels rest")
+            };
+            (ready, in_hours(&hours), change.map(|change| change + Duration::from_millis(100)))
+        }
+    }
+}
+
+/// What `InHours` says, of a campaign and of its channels.
+pub fn in_hours(hours: &Hours) -> DesiredCondition {
+    let message = match hours.reason {
+        Reason::AlwaysOpen => "the campaign has no schedule and is always open",
+        Reason::ClosedByException => "the campaign is closed now, by an exception for this day",
+        _ if hours.open => "the campaign is open now",
+        _ => "the campaign is closed now, by its weekly hours",
+    };
+    if hours.open { DesiredCondition::yes(hours.reason, message) } else { DesiredCondition::no(hours.reason, message) }
+}
+
+/// Names the fields that this version does not carry out yet; they are refused, never ignored.
+pub fn unsupported(spec: &CampaignSpec) -> Option<String> {
+    let set = |is_set: bool, field: &'static str| is_set.then_some(field);
+    let fields: Vec<_> = [
+        set(!spec.supervisors.is_empty(), "spec.supervisors"),
+        set(!spec.dispositions.is_empty(), "spec.dispositions"),
+        set(spec.disposition_required, "spec.dispositionRequired"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let fields = (!fields.is_empty()).then(|| fields.join(", "))?;
+    Some(format!("this version does not carry out {fields} yet: remove what is set there"))
+}
+
+/// Takes the sums into the status: at once when the number of channels changes, else at most once per sample interval. Says when
+/// new ones are due.
+fn take_sums(
+    context: &Context,
+    status: &mut CampaignStatus,
+    channels: &[Arc<SmsChannel>],
+    now: Timestamp,
+) -> RequeueAfter {
+    let sums = sum(channels.iter().map(|channel| &**channel));
+    let counted = Some(sums.channels.clone());
+    if (&counted, &sums.queue, &sums.service_level) == (&status.channels, &status.queue, &status.service_level) {
+        return None;
+    }
+    let interval = Duration::from_secs(context.settings.sample_interval_seconds);
+    let age = status.sampled_at.map(|at| Duration::try_from(now.duration_since(at)).unwrap_or_default());
+    let left = age.and_then(|age| interval.checked_sub(age)).filter(|left| !left.is_zero());
+    if counted == status.channels && left.is_some() {
+        return left;
+    }
+    status.channels = counted;
+    status.queue = sums.queue;
+    status.service_level = sums.service_level;
+    status.sampled_at = sums.sampled_at;
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn campaign(spec: Value) -> Campaign {
+        Campaign::new("support", serde_json::from_value(spec).unwrap())
+    }
+
+    #[test]
+    fn fields_that_are_not_carried_out_are_named() {
+        for (spec, field) in [
+            (json!({"supervisors": [{"user": "eva"}]}), "spec.supervisors"),
+            (json!({"dispositions": [{"name": "a", "path": "A"}]}), "spec.dispositions"),
+            (json!({"dispositionRequired": true}), "spec.dispositionRequired"),
+        ] {
+            let (ready, _, _) = judge(&campaign(spec), Timestamp::UNIX_EPOCH);
+            assert_eq!(ready.reason, Reason::NotSupportedYet);
+            assert!(ready.message.contains(field), "{}", ready.message);
+        }
+    }
+
+    #[test]
+    fn a_campaign_looks_again_when_its_hours_change() {
+        let campaign = campaign(json!({"schedule": {"weekly": {"monday": ["09:00-13:00"]}}}));
+        let (ready, hours, change) = judge(&campaign, "2026-11-23T12:59:00Z".parse().unwrap());
+        assert_eq!((ready.reason, hours.reason), (Reason::Valid, Reason::Open));
+        assert_eq!(change.unwrap().as_secs(), 60);
+    }
+}

@@ -1,0 +1,175 @@
+//! Before a channel goes: intake stops, the outbox is sent (for a limited time), the engine ends, the claim is released.
+
+use std::{sync::Arc, time::Duration};
+
+use kube::{Api, ResourceExt};
+use serde_json::{Value, json};
+use tracing::info;
+
+use crate::{
+    api::{Reason, SmsChannel, names},
+    operator::{
+        controllers::{
+            channel::observe::Observed,
+            claim::{self, Claim, Holder},
+            summary::{self, summarize},
+            worker::RequeueAfter,
+        },
+        observed::{context::Context, targets::Target},
+        resources::{
+            apply,
+            child::{Children, Owner},
+            configuration,
+            kinds::ChildKind,
+            volume_refresh::Cause,
+        },
+        runtime::{cache::ObjectKey, desired_condition::DesiredCondition, error::Error},
+    },
+    wire::config::{ConfigHash, MAIN_DOCUMENT},
+};
+
+/// Between two looks at the outbox.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Takes a deleted channel one step further.
+pub async fn reconcile(context: &Context, channel: &Arc<SmsChannel>) -> Result<RequeueAfter, Error> {
+    let owner = Owner::channel(channel);
+    if !channel.finalizers().iter().any(|known| known == names::FINALIZER_DRAIN) {
+        return Ok(None);
+    }
+    if let Some(left) = outbox(context, channel, &owner).await? {
+        report(context, channel, &left).await?;
+        return Ok(Some(LOOK));
+    }
+    if !end_engine(context, &owner).await? {
+        report(context, channel, "the engine ends").await?;
+        return Ok(Some(LOOK));
+    }
+    release(context, channel, &owner).await?;
+    let left: Vec<String> =
+        channel.finalizers().iter().filter(|known| *known != names::FINALIZER_DRAIN).cloned().collect();
+    // A status write may have changed the object since it was read.
+    let current = context.cluster.channels.get(&owner.key()).unwrap_or_else(|| channel.clone());
+    match context.writer.set_finalizers("SmsChannel", names::FIELD_MANAGER_CHANNEL, &*current, &left).await {
+        Ok(written) => {
+            if written.finalizers().is_empty() {
+                context.cluster.channels.removed(&owner.key(), &owner.uid);
+            } else {
+                context.cluster.channels.wrote(written);
+            }
+        }
+        Err(Error::Transient(crate::operator::runtime::error::Transient::Api(kube::Error::Api(status))))
+            if status.is_not_found() => {}
+        Err(error) => return Err(error),
+    }
+    Ok(None)
+}
+
+/// Stops the intake and waits for the outbox. None: there is nothing to wait for any more; else what is waited for.
+async fn outbox(context: &Context, channel: &Arc<SmsChannel>, owner: &Owner) -> Result<Option<String>, Error> {
+    let key = ObjectKey::new(&owner.namespace, &owner.child_name);
+    let children = &context.cluster.children;
+    let ours = |kind| children.of(kind).get(&key).filter(|object| owner.controls(&**object));
+    let Some(stateful_set) = ours(ChildKind::StatefulSet) else { return Ok(None) };
+    let ever_ran = channel.status.as_ref().is_some_and(|status| status.engine.is_some());
+    if stateful_set.metadata.deletion_timestamp.is_some() || !ever_ran {
+        return Ok(None);
+    }
+    let observed = Observed::of(context, channel.clone())?;
+    let Some(document) = ours(ChildKind::ConfigMap) else { return Ok(None) };
+    let text = document.data.pointer("/data").and_then(|data| data.get(MAIN_DOCUMENT)).and_then(Value::as_str);
+    let Some(text) = text else { return Ok(None) };
+    let (text, hash) = draining(text)?;
+    let child = configuration::main_document(owner, text);
+    apply::apply(&context.writer, children, owner, Children::planned(vec![child])).await?;
+    context.targets.watch(Target::Engine(owner.key()), LOOK);
+
+    let said = observed.seen.answered();
+    if let (Some(pod), Some(said)) = (&observed.pod, said)
+        && said.config.hash != Some(hash)
+    {
+        context.volume_refreshes.refresh(&context.writer, pod, Cause::Config, &hash, None).await?;
+    }
+    let stopped = said.filter(|said| said.config.hash == Some(hash));
+    if stopped.is_some_and(|said| said.outbox.waiting == 0 && said.outbox.in_flight == 0) {
+        return Ok(None);
+    }
+    let left = match said {
+        Some(said) => format!("{} messages wait to be sent", said.outbox.waiting + said.outbox.in_flight),
+        None => "the engine cannot be asked what waits to be sent".to_owned(),
+    };
+    if is_time_over(context, channel) {
+        info!(channel = %owner.key(), left, "the time for draining is over");
+        let note = format!("deleted before everything could be sent: {left}");
+        context.events.publish(&**channel, true, Reason::DrainTimedOut.as_str(), &note).await;
+        return Ok(None);
+    }
+    Ok(Some(left))
+}
+
+/// The configuration in force with the intake stopped. What it was made of may be gone already.
+fn draining(text: &str) -> Result<(String, ConfigHash), Error> {
+    let mut document: Value = serde_json::from_str(text)?;
+    document["draining"] = json!(true);
+    let text = serde_json::to_string(&document)?;
+    let hash = ConfigHash::of(text.as_bytes());
+    Ok((text, hash))
+}
+
+fn is_time_over(context: &Context, channel: &SmsChannel) -> bool {
+    let Some(deleted) = &channel.metadata.deletion_timestamp else { return true };
+    let age = Duration::try_from(context.now().duration_since(deleted.0)).unwrap_or_default();
+    age >= Duration::from_secs(context.settings.drain_seconds)
+}
+
+/// Deletes the StatefulSet; says whether the engine's pod is gone, which only the API server itself can.
+async fn end_engine(context: &Context, owner: &Owner) -> Result<bool, Error> {
+    let key = ObjectKey::new(&owner.namespace, &owner.child_name);
+    if let Some(live) = context.writer.get_child(ChildKind::StatefulSet, &key).await?
+        && owner.controls(&live)
+    {
+        if live.metadata.deletion_timestamp.is_none() {
+            let store = context.cluster.children.of(ChildKind::StatefulSet);
+            let uid = live.uid().unwrap_or_default();
+            context.writer.delete_child(ChildKind::StatefulSet, &key, &uid, store).await?;
+        }
+        return Ok(false);
+    }
+    let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(context.writer.client().clone(), &owner.namespace);
+    let pod = pods.get_metadata_opt(&format!("{}-0", owner.child_name)).await?;
+    Ok(pod.is_none_or(|pod| pod.labels().get(owner.label) != Some(&owner.name)))
+}
+
+async fn release(context: &Context, channel: &SmsChannel, owner: &Owner) -> Result<(), Error> {
+    let connector = ObjectKey::new(&owner.namespace, &channel.spec.connector_ref.name);
+    let connector = context.cluster.connectors.get(&connector);
+    let provider = connector.as_ref().and_then(|connector| connector.spec.provider.member());
+    let claim = provider.map(|provider| Claim::new(provider, &owner.namespace, &channel.spec.number));
+    if claim::release(context, claim.as_ref(), &Holder::channel(channel)).await? {
+        context.events.publish(channel, false, Reason::ClaimReleased.as_str(), "the number is free again").await;
+    }
+    Ok(())
+}
+
+async fn report(context: &Context, channel: &SmsChannel, what: &str) -> Result<(), Error> {
+    let mut conditions = summary::begin(channel, context.now());
+    summarize(
+        &mut conditions,
+        &DesiredCondition::no(Reason::Draining, format!("the channel is being deleted: {what}")),
+    );
+    let status = channel.status.clone().unwrap_or_default();
+    summary::report(context, &context.cluster.channels, channel, status, conditions).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn draining_changes_nothing_else() {
+        let (text, hash) = draining(r#"{"draining":false,"enabled":true,"future":[1]}"#).unwrap();
+        let document: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(document, json!({"draining": true, "enabled": true, "future": [1]}));
+        assert_eq!(draining(&text).unwrap().1, hash, "doing it again changes nothing");
+    }
+}

@@ -1,0 +1,186 @@
+//! SmsChannel: observe, validate, claim, plan, apply, summarize; and drain before it goes.
+
+mod drain;
+mod number;
+mod observe;
+mod plan;
+mod sampled;
+mod status;
+mod storage;
+mod supported;
+mod up_to_date;
+mod validate;
+
+use std::{sync::Arc, time::Duration};
+
+use kube::ResourceExt;
+
+use crate::{
+    api::{ConditionStatus, Reason, SmsChannel, names},
+    operator::{
+        controllers::{
+            claim::{self, Claim, Holder},
+            summary::{self, is_deleted},
+            worker::{RequeueAfter, sooner},
+        },
+        observed::{context::Context, pod, targets::Target},
+        resources::{
+            apply,
+            child::Owner,
+            kinds::ChildKind,
+            volume_refresh::{self, Cause},
+        },
+        runtime::{cache::ObjectKey, desired_condition::DesiredCondition, error::Error},
+    },
+    wire::{config::ConfigHash, status::EngineStatus},
+};
+pub use observe::Observed;
+
+pub use up_to_date::is_up_to_date;
+#[cfg(test)]
+pub use {
+    plan::{Plan, plan},
+    validate::{references, validate},
+};
+
+/// Brings one channel to what its spec says.
+///
+/// # Errors
+/// As [`Error`] says; what a person should know stands in status by then.
+pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
+    let Some(channel) = context.cluster.channels.get(&key) else { return Ok(None) };
+    if is_deleted(&*channel) {
+        return drain::reconcile(&context, &channel).await;
+    }
+    if names::is_paused(&*channel) {
+        summary::report_paused(&context, &context.cluster.channels, &channel).await?;
+        return Ok(None);
+    }
+    let channel = with_finalizer(&context, channel).await?;
+    let observed = Observed::of(&context, channel)?;
+    let mut findings = Findings::default();
+    let outcome = bring_about(&context, &observed, &mut findings).await;
+    if let Err(Error::Transient(_)) = &outcome {
+        // Nothing is known about the object that was not known before.
+        return outcome;
+    }
+    let reported = status::report(&context, &observed, &findings, outcome.as_ref().err()).await?;
+    storage::forget_acceptance(&context, &key).await?;
+    let again = outcome?;
+    if storage::is_to_be_told(&context, &observed.channel) {
+        return Ok(Some(Duration::ZERO));
+    }
+    Ok(sooner(again, reported))
+}
+
+/// What the steps found on their way; each becomes a condition even when a later step fails.
+#[derive(Debug, Default)]
+pub struct Findings {
+    references: Option<DesiredCondition>,
+    number: Option<DesiredCondition>,
+    claimed: Option<DesiredCondition>,
+    hash: Option<ConfigHash>,
+}
+
+async fn with_finalizer(context: &Context, channel: Arc<SmsChannel>) -> Result<Arc<SmsChannel>, Error> {
+    if channel.finalizers().iter().any(|known| known == names::FINALIZER_DRAIN) {
+        return Ok(channel);
+    }
+    let mut finalizers = channel.finalizers().to_vec();
+    finalizers.push(names::FINALIZER_DRAIN.to_owned());
+    let written =
+        context.writer.set_finalizers("SmsChannel", names::FIELD_MANAGER_CHANNEL, &*channel, &finalizers).await?;
+    Ok(context.cluster.channels.wrote(written))
+}
+
+async fn bring_about(context: &Context, observed: &Observed, findings: &mut Findings) -> Result<RequeueAfter, Error> {
+    let channel = &*observed.channel;
+    let owner = Owner::channel(channel);
+    supported::check(&channel.spec)?;
+    let references = validate::references(observed);
+    findings.references = Some(validate::desired(&references));
+    let Some(connector) = &observed.connector else { return Ok(None) };
+    let provider = connector.spec.provider.member();
+    let provider =
+        provider.ok_or_else(|| Error::stalled(Reason::ConnectorNotReady, "the connector has no provider"))?;
+
+    findings.number = number::desired(observed, connector)?;
+    let claim = Claim::new(provider, &owner.namespace, &channel.spec.number);
+    let holder = Holder::channel(channel);
+    if !claim::is_held(context, &claim, &holder) && !is_verified(observed, findings) {
+        let message = "the number is claimed as soon as it is verified";
+        findings.claimed = Some(DesiredCondition::unknown(Reason::NotCheckedYet, message));
+        return Ok(None);
+    }
+    match claim::take(context, &claim, &holder).await? {
+        claim::Ownership::Ours => {
+            findings.claimed = Some(DesiredCondition::yes(Reason::Claimed, "the number belongs to this channel"));
+        }
+        claim::Ownership::Other(other) => {
+            findings.claimed = Some(held_by(&other, &owner, &channel.spec.number));
+            // Never two engines for one number. The volume stays.
+            let keep = |kind, _: &str| kind == ChildKind::PersistentVolumeClaim;
+            apply::prune(&context.writer, &context.cluster.children, &owner, keep).await?;
+            return Ok(None);
+        }
+    }
+    let Ok(references) = references else { return Ok(None) };
+
+    let valid = validate::validate(observed, &references)?;
+    let plan = plan::plan(&owner, &valid, observed, &context.settings)?;
+    storage::check_volume(context, &owner, channel)?;
+    let keep: Vec<_> = plan.children.list().iter().map(|child| (child.kind, child.name.clone())).collect();
+    let applied = apply::apply(&context.writer, &context.cluster.children, &owner, plan.children).await?;
+    let kept = |kind, name: &str| keep.iter().any(|(kept, known)| *kept == kind && known == name);
+    apply::prune(&context.writer, &context.cluster.children, &owner, kept).await?;
+    findings.hash = Some(plan.hash);
+    context.events.repaired(channel, applied.repaired()).await;
+    let interval = context.settings.scrape_interval();
+    let within = pod::asked_within(observed.pod.as_deref(), &observed.seen, Duration::ZERO, interval);
+    context.targets.watch(Target::Engine(owner.key()), within);
+    refresh_engine_volume(context, observed, &plan.hash, &owner).await
+}
+
+/// Verified now, or before this operator started and nobody has said otherwise since.
+fn is_verified(observed: &Observed, findings: &Findings) -> bool {
+    match &findings.number {
+        Some(desired) => desired.status == ConditionStatus::True,
+        None => observed.was_number_valid(),
+    }
+}
+
+fn held_by(other: &Holder, owner: &Owner, number: &str) -> DesiredCondition {
+    let who = if other.namespace == owner.namespace {
+        format!("channel {}", other.name)
+    } else {
+        "a channel of another namespace".into()
+    };
+    let message = format!("{who} has the number {number}; this channel takes over by itself when that one is deleted");
+    DesiredCondition::no(Reason::HeldByOther, message)
+}
+
+async fn refresh_engine_volume(
+    context: &Context,
+    observed: &Observed,
+    hash: &ConfigHash,
+    owner: &Owner,
+) -> Result<RequeueAfter, Error> {
+    let Some(pod) = &observed.pod else { return Ok(None) };
+    let reload = summary::annotation(&*observed.channel, names::ANNOTATION_RELOAD);
+    if volume_refresh::is_reload_due(pod, reload) {
+        volume_refresh::send(&context.writer, pod, hash, reload).await?;
+    }
+    let Some(said) = observed.seen.answered() else { return Ok(None) };
+    if !wants_config(said, hash) {
+        context.volume_refreshes.settled(pod, Cause::Config);
+        return Ok(None);
+    }
+    let again = context.volume_refreshes.refresh(&context.writer, pod, Cause::Config, hash, reload).await?;
+    context.targets.watch(Target::Engine(owner.key()), Duration::from_millis(500));
+    Ok(Some(again))
+}
+
+fn wants_config(said: &EngineStatus, hash: &ConfigHash) -> bool {
+    said.config.hash.as_ref() != Some(hash)
+        && said.config.rejected.as_ref().is_none_or(|rejected| rejected.hash != *hash)
+}

@@ -1,0 +1,85 @@
+//! What the operator knows of a channel and of what it refers to, from its caches.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+
+use crate::{
+    api::{Blocklist, Campaign, ConditionType, Reason, SmsChannel, SmsConnector},
+    operator::{
+        controllers::{
+            blocklist,
+            summary::{self, is_deleted},
+        },
+        observed::{context::Context, pod, samples::Seen},
+        resources::child::Owner,
+        runtime::{cache::ObjectKey, error::Error},
+    },
+    wire::{
+        config::issuers::Issuer,
+        status::{EngineStatus, GatewayStatus},
+    },
+};
+
+/// What is known of a channel.
+pub struct Observed {
+    /// The object.
+    pub channel: Arc<SmsChannel>,
+    /// Its connector.
+    pub connector: Option<Arc<SmsConnector>>,
+    /// Its campaign.
+    pub campaign: Option<Arc<Campaign>>,
+    /// The blocklists that bind it, by name.
+    pub blocklists: Vec<Arc<Blocklist>>,
+    /// What the connector's gateway said.
+    pub gateway: Seen<GatewayStatus>,
+    /// The engine's pod.
+    pub pod: Option<Arc<Pod>>,
+    /// What the engine said.
+    pub seen: Seen<EngineStatus>,
+    /// Who signs the tokens that roles show.
+    pub role_issuers: Vec<Issuer>,
+    /// Who signs the tokens of agents.
+    pub agent_issuers: Vec<Issuer>,
+}
+
+impl Observed {
+    /// Reads the caches.
+    ///
+    /// # Errors
+    /// [`Error::Waiting`] while the cluster's token keys are not known.
+    pub fn of(context: &Context, channel: Arc<SmsChannel>) -> Result<Self, Error> {
+        if !context.issuers.are_known() {
+            let message = "the cluster's token keys are being fetched";
+            return Err(Error::waiting(Reason::Progressing, message, Duration::from_secs(1)));
+        }
+        let owner = Owner::channel(&channel);
+        let key = |name: &str| ObjectKey::new(&owner.namespace, name);
+        let cluster = &context.cluster;
+        let connector = cluster.connectors.get(&key(&channel.spec.connector_ref.name));
+        let connector = connector.filter(|connector| !is_deleted(&**connector));
+        let campaign = cluster.campaigns.get(&key(&channel.spec.campaign_ref.name));
+        let gateway = connector.as_ref().and_then(|connector| connector.uid());
+        Ok(Self {
+            gateway: gateway.map_or(Seen::Never, |uid| context.samples.gateway(&uid)),
+            blocklists: blocklists(context, &channel),
+            campaign: campaign.filter(|campaign| !is_deleted(&**campaign)),
+            connector,
+            pod: pod::of(context, &owner),
+            seen: context.samples.engine(&owner.uid),
+            role_issuers: context.issuers.of_roles(&owner.namespace),
+            agent_issuers: context.issuers.of_agents(&owner.namespace),
+            channel,
+        })
+    }
+
+    /// Whether the status says that the number is valid.
+    pub fn was_number_valid(&self) -> bool {
+        summary::was_true(&*self.channel, ConditionType::NumberValid)
+    }
+}
+
+fn blocklists(context: &Context, channel: &SmsChannel) -> Vec<Arc<Blocklist>> {
+    context.cluster.blocklists.select(|list| !is_deleted(list) && blocklist::concerns(list, channel))
+}

@@ -1,0 +1,153 @@
+//! What a channel needs in the cluster. Pure.
+
+use crate::{
+    api::{
+        SmsChannelSpec, names,
+        resources::Volume,
+        sms_channel::{HELP_WORDS, OnDelete, START_WORDS, STOP_WORDS},
+    },
+    operator::{
+        controllers::{
+            blocklist,
+            channel::{observe::Observed, storage, validate::Valid},
+        },
+        resources::{
+            child::{Bond, Children, Owner, Prepared},
+            configuration::{self, PartKind},
+            rate_limit,
+            workload::Workload,
+        },
+        runtime::{error::Error, settings::Settings},
+    },
+    wire::{
+        config::{
+            ConfigHash, FORMAT, ObjectIdentity,
+            engine::{BlocklistPart, BlocklistSwitches, EngineConfig, GatewayPeer, OptOut, ServiceLevel},
+        },
+        ports,
+    },
+};
+
+/// Entries in one part of the blocklist; each takes about 80 bytes.
+const ENTRIES_PER_PART: usize = 8_000;
+
+const STOPPED: &str =
+    "You are unsubscribed and will get no more messages from this number. Reply START to get messages again.";
+const STARTED: &str = "You are subscribed again. Reply HELP for help, STOP to unsubscribe.";
+const HELP: &str = "Write your question to this number and somebody will answer. Reply STOP to unsubscribe.";
+
+/// What a channel needs.
+pub struct Plan {
+    /// Its children.
+    pub children: Children<Prepared>,
+    /// Hash of the configuration that the engine shall have.
+    pub hash: ConfigHash,
+}
+
+/// Plans.
+///
+/// # Errors
+/// [`Error::Stalled`] when the configuration does not fit.
+pub fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settings: &Settings) -> Result<Plan, Error> {
+    let spec = &observed.channel.spec;
+    let parts = blocklist_parts(observed)?;
+    let documents = configuration::write(owner, PartKind::Blocklist, &parts, |parts| EngineConfig {
+        format: FORMAT,
+        channel: ObjectIdentity {
+            namespace: owner.namespace.clone(),
+            name: owner.name.clone(),
+            uid: owner.uid.clone(),
+        },
+        enabled: spec.enabled,
+        draining: false,
+        number: valid.number.clone(),
+        gateway: gateway(owner, valid),
+        campaign: valid.campaign.clone(),
+        strategy: valid.strategy,
+        service_level: ServiceLevel {
+            target_seconds: unsigned(spec.service_level.target_seconds),
+            window_seconds: unsigned(spec.service_level.window_seconds),
+        },
+        max_queued: unsigned(spec.max_queued),
+        queue_full_message: spec.queue_full_message.clone(),
+        out_of_hours_message: spec.out_of_hours.message.clone(),
+        blocklist: BlocklistSwitches { inbound: spec.blocklist.inbound, outbound: spec.blocklist.outbound },
+        opt_out: opt_out(valid),
+        session_idle_seconds: unsigned(spec.session.idle_seconds),
+        per_number_limit: rate_limit::rate_limit(valid.connector.spec.limits.per_number),
+        retention_days: unsigned(spec.engine.storage.retention_days),
+        store: storage::expectation(&observed.channel),
+        role_issuers: observed.role_issuers.clone(),
+        operator_user: settings.operator_user(),
+        agent_issuers: observed.agent_issuers.clone(),
+        parts,
+    })?;
+    let mut children = workload_children(owner, spec, settings);
+    children.extend(documents.children);
+    Ok(Plan { children: Children::planned(children), hash: documents.hash })
+}
+
+fn workload_children(
+    owner: &Owner,
+    spec: &SmsChannelSpec,
+    settings: &Settings,
+) -> Vec<crate::operator::resources::child::Child> {
+    let volume = &spec.engine.storage.volume;
+    let workload = Workload {
+        owner,
+        role: "engine",
+        image: &settings.image,
+        image_pull_policy: &settings.image_pull_policy,
+        resources: spec.engine.resources.as_ref(),
+        scheduling: spec.engine.scheduling.as_ref(),
+        volume: &Volume { size: volume.size.clone(), class_name: volume.class_name.clone() },
+        volume_bond: match volume.on_delete {
+            OnDelete::Retain => Bond::Retained,
+            OnDelete::Delete => Bond::Controlled,
+        },
+        volume_number: Some(&spec.number),
+        parts: PartKind::Blocklist,
+        credentials: None,
+    };
+    workload.children()
+}
+
+fn gateway(owner: &Owner, valid: &Valid<'_>) -> GatewayPeer {
+    let child = valid.connector.child_name();
+    let member = valid.connector.spec.provider.member();
+    GatewayPeer {
+        url: format!("http://{child}.{}.svc:{}", owner.namespace, ports::ROLES),
+        user: names::service_account_user(&owner.namespace, &child),
+        provider: member.map(|member| member.kind().to_owned()).unwrap_or_default(),
+        account: member.map(|member| member.account().to_owned()).unwrap_or_default(),
+    }
+}
+
+fn opt_out(valid: &Valid<'_>) -> OptOut {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    OptOut {
+        answered_by: valid.opt_out_answered_by,
+        stop_keywords: words(STOP_WORDS),
+        start_keywords: words(START_WORDS),
+        help_keywords: words(HELP_WORDS),
+        stopped_message: STOPPED.to_owned(),
+        started_message: STARTED.to_owned(),
+        help_message: HELP.to_owned(),
+    }
+}
+
+fn blocklist_parts(observed: &Observed) -> Result<Vec<BlocklistPart>, Error> {
+    let switches = &observed.channel.spec.blocklist;
+    if !switches.inbound && !switches.outbound {
+        return Ok(Vec::new());
+    }
+    let entries = blocklist::for_engine(&observed.blocklists);
+    Ok(entries
+        .chunks(ENTRIES_PER_PART)
+        .map(|entries| BlocklistPart { format: FORMAT, entries: entries.to_vec() })
+        .collect())
+}
+
+fn unsigned(value: i32) -> u32 {
+    u32::try_from(value).unwrap_or(0)
+}

@@ -1,0 +1,132 @@
+//! Whether an engine's store is the one that the channel had. Status remembers its id and its number of commits.
+
+use jiff::Timestamp;
+use kube::ResourceExt;
+
+use crate::{
+    api::{ConditionType, Reason, SmsChannel, names, sms_channel::EngineStatus as EngineReport},
+    operator::{
+        controllers::summary,
+        observed::context::Context,
+        resources::{
+            child::{ANNOTATION_NUMBER, Owner},
+            kinds::ChildKind,
+        },
+        runtime::{cache::ObjectKey, desired_condition::DesiredCondition, error::Error},
+    },
+    wire::{
+        config::engine::StoreExpectation,
+        status::{EngineStatus, StoreStatus},
+    },
+};
+
+/// What the engine is told about its store.
+pub fn expectation(channel: &SmsChannel) -> StoreExpectation {
+    let remembered = channel.status.as_ref().and_then(|status| status.engine.as_ref());
+    let id = remembered.and_then(|engine| engine.store_id.clone());
+    let accepted_id = summary::annotation(channel, names::ANNOTATION_ACCEPT_STORAGE).map(ToOwned::to_owned);
+    StoreExpectation { id, accepted_id, held: was_rolled_back(channel) }
+}
+
+/// Whether status remembers something else of the store than it did when the configuration was made.
+pub fn is_to_be_told(context: &Context, before: &SmsChannel) -> bool {
+    let now = context.cluster.channels.get(&ObjectKey::of(before));
+    now.is_some_and(|now| expectation(&now) != expectation(before))
+}
+
+fn was_rolled_back(channel: &SmsChannel) -> bool {
+    let conditions = channel.status.iter().flat_map(|status| &status.conditions);
+    let mut found = conditions.filter(|condition| condition.type_ == ConditionType::StorageIntact.as_str());
+    found.any(|condition| condition.reason == Reason::StorageRolledBack.as_str())
+}
+
+/// What to say about the store, and what to remember of it.
+pub struct Judged {
+    /// The condition.
+    pub desired: DesiredCondition,
+    /// Id to remember.
+    pub id: Option<String>,
+    /// Commits to remember.
+    pub commits: Option<i64>,
+}
+
+/// Judges the store that the engine has.
+pub fn judge(channel: &SmsChannel, account: Option<&str>, said: &EngineStatus) -> Judged {
+    let remembered = channel.status.as_ref().and_then(|status| status.engine.clone()).unwrap_or_default();
+    let store = &said.store;
+    let commits = i64::try_from(store.commits).unwrap_or(i64::MAX);
+    let accepted = summary::annotation(channel, names::ANNOTATION_ACCEPT_STORAGE) == Some(store.id.as_str());
+    match fault(channel, account, &remembered, store) {
+        Some(desired) if !accepted => Judged { desired, id: remembered.store_id, commits: remembered.store_commits },
+        Some(_) | None => Judged {
+            desired: DesiredCondition::yes(Reason::Intact, "the store is the one that belongs to this channel"),
+            id: Some(store.id.clone()),
+            commits: Some(commits),
+        },
+    }
+}
+
+fn fault(
+    channel: &SmsChannel,
+    account: Option<&str>,
+    remembered: &EngineReport,
+    store: &StoreStatus,
+) -> Option<DesiredCondition> {
+    let id = &store.id;
+    let how = format!("to accept it, set annotation {}: {id}", names::ANNOTATION_ACCEPT_STORAGE);
+    if store.number.as_str() != channel.spec.number || account.is_some_and(|account| account != store.account) {
+        let message =
+            format!("the store {id} belongs to {} of account {}; nothing is sent; {how}", store.number, store.account);
+        return Some(DesiredCondition::no(Reason::StorageForeign, message));
+    }
+    if let Some(known) = remembered.store_id.as_ref().filter(|known| *known != id) {
+        let message =
+            format!("the store is {id} and was {known}: the volume was replaced or lost; nothing is sent; {how}");
+        return Some(DesiredCondition::no(Reason::StorageReplaced, message));
+    }
+    let known = remembered.store_commits.unwrap_or(0);
+    if i64::try_from(store.commits).unwrap_or(i64::MAX) < known || was_rolled_back(channel) {
+        let message = format!("the store {id} is an older copy of itself; nothing is sent by itself; {how}");
+        return Some(DesiredCondition::no(Reason::StorageRolledBack, message));
+    }
+    None
+}
+
+/// Takes the acceptance away when it has done its work, so that it does not accept the next loss too.
+///
+/// # Errors
+/// Faults of the API server.
+pub async fn forget_acceptance(context: &Context, key: &ObjectKey) -> Result<(), Error> {
+    let Some(channel) = context.cluster.channels.get(key) else { return Ok(()) };
+    let accepted = summary::annotation(&*channel, names::ANNOTATION_ACCEPT_STORAGE);
+    let remembered = channel.status.as_ref().and_then(|status| status.engine.as_ref());
+    let remembered = remembered.and_then(|engine| engine.store_id.as_deref());
+    let intact = summary::begin(&*channel, Timestamp::now()).is_true(ConditionType::StorageIntact);
+    if accepted.is_some() && accepted == remembered && intact {
+        let written = context
+            .writer
+            .remove_annotation("SmsChannel", names::FIELD_MANAGER_CHANNEL, &*channel, names::ANNOTATION_ACCEPT_STORAGE)
+            .await?;
+        context.cluster.channels.wrote(written);
+    }
+    Ok(())
+}
+
+/// A retained volume is adopted by a channel of the same name and number only.
+///
+/// # Errors
+/// [`Error::Stalled`] when the volume of this name belongs to another number.
+pub fn check_volume(context: &Context, owner: &Owner, channel: &SmsChannel) -> Result<(), Error> {
+    let key = ObjectKey::new(&owner.namespace, &owner.child_name);
+    let Some(volume) = context.cluster.children.of(ChildKind::PersistentVolumeClaim).get(&key) else { return Ok(()) };
+    match volume.annotations().get(ANNOTATION_NUMBER) {
+        Some(number) if *number != channel.spec.number => Err(Error::stalled(
+            Reason::StorageForeign,
+            format!(
+                "PersistentVolumeClaim {} holds the conversations of {number}: delete it, or give the channel another name",
+                owner.child_name
+            ),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}

@@ -1,0 +1,96 @@
+//! Fields that this version does not carry out yet. They are refused, never ignored.
+
+use crate::{
+    api::{
+        Reason, SmsChannelSpec,
+        sms_channel::{AnsweredBy, OfferMode, Strategy},
+    },
+    operator::runtime::error::Error,
+};
+
+/// Checks that every such field has its default.
+///
+/// # Errors
+/// [`Error::Stalled`] with `NotSupportedYet`, naming the fields.
+pub fn check(spec: &SmsChannelSpec) -> Result<(), Error> {
+    let fields = unsupported(spec);
+    if fields.is_empty() {
+        return Ok(());
+    }
+    let message = format!("this version does not carry out {} yet: remove what is set there", fields.join(", "));
+    Err(Error::stalled(Reason::NotSupportedYet, message))
+}
+
+fn unsupported(spec: &SmsChannelSpec) -> Vec<String> {
+    let strategy = match spec.strategy {
+        Strategy::LeastRecent | Strategy::Linear => None,
+        Strategy::RingAll
+        | Strategy::FewestInteractions
+        | Strategy::Random
+        | Strategy::RoundRobin
+        | Strategy::WeightedRandom => Some(format!("spec.strategy {:?}", spec.strategy)),
+    };
+    let set = |is_set: bool, field: &str| is_set.then(|| format!("spec.{field}"));
+    let mut fields: Vec<String> = [
+        strategy,
+        set(spec.offer.mode == OfferMode::Ask, "offer.mode Ask"),
+        set(spec.service_level.answered_by == AnsweredBy::Accept, "serviceLevel.answeredBy Accept"),
+        set(spec.max_queue_seconds != 0, "maxQueueSeconds"),
+        set(spec.max_transfer_seconds != 0, "maxTransferSeconds"),
+        set(spec.session.reopen_seconds != 0, "session.reopenSeconds"),
+        set(spec.opt_out.keywords.is_some(), "optOut.keywords"),
+        set(spec.opt_out.messages.is_some(), "optOut.messages"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    fields
+        .extend(spec.automations.iter().flat_map(|bots| bots.bots()).map(|(bot, _)| format!("spec.automations.{bot}")));
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn spec(change: Value) -> SmsChannelSpec {
+        let mut spec = json!({"campaignRef": {"name": "c"}, "connectorRef": {"name": "s"}, "number": "+15551230001"});
+        if let (Some(spec), Some(change)) = (spec.as_object_mut(), change.as_object()) {
+            spec.extend(change.clone());
+        }
+        serde_json::from_value(spec).unwrap()
+    }
+
+    #[test]
+    fn defaults_never_stall() {
+        assert!(check(&spec(json!({}))).is_ok());
+        assert!(
+            check(&spec(json!({"strategy": "Linear", "automations": {}, "optOut": {"answeredBy": "Provider"}})))
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn each_field_that_is_not_carried_out_is_named() {
+        let cases = [
+            (json!({"strategy": "RoundRobin"}), "spec.strategy RoundRobin"),
+            (json!({"offer": {"mode": "Ask"}}), "spec.offer.mode"),
+            (json!({"serviceLevel": {"answeredBy": "Accept"}}), "spec.serviceLevel.answeredBy"),
+            (json!({"maxQueueSeconds": 1}), "spec.maxQueueSeconds"),
+            (json!({"maxTransferSeconds": 1}), "spec.maxTransferSeconds"),
+            (json!({"session": {"reopenSeconds": 1}}), "spec.session.reopenSeconds"),
+            (json!({"optOut": {"keywords": {"stop": ["STOP"]}}}), "spec.optOut.keywords"),
+            (json!({"optOut": {"messages": {"help": "x"}}}), "spec.optOut.messages"),
+            (json!({"automations": {"onStart": {"name": "b"}}}), "spec.automations.onStart"),
+            (json!({"automations": {"onEnd": {"name": "b"}}}), "spec.automations.onEnd"),
+        ];
+        for (change, field) in cases {
+            let Err(Error::Stalled { reason: Reason::NotSupportedYet, message }) = check(&spec(change)) else {
+                panic!("{field} is not refused")
+            };
+            assert!(message.contains(field), "{message}");
+        }
+    }
+}

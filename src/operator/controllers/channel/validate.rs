@@ -1,0 +1,117 @@
+//! From a channel and what it refers to into types that cannot be wrong.
+
+use crate::{
+    api::{
+        Reason, SmsConnector,
+        sms_channel::{OptOutAnsweredBy, Strategy},
+    },
+    operator::{
+        controllers::{campaign, channel::observe::Observed},
+        runtime::{desired_condition::DesiredCondition, error::Error},
+    },
+    sms::PhoneNumber,
+    wire::config::engine,
+};
+
+/// What a channel refers to, all of it there.
+pub struct References<'a> {
+    /// The connector.
+    pub connector: &'a SmsConnector,
+    /// The campaign, in the engine's terms.
+    pub campaign: engine::Campaign,
+}
+
+/// Resolves the references.
+///
+/// # Errors
+/// The desired that `ReferencesResolved` shows: what is missing or not usable, all of it, the first with its reason.
+pub fn references(observed: &Observed) -> Result<References<'_>, DesiredCondition> {
+    let spec = &observed.channel.spec;
+    let mut faults = Vec::new();
+    if observed.connector.is_none() {
+        let message = format!("connector {} does not exist in this namespace", spec.connector_ref.name);
+        faults.push((Reason::ConnectorNotFound, message));
+    }
+    let campaign = match &observed.campaign {
+        None => {
+            let message = format!("campaign {} does not exist in this namespace", spec.campaign_ref.name);
+            faults.push((Reason::CampaignNotFound, message));
+            None
+        }
+        Some(object) if campaign::unsupported(&object.spec).is_some() => {
+            let fault = campaign::unsupported(&object.spec).unwrap_or_default();
+            faults
+                .push((Reason::CampaignInvalid, format!("campaign {} is not valid: {fault}", spec.campaign_ref.name)));
+            None
+        }
+        Some(object) => match campaign::for_engine(object) {
+            Ok(campaign) => Some(campaign),
+            Err(fault) => {
+                let message = format!("campaign {} is not valid: {fault}", spec.campaign_ref.name);
+                faults.push((Reason::CampaignInvalid, message));
+                None
+            }
+        },
+    };
+    match (&observed.connector, campaign, faults.first()) {
+        (Some(connector), Some(campaign), None) => Ok(References { connector, campaign }),
+        (_, _, Some((reason, _))) => {
+            let messages: Vec<_> = faults.iter().map(|(_, message)| message.as_str()).collect();
+            Err(DesiredCondition::no(*reason, messages.join("; ")))
+        }
+        (None, _, None) | (_, None, None) => Err(DesiredCondition::unknown(Reason::NotCheckedYet, "not looked at yet")),
+    }
+}
+
+/// What `ReferencesResolved` shows.
+pub fn desired(references: &Result<References<'_>, DesiredCondition>) -> DesiredCondition {
+    match references {
+        Ok(_) => DesiredCondition::yes(Reason::Resolved, "connector and campaign are there"),
+        Err(desired) => desired.clone(),
+    }
+}
+
+/// A channel without faults.
+pub struct Valid<'a> {
+    /// Its number.
+    pub number: PhoneNumber,
+    /// Its connector.
+    pub connector: &'a SmsConnector,
+    /// Its campaign.
+    pub campaign: engine::Campaign,
+    /// How waiting interactions find an agent.
+    pub strategy: engine::Strategy,
+    /// Who confirms opt-outs.
+    pub opt_out_answered_by: engine::OptOutAnsweredBy,
+}
+
+/// Checks what is left.
+///
+/// # Errors
+/// [`Error::Stalled`] naming the field.
+pub fn validate<'a>(observed: &Observed, references: &References<'a>) -> Result<Valid<'a>, Error> {
+    let spec = &observed.channel.spec;
+    let strategy = match spec.strategy {
+        Strategy::LeastRecent => engine::Strategy::LeastRecent,
+        Strategy::Linear => engine::Strategy::Linear,
+        Strategy::RingAll
+        | Strategy::FewestInteractions
+        | Strategy::Random
+        | Strategy::RoundRobin
+        | Strategy::WeightedRandom => {
+            let message = format!("this version does not carry out spec.strategy {:?} yet", spec.strategy);
+            return Err(Error::stalled(Reason::NotSupportedYet, message));
+        }
+    };
+    let number = spec.number.parse();
+    Ok(Valid {
+        number: number.map_err(|error| Error::stalled(Reason::InvalidSpec, format!("spec.number: {error}")))?,
+        connector: references.connector,
+        campaign: references.campaign.clone(),
+        strategy,
+        opt_out_answered_by: match spec.opt_out.answered_by {
+            OptOutAnsweredBy::Aldis => engine::OptOutAnsweredBy::Aldis,
+            OptOutAnsweredBy::Provider => engine::OptOutAnsweredBy::Provider,
+        },
+    })
+}

@@ -1,0 +1,116 @@
+//! SmsConnector: observe, validate, plan, apply, summarize.
+
+mod observe;
+mod plan;
+mod status;
+mod validate;
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{
+    api::names,
+    operator::{
+        controllers::{summary, worker::RequeueAfter},
+        observed::{context::Context, pod, targets::Target},
+        resources::{
+            apply,
+            child::Owner,
+            volume_refresh::{self, Cause},
+        },
+        runtime::{cache::ObjectKey, error::Error},
+    },
+    wire::{
+        config::ConfigHash,
+        status::{CredentialsStatus, GatewayStatus},
+    },
+};
+pub use observe::Observed;
+
+#[cfg(test)]
+pub use {
+    observe::Held,
+    plan::{Plan, plan},
+    validate::validate,
+};
+
+/// Brings one connector to what its spec says.
+///
+/// # Errors
+/// As [`Error`] says; what a person should know stands in status by then.
+pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
+    // The children of one that is deleted go with it.
+    let connector = summary::to_reconcile(&context, &context.cluster.connectors, &key).await?;
+    let Some(connector) = connector else { return Ok(None) };
+    let observed = Observed::of(&context, connector.clone())?;
+    let outcome = bring_about(&context, &observed).await;
+    if let Err(Error::Transient(_)) = &outcome {
+        // Nothing is known about the object that was not known before.
+        return outcome.map(|_| None);
+    }
+    let (status, conditions) =
+        status::status(&observed, outcome.as_ref().ok().map(|done| &done.hash), outcome.as_ref().err(), context.now());
+    summary::report(&context, &context.cluster.connectors, &*connector, status, conditions).await?;
+    Ok(outcome?.again)
+}
+
+/// What became of validating, planning and applying.
+struct Done {
+    hash: ConfigHash,
+    again: RequeueAfter,
+}
+
+async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Error> {
+    let owner = Owner::connector(&observed.connector);
+    let valid = validate::validate(&observed.connector, &context.allowed_base_urls)?;
+    let plan = plan::plan(&owner, &valid, observed, &context.settings)?;
+    let keep: Vec<_> = plan.children.list().iter().map(|child| (child.kind, child.name.clone())).collect();
+    let applied = apply::apply(&context.writer, &context.cluster.children, &owner, plan.children).await?;
+    let kept = |kind, name: &str| keep.iter().any(|(kept, known)| *kept == kind && known == name);
+    apply::prune(&context.writer, &context.cluster.children, &owner, kept).await?;
+    context.events.repaired(&*observed.connector, applied.repaired()).await;
+    let interval = context.settings.scrape_interval();
+    let within = pod::asked_within(observed.pod.as_deref(), &observed.seen, Duration::ZERO, interval);
+    context.targets.watch(Target::Gateway(owner.key()), within);
+    let again = refresh_gateway_volume(context, observed, &plan.hash, &owner).await?;
+    Ok(Done { hash: plan.hash, again })
+}
+
+/// Makes the pod look at its configuration and credentials when it should.
+async fn refresh_gateway_volume(
+    context: &Context,
+    observed: &Observed,
+    hash: &ConfigHash,
+    owner: &Owner,
+) -> Result<RequeueAfter, Error> {
+    let Some(pod) = &observed.pod else { return Ok(None) };
+    let reload = summary::annotation(&*observed.connector, names::ANNOTATION_RELOAD);
+    if volume_refresh::is_reload_due(pod, reload) {
+        volume_refresh::send(&context.writer, pod, hash, reload).await?;
+    }
+    let Some(said) = observed.seen.answered() else { return Ok(None) };
+    let mut again: RequeueAfter = None;
+    let mut sooner = |wait: Duration| again = Some(again.map_or(wait, |known: Duration| known.min(wait)));
+    if wants_config(said, hash) {
+        sooner(context.volume_refreshes.refresh(&context.writer, pod, Cause::Config, hash, reload).await?);
+        context.targets.watch(Target::Gateway(owner.key()), Duration::from_millis(500));
+    } else {
+        context.volume_refreshes.settled(pod, Cause::Config);
+    }
+    match said.credentials {
+        CredentialsStatus::Missing { .. } | CredentialsStatus::Invalid { .. } => {
+            sooner(context.volume_refreshes.refresh(&context.writer, pod, Cause::Credentials, hash, reload).await?);
+        }
+        CredentialsStatus::Unchecked
+        | CredentialsStatus::Valid { .. }
+        | CredentialsStatus::Suspended { .. }
+        | CredentialsStatus::Unasked { .. } => {
+            context.volume_refreshes.settled(pod, Cause::Credentials);
+        }
+    }
+    Ok(again)
+}
+
+fn wants_config(said: &GatewayStatus, hash: &ConfigHash) -> bool {
+    said.config.hash.as_ref() != Some(hash)
+        && said.config.rejected.as_ref().is_none_or(|rejected| rejected.hash != *hash)
+}

@@ -1,0 +1,119 @@
+//! What the operator knows of a connector, from its caches.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
+
+use crate::{
+    api::{Reason, SmsChannel, SmsConnector, names},
+    operator::{
+        controllers::{
+            claim::{self, Claim, Holder},
+            summary::is_deleted,
+        },
+        observed::{context::Context, pod, samples::Seen},
+        resources::child::Owner,
+        runtime::{cache::ObjectKey, error::Error},
+    },
+    sms::PhoneNumber,
+    wire::{
+        config::{gateway::Route, issuers::Issuer},
+        ports,
+        status::GatewayStatus,
+    },
+};
+
+/// Numbers that are asked for at a time: the document has room for them, whoever makes channels.
+const MOST_ASKED: usize = 1_000;
+
+/// A number that a channel holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The number.
+    pub number: PhoneNumber,
+    /// Name of the channel.
+    pub channel: String,
+}
+
+/// What is known of a connector.
+pub struct Observed {
+    /// The object.
+    pub connector: Arc<SmsConnector>,
+    /// Numbers that channels hold, in order.
+    pub held: Vec<Held>,
+    /// Numbers that channels ask for and do not hold yet, in order.
+    pub asked: Vec<PhoneNumber>,
+    /// Who signs the tokens that roles show.
+    pub role_issuers: Vec<Issuer>,
+    /// The gateway's pod.
+    pub pod: Option<Arc<Pod>>,
+    /// What the gateway said.
+    pub seen: Seen<GatewayStatus>,
+}
+
+impl Observed {
+    /// Reads the caches.
+    ///
+    /// # Errors
+    /// [`Error::Waiting`] while the cluster's token keys are not known.
+    pub fn of(context: &Context, connector: Arc<SmsConnector>) -> Result<Self, Error> {
+        if !context.issuers.are_known() {
+            let wait = std::time::Duration::from_secs(1);
+            return Err(Error::waiting(Reason::Progressing, "the cluster's token keys are being fetched", wait));
+        }
+        let namespace = connector.namespace().unwrap_or_default();
+        let owner = Owner::connector(&connector);
+        let (held, asked) = held_and_asked(context, &connector);
+        Ok(Self {
+            held,
+            asked,
+            role_issuers: context.issuers.of_roles(&namespace),
+            pod: pod::of(context, &owner),
+            seen: context.samples.gateway(&owner.uid),
+            connector,
+        })
+    }
+
+    /// The channel that holds a number.
+    pub fn channel_of(&self, number: &PhoneNumber) -> Option<&str> {
+        let index = self.held.binary_search_by(|held| held.number.cmp(number)).ok()?;
+        Some(&self.held[index].channel)
+    }
+
+    /// The routes of the gateway.
+    pub fn routes(&self) -> Vec<Route> {
+        let namespace = self.connector.namespace().unwrap_or_default();
+        let route = |held: &Held| {
+            let child = names::channel_child(&held.channel);
+            Route {
+                number: held.number.clone(),
+                engine_url: format!("http://{child}.{namespace}.svc:{}", ports::ROLES),
+                engine_user: names::service_account_user(&namespace, &child),
+            }
+        };
+        self.held.iter().map(route).collect()
+    }
+}
+
+/// A channel that is being deleted keeps its route until its claim is released: its outbox is still sent.
+fn held_and_asked(context: &Context, connector: &SmsConnector) -> (Vec<Held>, Vec<PhoneNumber>) {
+    let Some(provider) = connector.spec.provider.member() else { return (Vec::new(), Vec::new()) };
+    let key = ObjectKey::of(connector);
+    let holds = |channel: &SmsChannel| {
+        let claim = Claim::new(provider, &key.namespace, &channel.spec.number);
+        claim::is_held(context, &claim, &Holder::channel(channel))
+    };
+    let (mut held, mut asked) = (Vec::new(), BTreeSet::new());
+    for channel in context.channels_of_connector(&key) {
+        let Ok(number) = channel.spec.number.parse() else { continue };
+        if holds(&channel) {
+            held.push(Held { number, channel: channel.name_any() });
+        } else if !is_deleted(&*channel) && connector.spec.numbers.is_empty() {
+            // Numbers that are listed are looked for anyway, and others are not to be had.
+            asked.insert(number);
+        }
+    }
+    held.sort_by(|one, other| one.number.cmp(&other.number));
+    (held, asked.into_iter().take(MOST_ASKED).collect())
+}

@@ -1,0 +1,348 @@
+//! What a connector's status says. Pure.
+
+use jiff::Timestamp;
+
+use crate::{
+    api::{
+        ConditionStatus, ConditionType, Conditions, Reason, SmsConnectorStatus,
+        sms_connector::{
+            ConnectorCounts, GatewayStatus as GatewayReport, NumberStatus, ProviderMember, WebhookManagement,
+        },
+    },
+    operator::{
+        controllers::{
+            connector::observe::Observed,
+            summary::{self, first_obstacle, is_others_change, summarize},
+        },
+        observed::pod,
+        runtime::{desired_condition::DesiredCondition, error::Error},
+    },
+    sms::PhoneNumber,
+    wire::{
+        config::ConfigHash,
+        ports,
+        status::{self as wire, CredentialsStatus, GatewayStatus, Trouble, WebhookStatus},
+    },
+};
+
+/// Numbers that the status lists at most.
+const LISTED: usize = 200;
+/// Numbers that a message names.
+const NAMED: usize = 5;
+
+/// Status and conditions, from what was observed and what became of applying.
+pub fn status(
+    observed: &Observed,
+    hash: Option<&ConfigHash>,
+    error: Option<&Error>,
+    now: Timestamp,
+) -> (SmsConnectorStatus, Conditions) {
+    let connector = &*observed.connector;
+    let mut conditions = summary::begin(connector, now);
+    let mut status = connector.status.clone().unwrap_or_default();
+    if let Some(desired) = pod::availability(observed.pod.as_deref(), &observed.seen) {
+        desired.set(&mut conditions, ConditionType::GatewayAvailable);
+    }
+    if let Some(said) = observed.seen.answered() {
+        if let Some(provider) = connector.spec.provider.member() {
+            credentials(said, provider).set(&mut conditions, ConditionType::CredentialsValid);
+        }
+        let offered = offered(observed, said);
+        if said.numbers_listed_at.is_some() || !conditions.is_true(ConditionType::NumbersVerified) {
+            numbers(observed, said, &offered).set(&mut conditions, ConditionType::NumbersVerified);
+        }
+        webhook(observed, said).set(&mut conditions, ConditionType::WebhookInSync);
+        routed(said).set(&mut conditions, ConditionType::TrafficRouted);
+        if said.numbers_listed_at.is_some() {
+            status.counts = Some(counts(observed, said, &offered));
+            status.numbers = list(observed, said, &offered);
+        } else {
+            mark_channels(observed, &mut status);
+        }
+        status.gateway = Some(GatewayReport {
+            config_hash: said.config.hash.as_ref().map(ConfigHash::to_string),
+            version: Some(said.version.clone()),
+        });
+    } else {
+        mark_channels(observed, &mut status);
+    }
+    set_missing_unknown(&mut conditions);
+    let ready = ready(observed, &conditions, hash, error);
+    summarize(&mut conditions, &ready);
+    (status, conditions)
+}
+
+fn ready(
+    observed: &Observed,
+    conditions: &Conditions,
+    hash: Option<&ConfigHash>,
+    error: Option<&Error>,
+) -> DesiredCondition {
+    match error {
+        Some(Error::Stalled { reason, message } | Error::Waiting { reason, message, .. }) => {
+            return DesiredCondition::no(*reason, message.clone());
+        }
+        Some(Error::Transient(fault)) => return DesiredCondition::unknown(Reason::TransientError, fault.to_string()),
+        None => {}
+    }
+    let applied = applied(observed, hash);
+    let others = is_others_change(conditions, &applied);
+    let available = first_obstacle(conditions, &[ConditionType::GatewayAvailable], applied);
+    if available.status != ConditionStatus::True && !(others && available.reason == Reason::Applying) {
+        return available;
+    }
+    let well = if observed.connector.spec.enabled {
+        DesiredCondition::yes(Reason::Available, "the gateway runs with the present configuration")
+    } else {
+        DesiredCondition::yes(
+            Reason::Disabled,
+            "spec.enabled is false: nothing is sent, and inbound is refused for now",
+        )
+    };
+    first_obstacle(conditions, &[ConditionType::CredentialsValid, ConditionType::NumbersVerified], well)
+}
+
+/// Whether the gateway has the configuration. What an earlier operator wrote in status stands while nobody has asked.
+fn applied(observed: &Observed, hash: Option<&ConfigHash>) -> DesiredCondition {
+    let Some(wanted) = hash else {
+        return DesiredCondition::unknown(Reason::Progressing, "the configuration is being made");
+    };
+    let well = DesiredCondition::yes(Reason::Applied, "");
+    match observed.seen.answered() {
+        Some(said) => match &said.config.rejected {
+            _ if said.config.hash.as_ref() == Some(wanted) => well,
+            Some(rejected) if rejected.hash == *wanted => DesiredCondition::no(
+                Reason::ConfigRejected,
+                format!("the gateway cannot load the configuration and goes on with the old one: {}", rejected.message),
+            ),
+            Some(_) | None => {
+                DesiredCondition::no(Reason::Applying, "the gateway has not loaded the newest configuration yet")
+            }
+        },
+        None => {
+            let reported = observed.connector.status.as_ref().and_then(|status| status.gateway.as_ref());
+            let reported = reported.and_then(|gateway| gateway.config_hash.clone());
+            if reported == Some(wanted.to_string()) {
+                well
+            } else {
+                DesiredCondition::no(Reason::Applying, "the gateway has not loaded the newest configuration yet")
+            }
+        }
+    }
+}
+
+fn credentials(said: &GatewayStatus, provider: ProviderMember<'_>) -> DesiredCondition {
+    let field = format!("spec.provider.{}", provider.kind());
+    let secret = format!("Secret {} ({field}.credentialsSecretRef)", provider.credentials().name);
+    match &said.credentials {
+        CredentialsStatus::Unchecked => {
+            DesiredCondition::unknown(Reason::NotCheckedYet, "the gateway has not checked them yet")
+        }
+        CredentialsStatus::Missing { keys, secret_found: false } => DesiredCondition::no(
+            Reason::SecretMissing,
+            format!("{secret} does not exist or is empty: create it with {}", keys.join(", ")),
+        ),
+        CredentialsStatus::Missing { keys, secret_found: true } => DesiredCondition::no(
+            Reason::SecretKeyMissing,
+            format!("{secret} lacks {}: add what is missing", keys.join(", ")),
+        ),
+        CredentialsStatus::Valid { .. } => {
+            DesiredCondition::yes(Reason::Accepted, "the provider accepts the credentials")
+        }
+        CredentialsStatus::Invalid { message, .. } => DesiredCondition::no(
+            Reason::CredentialsRejected,
+            format!(
+                "the provider refuses the credentials of {secret}: {message}; put the right ones into it, it is noticed within a minute"
+            ),
+        ),
+        CredentialsStatus::Suspended { message, .. } => {
+            let message = format!("the provider does not serve the account: {message}; talk to the provider");
+            DesiredCondition::no(Reason::AccountSuspended, message)
+        }
+        CredentialsStatus::Unasked { trouble, message, .. } => unasked(*trouble, message, provider),
+    }
+}
+
+fn unasked(trouble: Trouble, message: &str, provider: ProviderMember<'_>) -> DesiredCondition {
+    let base_url = format!("see whether spec.provider.{}.baseUrl is right", provider.kind());
+    let (reason, what, hint) = match trouble {
+        Trouble::Unreachable => {
+            let hint = format!("{base_url} and the network lets the gateway through");
+            (Reason::ProviderUnreachable, "cannot be reached", hint)
+        }
+        Trouble::Slow => (Reason::ProviderSlow, "does not answer in time", "talk to the provider".into()),
+        Trouble::Fault => (Reason::ProviderError, "does not answer as it should", base_url),
+        Trouble::RateLimited => {
+            let hint = "see who else uses the account".into();
+            (Reason::ProviderRateLimited, "limits how often it may be asked", hint)
+        }
+    };
+    let url = provider.base_url();
+    let message =
+        format!("the provider at {url} {what}: {message}; the gateway tries again by itself; if it lasts, {hint}");
+    DesiredCondition::unknown(reason, message)
+}
+
+/// The numbers that the connector offers: those of the spec, else every SMS-capable one of the account.
+fn offered(observed: &Observed, said: &GatewayStatus) -> Vec<PhoneNumber> {
+    let spec = &observed.connector.spec;
+    let mut offered: Vec<PhoneNumber> = if spec.numbers.is_empty() {
+        let usable = said.numbers.iter().filter(|number| number.at_provider && number.sms_capable);
+        usable.map(|number| number.number.clone()).collect()
+    } else {
+        spec.numbers.iter().filter_map(|offered| offered.number.parse().ok()).collect()
+    };
+    offered.sort();
+    offered.dedup();
+    offered
+}
+
+/// A number as the provider has it.
+pub fn find<'a>(said: &'a GatewayStatus, number: &PhoneNumber) -> Option<&'a wire::NumberStatus> {
+    said.numbers.iter().find(|known| known.number == *number)
+}
+
+fn numbers(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) -> DesiredCondition {
+    if let Some(error) = &said.numbers_error {
+        let message = format!("the numbers cannot be listed: {error}; the gateway tries again by itself");
+        return DesiredCondition::unknown(Reason::ProviderError, message);
+    }
+    if said.numbers_listed_at.is_none() {
+        return DesiredCondition::unknown(Reason::NotCheckedYet, "the numbers have not been listed yet");
+    }
+    let of = |is_so: fn(Option<&wire::NumberStatus>) -> bool| -> Vec<_> {
+        offered.iter().filter(|number| is_so(find(said, number))).collect()
+    };
+    let missing = of(|known| known.is_some_and(|known| !known.at_provider));
+    if !missing.is_empty() {
+        let message =
+            format!("not on the provider's account: {}; buy them, or remove them from spec.numbers", some(&missing));
+        return DesiredCondition::no(Reason::NumbersMissing, message);
+    }
+    let incapable = of(|known| known.is_some_and(|known| !known.sms_capable));
+    if !incapable.is_empty() {
+        let message = format!("cannot do SMS, says the provider: {}", some(&incapable));
+        return DesiredCondition::no(Reason::NumbersNotSmsCapable, message);
+    }
+    let unknown = of(|known| known.is_none());
+    if !unknown.is_empty() {
+        let message = format!("the gateway has not looked yet for {}", some(&unknown));
+        return DesiredCondition::unknown(Reason::NotCheckedYet, message);
+    }
+    let source = if observed.connector.spec.numbers.is_empty() { "of the account" } else { "of spec.numbers" };
+    DesiredCondition::yes(Reason::Verified, format!("{} numbers {source} can do SMS", offered.len()))
+}
+
+fn some(numbers: &[&PhoneNumber]) -> String {
+    let named: Vec<_> = numbers.iter().take(NAMED).map(|number| number.as_str()).collect();
+    let more = numbers.len().saturating_sub(NAMED);
+    if more == 0 { named.join(", ") } else { format!("{} and {more} more", named.join(", ")) }
+}
+
+fn webhook(observed: &Observed, said: &GatewayStatus) -> DesiredCondition {
+    let webhook = &observed.connector.spec.webhook;
+    match webhook.management {
+        WebhookManagement::Ignore => {
+            return DesiredCondition::unknown(Reason::NotManaged, "webhook.management is Ignore: nobody looks");
+        }
+        WebhookManagement::Observe => {}
+    }
+    let used: Vec<_> = observed.held.iter().filter_map(|held| find(said, &held.number)).collect();
+    let ours = format!("{}{}", webhook.public_url.trim_end_matches('/'), ports::HOOK_INBOUND_PATH);
+    let of = |wanted: fn(&WebhookStatus) -> bool| -> Vec<&PhoneNumber> {
+        used.iter().filter(|number| wanted(&number.webhook)).map(|number| &number.number).collect()
+    };
+    let unset = of(|webhook| matches!(webhook, WebhookStatus::Unset));
+    let differing = of(|webhook| matches!(webhook, WebhookStatus::Differs { .. }));
+    if !unset.is_empty() {
+        let message = format!("the provider has no address for {}: set {ours} (POST) there", some(&unset));
+        return DesiredCondition::no(Reason::WebhookNotSet, message);
+    }
+    if !differing.is_empty() {
+        let found = used.iter().find_map(|number| match &number.webhook {
+            WebhookStatus::Differs { found } => Some(found.as_str()),
+            WebhookStatus::Unchecked | WebhookStatus::InSync | WebhookStatus::Unset => None,
+        });
+        let found = found.unwrap_or_default();
+        let message = format!("the provider sends {} to {found}: set {ours} (POST) there", some(&differing));
+        return DesiredCondition::no(Reason::WebhookDiffers, message);
+    }
+    if used.iter().any(|number| number.webhook == WebhookStatus::Unchecked) || said.numbers_listed_at.is_none() {
+        return DesiredCondition::unknown(
+            Reason::NotCheckedYet,
+            "the provider's addresses have not been looked at yet",
+        );
+    }
+    DesiredCondition::yes(Reason::InSync, format!("the provider has our address for {} numbers in use", used.len()))
+}
+
+fn routed(said: &GatewayStatus) -> DesiredCondition {
+    if said.spool.unrouted == 0 {
+        return DesiredCondition::yes(Reason::AllRouted, "every inbound message found a channel");
+    }
+    let numbers: Vec<_> = said.spool.unrouted_numbers.keys().take(NAMED).map(String::as_str).collect();
+    DesiredCondition::no(
+        Reason::Unrouted,
+        format!(
+            "messages wait for a channel of their number, for example {}: create an SmsChannel",
+            numbers.join(", ")
+        ),
+    )
+}
+
+fn counts(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) -> ConnectorCounts {
+    let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    let capable = offered.iter().filter(|number| find(said, number).is_some_and(|known| known.sms_capable)).count();
+    let claimed = offered.iter().filter(|number| observed.channel_of(number).is_some()).count();
+    ConnectorCounts {
+        numbers: count(offered.len()),
+        sms_capable: count(capable),
+        claimed: count(claimed),
+        unrouted: i64::try_from(said.spool.unrouted).unwrap_or(i64::MAX),
+    }
+}
+
+/// Those with something wrong first, then those of channels, then the rest.
+fn list(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) -> Vec<NumberStatus> {
+    let mut all: Vec<NumberStatus> = offered
+        .iter()
+        .map(|number| {
+            let known = find(said, number);
+            NumberStatus {
+                number: number.to_string(),
+                sms_capable: known.map(|known| known.sms_capable),
+                at_provider: known.map(|known| known.at_provider),
+                channel: observed.channel_of(number).map(ToOwned::to_owned),
+            }
+        })
+        .collect();
+    let well = |number: &NumberStatus| number.sms_capable == Some(true) && number.at_provider == Some(true);
+    all.sort_by_key(|number| (well(number), number.channel.is_none(), number.number.clone()));
+    all.truncate(LISTED);
+    all
+}
+
+/// While the numbers are not listed anew, only who uses them may have changed.
+fn mark_channels(observed: &Observed, status: &mut SmsConnectorStatus) {
+    for number in &mut status.numbers {
+        if let Ok(parsed) = number.number.parse() {
+            number.channel = observed.channel_of(&parsed).map(ToOwned::to_owned);
+        }
+    }
+}
+
+/// Every condition stands in status from the start, so that nothing waits for one that never comes.
+fn set_missing_unknown(conditions: &mut Conditions) {
+    for type_ in [
+        ConditionType::GatewayAvailable,
+        ConditionType::CredentialsValid,
+        ConditionType::NumbersVerified,
+        ConditionType::WebhookInSync,
+        ConditionType::TrafficRouted,
+    ] {
+        if conditions.get(type_).is_none() {
+            DesiredCondition::unknown(Reason::NotCheckedYet, "the gateway has not been asked yet")
+                .set(conditions, type_);
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! What is planned for a connector and a channel, whole. A change of these snapshots is a change of every pod out there.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::{
+    api::{Campaign, SmsChannel, SmsConnector},
+    operator::{
+        controllers::{channel, connector},
+        observed::samples::Seen,
+        resources::child::{Child, Owner},
+        runtime::{allow_list::AllowList, settings::Settings},
+    },
+    wire::config::issuers::Issuer,
+};
+
+fn settings() -> Settings {
+    #[derive(clap::Parser)]
+    struct Cli {
+        #[command(flatten)]
+        settings: Settings,
+    }
+    let arguments =
+        ["aldis", "--image=aldis:1", "--namespace=aldis-system", "--identity=test", "--service-account=aldis-operator"];
+    <Cli as clap::Parser>::parse_from(arguments).settings
+}
+
+fn issuer(audience: &str) -> Issuer {
+    Issuer {
+        issuer: "https://kubernetes.default.svc".into(),
+        audience: audience.into(),
+        user_claim: "sub".into(),
+        user_prefix: String::new(),
+        keys: json!({"keys": []}),
+    }
+}
+
+fn object<K: serde::de::DeserializeOwned>(kind: &str, name: &str, spec: &Value) -> K {
+    serde_json::from_value(json!({
+        "apiVersion": "aldis.dev/v1alpha1", "kind": kind, "spec": spec,
+        "metadata": {"name": name, "namespace": "shop", "uid": format!("uid-of-{name}"), "generation": 1},
+    }))
+    .unwrap()
+}
+
+fn sim() -> SmsConnector {
+    object(
+        "SmsConnector",
+        "sim",
+        &json!({
+            "provider": {"simulator": {"baseUrl": "http://simulator.shop:8090", "credentialsSecretRef": {"name": "sim"}}},
+            "webhook": {"publicUrl": "https://sms.example.com/sim"},
+        }),
+    )
+}
+
+/// The manifests, with documents opened up so that a difference can be read.
+fn shown(children: &[Child]) -> Vec<Value> {
+    let opened = |child: &Child| {
+        let mut manifest = child.manifest.clone();
+        for (_, text) in manifest["data"].as_object_mut().into_iter().flatten() {
+            *text = serde_json::from_str(text.as_str().unwrap()).unwrap();
+        }
+        manifest
+    };
+    children.iter().map(opened).collect()
+}
+
+fn observed_connector(held: Vec<connector::Held>) -> connector::Observed {
+    connector::Observed {
+        connector: Arc::new(sim()),
+        held,
+        asked: Vec::new(),
+        role_issuers: vec![issuer("aldis:shop")],
+        pod: None,
+        seen: Seen::Never,
+    }
+}
+
+fn connector_plan(held: Vec<connector::Held>) -> connector::Plan {
+    connector_plan_of(&observed_connector(held))
+}
+
+fn connector_plan_of(observed: &connector::Observed) -> connector::Plan {
+    let allowed = AllowList::new(&["http://simulator.shop:8090".into()]).unwrap();
+    let valid = connector::validate(&observed.connector, &allowed).unwrap();
+    connector::plan(&Owner::connector(&observed.connector), &valid, observed, &settings()).unwrap()
+}
+
+fn held(number: &str, channel: &str) -> connector::Held {
+    connector::Held { number: number.parse().unwrap(), channel: channel.into() }
+}
+
+fn channel_plan(change: Value) -> channel::Plan {
+    let mut spec =
+        json!({"campaignRef": {"name": "support"}, "connectorRef": {"name": "sim"}, "number": "+15551230001"});
+    spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    let observed = channel::Observed {
+        channel: Arc::new(object::<SmsChannel>("SmsChannel", "support", &spec)),
+        connector: Some(Arc::new(sim())),
+        campaign: Some(Arc::new(object::<Campaign>("Campaign", "support", &json!({"members": [{"user": "ana"}]})))),
+        blocklists: Vec::new(),
+        gateway: Seen::Never,
+        pod: None,
+        seen: Seen::Never,
+        role_issuers: vec![issuer("aldis:shop")],
+        agent_issuers: vec![issuer("aldis-desk:shop")],
+    };
+    let Ok(references) = channel::references(&observed) else { panic!("everything is there") };
+    let valid = channel::validate(&observed, &references).unwrap();
+    channel::plan(&Owner::channel(&observed.channel), &valid, &observed, &settings()).unwrap()
+}
+
+#[test]
+fn a_connector() {
+    insta::assert_yaml_snapshot!(shown(connector_plan(vec![held("+15551230001", "support")]).children.list()));
+}
+
+#[test]
+fn a_channel() {
+    insta::assert_yaml_snapshot!(shown(channel_plan(json!({})).children.list()));
+}
+
+#[test]
+fn the_same_input_gives_the_same_plan() {
+    let (one, other) = (channel_plan(json!({})), channel_plan(json!({})));
+    assert_eq!(one.hash, other.hash);
+    assert_eq!(one.children.list(), other.children.list());
+}
+
+/// Names of the children that differ.
+fn differing(one: &[Child], other: &[Child]) -> Vec<String> {
+    let shown = |child: &Child| format!("{:?} {}", child.kind, child.name);
+    let new = other.iter().filter(|child| !one.contains(child)).map(shown);
+    let gone = one.iter().filter(|child| !other.iter().any(|new| new.name == child.name)).map(shown);
+    new.chain(gone).collect()
+}
+
+#[test]
+fn a_change_of_behaviour_touches_the_configuration_and_nothing_else() {
+    let before = channel_plan(json!({}));
+    for change in [json!({"maxQueued": 3}), json!({"enabled": false}), json!({"outOfHours": {"message": "Later"}})] {
+        let after = channel_plan(change.clone());
+        assert_eq!(differing(before.children.list(), after.children.list()), ["ConfigMap sms-support"], "{change}");
+    }
+    let after = channel_plan(json!({"engine": {"resources": {"limits": {"memory": "1Gi"}}}}));
+    assert_eq!(differing(before.children.list(), after.children.list()), ["StatefulSet sms-support"]);
+}
+
+#[test]
+fn a_further_number_touches_its_part_and_the_main_document() {
+    let before = connector_plan(vec![held("+15551230001", "support")]);
+    let after = connector_plan(vec![held("+15551230001", "support"), held("+15551230002", "sales")]);
+    assert_eq!(
+        differing(before.children.list(), after.children.list()),
+        ["ConfigMap smsc-sim", "ConfigMap smsc-sim.routes-0"]
+    );
+}
+
+#[test]
+fn a_number_that_is_asked_for_touches_the_main_document_only() {
+    let before = connector_plan_of(&observed_connector(Vec::new()));
+    let after = connector_plan_of(&connector::Observed {
+        asked: vec!["+15551230001".parse().unwrap()],
+        ..observed_connector(Vec::new())
+    });
+    assert_eq!(differing(before.children.list(), after.children.list()), ["ConfigMap smsc-sim"]);
+}
+
+#[test]
+fn ten_thousand_numbers_fit() {
+    let all =
+        (0..10_000).map(|last| held(&format!("+155512{last:05}"), &format!("{}-{last:05}", "x".repeat(39)))).collect();
+    let plan = connector_plan(all);
+    let parts = plan.children.list().iter().filter(|child| child.name.contains(".routes-")).count();
+    assert_eq!(parts, 8);
+}

@@ -1,0 +1,305 @@
+//! From conditions to `Ready`, `Reconciling` and `Stalled`, and from there into the object's status.
+
+use std::{fmt::Debug, sync::Arc};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{Resource, ResourceExt, core::NamespaceResourceScope};
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    api::{
+        Blocklist, Bot, Campaign, ConditionStatus, ConditionType, Conditions, Reason, SmsChannel, SmsConnector, names,
+    },
+    operator::{
+        observed::context::Context,
+        runtime::{
+            cache::{ObjectKey, Store},
+            desired_condition::DesiredCondition,
+            error::Error,
+            metrics::ReadyLabels,
+        },
+    },
+};
+
+/// Sets `Ready` as told, and from it `Stalled` or `Reconciling` for those who wait: `Stalled` when only a person can help.
+pub fn summarize(conditions: &mut Conditions, ready: &DesiredCondition) {
+    ready.set(conditions, ConditionType::Ready);
+    let holds = match ready.status {
+        ConditionStatus::True => None,
+        _ if needs_person(ready.reason) => Some(ConditionType::Stalled),
+        _ => Some(ConditionType::Reconciling),
+    };
+    for type_ in [ConditionType::Stalled, ConditionType::Reconciling] {
+        if holds == Some(type_) {
+            conditions.set(type_, ConditionStatus::True, ready.reason, ready.message.clone());
+        } else {
+            conditions.clear(type_);
+        }
+    }
+}
+
+/// The first condition in `order` that is not True makes `Ready`; else `all_well` does.
+pub fn first_obstacle(
+    conditions: &Conditions,
+    order: &[ConditionType],
+    all_well: DesiredCondition,
+) -> DesiredCondition {
+    order
+        .iter()
+        .find_map(|type_| match DesiredCondition::of(conditions, *type_) {
+            Some(desired) if desired.status == ConditionStatus::True => None,
+            Some(desired) => Some(desired),
+            None => Some(DesiredCondition::unknown(Reason::NotCheckedYet, format!("{type_} is not known yet"))),
+        })
+        .unwrap_or(all_well)
+}
+
+/// Whether the pod lacks nothing but a configuration that others made: the object was ready as its spec is now, so the change that is
+/// on its way to the pod is one of another object. What was ready stays so meanwhile.
+pub fn is_others_change(conditions: &Conditions, applied: &DesiredCondition) -> bool {
+    applied.reason == Reason::Applying && conditions.was_true(ConditionType::Ready)
+}
+
+/// Whether only a person can help. The others pass by themselves, or when a missing object appears.
+const fn needs_person(reason: Reason) -> bool {
+    matches!(
+        reason,
+        Reason::Paused
+            | Reason::InvalidSpec
+            | Reason::NotSupportedYet
+            | Reason::ConfigTooLarge
+            | Reason::NameConflict
+            | Reason::BaseUrlNotAllowed
+            | Reason::Forbidden
+            | Reason::QuotaExceeded
+            | Reason::RefusedByPolicy
+            | Reason::CampaignInvalid
+            | Reason::BotInvalid
+            | Reason::NumberNotInConnector
+            | Reason::NumberNotAtProvider
+            | Reason::NumberNotSmsCapable
+            | Reason::NumbersMissing
+            | Reason::NumbersNotSmsCapable
+            | Reason::HeldByOther
+            | Reason::CredentialsRejected
+            | Reason::AccountSuspended
+            | Reason::SecretKeyMissing
+            | Reason::NewerVersion
+            | Reason::ConfigRejected
+            | Reason::StorageForeign
+            | Reason::StorageReplaced
+            | Reason::StorageRolledBack
+            | Reason::FaultsFound
+            | Reason::TimeZoneUnknown
+            | Reason::ScheduleInvalid
+    )
+}
+
+/// A kind whose status the operator writes.
+pub trait Reported:
+    Resource<Scope = NamespaceResourceScope, DynamicType = ()>
+    + Clone
+    + Debug
+    + Serialize
+    + DeserializeOwned
+    + Send
+    + Sync
+    + 'static
+{
+    /// Its status.
+    type Status: Clone + Default + PartialEq + Send + Sync;
+    /// Its name.
+    const KIND: &'static str;
+    /// Field manager of its status.
+    const MANAGER: &'static str;
+
+    /// Status as it stands.
+    fn status(&self) -> Option<&Self::Status>;
+    /// Takes a new status.
+    fn set_status(&mut self, status: Self::Status);
+    /// Conditions of a status.
+    fn conditions(status: &Self::Status) -> &[Condition];
+    /// Puts conditions and generation into a status.
+    fn finish(status: &mut Self::Status, generation: i64, conditions: Vec<Condition>);
+}
+
+macro_rules! reported {
+    ($kind:ident, $status:ident, $manager:ident) => {
+        impl Reported for $kind {
+            type Status = crate::api::$status;
+            const KIND: &'static str = stringify!($kind);
+            const MANAGER: &'static str = names::$manager;
+
+            fn status(&self) -> Option<&Self::Status> {
+                self.status.as_ref()
+            }
+
+            fn set_status(&mut self, status: Self::Status) {
+                self.status = Some(status);
+            }
+
+            fn conditions(status: &Self::Status) -> &[Condition] {
+                &status.conditions
+            }
+
+            fn finish(status: &mut Self::Status, generation: i64, conditions: Vec<Condition>) {
+                status.observed_generation = Some(generation);
+                status.conditions = conditions;
+            }
+        }
+    };
+}
+
+reported!(SmsConnector, SmsConnectorStatus, FIELD_MANAGER_CONNECTOR);
+reported!(SmsChannel, SmsChannelStatus, FIELD_MANAGER_CHANNEL);
+reported!(Campaign, CampaignStatus, FIELD_MANAGER_CAMPAIGN);
+reported!(Bot, BotStatus, FIELD_MANAGER_BOT);
+reported!(Blocklist, BlocklistStatus, FIELD_MANAGER_BLOCKLIST);
+
+/// Whether a condition stands as True in the object's status, of whichever generation.
+pub fn was_true<K: Reported>(object: &K, type_: ConditionType) -> bool {
+    let conditions = object.status().map(K::conditions).unwrap_or_default();
+    conditions.iter().any(|condition| condition.type_ == type_.as_str() && condition.status == "True")
+}
+
+/// The conditions to start from.
+pub fn begin<K: Reported>(object: &K, now: jiff::Timestamp) -> Conditions {
+    let current = object.status().map(K::conditions).unwrap_or_default();
+    Conditions::from_status(current, object.meta().generation.unwrap_or(0), now)
+}
+
+/// Writes the status if it differs from the one that stands there, and publishes what changed.
+///
+/// # Errors
+/// Faults of the API server; a conflict when the object has changed meanwhile.
+pub async fn report<K: Reported>(
+    context: &Context,
+    store: &Store<K>,
+    object: &K,
+    mut status: K::Status,
+    conditions: Conditions,
+) -> Result<(), Error> {
+    K::finish(&mut status, object.meta().generation.unwrap_or(0), conditions.into_list());
+    if object.status() == Some(&status) {
+        return Ok(());
+    }
+    let old = object.status().map(|old| K::conditions(old).to_vec()).unwrap_or_default();
+    let new = K::conditions(&status).to_vec();
+    let mut changed = object.clone();
+    changed.set_status(status);
+    let written = context.writer.replace_status(K::KIND, K::MANAGER, &changed).await?;
+    store.wrote(written);
+    context.events.transitions(object, &old, &new).await;
+    count_ready(context, store);
+    Ok(())
+}
+
+fn count_ready<K: Reported>(context: &Context, store: &Store<K>) {
+    for ready in ["True", "False", "Unknown"] {
+        let of = |object: &K| {
+            let conditions = object.status().map(K::conditions).unwrap_or_default();
+            let found = conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str());
+            found.map_or("Unknown", |condition| condition.status.as_str()) == ready
+        };
+        let count = i64::try_from(store.select(of).len()).unwrap_or(i64::MAX);
+        context.metrics.ready.get_or_create(&ReadyLabels { kind: K::KIND, ready }).set(count);
+    }
+}
+
+/// The object, if there is something to do about it: it is there, stays there, and nobody has paused it, which is reported.
+///
+/// # Errors
+/// Faults of the API server.
+pub async fn to_reconcile<K: Reported>(
+    context: &Context,
+    store: &Store<K>,
+    key: &ObjectKey,
+) -> Result<Option<Arc<K>>, Error> {
+    let Some(object) = store.get(key) else {
+        count_ready(context, store);
+        return Ok(None);
+    };
+    if is_deleted(&*object) {
+        return Ok(None);
+    }
+    if names::is_paused(&*object) {
+        report_paused(context, store, &object).await?;
+        return Ok(None);
+    }
+    Ok(Some(object))
+}
+
+/// Reports that the object is paused. Everything else stays as it is.
+///
+/// # Errors
+/// Faults of the API server.
+pub async fn report_paused<K: Reported>(context: &Context, store: &Store<K>, object: &K) -> Result<(), Error> {
+    let mut conditions = begin(object, context.now());
+    let message =
+        format!("annotation {} is {}: remove it to go on", names::ANNOTATION_RECONCILE, names::RECONCILE_DISABLED);
+    summarize(&mut conditions, &DesiredCondition::unknown(Reason::Paused, message));
+    let status = object.status().cloned().unwrap_or_default();
+    report(context, store, object, status, conditions).await
+}
+
+/// Whether the object still is the one with this UID in the cache.
+pub fn is_deleted<K: Resource>(object: &K) -> bool {
+    object.meta().deletion_timestamp.is_some()
+}
+
+/// The value of an annotation.
+pub fn annotation<'a, K: ResourceExt>(object: &'a K, name: &str) -> Option<&'a str> {
+    object.annotations().get(name).map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn summarized(ready: &DesiredCondition) -> Conditions {
+        let mut conditions = Conditions::from_status(&[], 3, jiff::Timestamp::UNIX_EPOCH);
+        summarize(&mut conditions, ready);
+        conditions
+    }
+
+    #[test]
+    fn a_fault_for_people_is_stalled_and_a_passing_one_reconciling() {
+        let stalled = summarized(&DesiredCondition::no(Reason::NumberNotInConnector, "add it"));
+        assert!(stalled.is_true(ConditionType::Stalled) && stalled.get(ConditionType::Reconciling).is_none());
+        let passing = summarized(&DesiredCondition::no(Reason::CampaignNotFound, "create it"));
+        assert!(passing.is_true(ConditionType::Reconciling) && passing.get(ConditionType::Stalled).is_none());
+    }
+
+    #[test]
+    fn ready_leaves_neither() {
+        let mut conditions = summarized(&DesiredCondition::no(Reason::HeldByOther, "wait"));
+        summarize(&mut conditions, &DesiredCondition::yes(Reason::Available, ""));
+        assert!(conditions.is_true(ConditionType::Ready));
+        assert!(
+            conditions.get(ConditionType::Stalled).is_none() && conditions.get(ConditionType::Reconciling).is_none()
+        );
+    }
+
+    #[test]
+    fn what_holds_on_holds_since_it_began() {
+        for reason in [Reason::HeldByOther, Reason::CampaignNotFound] {
+            let ready = DesiredCondition::no(reason, "wait");
+            let before = summarized(&ready).into_list();
+            let later = jiff::Timestamp::UNIX_EPOCH + jiff::SignedDuration::from_secs(1);
+            let mut again = Conditions::from_status(&before, 3, later);
+            summarize(&mut again, &ready);
+            assert_eq!(again.into_list(), before, "nothing to write");
+        }
+    }
+
+    #[test]
+    fn the_first_obstacle_in_order_makes_ready() {
+        let mut conditions = Conditions::from_status(&[], 1, jiff::Timestamp::UNIX_EPOCH);
+        DesiredCondition::no(Reason::Crashing, "x").set(&mut conditions, ConditionType::EngineAvailable);
+        DesiredCondition::no(Reason::HeldByOther, "y").set(&mut conditions, ConditionType::NumberClaimed);
+        let order = [ConditionType::NumberClaimed, ConditionType::EngineAvailable];
+        let well = DesiredCondition::yes(Reason::Available, "");
+        assert_eq!(first_obstacle(&conditions, &order, well.clone()).reason, Reason::HeldByOther);
+        assert_eq!(first_obstacle(&conditions, &[ConditionType::NumberValid], well).reason, Reason::NotCheckedYet);
+    }
+}

@@ -1,0 +1,208 @@
+//! Brings an owner's children to what was planned: writes what differs, deletes what is not planned any more.
+
+use std::sync::Arc;
+
+use kube::{Resource, ResourceExt, api::DynamicObject};
+use serde_json::Value;
+
+use crate::{
+    api::{Reason, names},
+    operator::{
+        resources::{
+            child::{
+                ANNOTATION_APPLIED, ANNOTATION_VERSION, Applied, Bond, Child, Children, Owner, Prepared, controller_uid,
+            },
+            diff, foreign,
+            kinds::{ChildKind, ChildStores},
+            writer::Writer,
+        },
+        runtime::{cache::ObjectKey, error::Error},
+    },
+};
+
+/// Applies all children. One that is already as planned costs no request.
+///
+/// # Errors
+/// [`Error::Stalled`] with `NameConflict` when an object of a needed name is not ours; faults of the API server.
+pub async fn apply(
+    writer: &Writer,
+    stores: &ChildStores,
+    owner: &Owner,
+    children: Children<Prepared>,
+) -> Result<Children<Applied>, Error> {
+    let mut repaired = Vec::new();
+    for child in children.list() {
+        if apply_one(writer, stores, owner, child).await? {
+            repaired.push(format!("{} {}", child.kind.row().kind, child.name));
+        }
+    }
+    Ok(children.applied(repaired))
+}
+
+/// Applies one child; says whether that put right what somebody else had changed.
+async fn apply_one(writer: &Writer, stores: &ChildStores, owner: &Owner, child: &Child) -> Result<bool, Error> {
+    let store = stores.of(child.kind);
+    let key = ObjectKey::new(&owner.namespace, &child.name);
+    let known = match store.get(&key) {
+        Some(object) => Some(object),
+        // The caches hold objects with our label only: a foreign one of this name is seen by asking.
+        None => writer
+            .get_child(child.kind, &key)
+            .await?
+            .map(|object| if is_labelled(&object) { store.wrote(object) } else { Arc::new(object) }),
+    };
+    let Some(mut live) = known else {
+        let created = writer.apply_child(child.kind, owner.field_manager, &key, &child.manifest).await?;
+        store.wrote(created);
+        return Ok(false);
+    };
+    check_ownership(owner, child, &live)?;
+    if live.metadata.deletion_timestamp.is_some() {
+        return Err(Error::waiting(
+            Reason::Progressing,
+            format!("{} {} is being deleted; it is made again when it is gone", child.kind.row().kind, child.name),
+            std::time::Duration::from_secs(5),
+        ));
+    }
+    check_version(child, &live)?;
+    let mut found = as_value(&live)?;
+    let removals = foreign::removals(&child.manifest, &found);
+    if removals.is_none() && is_current(owner, child, &live, &found) {
+        return Ok(false);
+    }
+    if let Some(patch) = removals {
+        live = store.wrote(writer.json_patch_child(child.kind, owner.field_manager, &key, patch).await?);
+        found = as_value(&live)?;
+        if is_current(owner, child, &live, &found) {
+            return Ok(true);
+        }
+    }
+    let ours_before = live.annotations().get(ANNOTATION_APPLIED).map(String::as_str);
+    let by_others = ours_before == child.manifest["metadata"]["annotations"][ANNOTATION_APPLIED].as_str();
+    let mut manifest = child.manifest.clone();
+    // If it was deleted and made anew by somebody meanwhile, this must fail rather than take over.
+    manifest["metadata"]["uid"] = live.uid().unwrap_or_default().into();
+    let applied = writer.apply_child(child.kind, owner.field_manager, &key, &manifest).await?;
+    store.wrote(applied);
+    Ok(by_others)
+}
+
+/// Whether the object is as planned. Further owners that are no controllers do not matter.
+fn is_current(owner: &Owner, child: &Child, live: &DynamicObject, found: &Value) -> bool {
+    let mut wanted = child.manifest.clone();
+    if let Some(metadata) = wanted["metadata"].as_object_mut() {
+        metadata.remove("ownerReferences");
+    }
+    // The elements of a list come without them.
+    if let Some(object) = wanted.as_object_mut() {
+        object.remove("apiVersion");
+        object.remove("kind");
+    }
+    let bound = match child.bond {
+        Bond::Controlled => owner.controls(live),
+        Bond::Retained => controller_uid(live).is_none(),
+    };
+    bound && diff::holds(&wanted, found)
+}
+
+fn is_labelled(object: &DynamicObject) -> bool {
+    object.labels().get(names::LABEL_MANAGED_BY).is_some_and(|value| value == names::MANAGED_BY)
+}
+
+fn as_value(object: &DynamicObject) -> Result<Value, Error> {
+    Ok(serde_json::to_value(object)?)
+}
+
+fn check_ownership(owner: &Owner, child: &Child, live: &DynamicObject) -> Result<(), Error> {
+    let controller = controller_uid(live);
+    let labelled = is_labelled(live) && live.labels().get(owner.label) == Some(&owner.name);
+    let ours = match child.bond {
+        // Without a controller it is ours if we made it: a retained volume, or somebody took the owner away.
+        Bond::Controlled => {
+            controller == Some(owner.uid.as_str()) || (controller.is_none() && labelled && was_applied(live))
+        }
+        Bond::Retained => labelled && controller.is_none_or(|uid| uid == owner.uid),
+    };
+    if ours {
+        return Ok(());
+    }
+    let kind = child.kind.row().kind;
+    let message = match controller {
+        // The former owner of this name is gone; the garbage collector removes what it left.
+        Some(_) if labelled => {
+            return Err(Error::waiting(
+                Reason::Progressing,
+                format!(
+                    "{kind} {} of a deleted {} of this name is still there; waiting for it to go",
+                    child.name, owner.kind
+                ),
+                std::time::Duration::from_secs(2),
+            ));
+        }
+        Some(_) | None => format!(
+            "{kind} {} exists and does not belong to this {}: rename or delete it, or choose another name",
+            child.name, owner.kind
+        ),
+    };
+    Err(Error::stalled(Reason::NameConflict, message))
+}
+
+fn was_applied(live: &DynamicObject) -> bool {
+    live.annotations().contains_key(ANNOTATION_APPLIED)
+}
+
+fn check_version(child: &Child, live: &DynamicObject) -> Result<(), Error> {
+    let ours = child.manifest["metadata"]["annotations"][ANNOTATION_VERSION].as_str().map(version);
+    let theirs = live.annotations().get(ANNOTATION_VERSION).map(|text| version(text));
+    if let (Some(ours), Some(theirs)) = (ours, theirs)
+        && theirs > ours
+    {
+        return Err(Error::stalled(
+            Reason::NewerVersion,
+            format!("{} was made by a newer operator, which this one does not undo: upgrade the operator", child.name),
+        ));
+    }
+    Ok(())
+}
+
+fn version(text: &str) -> Vec<u64> {
+    text.split(['.', '-', '+']).map_while(|part| part.parse().ok()).collect()
+}
+
+/// Deletes children of this owner that are not planned any more.
+///
+/// # Errors
+/// Faults of the API server.
+pub async fn prune(
+    writer: &Writer,
+    stores: &ChildStores,
+    owner: &Owner,
+    keep: impl Fn(ChildKind, &str) -> bool,
+) -> Result<(), Error> {
+    for kind in ChildKind::ALL {
+        let store = stores.of(kind);
+        let superfluous = store.select(|object| {
+            object.meta().namespace.as_deref() == Some(owner.namespace.as_str())
+                && owner.controls(object)
+                && object.metadata.deletion_timestamp.is_none()
+                && !keep(kind, &object.name_any())
+        });
+        for object in superfluous {
+            let key = ObjectKey::of(&*object);
+            writer.delete_child(kind, &key, &object.uid().unwrap_or_default(), store).await?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_compared_by_number() {
+        assert!(version("0.10.0") > version("0.9.3"));
+        assert!(version("1.0.0") > version("0.99.99"));
+        assert_eq!(version("0.1.0"), version("0.1.0-rc"));
+    }
+}

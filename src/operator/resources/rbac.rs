@@ -1,0 +1,94 @@
+//! The operator's rights, from the table of children and the few other kinds that it touches.
+
+use serde_json::{Value, json};
+
+use crate::{
+    api::GROUP,
+    operator::{resources::kinds::ChildKind, runtime::leader},
+};
+
+/// Name of the roles and of the operator's ServiceAccount.
+const NAME: &str = "aldis-operator";
+/// Namespace of the default installation; the chart puts its own in its place.
+const NAMESPACE: &str = "aldis-system";
+
+/// The operator's rights: a ClusterRole for what it looks after everywhere, a Role for its own namespace.
+pub fn rbac() -> Vec<Value> {
+    vec![role("ClusterRole", None, cluster_rules()), role("Role", Some(NAMESPACE), own_rules())]
+}
+
+fn role(kind: &str, namespace: Option<&str>, rules: Vec<Value>) -> Value {
+    let mut metadata = json!({"name": NAME});
+    if let Some(namespace) = namespace {
+        metadata["namespace"] = namespace.into();
+    }
+    json!({"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, "rules": rules})
+}
+
+fn rule(group: &str, resources: &[&str], verbs: &[&str]) -> Value {
+    json!({"apiGroups": [group], "resources": resources, "verbs": verbs})
+}
+
+fn cluster_rules() -> Vec<Value> {
+    let own = ["smsconnectors", "smschannels", "campaigns", "bots", "blocklists"];
+    let of = |suffix: &str| own.map(|plural| format!("{plural}/{suffix}"));
+    let (status, finalizers) = (of("status"), of("finalizers"));
+    let names = |names: &[String]| names.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+    let split = |text: &str| text.split(' ').map(ToOwned::to_owned).collect::<Vec<_>>();
+    let mut rules = vec![
+        rule(GROUP, &own, &["get", "list", "watch"]),
+        // The finalizer of a channel, and an annotation that has done its work.
+        rule(GROUP, &["smschannels"], &["patch"]),
+        json!({"apiGroups": [GROUP], "resources": split(&names(&status)), "verbs": ["update"]}),
+        // Owner references that block deletion need this.
+        json!({"apiGroups": [GROUP], "resources": split(&names(&finalizers)), "verbs": ["update"]}),
+    ];
+    let mut groups: Vec<&str> = ChildKind::ALL.iter().map(|kind| kind.row().group).collect();
+    groups.dedup();
+    for group in groups {
+        let of_group = ChildKind::ALL.into_iter().filter(|kind| kind.row().group == group);
+        let plurals: Vec<_> = of_group.map(|kind| kind.row().plural).collect();
+        // Server-side apply of an object that does not exist needs create beside patch.
+        rules.push(rule(group, &plurals, &["get", "list", "watch", "create", "patch", "delete"]));
+    }
+    rules.push(rule("", &["pods"], &["get", "list", "watch", "patch"]));
+    rules.push(rule("events.k8s.io", &["events"], &["create", "patch"]));
+    rules.push(rule("apiextensions.k8s.io", &["customresourcedefinitions"], &["get"]));
+    rules.push(json!({
+        "nonResourceURLs": ["/.well-known/openid-configuration", "/openid/v1/jwks"], "verbs": ["get"],
+    }));
+    rules
+}
+
+fn own_rules() -> Vec<Value> {
+    vec![
+        // Claims have names that are not known before.
+        rule("coordination.k8s.io", &["leases"], &["get", "list", "watch", "create", "delete"]),
+        json!({
+            "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["update"],
+            "resourceNames": [leader::LEASE_NAME],
+        }),
+        json!({
+            "apiGroups": [""], "resources": ["serviceaccounts/token"], "verbs": ["create"], "resourceNames": [NAME],
+        }),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_about_secrets_and_no_stars() {
+        let text = serde_json::to_string(&rbac()).unwrap();
+        assert!(!text.contains("secrets") && !text.contains('*'), "{text}");
+    }
+
+    #[test]
+    fn every_child_kind_is_covered() {
+        let text = serde_json::to_string(&rbac()).unwrap();
+        for kind in ChildKind::ALL {
+            assert!(text.contains(&format!("\"{}\"", kind.row().plural)), "{kind:?}");
+        }
+    }
+}

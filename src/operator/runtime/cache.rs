@@ -1,0 +1,298 @@
+//! What the operator knows of the cluster: one store per kind, filled by a watch and by the answers to our own writes.
+//!
+//! An answer to a write goes into the store at once, so that the next reconcile sees it even when the watch lags. Nothing goes
+//! backwards: an older resourceVersion never replaces a newer one, and an object that was seen to go never returns (its UID is
+//! remembered).
+
+use std::{
+    collections::{HashMap, HashSet, VecDeque},
+    sync::Arc,
+};
+
+use kube::{Resource, ResourceExt, runtime::watcher::Event};
+use parking_lot::RwLock;
+use tokio::sync::watch;
+
+/// Namespace and name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ObjectKey {
+    /// Namespace.
+    pub namespace: String,
+    /// Name.
+    pub name: String,
+}
+
+impl ObjectKey {
+    /// A key.
+    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+
+    /// The key of an object.
+    pub fn of<K: ResourceExt>(object: &K) -> Self {
+        Self { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
+    }
+}
+
+impl std::fmt::Display for ObjectKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.namespace, self.name)
+    }
+}
+
+/// UIDs that are remembered as gone; a late answer or event about one of them is dropped.
+const REMEMBERED_GONE: usize = 4096;
+
+/// Objects of one kind.
+pub struct Store<K> {
+    state: RwLock<State<K>>,
+    ready: watch::Sender<bool>,
+}
+
+struct State<K> {
+    objects: HashMap<ObjectKey, Arc<K>>,
+    /// Keys listed since the last `Init`, and those written by us meanwhile.
+    listed: Option<HashSet<ObjectKey>>,
+    gone: HashSet<String>,
+    gone_order: VecDeque<String>,
+}
+
+/// What an event changed.
+#[derive(Debug)]
+pub struct Change<K> {
+    /// Before; none = new.
+    pub old: Option<Arc<K>>,
+    /// After; none = gone.
+    pub new: Option<Arc<K>>,
+    /// It is the echo of a write of ours that was known already.
+    pub echo: bool,
+}
+
+impl<K> Default for Store<K> {
+    fn default() -> Self {
+        Self {
+            state: RwLock::new(State {
+                objects: HashMap::new(),
+                listed: None,
+                gone: HashSet::new(),
+                gone_order: VecDeque::new(),
+            }),
+            ready: watch::Sender::new(false),
+        }
+    }
+}
+
+impl<K: Resource + Clone> Store<K> {
+    /// The object, if it is there.
+    pub fn get(&self, key: &ObjectKey) -> Option<Arc<K>> {
+        self.state.read().objects.get(key).cloned()
+    }
+
+    /// All objects that `keep` accepts, in order of namespace and name.
+    pub fn select(&self, keep: impl Fn(&K) -> bool) -> Vec<Arc<K>> {
+        let state = self.state.read();
+        let mut found: Vec<_> = state.objects.iter().filter(|(_, object)| keep(object)).collect();
+        found.sort_unstable_by_key(|(key, _)| *key);
+        found.into_iter().map(|(_, object)| object.clone()).collect()
+    }
+
+    /// All objects of a namespace, by name.
+    pub fn in_namespace(&self, namespace: &str) -> Vec<Arc<K>> {
+        self.select(|object| object.meta().namespace.as_deref() == Some(namespace))
+    }
+
+    /// All keys.
+    pub fn keys(&self) -> Vec<ObjectKey> {
+        let mut keys: Vec<_> = self.state.read().objects.keys().cloned().collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// Objects in the store.
+    pub fn len(&self) -> usize {
+        self.state.read().objects.len()
+    }
+
+    /// Returns when the first list is complete.
+    pub async fn synced(&self) {
+        // The sender lives as long as the store, so waiting cannot fail.
+        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
+    }
+
+    /// Takes the answer to a write of ours.
+    pub fn wrote(&self, object: K) -> Arc<K> {
+        let object = Arc::new(object);
+        let mut state = self.state.write();
+        let key = ObjectKey::of(&*object);
+        if let Some(listed) = &mut state.listed {
+            listed.insert(key.clone());
+        }
+        state.put(key, object.clone());
+        object
+    }
+
+    /// Takes the news that the object with this UID is gone.
+    pub fn removed(&self, key: &ObjectKey, uid: &str) {
+        let mut state = self.state.write();
+        state.bury(uid);
+        if state.objects.get(key).is_some_and(|known| known.meta().uid.as_deref() == Some(uid)) {
+            state.objects.remove(key);
+        }
+    }
+
+    /// Takes an event of the watch; says what changed.
+    pub fn take(&self, event: Event<K>) -> Vec<Change<K>> {
+        let mut state = self.state.write();
+        match event {
+            Event::Init => {
+                state.listed = Some(HashSet::new());
+                Vec::new()
+            }
+            Event::InitApply(object) => {
+                let key = ObjectKey::of(&object);
+                if let Some(listed) = &mut state.listed {
+                    listed.insert(key.clone());
+                }
+                state.put(key, Arc::new(object)).into_iter().collect()
+            }
+            Event::InitDone => {
+                let listed = state.listed.take().unwrap_or_default();
+                let missing: Vec<_> = state.objects.keys().filter(|key| !listed.contains(*key)).cloned().collect();
+                let changes = missing.into_iter().filter_map(|key| state.drop_key(&key)).collect();
+                drop(state);
+                self.ready.send_replace(true);
+                changes
+            }
+            Event::Apply(object) => {
+                let key = ObjectKey::of(&object);
+                state.put(key, Arc::new(object)).into_iter().collect()
+            }
+            Event::Delete(object) => {
+                let key = ObjectKey::of(&object);
+                let uid = object.uid().unwrap_or_default();
+                state.bury(&uid);
+                let same = state.objects.get(&key).is_some_and(|known| known.uid().unwrap_or_default() == uid);
+                if same {
+                    state.objects.remove(&key);
+                }
+                // Even when our own write had removed it already, those who wait for its end want to know.
+                vec![Change { old: Some(Arc::new(object)), new: None, echo: false }]
+            }
+        }
+    }
+}
+
+impl<K: Resource> State<K> {
+    fn put(&mut self, key: ObjectKey, object: Arc<K>) -> Option<Change<K>> {
+        if object.meta().uid.as_ref().is_some_and(|uid| self.gone.contains(uid)) {
+            return None;
+        }
+        if let Some(known) = self.objects.get(&key) {
+            if version(&**known) > version(&*object) {
+                return None;
+            }
+            if version(&**known) == version(&*object) {
+                // The echo of our own write: no news for the object itself, but for those who depend on it.
+                return Some(Change { old: Some(known.clone()), new: Some(object), echo: true });
+            }
+        }
+        let old = self.objects.insert(key, object.clone());
+        if let Some(old_uid) = old.as_ref().and_then(|old| old.meta().uid.clone())
+            && object.meta().uid.as_ref() != Some(&old_uid)
+        {
+            self.bury(&old_uid);
+        }
+        Some(Change { old, new: Some(object), echo: false })
+    }
+
+    fn drop_key(&mut self, key: &ObjectKey) -> Option<Change<K>> {
+        let old = self.objects.remove(key)?;
+        if let Some(uid) = &old.meta().uid {
+            self.bury(uid);
+        }
+        Some(Change { old: Some(old), new: None, echo: false })
+    }
+
+    fn bury(&mut self, uid: &str) {
+        if uid.is_empty() || !self.gone.insert(uid.to_owned()) {
+            return;
+        }
+        self.gone_order.push_back(uid.to_owned());
+        if self.gone_order.len() > REMEMBERED_GONE
+            && let Some(oldest) = self.gone_order.pop_front()
+        {
+            self.gone.remove(&oldest);
+        }
+    }
+}
+
+/// Resource versions are numbers that grow (guaranteed since Kubernetes 1.35, true of etcd always).
+fn version<K: Resource>(object: &K) -> u64 {
+    object.meta().resource_version.as_deref().and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::ConfigMap;
+    use serde_json::json;
+
+    use super::*;
+
+    fn object(uid: &str, version: u32) -> ConfigMap {
+        serde_json::from_value(json!({
+            "metadata": {"namespace": "n", "name": "a", "uid": uid, "resourceVersion": version.to_string()}
+        }))
+        .unwrap()
+    }
+
+    fn held(store: &Store<ConfigMap>) -> Option<(String, String)> {
+        let object = store.get(&ObjectKey::new("n", "a"))?;
+        Some((object.uid().unwrap(), object.resource_version().unwrap()))
+    }
+
+    fn expect(uid: &str, version: u32) -> Option<(String, String)> {
+        Some((uid.to_owned(), version.to_string()))
+    }
+
+    #[test]
+    fn an_older_event_does_not_undo_our_own_write() {
+        let store = Store::default();
+        store.wrote(object("1", 7));
+        assert!(store.take(Event::Apply(object("1", 5))).is_empty());
+        assert_eq!(held(&store), expect("1", 7));
+        assert!(store.take(Event::Apply(object("1", 7))).iter().all(|change| change.echo), "our own write comes back");
+    }
+
+    #[test]
+    fn an_object_that_went_does_not_return() {
+        let store = Store::default();
+        store.take(Event::Apply(object("1", 5)));
+        store.take(Event::Delete(object("1", 9)));
+        store.wrote(object("1", 8));
+        assert_eq!(held(&store), None);
+        store.take(Event::Apply(object("2", 12)));
+        assert_eq!(held(&store), expect("2", 12));
+    }
+
+    #[test]
+    fn a_late_deletion_does_not_remove_the_successor() {
+        let store = Store::default();
+        store.wrote(object("1", 5));
+        store.wrote(object("2", 12));
+        store.take(Event::Delete(object("1", 9)));
+        assert_eq!(held(&store), expect("2", 12));
+    }
+
+    #[test]
+    fn a_new_list_drops_what_is_not_in_it_but_keeps_what_we_wrote_meanwhile() {
+        let store = Store::default();
+        store.take(Event::Apply(object("1", 5)));
+        store.take(Event::Init);
+        assert_eq!(store.take(Event::InitDone).len(), 1);
+        assert_eq!(held(&store), None);
+        store.take(Event::Init);
+        store.wrote(object("2", 6));
+        store.take(Event::InitDone);
+        assert_eq!(held(&store), expect("2", 6));
+    }
+}

@@ -1,0 +1,13 @@
+//! What every controller runs on, whatever its kind: queue, cache, leader election, back-off, errors, events, metrics, settings.
+
+pub mod allow_list;
+pub mod backoff;
+pub mod cache;
+pub mod desired_condition;
+pub mod error;
+pub mod events;
+pub mod http;
+pub mod leader;
+pub mod metrics;
+pub mod queue;
+pub mod settings;

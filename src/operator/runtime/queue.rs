@@ -1,0 +1,212 @@
+//! A work queue: every key at most once, never two workers on the same key, and keys that become due later.
+
+use std::{
+    collections::{BTreeSet, HashMap, HashSet},
+    hash::Hash,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use tokio::{sync::Notify, time::Instant};
+
+/// A work queue. Adding a key that waits keeps the earlier time; adding one that is being worked on runs it again afterwards.
+pub struct Queue<K> {
+    state: Mutex<State<K>>,
+    changed: Notify,
+}
+
+struct State<K> {
+    due: BTreeSet<(Instant, u64)>,
+    waiting: HashMap<K, (Instant, u64)>,
+    keys: HashMap<u64, K>,
+    running: HashSet<K>,
+    again: HashMap<K, Instant>,
+    next: u64,
+}
+
+impl<K: Clone + Eq + Hash> Default for Queue<K> {
+    fn default() -> Self {
+        Self {
+            state: Mutex::new(State {
+                due: BTreeSet::new(),
+                waiting: HashMap::new(),
+                keys: HashMap::new(),
+                running: HashSet::new(),
+                again: HashMap::new(),
+                next: 0,
+            }),
+            changed: Notify::new(),
+        }
+    }
+}
+
+impl<K: Clone + Eq + Hash> Queue<K> {
+    /// Works on `key` as soon as there is a worker.
+    pub fn add(&self, key: K) {
+        self.add_at(key, Instant::now());
+    }
+
+    /// Works on `key` after `delay`, or earlier if it is added again.
+    pub fn add_after(&self, key: K, delay: Duration) {
+        self.add_at(key, Instant::now() + delay);
+    }
+
+    fn add_at(&self, key: K, at: Instant) {
+        let mut state = self.state.lock();
+        if state.running.contains(&key) {
+            state.again.entry(key).and_modify(|known| *known = at.min(*known)).or_insert(at);
+            return;
+        }
+        if !state.enqueue(key, at) {
+            return;
+        }
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// The next key that is due. It counts as being worked on until [`Queue::done`].
+    pub async fn take(&self) -> K {
+        loop {
+            let wait = {
+                let mut state = self.state.lock();
+                match state.due.first().copied() {
+                    Some((at, id)) if at <= Instant::now() => {
+                        state.due.remove(&(at, id));
+                        if let Some(key) = state.keys.remove(&id) {
+                            state.waiting.remove(&key);
+                            state.running.insert(key.clone());
+                            let more = state.due.first().is_some();
+                            drop(state);
+                            // One notification may stand for several keys: pass it on.
+                            if more {
+                                self.changed.notify_one();
+                            }
+                            return key;
+                        }
+                        continue;
+                    }
+                    Some((at, _)) => Some(at),
+                    None => None,
+                }
+            };
+            match wait {
+                Some(at) => {
+                    tokio::select! {
+                        () = tokio::time::sleep_until(at) => {}
+                        () = self.changed.notified() => {}
+                    }
+                }
+                None => self.changed.notified().await,
+            }
+        }
+    }
+
+    /// Work on `key` is over; `again` says when to work on it next.
+    pub fn done(&self, key: &K, again: Option<Duration>) {
+        let mut state = self.state.lock();
+        state.running.remove(key);
+        let planned = again.map(|delay| Instant::now() + delay);
+        let asked = state.again.remove(key);
+        let at = match (planned, asked) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        if let Some(at) = at {
+            state.enqueue(key.clone(), at);
+            drop(state);
+            self.changed.notify_one();
+        }
+    }
+
+    /// Keys that wait.
+    pub fn depth(&self) -> usize {
+        let now = Instant::now();
+        self.state.lock().due.iter().take_while(|(at, _)| *at <= now).count()
+    }
+}
+
+impl<K: Clone + Eq + Hash> State<K> {
+    fn enqueue(&mut self, key: K, at: Instant) -> bool {
+        if let Some((known, id)) = self.waiting.get(&key).copied() {
+            if known <= at {
+                return false;
+            }
+            self.due.remove(&(known, id));
+            self.keys.remove(&id);
+        }
+        let id = self.next;
+        self.next += 1;
+        self.due.insert((at, id));
+        self.keys.insert(id, key.clone());
+        self.waiting.insert(key, (at, id));
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(20);
+
+    async fn is_empty(queue: &Queue<&'static str>) -> bool {
+        tokio::time::timeout(SOON, queue.take()).await.is_err()
+    }
+
+    #[tokio::test]
+    async fn a_key_added_twice_is_taken_once() {
+        let queue = Queue::default();
+        queue.add("a");
+        queue.add("a");
+        queue.add("b");
+        assert_eq!((queue.take().await, queue.take().await), ("a", "b"));
+        assert!(is_empty(&queue).await);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_is_worked_on_is_not_given_to_another_worker_but_runs_again() {
+        let queue = Queue::default();
+        queue.add("a");
+        let key = queue.take().await;
+        queue.add("a");
+        assert!(is_empty(&queue).await);
+        queue.done(&key, None);
+        assert_eq!(queue.take().await, "a");
+    }
+
+    #[tokio::test]
+    async fn the_earlier_of_two_times_counts() {
+        let hour = Duration::from_secs(3600);
+        let queue = Queue::default();
+        queue.add_after("a", hour);
+        assert!(is_empty(&queue).await);
+        queue.add_after("a", SOON);
+        queue.add_after("a", hour);
+        assert_eq!(queue.take().await, "a");
+        queue.add_after("a", SOON);
+        queue.done(&"a", Some(hour));
+        assert_eq!(queue.take().await, "a");
+        queue.done(&"a", Some(SOON));
+        assert_eq!(queue.take().await, "a");
+    }
+
+    #[tokio::test]
+    async fn two_workers_get_two_keys() {
+        let queue = std::sync::Arc::new(Queue::default());
+        let workers: Vec<_> = (0..2)
+            .map(|_| {
+                let queue = queue.clone();
+                tokio::spawn(async move { queue.take().await })
+            })
+            .collect();
+        tokio::task::yield_now().await;
+        queue.add(1);
+        queue.add(2);
+        let mut taken = Vec::new();
+        for worker in workers {
+            taken.push(worker.await.unwrap());
+        }
+        taken.sort_unstable();
+        assert_eq!(taken, [1, 2]);
+    }
+}
