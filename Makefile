@@ -63,9 +63,8 @@ cluster: tools image peers browser ## tests that need a cluster with a kubelet
 	@tests/progress test cluster --locked --test cluster --no-fail-fast
 
 .PHONY: bench
-bench: tools ## measures what is shipped, and writes docs/benchmarks.md (needs root)
-	testbed/image --profile release
-	ALDIS_PROFILE=release testbed/parts/static-cargo bench -q --locked --bench measure
+bench: tools ## measures what is shipped, and writes docs/benchmarks.md; ROWS="operator-1000 store": shows these rows (needs root)
+	ALDIS_PROFILE=release testbed/parts/static-cargo bench -q --locked --bench measure -- $(ROWS) $(BENCH_FLAGS)
 
 .PHONY: install
 install: ## installs from Debian what is missing

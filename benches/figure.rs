@@ -25,12 +25,17 @@ impl Figure {
 
     /// This figure divided by the median of another one.
     pub fn over_median(&self, other: &Self) -> Self {
-        self.divided_by(median(&other.sorted()))
+        self.divided_by(other.median())
     }
 
     /// This figure divided by a number.
     pub fn divided_by(&self, divisor: f64) -> Self {
         Self(self.0.iter().map(|one| one / divisor).collect())
+    }
+
+    /// The median of all runs.
+    pub fn median(&self) -> f64 {
+        median(&self.sorted())
     }
 
     fn sorted(&self) -> Vec<f64> {
@@ -41,13 +46,28 @@ impl Figure {
     }
 }
 
-/// The median, with the least and the greatest in brackets.
+impl From<f64> for Figure {
+    fn from(value: f64) -> Self {
+        Self(vec![value])
+    }
+}
+
+/// The median, with the least and the greatest in brackets if there are several.
 impl fmt::Display for Figure {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sorted = self.sorted();
+        if let [only] = sorted[..] {
+            return write!(to, "{}", number(only));
+        }
         let (least, greatest) = (sorted[0], sorted[sorted.len() - 1]);
         write!(to, "{} ({} to {})", number(median(&sorted)), number(least), number(greatest))
     }
+}
+
+/// The value below which so large a part of the sorted ones lies; 1 = the greatest.
+pub fn quantile(sorted: &[f64], part: f64) -> f64 {
+    assert!(!sorted.is_empty(), "there are some");
+    sorted[((sorted.len() as f64 * part).ceil() as usize).clamp(1, sorted.len()) - 1]
 }
 
 fn median(sorted: &[f64]) -> f64 {

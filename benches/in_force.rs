@@ -68,7 +68,7 @@ fn section(whole: &Figure, kubectl: &Figure, bare: &Figure, left_alone: &Figure)
          ConfigMap as a volume.\n\n{}",
         table(&["s", ""], rows.map(|(name, figure)| vec![name.to_owned(), figure.to_string()])),
     );
-    Section { title: "From applied to in force", ratios, text }
+    Section { title: "From applied to in force", ratios, goals: Vec::new(), text }
 }
 
 impl Status {

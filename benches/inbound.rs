@@ -106,7 +106,7 @@ fn section(all: &[(u64, Figures, Figures, Figures)]) -> Section {
         table(&rates_head, rates),
         table(&waits_head, waits),
     );
-    Section { title: "Durable inbound", ratios, text }
+    Section { title: "Durable inbound", ratios, goals: Vec::new(), text }
 }
 
 async fn durable_inbound(at_once: u64, long: Duration, figures: &mut Figures) {

@@ -1,6 +1,10 @@
 //! What was measured, when, and on what (nothing that names the machine); and what a process takes of it.
 
-use std::{path::Path, process::Command, time::Duration};
+use std::{
+    path::Path,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use crate::{bare_log, figure::Figure};
 
@@ -71,6 +75,8 @@ pub struct Usage {
     pub resident: f64,
     /// The part of it that is no file's, in megabytes (RssAnon).
     pub own: f64,
+    /// The most that was resident since it started, in megabytes.
+    pub peak: f64,
     /// Processor time since it started.
     pub processor: Duration,
 }
@@ -78,13 +84,98 @@ pub struct Usage {
 /// What the process takes now.
 pub fn usage(pid: u32) -> Usage {
     let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).expect("the process runs");
-    let (status, stat) = (read("status"), read("stat"));
+    let status = read("status");
     let megabytes = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a field of the kernel's");
         line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") * 1024.0 / 1e6
     };
+    Usage {
+        resident: megabytes("VmRSS:"),
+        own: megabytes("RssAnon:"),
+        peak: megabytes("VmHWM:"),
+        processor: processor(&read("stat")).1,
+    }
+}
+
+/// Name and processor time of a process or thread, from its `stat`.
+fn processor(stat: &str) -> (&str, Duration) {
     // After the name, which may hold anything: user and system time are the 12th and 13th, in hundredths of a second.
-    let fields: Vec<&str> = stat.rsplit_once(')').expect("a name").1.split_whitespace().collect();
+    let (before, after) = stat.rsplit_once(')').expect("a name");
+    let fields: Vec<&str> = after.split_whitespace().collect();
     let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().expect("a number")).sum();
-    Usage { resident: megabytes("VmRSS:"), own: megabytes("RssAnon:"), processor: Duration::from_millis(ticks * 10) }
+    (before.split_once('(').map_or("", |(_, name)| name), Duration::from_millis(ticks * 10))
+}
+
+/// Something that takes processor time.
+#[derive(Clone, Copy)]
+pub enum Share {
+    /// A process.
+    Process(u32),
+    /// Threads of this process by their name.
+    Threads(&'static str),
+}
+
+impl Share {
+    /// Processor time so far. One that has ended counts nothing.
+    fn processor(self) -> Duration {
+        let read = |path: &Path| std::fs::read_to_string(path.join("stat")).unwrap_or_default();
+        match self {
+            Self::Process(pid) => {
+                let stat = read(Path::new(&format!("/proc/{pid}")));
+                if stat.is_empty() { Duration::ZERO } else { processor(&stat).1 }
+            }
+            Self::Threads(wanted) => {
+                let threads = std::fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+                let stats = threads.map(|thread| read(&thread.path())).filter(|stat| !stat.is_empty());
+                stats
+                    .filter_map(|stat| Some(processor(&stat)).filter(|(name, _)| *name == wanted).map(|(_, time)| time))
+                    .sum()
+            }
+        }
+    }
+}
+
+/// Who takes how much of the processor between two moments.
+pub struct Shares {
+    begun: Instant,
+    before: Vec<(String, Share, Duration)>,
+}
+
+impl Shares {
+    /// From now on.
+    pub fn begin(of: Vec<(String, Share)>) -> Self {
+        let before = of.into_iter().map(|(name, share)| (name, share, share.processor())).collect();
+        Self { begun: Instant::now(), before }
+    }
+
+    /// Until now: the part of all cores that each took.
+    pub fn end(&self) -> Vec<(String, f64)> {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from) as f64;
+        let whole = self.begun.elapsed().as_secs_f64() * cores;
+        let took = |share: &Share, before: &Duration| share.processor().saturating_sub(*before).as_secs_f64() / whole;
+        self.before.iter().map(|(name, share, before)| (name.clone(), took(share, before))).collect()
+    }
+}
+
+/// The processes below one, with the names that the kernel gives them (15 letters at most).
+pub fn descendants(of: u32) -> Vec<(u32, String)> {
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let all: Vec<(u32, u32, String)> = processes
+        .filter_map(|entry| {
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            let (before, after) = stat.rsplit_once(')')?;
+            let parent = after.split_whitespace().nth(1)?.parse().ok()?;
+            Some((pid, parent, before.split_once('(')?.1.to_owned()))
+        })
+        .collect();
+    let mut found = vec![of];
+    let mut names = Vec::new();
+    while let Some(parent) = found.pop() {
+        for (pid, _, name) in all.iter().filter(|(_, above, _)| *above == parent) {
+            found.push(*pid);
+            names.push((*pid, name.clone()));
+        }
+    }
+    names
 }

@@ -1,17 +1,16 @@
 //! Measures what people ask before they install: how fast and how big, each beside the barest thing that does the same.
 //!
-//! `make bench` runs everything and writes `docs/benchmarks.md`. For a part of it, or to try out a change to a measurement:
-//!
-//!     cargo bench --bench measure -- [--quick] [store|inbound|channels|node]...
-//!
-//! prints its tables and writes nothing; with `--quick` the counts are small and the figures mean nothing.
+//! `make bench` measures every row and writes `docs/benchmarks.md`; `make bench ROWS="operator-1000 store"` prints these rows and
+//! writes nothing. See `benches/README.md`.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a measurement that cannot go on stops")]
 
 use std::{path::Path, time::Duration};
 
+mod api_server;
 mod bare_log;
 mod channels;
 mod figure;
+mod fleet;
 mod in_force;
 mod inbound;
 #[path = "../tests/cluster/installed.rs"]
@@ -19,11 +18,15 @@ mod installed;
 mod kubelet;
 mod machine;
 mod memory;
+mod metrics;
 mod node;
 mod page;
+mod pods;
 #[allow(dead_code, reason = "shared with the tests, which use more of it")]
 #[path = "../tests/cluster/quickstart.rs"]
 mod quickstart;
+mod ready;
+mod rows;
 mod store;
 #[path = "../tests/support/mod.rs"]
 mod support;
@@ -35,8 +38,12 @@ struct Scale {
     runs: usize,
     /// How long a run of a rate lasts.
     each: Duration,
-    /// Channels that become Ready together.
-    channels: u32,
+    /// How long a fleet at rest is looked at.
+    settled: Duration,
+    /// Edits of one channel among many.
+    edits: u32,
+    /// Queues that turn bad.
+    bad_queues: u32,
     /// Texts of customers that load a desk.
     texts: u64,
     /// Configurations that are applied one after the other.
@@ -45,10 +52,26 @@ struct Scale {
     unnudged: usize,
 }
 
-const WHOLE: Scale =
-    Scale { runs: 3, each: Duration::from_secs(2), channels: 100, texts: 2000, changes: 12, unnudged: 8 };
-const QUICK: Scale =
-    Scale { runs: 2, each: Duration::from_millis(500), channels: 3, texts: 50, changes: 2, unnudged: 2 };
+const WHOLE: Scale = Scale {
+    runs: 3,
+    each: Duration::from_secs(2),
+    settled: Duration::from_secs(60),
+    edits: 20,
+    bad_queues: 500,
+    texts: 2000,
+    changes: 12,
+    unnudged: 8,
+};
+const QUICK: Scale = Scale {
+    runs: 2,
+    each: Duration::from_millis(500),
+    settled: Duration::from_secs(10),
+    edits: 3,
+    bad_queues: 20,
+    texts: 50,
+    changes: 2,
+    unnudged: 2,
+};
 
 #[tokio::main]
 async fn main() {
@@ -60,26 +83,36 @@ async fn main() {
 
     // Cargo adds a `--bench` of its own.
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
-    let (flags, parts): (Vec<_>, Vec<_>) = arguments.iter().partition(|argument| argument.starts_with('-'));
-    let scale = if flags.iter().any(|flag| *flag == "--quick") { QUICK } else { WHOLE };
-    let is_wanted = |part: &str| parts.is_empty() || parts.iter().any(|wanted| *wanted == part);
+    let (flags, names): (Vec<_>, Vec<_>) = arguments.into_iter().partition(|argument| argument.starts_with("--"));
+    let wanted = rows::Wanted::parse(&names).unwrap_or_else(|message| {
+        eprintln!("{message}");
+        std::process::exit(2)
+    });
+    let is_set = |flag: &str| flags.iter().any(|set| set == flag);
+    let mut scale = if is_set("--quick") { QUICK } else { WHOLE };
+    if is_set("--ten-minutes") {
+        scale.settled = Duration::from_secs(600);
+    }
 
     let mut page = page::Page::new(machine::describe());
-    if is_wanted("store") {
+    if wanted.has("store") {
         page.add(store::measure(scale));
     }
-    if is_wanted("inbound") {
+    if wanted.has("inbound") {
         page.add(inbound::measure(scale).await);
     }
-    if is_wanted("channels") {
-        page.add(channels::measure(scale).await);
+    if wanted.has("operator") {
+        page.add(channels::measure(scale, &wanted.sizes("operator")).await);
     }
-    if is_wanted("node") {
+    for section in fleet::measure(scale, &wanted).await {
+        page.add(section);
+    }
+    if wanted.has("node") {
         for section in node::measure(scale).await {
             page.add(section);
         }
     }
-    if arguments.is_empty() {
+    if (wanted.is_everything() && !is_set("--quick")) || is_set("--write") {
         page.write();
     }
 }

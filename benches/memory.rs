@@ -83,7 +83,7 @@ fn section(texts: u64, figures: &[[Figures; 4]; 2]) -> Section {
         REST.as_secs(),
         table(&head, rows),
     );
-    Section { title: "Memory", ratios: ratios.collect(), text }
+    Section { title: "Memory", ratios: ratios.collect(), goals: Vec::new(), text }
 }
 
 fn pid(desk: &Desk, pod: &str, container: &str) -> u32 {

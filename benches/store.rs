@@ -50,7 +50,7 @@ pub fn measure(scale: Scale) -> Section {
         bare_log::RECORD,
         table(&["messages in a transaction", "ratio", "store, messages/s", "bare log, records/s"], rows),
     );
-    Section { title: "The store", ratios: ratios.collect(), text }
+    Section { title: "The store", ratios: ratios.collect(), goals: Vec::new(), text }
 }
 
 /// How many a second, when `work` does `together` of them.
