@@ -81,7 +81,7 @@ impl Status {
     }
 
     async fn read(&self) -> Value {
-        let url = format!("{}{}", self.relay.url(), ports::STATUS_PATH);
+        let url = format!("{}{}", self.relay.url(), ports::of_channel(ports::CHANNEL_STATUS_PATH, "support"));
         let answer = self.client.get(url).bearer_auth(&self.token).send().await.expect("an answer");
         answer.json().await.expect("a status")
     }

@@ -9,7 +9,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, RwLock};
 use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -59,28 +59,50 @@ pub struct Health {
     pub not_live: Reasons,
 }
 
+/// The metrics of a role. What is known only later (an engine's channel) may still add its own.
+#[derive(Clone, Debug)]
+pub struct SharedRegistry(Arc<RwLock<Registry>>);
+
+impl From<Registry> for SharedRegistry {
+    fn from(registry: Registry) -> Self {
+        Self(Arc::new(RwLock::new(registry)))
+    }
+}
+
+impl SharedRegistry {
+    /// Adds metrics.
+    pub fn register<T>(&self, metrics: impl FnOnce(&mut Registry) -> T) -> T {
+        metrics(&mut self.0.write())
+    }
+}
+
 #[derive(Clone)]
 struct Shown {
     health: Health,
-    registry: Arc<Registry>,
+    registry: SharedRegistry,
 }
 
 /// Serves the port until `shutdown`.
-pub async fn serve(listener: TcpListener, health: Health, registry: Registry, shutdown: CancellationToken) {
-    serve::serve(listener, router(health, registry), shutdown).await;
+pub async fn serve(
+    listener: TcpListener,
+    health: Health,
+    registry: impl Into<SharedRegistry>,
+    shutdown: CancellationToken,
+) {
+    serve::serve(listener, router(health, registry.into()), shutdown).await;
 }
 
-fn router(health: Health, registry: Registry) -> Router {
+fn router(health: Health, registry: SharedRegistry) -> Router {
     Router::new()
         .route("/livez", get(async |State(shown): State<Shown>| shown.health.not_live.answer()))
         .route("/readyz", get(async |State(shown): State<Shown>| shown.health.not_ready.answer()))
         .route("/metrics", get(metrics))
-        .with_state(Shown { health, registry: Arc::new(registry) })
+        .with_state(Shown { health, registry })
 }
 
 async fn metrics(State(shown): State<Shown>) -> Response {
     let mut text = String::new();
-    match encode(&mut text, &shown.registry) {
+    match encode(&mut text, &shown.registry.0.read()) {
         Ok(()) => ([(header::CONTENT_TYPE, OPENMETRICS)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics could not be written");

@@ -33,7 +33,7 @@ use crate::{
 pub struct Settings {
     /// Hash of the main document.
     pub hash: ConfigHash,
-    /// The channel's name, for people.
+    /// The channel's name, as paths and metrics have it. It never changes.
     pub channel_name: String,
     /// What the core works with.
     pub channel: Arc<ChannelConfig>,

@@ -60,8 +60,9 @@ pub struct Metrics {
 }
 
 impl Metrics {
-    /// Registers everything.
-    pub fn new(registry: &mut Registry) -> Self {
+    /// Registers everything, labelled with the channel's name.
+    pub fn new(registry: &mut Registry, channel: &str) -> Self {
+        let registry = registry.sub_registry_with_label(("channel".into(), channel.to_owned().into()));
         let metrics = Self {
             inbound: Family::default(),
             outbound: Family::default(),

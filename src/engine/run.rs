@@ -35,7 +35,7 @@ use super::{
     writer::{OpenStreams, Writer},
 };
 use crate::{
-    admin::{self, Health},
+    admin::{self, Health, SharedRegistry},
     process::{listen, shutdown},
     wire::{
         config::mount::{self, Look, Mount},
@@ -111,12 +111,11 @@ pub async fn run(args: Args) -> Result<(), EngineError> {
     let agents = listen::bind(args.address, args.public_port).await?;
     let roles = listen::bind(args.address, args.roles_port).await?;
     let health = Health::default();
-    let mut registry = Registry::with_prefix("aldis_engine");
-    let metrics = Metrics::new(&mut registry);
+    let registry = SharedRegistry::from(Registry::with_prefix("aldis_engine"));
     // The admin port outlives the rest, so that the end can be watched.
     let admin_end = CancellationToken::new();
-    let admin = tokio::spawn(admin::serve(admin, health.clone(), registry, admin_end.clone()));
-    let ended = start(&args, agents, roles, health, metrics, &shutdown).await;
+    let admin = tokio::spawn(admin::serve(admin, health.clone(), registry.clone(), admin_end.clone()));
+    let ended = start(&args, agents, roles, health, &registry, &shutdown).await;
     admin_end.cancel();
     // It only served looks from outside.
     let _ = admin.await;
@@ -128,7 +127,7 @@ async fn start(
     agents: TcpListener,
     roles: TcpListener,
     health: Health,
-    metrics: Metrics,
+    registry: &SharedRegistry,
     shutdown: &CancellationToken,
 ) -> Result<(), EngineError> {
     let mut mount = Mount::new(&args.config_dir);
@@ -136,6 +135,7 @@ async fn start(
     let Some(settings) = first_settings(&mut mount, &health, shutdown).await else { return Ok(()) };
     health.not_ready.set("store", "the store is not open yet");
     let Some(store) = open_store(args, &settings, &health, shutdown).await else { return Ok(()) };
+    let metrics = registry.register(|registry| Metrics::new(registry, &settings.channel_name));
     let engine = Engine::new(args, store, settings, mount, metrics, shutdown.clone())?;
     health.not_ready.clear("store");
     tracing::info!(store = %engine.shared.store_id, "the engine is ready");
@@ -225,6 +225,7 @@ impl Engine {
             feed: Feed::new(store.last_sequence()),
             settings: Arc::clone(&settings),
             mount: Arc::new(Mutex::new(mount)),
+            channel: settings.load().channel_name.as_str().into(),
             store_id: store.identity().id.as_str().into(),
             shutdown,
         };
@@ -342,13 +343,17 @@ async fn watch_config(shared: Shared) {
     }
 }
 
-/// Number and account never change: the store is theirs.
+/// Name, number and account never change: the store is theirs.
 fn same_store(current: &Settings, new: Settings) -> Result<Settings, ConfigError> {
     if new.number != current.number {
         return Err(ConfigError::new(
             "number",
             format!("the engine's data belongs to {}; a new number is a new channel", current.number),
         ));
+    }
+    if new.channel_name != current.channel_name {
+        let problem = format!("the engine's data belongs to the channel {}", current.channel_name);
+        return Err(ConfigError::new("channel.name", problem));
     }
     if new.gateway.account != current.gateway.account {
         let problem =

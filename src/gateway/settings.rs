@@ -57,6 +57,8 @@ pub struct Settings {
 /// Where a number's messages go, and who may send from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
+    /// The channel, as the engine's paths name it.
+    pub channel: String,
     /// Base URL of the engine, without a slash at the end.
     pub engine_url: String,
     /// The engine's ServiceAccount.
@@ -138,7 +140,7 @@ fn routes(parts: Vec<Routes>) -> Result<HashMap<PhoneNumber, Arc<Route>>, Settin
     let mut routes = HashMap::new();
     for route in parts.into_iter().flat_map(|part| part.routes) {
         let engine_url = base_url("routes[].engineUrl", &route.engine_url)?;
-        let entry = Arc::new(Route { engine_url, engine_user: route.engine_user });
+        let entry = Arc::new(Route { channel: route.channel, engine_url, engine_user: route.engine_user });
         if routes.insert(route.number.clone(), entry).is_some() {
             return Err(SettingsError::DuplicateRoute { number: route.number });
         }
@@ -200,7 +202,7 @@ mod tests {
     fn load(document: &Value, numbers: &[&str]) -> Result<Settings, SettingsError> {
         let routes: Vec<_> = numbers
             .iter()
-            .map(|number| json!({"number": number, "engineUrl": "http://sms-a.default.svc:8081", "engineUser": "u"}))
+            .map(|number| json!({"number": number, "channel": "a", "engineUrl": "http://sms-a.default.svc:8081", "engineUser": "u"}))
             .collect();
         Settings::new(Loaded {
             hash: ConfigHash::of(b"1"),

@@ -1,4 +1,4 @@
-//! What a gateway or an engine tells the operator about itself (`GET /internal/status`).
+//! What a gateway or an engine tells the operator about itself (`GET /internal/status`, and `GET /internal/channels/{channel}/status`).
 
 use std::collections::BTreeMap;
 

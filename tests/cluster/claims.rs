@@ -63,7 +63,7 @@ impl Twilio {
     async fn converse(&self, at: &Quickstart, question: &str, answer: &str) -> Vec<String> {
         let forward = |service: &str| at.cluster.forward(&at.namespace, service, 8080);
         let (hooks, engine) = (forward("smsc-twilio"), forward("sms-support"));
-        let ana = Desk::new(&engine.url(), &at.token("ana"));
+        let ana = Desk::new(&engine.url(), "support", &at.token("ana"));
         let _stream = ana.watch(drop);
         ana.set_presence(true).await;
         let form = [("MessageSid", question), ("To", NUMBER), ("From", MIA), ("Body", question)];

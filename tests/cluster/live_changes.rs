@@ -97,7 +97,7 @@ impl Running {
     /// Waits until nothing is under way; gives everything that the simulator saw.
     pub(super) async fn settle(&self) -> Vec<Entry> {
         eventually("nothing waits at the engine", || async {
-            let statistics = self.ana.get("/v1/statistics").await;
+            let statistics = self.ana.get("/statistics").await;
             if statistics["outbox"] == 0 { Ok(()) } else { Err(statistics) }
         })
         .await;
@@ -155,7 +155,7 @@ async fn blocklist(quickstart: &Quickstart, strangers: &mut Strangers<'_>) {
     })
     .await;
     let (status, refused) =
-        running.ana.post("/v1/interactions", "to the pest", &json!({"number": pest, "text": "Hello"})).await;
+        running.ana.post("/interactions", "to the pest", &json!({"number": pest, "text": "Hello"})).await;
     assert_eq!(status, 409, "nobody starts a conversation with a blocked number: {refused}");
     strangers.until("others are heard", |outcome| outcome == "Queued").await;
 
@@ -197,7 +197,7 @@ async fn per_number_limit(quickstart: &mut Quickstart, running: &Running) {
     slow(quickstart, json!({"segments": 1, "perSeconds": 3600}));
     let piled_up = |at_least: u64| {
         eventually("replies pile up", move || async move {
-            let statistics = running.ana.get("/v1/statistics").await;
+            let statistics = running.ana.get("/statistics").await;
             if statistics["outbox"].as_u64() >= Some(at_least) { Ok(()) } else { Err(statistics) }
         })
     };
@@ -208,7 +208,7 @@ async fn per_number_limit(quickstart: &mut Quickstart, running: &Running) {
     assert!(after - before <= 1, "{} left under a limit of one an hour", after - before);
     slow(quickstart, json!({"segments": 10_000, "perSeconds": 1}));
     eventually("the replies leave", || async {
-        let statistics = running.ana.get("/v1/statistics").await;
+        let statistics = running.ana.get("/statistics").await;
         if statistics["outbox"].as_u64() < Some(20) { Ok(()) } else { Err(statistics) }
     })
     .await;

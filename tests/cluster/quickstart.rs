@@ -104,7 +104,7 @@ impl Quickstart {
         let hooks = self.cluster.forward(&self.namespace, "smsc-simulator", 8080);
         let carrier = Carrier::new(&simulator.url());
         carrier.ready().await;
-        let ana = Desk::new(&engine.url(), &self.token("ana"));
+        let ana = Desk::new(&engine.url(), "support", &self.token("ana"));
         Running { carrier, ana, hooks, _relays: [simulator, engine] }
     }
 

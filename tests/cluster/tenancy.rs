@@ -99,13 +99,14 @@ impl Tenant {
             "from": NUMBER, "to": MIA, "text": "hello", "segments": 1, "receiptToken": "tenancy",
         });
         let client = reqwest::Client::new();
-        let post = |port: &Forward, path, body| client.post(format!("{}{path}", port.url())).json(body);
-        let get = |port: &Forward| client.get(format!("{}{}", port.url(), ports::STATUS_PATH));
+        let post = |port: &Forward, path: &str, body| client.post(format!("{}{path}", port.url())).json(body);
+        let get = |port: &Forward, path: &str| client.get(format!("{}{path}", port.url()));
+        let of_channel = |pattern| ports::of_channel(pattern, "support");
         [
-            said(post(&self.engine, ports::INBOUND_PATH, &message), token).await,
-            said(get(&self.engine), token).await,
+            said(post(&self.engine, &of_channel(ports::INBOUND_PATH), &message), token).await,
+            said(get(&self.engine, &of_channel(ports::CHANNEL_STATUS_PATH)), token).await,
             said(post(&self.gateway, ports::MESSAGES_PATH, &attempt), token).await,
-            said(get(&self.gateway), token).await,
+            said(get(&self.gateway, ports::STATUS_PATH), token).await,
         ]
     }
 }

@@ -8,11 +8,13 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::process::eventually;
+use aldis::wire::ports::{CHANNEL_PATH, of_channel};
 
 /// An agent at a desk.
 #[derive(Clone, Debug)]
 pub struct Desk {
     client: Client,
+    /// Below it lies all of the channel.
     url: String,
     token: String,
 }
@@ -38,10 +40,14 @@ impl Drop for Open {
 }
 
 impl Desk {
-    /// The agent whom a token stands for, at an engine's base URL.
-    pub fn new(url: &str, token: &str) -> Self {
+    /// The agent whom a token stands for, at the base URL of a channel's engine. Paths begin below the channel.
+    pub fn new(url: &str, channel: &str, token: &str) -> Self {
         aldis::process::crypto::install_providers();
-        Self { client: Client::new(), url: url.to_owned(), token: token.to_owned() }
+        Self {
+            client: Client::new(),
+            url: format!("{url}{}", of_channel(CHANNEL_PATH, channel)),
+            token: token.to_owned(),
+        }
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
@@ -83,13 +89,13 @@ impl Desk {
     /// Sets the agent's presence.
     pub async fn set_presence(&self, present: bool) {
         let body = json!({ "present": present });
-        let (status, body) = self.ask(|| self.request(Method::PUT, "/v1/me/presence").json(&body)).await;
+        let (status, body) = self.ask(|| self.request(Method::PUT, "/me/presence").json(&body)).await;
         assert_eq!(status, 200, "{body}");
     }
 
     /// The agent's open interactions.
     pub async fn interactions(&self) -> Vec<Value> {
-        let page = self.get("/v1/interactions?owner=me&state=Active&limit=100").await;
+        let page = self.get("/interactions?owner=me&state=Active&limit=100").await;
         page["items"].as_array().unwrap().clone()
     }
 
@@ -101,18 +107,18 @@ impl Desk {
             theirs.map(|interaction| interaction["id"].clone()).ok_or(open)
         })
         .await;
-        self.get(&format!("/v1/interactions/{id}")).await
+        self.get(&format!("/interactions/{id}")).await
     }
 
     /// Answers an interaction; the text is the key.
     pub async fn reply(&self, interaction: &Value, text: &str) -> (u16, Value) {
-        let path = format!("/v1/interactions/{}/reply", interaction["id"]);
+        let path = format!("/interactions/{}/reply", interaction["id"]);
         self.post(&path, text, &json!({ "epoch": interaction["epoch"], "text": text })).await
     }
 
     /// Finishes an interaction.
     pub async fn finish(&self, interaction: &Value) {
-        let path = format!("/v1/interactions/{}/finish", interaction["id"]);
+        let path = format!("/interactions/{}/finish", interaction["id"]);
         let key = format!("finish {}", interaction["id"]);
         let (status, body) = self.post(&path, &key, &json!({ "epoch": interaction["epoch"] })).await;
         assert_eq!(status, 200, "{body}");
@@ -120,7 +126,7 @@ impl Desk {
 
     /// The messages exchanged with a customer, oldest first.
     pub async fn messages(&self, customer: &str) -> Vec<Value> {
-        let (status, page) = self.try_get(&format!("/v1/customers/{customer}/messages?limit=100")).await;
+        let (status, page) = self.try_get(&format!("/customers/{customer}/messages?limit=100")).await;
         // Nothing has been heard of this customer yet.
         if status == 404 {
             return Vec::new();
@@ -147,7 +153,7 @@ impl Desk {
         let desk = self.clone();
         Open(tokio::spawn(async move {
             loop {
-                if let Ok(mut response) = desk.request(Method::GET, "/v1/stream").send().await {
+                if let Ok(mut response) = desk.request(Method::GET, "/stream").send().await {
                     while let Ok(Some(_)) = response.chunk().await {}
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -157,7 +163,7 @@ impl Desk {
 
     /// Reads one stream to its end.
     async fn follow(&self, last: &mut u64, seen: &mut impl FnMut(Sent)) {
-        let Ok(response) = self.request(Method::GET, "/v1/stream").header("Last-Event-ID", *last).send().await else {
+        let Ok(response) = self.request(Method::GET, "/stream").header("Last-Event-ID", *last).send().await else {
             return;
         };
         let mut chunks = futures::stream::unfold(response, |mut response| async {

@@ -14,6 +14,8 @@ use super::{
 
 /// The channel's number.
 pub const NUMBER: &str = "+15551230001";
+/// The channel's name.
+pub const CHANNEL: &str = "support";
 /// The namespace of everything here.
 pub const NAMESPACE: &str = "shop";
 /// The gateway's account, as its tokens name it.
@@ -142,7 +144,8 @@ impl Engine {
 
     /// Sets an agent's presence.
     pub async fn presence(&self, user: &str, present: bool) {
-        let request = self.agent(user, Method::PUT, "/v1/me/presence").json(&json!({ "present": present }));
+        let request =
+            self.agent(user, Method::PUT, "/v1/channels/support/me/presence").json(&json!({ "present": present }));
         assert_eq!(answer(request).await.0, 200);
     }
 
@@ -153,12 +156,12 @@ impl Engine {
 
     /// A customer's message, as the gateway brings it: status and outcome.
     pub async fn inbound(&self, id: &str, from: &str, text: &str) -> (u16, Value) {
-        answer(self.as_role(GATEWAY, Method::POST, ports::INBOUND_PATH).json(&inbound(id, from, text))).await
+        answer(self.as_role(GATEWAY, Method::POST, &internal(ports::INBOUND_PATH)).json(&inbound(id, from, text))).await
     }
 
     /// What it says of itself.
     pub async fn status(&self) -> Value {
-        answer(self.as_role(OPERATOR, Method::GET, ports::STATUS_PATH)).await.1
+        answer(self.as_role(OPERATOR, Method::GET, &internal(ports::CHANNEL_STATUS_PATH))).await.1
     }
 }
 
@@ -167,6 +170,11 @@ fn copy_files(from: &std::path::Path, to: &std::path::Path) {
         let path = entry.unwrap().path();
         fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
     }
+}
+
+/// A path of the role interface.
+pub fn internal(pattern: &str) -> String {
+    ports::of_channel(pattern, CHANNEL)
 }
 
 fn arguments(dir: &TempDir, address: IpAddr) -> Vec<String> {
@@ -227,7 +235,7 @@ fn document(gateway: &str, issuer: &TestIssuer) -> Value {
     let member = |user: &str, position: u32| json!({ "user": user, "position": position, "penalty": 0, "receive": true, "initiate": true, "maxInteractions": 1000 });
     json!({
         "format": 1,
-        "channel": { "namespace": NAMESPACE, "name": "support", "uid": "2b1ab0b5-5f0c-4e57-b1d3-55b1d5a0a001" },
+        "channel": { "namespace": NAMESPACE, "name": CHANNEL, "uid": "2b1ab0b5-5f0c-4e57-b1d3-55b1d5a0a001" },
         "enabled": true,
         "draining": false,
         "number": NUMBER,

@@ -5,6 +5,7 @@ use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 use aldis::wire::{
     config::issuers::Issuer,
     inbound::InboundMessage,
+    ports,
     receipt::Receipt,
     tokens::{Verifier, bearer},
 };
@@ -84,8 +85,8 @@ impl EngineFake {
 
     fn serve(&self, listener: TcpListener) {
         let router = Router::new()
-            .route("/internal/inbound", post(inbound))
-            .route("/internal/receipts", post(receipts))
+            .route(&ports::of_channel(ports::INBOUND_PATH, "support"), post(inbound))
+            .route(&ports::of_channel(ports::RECEIPTS_PATH, "support"), post(receipts))
             .with_state(self.clone());
         let ended = CancellationToken::new();
         *self.running.lock() = ended.clone();

@@ -123,7 +123,8 @@ impl Gateway {
     /// Routes a number, and waits until it counts.
     pub async fn route(&mut self, number: &str, engine_url: &str, engine_user: &str) {
         self.routes.retain(|route| route["number"] != number);
-        self.routes.push(json!({"number": number, "engineUrl": engine_url, "engineUser": engine_user}));
+        self.routes
+            .push(json!({"number": number, "channel": "support", "engineUrl": engine_url, "engineUser": engine_user}));
         self.write_config();
         self.in_force().await;
     }

@@ -64,7 +64,7 @@ pub struct NoteBody {
 }
 
 /// Start an interaction: write to a customer first.
-#[utoipa::path(post, path = "/v1/interactions", tag = "interactions", request_body = StartBody,
+#[utoipa::path(post, path = "/v1/channels/{channel}/interactions", tag = "interactions", request_body = StartBody,
     params(("Idempotency-Key" = String, Header, description = "Names the request; the same key gets the same answer for 24 hours")),
     responses((status = 201, body = Started), (status = 403, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub async fn start(State(shared): State<Shared>, change: Change<StartBody>) -> Result<Response, Failure> {
@@ -84,7 +84,7 @@ pub async fn start(State(shared): State<Shared>, change: Change<StartBody>) -> R
 }
 
 /// Reply to the customer.
-#[utoipa::path(post, path = "/v1/interactions/{id}/reply", tag = "interactions", request_body = ReplyBody,
+#[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/reply", tag = "interactions", request_body = ReplyBody,
     params(("id" = u64, Path, description = "The interaction"),
            ("Idempotency-Key" = String, Header, description = "Names the request; the same key gets the same answer for 24 hours")),
     responses((status = 202, body = Replied, description = "Committed; it will be sent"), (status = 404, body = Problem),
@@ -111,7 +111,7 @@ pub async fn reply(
 }
 
 /// Finish an interaction.
-#[utoipa::path(post, path = "/v1/interactions/{id}/finish", tag = "interactions", request_body = FinishBody,
+#[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/finish", tag = "interactions", request_body = FinishBody,
     params(("id" = u64, Path, description = "The interaction"),
            ("Idempotency-Key" = String, Header, description = "Names the request; the same key gets the same answer for 24 hours")),
     responses((status = 200, body = Done), (status = 404, body = Problem), (status = 409, body = Problem)))]
@@ -129,7 +129,7 @@ pub async fn finish(
 }
 
 /// Leave a note that the customer does not see.
-#[utoipa::path(post, path = "/v1/interactions/{id}/note", tag = "interactions", request_body = NoteBody,
+#[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/note", tag = "interactions", request_body = NoteBody,
     params(("id" = u64, Path, description = "The interaction"),
            ("Idempotency-Key" = String, Header, description = "Names the request; the same key gets the same answer for 24 hours")),
     responses((status = 201, body = Noted), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
@@ -155,7 +155,7 @@ pub async fn note(
 }
 
 /// Say whether you take interactions.
-#[utoipa::path(put, path = "/v1/me/presence", tag = "me", request_body = Presence,
+#[utoipa::path(put, path = "/v1/channels/{channel}/me/presence", tag = "me", request_body = Presence,
     responses((status = 200, body = Presence), (status = 422, body = Problem)))]
 pub async fn set_presence(
     State(shared): State<Shared>,
@@ -171,21 +171,21 @@ pub async fn set_presence(
 }
 
 /// Accept an offered interaction. Offers come with `offer.mode: Ask`, which this version does not have.
-#[utoipa::path(post, path = "/v1/interactions/{id}/accept", tag = "later", params(("id" = u64, Path)),
+#[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/accept", tag = "later", params(("id" = u64, Path)),
     responses((status = 501, body = Problem)))]
 pub async fn accept(_: Agent) -> Failure {
     Failure::not_supported_yet("Interactions are assigned (offer.mode: Assign); there is nothing to accept.")
 }
 
 /// Decline an offered interaction. Offers come with `offer.mode: Ask`, which this version does not have.
-#[utoipa::path(post, path = "/v1/interactions/{id}/decline", tag = "later", params(("id" = u64, Path)),
+#[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/decline", tag = "later", params(("id" = u64, Path)),
     responses((status = 501, body = Problem)))]
 pub async fn decline(_: Agent) -> Failure {
     Failure::not_supported_yet("Interactions are assigned (offer.mode: Assign); there is nothing to decline.")
 }
 
 /// Transfer an interaction. This version cannot do it.
-#[utoipa::path(post, path = "/v1/interactions/{id}/transfer", tag = "later", params(("id" = u64, Path)),
+#[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/transfer", tag = "later", params(("id" = u64, Path)),
     responses((status = 501, body = Problem)))]
 pub async fn transfer(_: Agent) -> Failure {
     Failure::not_supported_yet("Interactions cannot be transferred yet.")

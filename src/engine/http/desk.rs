@@ -9,7 +9,7 @@ use super::{
     page::{Asked, limit, read_cursor, write_cursor},
     path::{OfCustomer, OfInteraction},
     problem::Failure,
-    view::{self, Conversation, Interaction, Interactions, Me, Message, Messages, ServiceLevel, Statistics},
+    view::{self, Conversation, Interaction, Interactions, Me, Message, Messages, MyChannel, ServiceLevel, Statistics},
 };
 use crate::{
     engine::{
@@ -20,7 +20,7 @@ use crate::{
     wire::problem::Problem,
 };
 
-/// Who you are, and what you have.
+/// Who you are, your channels, and what you have there.
 #[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, body = Me), (status = 403, body = Problem)))]
 pub async fn me(State(shared): State<Shared>, agent: Agent) -> Result<Json<Me>, Failure> {
     let user = agent.user.clone();
@@ -34,15 +34,17 @@ pub async fn me(State(shared): State<Shared>, agent: Agent) -> Result<Json<Me>, 
         .await?;
     let settings = shared.settings.load();
     let member = settings.member(agent.user.as_str()).ok_or_else(|| Failure::forbidden("You are a member no more."))?;
-    Ok(Json(Me {
-        user: agent.user.into(),
+    let channel = MyChannel {
+        channel: shared.channel.to_string(),
+        number: settings.number.to_string(),
         present,
         online,
         receive: member.receive,
         initiate: member.initiate,
         max_interactions: member.max_interactions,
         interactions,
-    }))
+    };
+    Ok(Json(Me { user: agent.user.into(), channels: vec![channel] }))
 }
 
 /// What to list.
@@ -73,7 +75,7 @@ pub enum Order {
 }
 
 /// List interactions.
-#[utoipa::path(get, path = "/v1/interactions", tag = "interactions", params(InteractionsQuery),
+#[utoipa::path(get, path = "/v1/channels/{channel}/interactions", tag = "interactions", params(InteractionsQuery),
     responses((status = 200, body = Interactions), (status = 422, body = Problem)))]
 pub async fn interactions(
     State(shared): State<Shared>,
@@ -95,7 +97,7 @@ pub async fn interactions(
 }
 
 /// An interaction with its messages and notes.
-#[utoipa::path(get, path = "/v1/interactions/{id}", tag = "interactions", params(("id" = u64, Path, description = "The interaction")),
+#[utoipa::path(get, path = "/v1/channels/{channel}/interactions/{id}", tag = "interactions", params(("id" = u64, Path, description = "The interaction")),
     responses((status = 200, body = Conversation), (status = 404, body = Problem)))]
 pub async fn interaction(
     State(shared): State<Shared>,
@@ -118,7 +120,7 @@ pub struct MessagesQuery {
 }
 
 /// A customer's messages, newest first, over all interactions.
-#[utoipa::path(get, path = "/v1/customers/{number}/messages", tag = "customers",
+#[utoipa::path(get, path = "/v1/channels/{channel}/customers/{number}/messages", tag = "customers",
     params(("number" = String, Path, description = "The customer's number, E.164"), MessagesQuery),
     responses((status = 200, body = Messages), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub async fn messages(
@@ -139,7 +141,8 @@ pub async fn messages(
 }
 
 /// The channel in numbers, now.
-#[utoipa::path(get, path = "/v1/statistics", tag = "statistics", responses((status = 200, body = Statistics)))]
+#[utoipa::path(get, path = "/v1/channels/{channel}/statistics", tag = "statistics",
+    responses((status = 200, body = Statistics)))]
 pub async fn statistics(State(shared): State<Shared>, _: Agent) -> Result<Json<Statistics>, Failure> {
     let (now, hours_change_at) = shared
         .engine

@@ -19,6 +19,7 @@ use arc_swap::ArcSwap;
 use axum::{
     Router,
     extract::DefaultBodyLimit,
+    middleware,
     routing::{get, post, put},
 };
 use parking_lot::Mutex;
@@ -50,6 +51,8 @@ pub(super) struct Shared {
     pub(super) settings: Arc<ArcSwap<Settings>>,
     /// Where configurations come from: knows which was rejected.
     pub(super) mount: Arc<Mutex<Mount>>,
+    /// The channel that this engine holds.
+    pub(super) channel: Arc<str>,
     /// The store's id.
     pub(super) store_id: Arc<str>,
     /// Ends streams.
@@ -80,20 +83,23 @@ impl Shared {
 
 /// Serves agents until `shutdown`.
 pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
+    let channel = Router::new()
+        .route("/me/presence", put(actions::set_presence))
+        .route("/interactions", get(desk::interactions).post(actions::start))
+        .route("/interactions/{id}", get(desk::interaction))
+        .route("/interactions/{id}/reply", post(actions::reply))
+        .route("/interactions/{id}/finish", post(actions::finish))
+        .route("/interactions/{id}/note", post(actions::note))
+        .route("/interactions/{id}/accept", post(actions::accept))
+        .route("/interactions/{id}/decline", post(actions::decline))
+        .route("/interactions/{id}/transfer", post(actions::transfer))
+        .route("/customers/{number}/messages", get(desk::messages))
+        .route("/statistics", get(desk::statistics))
+        .route("/stream", get(stream::stream))
+        .route_layer(middleware::from_fn_with_state(shared.clone(), path::is_held));
     let router = Router::new()
         .route("/v1/me", get(desk::me))
-        .route("/v1/me/presence", put(actions::set_presence))
-        .route("/v1/interactions", get(desk::interactions).post(actions::start))
-        .route("/v1/interactions/{id}", get(desk::interaction))
-        .route("/v1/interactions/{id}/reply", post(actions::reply))
-        .route("/v1/interactions/{id}/finish", post(actions::finish))
-        .route("/v1/interactions/{id}/note", post(actions::note))
-        .route("/v1/interactions/{id}/accept", post(actions::accept))
-        .route("/v1/interactions/{id}/decline", post(actions::decline))
-        .route("/v1/interactions/{id}/transfer", post(actions::transfer))
-        .route("/v1/customers/{number}/messages", get(desk::messages))
-        .route("/v1/statistics", get(desk::statistics))
-        .route("/v1/stream", get(stream::stream))
+        .nest(ports::CHANNEL_PATH, channel)
         .route("/openapi.json", get(async || axum::Json(openapi())))
         .layer(DefaultBodyLimit::max(body::MAX_BODY_BYTES));
     serve(listener, router, shared).await;
@@ -104,7 +110,8 @@ pub(super) async fn serve_roles(listener: TcpListener, shared: Shared) {
     let router = Router::new()
         .route(ports::INBOUND_PATH, post(roles::inbound))
         .route(ports::RECEIPTS_PATH, post(roles::receipt))
-        .route(ports::STATUS_PATH, get(roles::status))
+        .route(ports::CHANNEL_STATUS_PATH, get(roles::status))
+        .route_layer(middleware::from_fn_with_state(shared.clone(), path::is_held))
         .layer(DefaultBodyLimit::max(MAX_ROLE_BODY_BYTES));
     serve(listener, router, shared).await;
 }

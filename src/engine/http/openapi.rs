@@ -2,11 +2,20 @@
 
 use utoipa::{
     Modify, OpenApi,
-    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    openapi::{
+        PathItem, Ref, RefOr, Required, ResponseBuilder,
+        content::ContentBuilder,
+        path::{Operation, ParameterBuilder, ParameterIn},
+        schema::{ObjectBuilder, Type},
+        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+    },
 };
 
 use super::{actions, desk, stream, view};
-use crate::wire::problem::Problem;
+use crate::wire::{
+    ports::CHANNEL_PATH,
+    problem::{MEDIA_TYPE, Problem},
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -34,7 +43,7 @@ use crate::wire::problem::Problem;
     ),
     components(schemas(Problem, view::State)),
     security(("bearer" = [])),
-    modifiers(&Bearer)
+    modifiers(&Bearer, &OfChannel)
 )]
 struct Document;
 
@@ -52,6 +61,36 @@ impl Modify for Bearer {
     }
 }
 
+/// What all paths of a channel share: the parameter that names it, and the answer of an engine that does not hold it.
+struct OfChannel;
+
+impl Modify for OfChannel {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for (_, item) in document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with(CHANNEL_PATH)) {
+            let parameter = ParameterBuilder::new()
+                .name("channel")
+                .parameter_in(ParameterIn::Path)
+                .required(Required::True)
+                .description(Some("The SmsChannel's name; GET /v1/me lists yours"))
+                .schema(Some(ObjectBuilder::new().schema_type(Type::String)))
+                .build();
+            item.parameters.get_or_insert_default().push(RefOr::T(parameter));
+            for operation in operations(item) {
+                let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+                let response = ResponseBuilder::new()
+                    .description("This engine does not hold the channel")
+                    .content(MEDIA_TYPE, content)
+                    .build();
+                operation.responses.responses.insert("421".into(), RefOr::T(response));
+            }
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post].into_iter().flatten()
+}
+
 /// The document, as it is checked in and served at `/openapi.json`.
 pub fn openapi() -> serde_json::Value {
     // Made of strings and numbers only: it can always be written.
@@ -67,7 +106,12 @@ mod tests {
         let document = openapi();
         for (path, item) in document["paths"].as_object().unwrap() {
             for (method, operation) in item.as_object().unwrap() {
+                if method == "parameters" {
+                    continue;
+                }
                 assert!(operation["summary"].is_string(), "{method} {path} has no summary");
+                let misdirected = &operation["responses"]["421"];
+                assert_eq!(misdirected.is_null(), path == "/v1/me", "{method} {path}: {misdirected}");
             }
         }
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {

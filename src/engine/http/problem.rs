@@ -47,6 +47,13 @@ impl Failure {
         Problem::new(404, "not-found", "There is no such thing").detail(detail).into()
     }
 
+    /// 421: the channel is another engine's.
+    pub fn misdirected(channel: &str) -> Self {
+        Problem::new(421, "misdirected", "This engine does not hold the channel")
+            .detail(format!("The engine of {channel:?} has an address of its own: the Service sms-<channel>."))
+            .into()
+    }
+
     /// 403.
     pub fn forbidden(detail: impl Into<String>) -> Self {
         Problem::new(403, "forbidden", "This caller may not do this").detail(detail).into()

@@ -38,7 +38,7 @@ const MEMBERSHIP_CHECK: Duration = Duration::from_secs(2);
 /// the stream begins now. The first event is `Opened`; `Reset` means that events are missing and everything is to be read anew.
 ///
 /// An agent with an open stream is online.
-#[utoipa::path(get, path = "/v1/stream", tag = "stream",
+#[utoipa::path(get, path = "/v1/channels/{channel}/stream", tag = "stream",
     params(("Last-Event-ID" = Option<u64>, Header, description = "Number of the last event that was seen")),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem), (status = 403, body = Problem)))]
 pub async fn stream(

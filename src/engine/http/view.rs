@@ -20,7 +20,19 @@ use crate::{
 pub struct Me {
     /// The user's name, as the campaign's members are written.
     pub user: String,
-    /// Whether the agent takes interactions, as set by `PUT /v1/me/presence`.
+    /// The channels that the agent serves here.
+    pub channels: Vec<MyChannel>,
+}
+
+/// What the agent who asks is to a channel, and has there.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MyChannel {
+    /// The SmsChannel's name: `{channel}` in all paths of it.
+    pub channel: String,
+    /// Its number, canonical form.
+    pub number: String,
+    /// Whether the agent takes interactions, as set by `PUT /v1/channels/{channel}/me/presence`.
     pub present: bool,
     /// Whether a stream is open.
     pub online: bool,

@@ -11,7 +11,7 @@ use crate::{
         spool::Item,
     },
     wire::{
-        ports::{INBOUND_PATH, RECEIPTS_PATH},
+        ports::{INBOUND_PATH, RECEIPTS_PATH, of_channel},
         tokens::TokenFile,
     },
 };
@@ -65,9 +65,10 @@ impl Engines {
     /// Whether it is worth trying again.
     pub async fn post(&self, route: &Route, item: &Item, deadline: Duration) -> Result<(), NotTaken> {
         let token = self.token.current().map_err(|error| NotTaken::Unavailable(error.to_string()))?;
+        let url = |pattern| format!("{}{}", route.engine_url, of_channel(pattern, &route.channel));
         let request = match item {
-            Item::Inbound(message) => self.client.post(format!("{}{INBOUND_PATH}", route.engine_url)).json(message),
-            Item::Receipt(receipt) => self.client.post(format!("{}{RECEIPTS_PATH}", route.engine_url)).json(receipt),
+            Item::Inbound(message) => self.client.post(url(INBOUND_PATH)).json(message),
+            Item::Receipt(receipt) => self.client.post(url(RECEIPTS_PATH)).json(receipt),
         };
         match request.bearer_auth(token).timeout(deadline).send().await {
             // The status alone says it; the body is read so that the connection can serve again.
@@ -89,8 +90,8 @@ fn judge(status: StatusCode, body: &str) -> Result<(), NotTaken> {
     match status.as_u16() {
         200..=299 => Ok(()),
         400 | 413 | 415 | 422 => Err(NotTaken::Refused(said())),
-        // Not known (yet), not found (another process answers), busy, being replaced.
-        300..=399 | 401 | 403 | 404 | 405 | 407 | 408 | 409 | 425 | 429 | 502..=504 => {
+        // Not known (yet), not found or misdirected (another process answers), busy, being replaced.
+        300..=399 | 401 | 403 | 404 | 405 | 407 | 408 | 409 | 421 | 425 | 429 | 502..=504 => {
             Err(NotTaken::Unavailable(said()))
         }
         _ => Err(NotTaken::Doubtful(said())),
@@ -112,7 +113,7 @@ mod tests {
                 "{status}"
             );
         }
-        for status in [302, 401, 403, 404, 409, 429, 503] {
+        for status in [302, 401, 403, 404, 409, 421, 429, 503] {
             assert!(
                 matches!(judge(StatusCode::from_u16(status).unwrap(), ""), Err(NotTaken::Unavailable(_))),
                 "{status}"

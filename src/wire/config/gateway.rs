@@ -105,6 +105,8 @@ pub struct Routes {
 pub struct Route {
     /// Canonical form.
     pub number: PhoneNumber,
+    /// The SmsChannel: an engine's internal paths name it.
+    pub channel: String,
     /// Base URL of the engine's role port, `http://sms-<channel>.<namespace>.svc:8081`.
     pub engine_url: String,
     /// The engine's ServiceAccount, `system:serviceaccount:<namespace>:sms-<channel>`.

@@ -5,7 +5,12 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{MIA, desk};
-use crate::support::engine::{DESK, ENGINE, Engine, GATEWAY, OPERATOR, ROLES, answer, inbound};
+use crate::support::engine::{CHANNEL, DESK, ENGINE, Engine, GATEWAY, OPERATOR, ROLES, answer, inbound, internal};
+
+/// A path of the channel.
+fn below(path: &str) -> String {
+    ports::of_channel(ports::CHANNEL_PATH, CHANNEL) + path
+}
 
 async fn shown(engine: &Engine, port: u16, method: Method, path: &str, token: Option<String>, body: &Value) -> u16 {
     let request = reqwest::Client::new().request(method, format!("http://{}:{port}{path}", engine.address)).json(body);
@@ -23,6 +28,8 @@ async fn each_interface_lets_in_whom_it_is_for() {
     let message = inbound("SM-1", MIA, "hello");
     let receipt = json!({ "providerMessageId": "SM-9", "from": crate::support::engine::NUMBER, "state": "Sent", "receivedAt": jiff::Timestamp::now() });
     let none = Value::Null;
+    let paths = [ports::INBOUND_PATH, ports::RECEIPTS_PATH, ports::CHANNEL_STATUS_PATH];
+    let [arrivals, receipts, status] = paths.map(internal);
     let cases = [
         (ports::PUBLIC, Method::GET, "/v1/me", token("ana", DESK), &none, 200, "a member"),
         (ports::PUBLIC, Method::GET, "/v1/me", token("eve", DESK), &none, 403, "no member"),
@@ -30,43 +37,27 @@ async fn each_interface_lets_in_whom_it_is_for() {
         (ports::PUBLIC, Method::GET, "/v1/me", token("ana", "aldis-desk:other"), &none, 401, "another namespace"),
         (ports::PUBLIC, Method::GET, "/v1/me", None, &none, 401, "no token"),
         (ports::PUBLIC, Method::GET, "/v1/me", Some("x.y.z".into()), &none, 401, "no real token"),
-        (ports::PUBLIC, Method::GET, "/v1/stream", None, &none, 401, "no token for the stream"),
+        (ports::PUBLIC, Method::GET, "/v1/channels/support/stream", None, &none, 401, "no token for the stream"),
         (ports::PUBLIC, Method::GET, "/openapi.json", None, &none, 200, "the document is for everybody"),
-        (ports::ROLES, Method::POST, ports::INBOUND_PATH, token(GATEWAY, ROLES), &message, 200, "the gateway"),
+        (ports::ROLES, Method::POST, &arrivals, token(GATEWAY, ROLES), &message, 200, "the gateway"),
         (
             ports::ROLES,
             Method::POST,
-            ports::INBOUND_PATH,
+            &arrivals,
             token(OPERATOR, ROLES),
             &message,
             403,
             "the operator brings no messages",
         ),
-        (ports::ROLES, Method::POST, ports::INBOUND_PATH, token(ENGINE, ROLES), &message, 403, "another role"),
-        (
-            ports::ROLES,
-            Method::POST,
-            ports::INBOUND_PATH,
-            token(GATEWAY, "aldis:other"),
-            &message,
-            401,
-            "another namespace",
-        ),
-        (ports::ROLES, Method::POST, ports::INBOUND_PATH, token(GATEWAY, DESK), &message, 401, "an agent's token"),
-        (ports::ROLES, Method::POST, ports::RECEIPTS_PATH, token(GATEWAY, ROLES), &receipt, 200, "the gateway"),
-        (ports::ROLES, Method::POST, ports::RECEIPTS_PATH, token(ENGINE, ROLES), &receipt, 403, "another role"),
-        (ports::ROLES, Method::GET, ports::STATUS_PATH, token(OPERATOR, ROLES), &none, 200, "the operator"),
-        (ports::ROLES, Method::GET, ports::STATUS_PATH, token(GATEWAY, ROLES), &none, 403, "the gateway does not look"),
+        (ports::ROLES, Method::POST, &arrivals, token(ENGINE, ROLES), &message, 403, "another role"),
+        (ports::ROLES, Method::POST, &arrivals, token(GATEWAY, "aldis:other"), &message, 401, "another namespace"),
+        (ports::ROLES, Method::POST, &arrivals, token(GATEWAY, DESK), &message, 401, "an agent's token"),
+        (ports::ROLES, Method::POST, &receipts, token(GATEWAY, ROLES), &receipt, 200, "the gateway"),
+        (ports::ROLES, Method::POST, &receipts, token(ENGINE, ROLES), &receipt, 403, "another role"),
+        (ports::ROLES, Method::GET, &status, token(OPERATOR, ROLES), &none, 200, "the operator"),
+        (ports::ROLES, Method::GET, &status, token(GATEWAY, ROLES), &none, 403, "the gateway does not look"),
         (ports::ROLES, Method::GET, "/v1/me", token("ana", DESK), &none, 404, "agents have a port of their own"),
-        (
-            ports::PUBLIC,
-            Method::GET,
-            ports::STATUS_PATH,
-            token(OPERATOR, ROLES),
-            &none,
-            404,
-            "roles have a port of their own",
-        ),
+        (ports::PUBLIC, Method::GET, &status, token(OPERATOR, ROLES), &none, 404, "roles have a port of their own"),
     ];
     for (port, method, path, token, body, expected, what) in cases {
         assert_eq!(shown(&engine, port, method, path, token, body).await, expected, "{path}: {what}");
@@ -77,45 +68,82 @@ async fn each_interface_lets_in_whom_it_is_for() {
 async fn what_is_wrong_with_a_request_is_named() {
     let (engine, _gateway) = desk().await;
     engine.inbound("SM-1", MIA, "hello").await;
-    let waiting = engine.get("ana", "/v1/interactions").await["items"][0]["id"].clone();
-    let at = |action: &str| format!("/v1/interactions/{waiting}/{action}");
+    let waiting = engine.get("ana", &below("/interactions")).await["items"][0]["id"].clone();
+    let at = |action: &str| format!("/interactions/{waiting}/{action}");
     let (reply, transfer, accept) = (at("reply"), at("transfer"), at("accept"));
     let long = "x".repeat(2000);
     let cases = [
-        ("/v1/interactions", json!({ "number": "5551230001", "text": "hi" }), 422, "invalid-field", Some("/number")),
-        ("/v1/interactions", json!({ "number": MIA }), 422, "invalid-field", Some("/text")),
-        ("/v1/interactions", json!({ "number": "+15559870009", "text": " " }), 422, "empty-text", Some("/text")),
-        ("/v1/interactions", json!({ "number": "+15559870009", "text": long }), 422, "text-too-long", Some("/text")),
-        ("/v1/interactions", json!({ "number": MIA, "text": "hi" }), 409, "already-open", None),
+        ("/interactions", json!({ "number": "5551230001", "text": "hi" }), 422, "invalid-field", Some("/number")),
+        ("/interactions", json!({ "number": MIA }), 422, "invalid-field", Some("/text")),
+        ("/interactions", json!({ "number": "+15559870009", "text": " " }), 422, "empty-text", Some("/text")),
+        ("/interactions", json!({ "number": "+15559870009", "text": long }), 422, "text-too-long", Some("/text")),
+        ("/interactions", json!({ "number": MIA, "text": "hi" }), 409, "already-open", None),
         (reply.as_str(), json!({ "epoch": 0, "text": "hi" }), 409, "not-owner", None),
-        ("/v1/interactions/99/reply", json!({ "epoch": 0, "text": "hi" }), 404, "not-open", None),
-        ("/v1/interactions/x/reply", json!({ "epoch": 0, "text": "hi" }), 404, "not-found", None),
+        ("/interactions/99/reply", json!({ "epoch": 0, "text": "hi" }), 404, "not-open", None),
+        ("/interactions/x/reply", json!({ "epoch": 0, "text": "hi" }), 404, "not-found", None),
         (transfer.as_str(), json!({}), 501, "not-supported-yet", None),
         (accept.as_str(), json!({}), 501, "not-supported-yet", None),
-        ("/v1/nothing", json!({}), 404, "not-found", None),
-        ("/v1/me", json!({}), 405, "method-not-allowed", None),
+        ("/nothing", json!({}), 404, "not-found", None),
+        ("/interactions/1", json!({}), 405, "method-not-allowed", None),
     ];
     for (path, body, status, reason, field) in cases {
+        let path = &below(path);
         let (found, problem) = engine.post("ana", path, body).await;
         assert_eq!(found, status, "{path}: {problem}");
         assert_eq!(problem["type"], format!("urn:aldis:problem:{reason}"), "{path}");
         assert_eq!(problem["field"].as_str(), field, "{path}: {problem}");
     }
-    let request = engine.agent("ana", Method::POST, "/v1/interactions").json(&json!({ "number": MIA, "text": "hi" }));
+    let request =
+        engine.agent("ana", Method::POST, &below("/interactions")).json(&json!({ "number": MIA, "text": "hi" }));
     assert_eq!(answer(request).await.1["type"], "urn:aldis:problem:idempotency-key-missing");
-    let large =
-        engine.agent("ana", Method::POST, "/v1/interactions").header("Idempotency-Key", "1").body("x".repeat(100_000));
+    let large = engine
+        .agent("ana", Method::POST, &below("/interactions"))
+        .header("Idempotency-Key", "1")
+        .body("x".repeat(100_000));
     assert_eq!(answer(large).await.0, 413);
-    for path in ["/v1/interactions?limit=0", "/v1/interactions?cursor=x", "/v1/customers/5551/messages"] {
-        assert_eq!(answer(engine.agent("ana", Method::GET, path)).await.0, 422, "{path}");
+    for path in ["/interactions?limit=0", "/interactions?cursor=x", "/customers/5551/messages"] {
+        assert_eq!(answer(engine.agent("ana", Method::GET, &below(path))).await.0, 422, "{path}");
     }
-    for path in ["/v1/interactions/%FF", "/v1/customers/%FF/messages"] {
-        let (status, problem) = answer(engine.agent("ana", Method::GET, path)).await;
+    for path in ["/interactions/%FF", "/customers/%FF/messages"] {
+        let (status, problem) = answer(engine.agent("ana", Method::GET, &below(path))).await;
         assert_eq!((status, &problem["type"]), (400, &json!("urn:aldis:problem:bad-request")), "{path}");
     }
     assert_eq!(engine.inbound("SM-2", MIA, "hello").await.0, 200);
     let mut other = inbound("SM-3", MIA, "for another number");
     other["to"] = json!("+15551239999");
-    let refused = answer(engine.as_role(GATEWAY, Method::POST, ports::INBOUND_PATH).json(&other)).await;
+    let refused = answer(engine.as_role(GATEWAY, Method::POST, &internal(ports::INBOUND_PATH)).json(&other)).await;
     assert_eq!((refused.0, &refused.1["field"]), (422, &json!("/to")));
+}
+
+#[tokio::test]
+async fn only_paths_of_the_channel_that_the_engine_holds_are_answered() {
+    let (engine, _gateway) = desk().await;
+    let other = |pattern: &str| ports::of_channel(pattern, "other");
+    let requests = [
+        engine.agent("ana", Method::GET, &(other(ports::CHANNEL_PATH) + "/interactions")),
+        engine.agent("nobody", Method::GET, &(other(ports::CHANNEL_PATH) + "/stream")),
+        engine.agent("ana", Method::POST, &(other(ports::CHANNEL_PATH) + "/interactions/1/reply")),
+        engine.as_role(GATEWAY, Method::POST, &other(ports::INBOUND_PATH)).json(&inbound("SM-1", MIA, "hello")),
+        engine.as_role(GATEWAY, Method::POST, &other(ports::RECEIPTS_PATH)),
+        engine.as_role(OPERATOR, Method::GET, &other(ports::CHANNEL_STATUS_PATH)),
+    ];
+    for request in requests {
+        let (status, problem) = answer(request).await;
+        assert_eq!((status, &problem["type"]), (421, &json!("urn:aldis:problem:misdirected")), "{problem}");
+    }
+    let unnamed = engine.as_role(GATEWAY, Method::POST, "/internal/inbound").json(&inbound("SM-1", MIA, "hello"));
+    assert_eq!(answer(unnamed).await.0, 404, "no path leaves the channel out");
+    assert_eq!(engine.status().await["queue"]["waiting"], 0, "nothing of it came in");
+}
+
+#[tokio::test]
+async fn an_agent_learns_which_channels_are_served_where_the_agent_asks() {
+    let (engine, _gateway) = desk().await;
+    let me = engine.get("ana", "/v1/me").await;
+    assert_eq!(me["user"], "ana");
+    let channels = me["channels"].as_array().unwrap();
+    assert_eq!(channels.len(), 1, "{me}");
+    assert_eq!(channels[0]["channel"], CHANNEL);
+    assert_eq!(channels[0]["number"], crate::support::engine::NUMBER);
+    assert_eq!(channels[0]["present"], true);
 }

@@ -8,7 +8,11 @@ use std::sync::{
 use serde_json::json;
 
 use super::{MIA, TOM, desk};
-use crate::support::{engine::Engine, gateway_fake::FakeGateway, process::eventually};
+use crate::support::{
+    engine::{Engine, internal},
+    gateway_fake::FakeGateway,
+    process::eventually,
+};
 
 #[tokio::test]
 async fn hours_blocklist_and_maximum_change_under_load() {
@@ -51,7 +55,7 @@ async fn hours_blocklist_and_maximum_change_under_load() {
 
 /// Sends messages one after the other until told to stop; gives how many were acknowledged, which must be all.
 fn load(engine: &Engine, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<u64> {
-    let url = format!("{}{}", engine.roles_url(), aldis::wire::ports::INBOUND_PATH);
+    let url = format!("{}{}", engine.roles_url(), internal(aldis::wire::ports::INBOUND_PATH));
     let token = engine.issuer.token(crate::support::engine::GATEWAY, crate::support::engine::ROLES);
     tokio::spawn(async move {
         let client = reqwest::Client::new();
@@ -103,7 +107,7 @@ async fn a_bad_configuration_is_reported_and_the_old_one_stays() {
 async fn draining_takes_nothing_in_and_sends_what_is_left() {
     let (mut engine, gateway) = desk().await;
     gateway.answer_with([crate::support::gateway_fake::Reply::Status(503)]);
-    engine.post("ana", "/v1/interactions", json!({ "number": MIA, "text": "last words" })).await;
+    engine.post("ana", "/v1/channels/support/interactions", json!({ "number": MIA, "text": "last words" })).await;
     engine.configure(|document| document["draining"] = json!(true)).await;
     assert_eq!(engine.inbound("SM-1", TOM, "hello").await.1["outcome"], "Disabled");
     eventually("the outbox is empty", || async {
@@ -121,11 +125,11 @@ async fn the_admin_port_tells_how_it_is() {
     let admin = |path: &str| reqwest::get(format!("http://{}:{}{path}", engine.address, aldis::wire::ports::ADMIN));
     assert_eq!(admin("/livez").await.unwrap().status().as_u16(), 200);
     let expected = [
-        "aldis_engine_inbound_messages_total{outcome=\"Queued\"} 1\n",
-        "aldis_engine_queue_waiting 1\n",
-        "aldis_engine_queue_oldest_wait_seconds ",
-        "aldis_engine_commit_duration_seconds_count ",
-        "aldis_engine_store_size_bytes ",
+        "aldis_engine_inbound_messages_total{channel=\"support\",outcome=\"Queued\"} 1\n",
+        "aldis_engine_queue_waiting{channel=\"support\"} 1\n",
+        "aldis_engine_queue_oldest_wait_seconds{channel=\"support\"} ",
+        "aldis_engine_commit_duration_seconds_count{channel=\"support\"} ",
+        "aldis_engine_store_size_bytes{channel=\"support\"} ",
     ];
     eventually("the metrics say it", || async {
         let text = admin("/metrics").await.unwrap().text().await.unwrap();

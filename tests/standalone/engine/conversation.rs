@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{MIA, desk, given, reply};
 use crate::support::{
-    engine::{GATEWAY, NUMBER, answer},
+    engine::{GATEWAY, NUMBER, answer, internal},
     process::eventually,
 };
 
@@ -37,9 +37,9 @@ async fn a_text_is_queued_given_to_an_agent_answered_and_delivered() {
         "providerMessageId": "SM-unknown", "from": NUMBER, "token": attempt["receiptToken"], "state": "Delivered",
         "receivedAt": jiff::Timestamp::now(),
     });
-    let sent = answer(engine.as_role(GATEWAY, Method::POST, ports::RECEIPTS_PATH).json(&receipt)).await;
+    let sent = answer(engine.as_role(GATEWAY, Method::POST, &internal(ports::RECEIPTS_PATH)).json(&receipt)).await;
     assert_eq!(sent.0, 200, "{}", sent.1);
-    let path = format!("/v1/customers/{MIA}/messages");
+    let path = format!("/v1/channels/support/customers/{MIA}/messages");
     let newest = eventually("the reply is delivered", || async {
         let newest = engine.get("ana", &path).await["items"][0].clone();
         if newest["status"] == "Delivered" { Ok(newest) } else { Err(newest) }
@@ -55,9 +55,9 @@ async fn a_text_is_queued_given_to_an_agent_answered_and_delivered() {
         (&level["answered"], &level["answeredInTarget"], &level["percent"]),
         (&json!(1), &json!(1), &json!(100))
     );
-    let finish = format!("/v1/interactions/{}/finish", interaction["id"]);
+    let finish = format!("/v1/channels/support/interactions/{}/finish", interaction["id"]);
     assert_eq!(engine.post("ana", &finish, json!({ "epoch": interaction["epoch"] })).await.0, 200);
-    let closed = engine.get("ana", &format!("/v1/interactions/{}", interaction["id"])).await;
+    let closed = engine.get("ana", &format!("/v1/channels/support/interactions/{}", interaction["id"])).await;
     assert_eq!((&closed["state"], &closed["closeReason"]), (&json!("Closed"), &json!("Finished")));
     assert_eq!(engine.status().await["queue"]["active"], 0);
 }
@@ -65,11 +65,12 @@ async fn a_text_is_queued_given_to_an_agent_answered_and_delivered() {
 #[tokio::test]
 async fn an_agent_starts_a_conversation_and_leaves_a_note() {
     let (engine, gateway) = desk().await;
-    let (status, started) =
-        engine.post("ana", "/v1/interactions", json!({ "number": MIA, "text": "Your parcel is here." })).await;
+    let (status, started) = engine
+        .post("ana", "/v1/channels/support/interactions", json!({ "number": MIA, "text": "Your parcel is here." }))
+        .await;
     assert_eq!(status, 201, "{started}");
     assert_eq!(gateway.wait_for(1).await[0]["to"], MIA);
-    let path = format!("/v1/interactions/{}", started["interaction"]);
+    let path = format!("/v1/channels/support/interactions/{}", started["interaction"]);
     assert_eq!(engine.post("bo", &format!("{path}/note"), json!({ "text": "She called." })).await.0, 201);
     let conversation = engine.get("bo", &path).await;
     assert_eq!((&conversation["owner"], &conversation["startedBy"]), (&json!("ana"), &json!("ana")));
@@ -102,7 +103,7 @@ async fn pages_go_on_where_the_last_one_ended() {
     for number in 0..5 {
         engine.inbound(&format!("SM-{number}"), MIA, &format!("text {number}")).await;
     }
-    let path = format!("/v1/customers/{MIA}/messages?limit=2");
+    let path = format!("/v1/channels/support/customers/{MIA}/messages?limit=2");
     let mut texts = Vec::new();
     let mut page = engine.get("ana", &path).await;
     loop {

@@ -24,19 +24,19 @@ async fn desk() -> (Engine, FakeGateway) {
     (engine, gateway)
 }
 
-/// Waits until an agent has an interaction; gives it as `GET /v1/interactions/{id}` shows it.
+/// Waits until an agent has an interaction; gives it as `GET /v1/channels/support/interactions/{id}` shows it.
 async fn given(engine: &Engine, user: &str) -> Value {
-    let path = format!("/v1/interactions?owner={user}&state=Active");
+    let path = format!("/v1/channels/support/interactions?owner={user}&state=Active");
     let id = eventually("the agent has an interaction", || async {
         let page = engine.get(user, &path).await;
         page["items"][0]["id"].as_u64().ok_or(page)
     })
     .await;
-    engine.get(user, &format!("/v1/interactions/{id}")).await
+    engine.get(user, &format!("/v1/channels/support/interactions/{id}")).await
 }
 
 /// Answers an interaction.
 async fn reply(engine: &Engine, user: &str, interaction: &Value, text: &str) -> (u16, Value) {
-    let path = format!("/v1/interactions/{}/reply", interaction["id"]);
+    let path = format!("/v1/channels/support/interactions/{}/reply", interaction["id"]);
     engine.post(user, &path, json!({ "epoch": interaction["epoch"], "text": text })).await
 }

@@ -6,13 +6,14 @@ use super::{MIA, desk};
 use crate::support::{engine::Engine, gateway_fake::Reply, process::eventually};
 
 async fn start(engine: &Engine, number: &str, text: &str) -> u64 {
-    let (status, started) = engine.post("ana", "/v1/interactions", json!({ "number": number, "text": text })).await;
+    let (status, started) =
+        engine.post("ana", "/v1/channels/support/interactions", json!({ "number": number, "text": text })).await;
     assert_eq!(status, 201, "{started}");
     started["interaction"].as_u64().unwrap()
 }
 
 async fn status_is(engine: &Engine, expected: &str) -> Value {
-    let path = format!("/v1/customers/{MIA}/messages");
+    let path = format!("/v1/channels/support/customers/{MIA}/messages");
     eventually("the message has the status", || async {
         let newest = engine.get("ana", &path).await["items"][0].clone();
         if newest["status"] == expected { Ok(newest) } else { Err(newest) }
@@ -59,7 +60,7 @@ async fn refusals_and_unknown_outcomes_are_final() {
     let interaction = start(&engine, MIA, "hello").await;
     let failed = status_is(&engine, "Failed").await;
     assert_eq!((&failed["failure"], &failed["providerCode"]), (&json!("InvalidNumber"), &json!("21211")));
-    let path = format!("/v1/interactions/{interaction}/reply");
+    let path = format!("/v1/channels/support/interactions/{interaction}/reply");
     assert_eq!(engine.post("ana", &path, json!({ "epoch": 1, "text": "again" })).await.0, 202);
     status_is(&engine, "Unknown").await;
     assert_eq!(engine.status().await["outbox"], json!({ "waiting": 0, "inFlight": 0, "unknown": 1 }));
@@ -72,7 +73,7 @@ async fn a_customers_messages_leave_one_after_the_other() {
     let not_sent = json!({ "outcome": "NotSent", "reason": "Temporary", "retryAfterMillis": 5, "message": "later" });
     gateway.answer_with([Reply::Outcome(not_sent.clone()), Reply::Status(500), Reply::Outcome(not_sent)]);
     let interaction = start(&engine, MIA, "text 0").await;
-    let path = format!("/v1/interactions/{interaction}/reply");
+    let path = format!("/v1/channels/support/interactions/{interaction}/reply");
     for number in 1..6 {
         assert_eq!(engine.post("ana", &path, json!({ "epoch": 1, "text": format!("text {number}") })).await.0, 202);
     }

@@ -12,7 +12,7 @@ async fn a_repeated_request_gets_the_same_answer_and_sends_nothing_again() {
     let _stream = super::stream::open(&engine, "ana", None).await;
     engine.inbound("SM-1", MIA, "hello").await;
     let interaction = given(&engine, "ana").await;
-    let path = format!("/v1/interactions/{}/reply", interaction["id"]);
+    let path = format!("/v1/channels/support/interactions/{}/reply", interaction["id"]);
     let body = json!({ "epoch": interaction["epoch"], "text": "once" });
     let repeated = |user: &str, body: &serde_json::Value| {
         engine.agent(user, Method::POST, &path).header("Idempotency-Key", "k-1").json(body)
@@ -41,7 +41,12 @@ async fn many_at_once_with_one_key_have_one_effect() {
     let (engine, _gateway) = desk().await;
     let ask = || {
         let body = json!({ "number": MIA, "text": "hello" });
-        answer(engine.agent("ana", Method::POST, "/v1/interactions").header("Idempotency-Key", "same").json(&body))
+        answer(
+            engine
+                .agent("ana", Method::POST, "/v1/channels/support/interactions")
+                .header("Idempotency-Key", "same")
+                .json(&body),
+        )
     };
     let answers = futures::future::join_all((0..20).map(|_| ask())).await;
     assert!(answers.iter().all(|answer| answer == &answers[0] && answer.0 == 201), "{answers:?}");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{MIA, TOM, desk};
 use crate::support::{
-    engine::{Engine, GATEWAY, NUMBER, answer},
+    engine::{Engine, GATEWAY, NUMBER, answer, internal},
     process::eventually,
 };
 use aldis::wire::ports;
@@ -14,7 +14,8 @@ use reqwest::Method;
 /// Ana writes to a customer first; the newest attempt that the gateway saw.
 async fn start(engine: &Engine, gateway: &crate::support::gateway_fake::FakeGateway, number: &str) -> Value {
     let before = gateway.attempts().len();
-    let (status, started) = engine.post("ana", "/v1/interactions", json!({ "number": number, "text": "hello" })).await;
+    let (status, started) =
+        engine.post("ana", "/v1/channels/support/interactions", json!({ "number": number, "text": "hello" })).await;
     assert_eq!(status, 201, "{started}");
     gateway.wait_for(before + 1).await;
     gateway.attempts()[before].clone()
@@ -40,10 +41,11 @@ async fn a_restored_copy_gives_no_id_out_again_and_takes_no_receipt_of_what_it_f
         "providerMessageId": "of-the-lost-message", "from": NUMBER, "token": lost["receiptToken"], "state": "Delivered",
         "receivedAt": jiff::Timestamp::now(),
     });
-    let taken = answer(engine.as_role(GATEWAY, Method::POST, ports::RECEIPTS_PATH).json(&receipt)).await;
+    let taken = answer(engine.as_role(GATEWAY, Method::POST, &internal(ports::RECEIPTS_PATH)).json(&receipt)).await;
     assert_eq!(taken.0, 200, "{}", taken.1);
     let theirs = eventually("the new message is accepted", || async {
-        let message = engine.get("ana", &format!("/v1/customers/{TOM}/messages")).await["items"][0].clone();
+        let message =
+            engine.get("ana", &format!("/v1/channels/support/customers/{TOM}/messages")).await["items"][0].clone();
         if message["status"] == "Accepted" { Ok(message) } else { Err(message) }
     })
     .await;

@@ -27,7 +27,7 @@ pub(super) struct Watched {
 
 /// Opens a stream.
 pub(super) async fn open(engine: &Engine, user: &str, last: Option<u64>) -> Watched {
-    let mut request = engine.agent(user, Method::GET, "/v1/stream");
+    let mut request = engine.agent(user, Method::GET, "/v1/channels/support/stream");
     if let Some(last) = last {
         request = request.header("Last-Event-ID", last);
     }
@@ -118,7 +118,12 @@ async fn a_number_that_was_never_given_out_resets_the_client() {
     let (engine, _gateway) = desk().await;
     let reset = open(&engine, "bo", Some(1_000_000)).await.next().await.unwrap();
     assert_eq!(reset.name, "Reset");
-    let bad = engine.agent("bo", Method::GET, "/v1/stream").header("Last-Event-ID", "last").send().await.unwrap();
+    let bad = engine
+        .agent("bo", Method::GET, "/v1/channels/support/stream")
+        .header("Last-Event-ID", "last")
+        .send()
+        .await
+        .unwrap();
     assert_eq!(bad.status().as_u16(), 400);
 }
 
@@ -154,7 +159,10 @@ async fn a_stream_ends_with_the_membership_and_with_the_engine() {
         })
         .await;
     while ana.next().await.is_some() {}
-    assert_eq!(engine.agent("ana", Method::GET, "/v1/stream").send().await.unwrap().status().as_u16(), 403);
+    assert_eq!(
+        engine.agent("ana", Method::GET, "/v1/channels/support/stream").send().await.unwrap().status().as_u16(),
+        403
+    );
     assert!(engine.role.terminate(), "an open stream does not hold up the end");
     while bo.next().await.is_some() {}
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 use crate::support::{
     carrier::{Carrier, open_webhooks},
     desk::Desk,
-    engine::{DESK, ENGINE, Engine, NUMBER, ROLES, trust},
+    engine::{CHANNEL, DESK, ENGINE, Engine, NUMBER, ROLES, trust},
     gateway::{AUDIENCE, GATEWAY, Gateway, PUBLIC_URL},
     process::eventually,
     traffic::{Pace, Traffic},
@@ -53,7 +53,7 @@ impl World {
     /// Ana's client.
     pub(super) fn desk(&self) -> Desk {
         let url = format!("http://{}:{}", self.engine.address, ports::PUBLIC);
-        Desk::new(&url, &self.engine.issuer.token("ana", DESK))
+        Desk::new(&url, CHANNEL, &self.engine.issuer.token("ana", DESK))
     }
 
     /// Customers write and ana answers until told to stop.

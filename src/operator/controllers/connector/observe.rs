@@ -88,6 +88,7 @@ impl Observed {
             let child = names::channel_child(&held.channel);
             Route {
                 number: held.number.clone(),
+                channel: held.channel.clone(),
                 engine_url: format!("http://{child}.{namespace}.svc:{}", ports::ROLES),
                 engine_user: names::service_account_user(&namespace, &child),
             }

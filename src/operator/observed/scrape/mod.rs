@@ -82,7 +82,7 @@ impl Scraper {
                 let connector = self.context.cluster.connectors.get(key)?;
                 let owner = Owner::connector(&connector);
                 self.has_pod(&owner)?;
-                let answer = self.ask::<GatewayStatus>(&owner).await;
+                let answer = self.ask::<GatewayStatus>(&owner, ports::STATUS_PATH).await;
                 let result = outcome(&answer);
                 if self.context.samples.gateway_said(&owner.uid, answer.map_err(|error| error.to_string())) {
                     self.context.queues.connectors.add(key.clone());
@@ -97,7 +97,8 @@ impl Scraper {
                 let channel = self.context.cluster.channels.get(key)?;
                 let owner = Owner::channel(&channel);
                 self.has_pod(&owner)?;
-                let answer = self.ask::<EngineStatus>(&owner).await;
+                let path = ports::of_channel(ports::CHANNEL_STATUS_PATH, &owner.name);
+                let answer = self.ask::<EngineStatus>(&owner, &path).await;
                 let result = outcome(&answer);
                 if self.context.samples.engine_said(&owner.uid, answer.map_err(|error| error.to_string())) {
                     self.context.queues.channels.add(key.clone());
@@ -116,8 +117,8 @@ impl Scraper {
         self.context.cluster.children.of(ChildKind::StatefulSet).get(&key).map(|_| ())
     }
 
-    async fn ask<T: DeserializeOwned>(&self, owner: &Owner) -> Result<T, ScrapeError> {
-        let asked = self.ask_without_limit(owner);
+    async fn ask<T: DeserializeOwned>(&self, owner: &Owner, path: &str) -> Result<T, ScrapeError> {
+        let asked = self.ask_without_limit(owner, path);
         let answer = tokio::time::timeout(DEADLINE, asked).await;
         let result = answer.unwrap_or_else(|_| Err(ScrapeError::Http(format!("not within {} s", DEADLINE.as_secs()))));
         if let Err(error) = &result {
@@ -126,12 +127,12 @@ impl Scraper {
         result
     }
 
-    async fn ask_without_limit<T: DeserializeOwned>(&self, owner: &Owner) -> Result<T, ScrapeError> {
+    async fn ask_without_limit<T: DeserializeOwned>(&self, owner: &Owner, path: &str) -> Result<T, ScrapeError> {
         let audience = names::role_audience(&owner.namespace);
         let client = self.context.writer.client();
         let token = self.tokens.get(client, &audience).await.map_err(ScrapeError::Token)?;
         let host = format!("{}.{}.svc:{}", owner.child_name, owner.namespace, ports::ROLES);
-        let url = url(&host, self.context.settings.resolve_services_to);
+        let url = url(&host, path, self.context.settings.resolve_services_to);
         let request = self.http.get(url).header("host", host).bearer_auth(token);
         let mut answer = request.send().await.map_err(|error| ScrapeError::Http(root_cause(&error)))?;
         if answer.status().as_u16() == 401 {
@@ -156,10 +157,10 @@ fn outcome<T>(answer: &Result<T, ScrapeError>) -> &'static str {
     if answer.is_ok() { "success" } else { "error" }
 }
 
-fn url(host: &str, instead: Option<SocketAddr>) -> String {
+fn url(host: &str, path: &str, instead: Option<SocketAddr>) -> String {
     match instead {
-        Some(address) => format!("http://{address}{}", ports::STATUS_PATH),
-        None => format!("http://{host}{}", ports::STATUS_PATH),
+        Some(address) => format!("http://{address}{path}"),
+        None => format!("http://{host}{path}"),
     }
 }
 
