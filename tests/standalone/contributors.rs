@@ -106,7 +106,7 @@ fn a_link_that_leads_nowhere_would_be_seen() {
 #[test]
 fn every_decision_has_a_date_a_status_alternatives_and_a_row() {
     let head = Regex::new(
-        r"\A# (\d{4}) .+\n\n- Date: (\d{4}-\d{2}-\d{2})\n- Status: (proposed|accepted|superseded by \[\d{4}\]\((\d{4}[a-z0-9-]*\.md)\))\n",
+        r"\A# (\d{4}) .+\n\n- Date: (\d{4}-\d{2}-\d{2})\n- Status: (proposed|accepted(?:; adds to \[\d{4}\]\([a-z0-9-]+\.md\))?|superseded by \[\d{4}\]\([a-z0-9-]+\.md\))\n",
     )
     .unwrap();
     let index = read("docs/decisions/README.md");
@@ -121,7 +121,7 @@ fn every_decision_has_a_date_a_status_alternatives_and_a_row() {
         assert!(name.starts_with(&format!("{}-", &found[1])), "{name} has the number {} in its title", &found[1]);
         assert!(numbers.insert(found[1].to_owned()), "{name}: there is another decision {}", &found[1]);
         assert!(page.contains("\n## Alternatives\n\n- "), "{name} names no alternatives");
-        let status = found[3].split_whitespace().next().unwrap();
+        let status = found[3].split([' ', ';']).next().unwrap();
         let row = format!("| [{}]({name}) | {} | {status}", &found[1], &found[2]);
         assert!(index.contains(&row), "docs/decisions/README.md has no row that begins with: {row}");
     }
@@ -150,4 +150,46 @@ fn commands_for_contributors_are_targets() {
             "CONTRIBUTING.md does not say how to run one test: {example}"
         );
     }
+}
+
+#[test]
+fn files_that_the_architecture_names_exist() {
+    let page = read("docs/architecture.md");
+    let named = Regex::new(r"`((?:src|tests|docs|testbed|engine|gateway|operator|wire)/[a-z0-9_./-]+)`").unwrap();
+    for found in named.captures_iter(&page) {
+        let name = &found[1];
+        let exists = root().join(name).exists() || root().join("src").join(name).exists();
+        assert!(exists, "docs/architecture.md names {name}, which is not there");
+    }
+}
+
+#[test]
+fn the_map_of_the_sources_is_whole() {
+    let page = read("docs/architecture.md");
+    let row = Regex::new(r"(?m)^\| `(src/[a-z0-9_/]+/)` \|.*\|(.*)\|$").unwrap();
+    let mut mapped = BTreeSet::new();
+    for found in row.captures_iter(&page) {
+        mapped.insert(found[1].to_owned());
+        for file in Regex::new(r"`([^`]+)`").unwrap().captures_iter(&found[2]) {
+            let path = format!("{}{}", &found[1], &file[1]);
+            assert!(root().join(&path).exists(), "docs/architecture.md tells to begin with {path}, which is not there");
+        }
+    }
+    let mut there = BTreeSet::new();
+    let folders = |path: &Path| -> Vec<PathBuf> {
+        fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect()
+    };
+    for folder in folders(&root().join("src")) {
+        for inner in folders(&folder).into_iter().chain([folder]) {
+            let relative = inner.strip_prefix(root()).unwrap().display().to_string();
+            // What only tests read.
+            if !relative.ends_with("/snapshots") {
+                there.insert(format!("{relative}/"));
+            }
+        }
+    }
+    let missing: Vec<_> = there.difference(&mapped).collect();
+    assert!(missing.is_empty(), "docs/architecture.md does not map {missing:?}");
+    let gone: Vec<_> = mapped.difference(&there).collect();
+    assert!(gone.is_empty(), "docs/architecture.md maps {gone:?}, which are not there");
 }
