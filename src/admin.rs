@@ -14,10 +14,13 @@ use prometheus_client::{encoding::text::encode, registry::Registry};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::process::serve;
+use crate::process::serve::{self, Limits};
 
 /// Media type of the OpenMetrics text format.
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
+
+/// The kubelet, collectors of metrics, and a person or two.
+const LIMITS: Limits = Limits { connections: 64, head_bytes: 8 * 1024 };
 
 /// Why a role is not ready, or not live: one reason per part of the role. No reason means that all is well.
 #[derive(Clone, Debug, Default)]
@@ -89,7 +92,7 @@ pub async fn serve(
     registry: impl Into<SharedRegistry>,
     shutdown: CancellationToken,
 ) {
-    serve::serve(listener, router(health, registry.into()), shutdown).await;
+    serve::serve(listener, router(health, registry.into()), LIMITS, shutdown).await;
 }
 
 fn router(health: Health, registry: SharedRegistry) -> Router {

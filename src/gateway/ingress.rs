@@ -1,12 +1,9 @@
 //! The webhooks: port 8080, called by the provider.
 
-use std::time::Duration;
-
 use axum::{
     Router,
-    body::to_bytes,
     extract::{Request, State},
-    http::{Method, StatusCode, header},
+    http::{Method, header},
     response::{IntoResponse, Response},
 };
 use jiff::Timestamp;
@@ -16,16 +13,23 @@ use super::{
     current::{Active, Current},
     deliver::Delivery,
     metrics::{Metrics, Outcome},
-    problem,
-    providers::{Provider, WebhookCall},
+    providers::{Provider, Unverified, WebhookCall},
     public_url::Hook,
     spool::Item,
 };
+use crate::{
+    process::{
+        body::{self, BodyError},
+        serve::Limits,
+    },
+    wire::problem::Problem,
+};
 
+/// What the whole world may take of the port. 512 connections with a head of 16 KiB and a body of 64 KiB are 40 MiB: a quarter of
+/// what the container may use. Providers and proxies keep far fewer, and one that waits for us is never sent away.
+pub const LIMITS: Limits = Limits { connections: 512, head_bytes: 16 * 1024 };
 /// Longest body: a text message with all its parameters has a few kB.
-const MAX_BODY: usize = 256 * 1024;
-/// Until the body is there.
-const BODY_DEADLINE: Duration = Duration::from_secs(10);
+const MAX_BODY: usize = 64 * 1024;
 /// When a provider should come again.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
@@ -51,16 +55,15 @@ impl Ingress {
             return not_ready("no configuration yet");
         };
         let Some(hook) = active.settings.public_url.hook_of(request.uri().path()) else {
-            return problem::response(StatusCode::NOT_FOUND, "not-found", "No such webhook", None);
+            return Problem::new(404, "not-found", "No such webhook").into_response();
         };
         if request.method() != Method::POST {
             let detail = "webhooks are called with POST; set the provider's HTTP method to POST";
-            let response =
-                problem::response(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "Wrong method", Some(detail));
-            return ([(header::ALLOW, "POST")], response).into_response();
+            let problem = Problem::new(405, "method-not-allowed", "Wrong method").detail(detail);
+            return ([(header::ALLOW, "POST")], problem).into_response();
         }
         let (response, outcome) = match &active.provider {
-            Ok(provider) => self.take(&active, provider, hook, request).await,
+            Ok(provider) => self.answer_hook(&active, provider, hook, request).await,
             Err(missing) => {
                 tracing::error!(missing = ?missing.0, "a webhook cannot be verified: the credentials are missing");
                 (not_ready("credentials are missing"), Outcome::NotReady)
@@ -70,23 +73,30 @@ impl Ingress {
         response
     }
 
-    async fn take(&self, active: &Active, provider: &Provider, hook: Hook, request: Request) -> (Response, Outcome) {
+    async fn answer_hook(
+        &self,
+        active: &Active,
+        provider: &Provider,
+        hook: Hook,
+        request: Request,
+    ) -> (Response, Outcome) {
         let received_at = Timestamp::now();
         let (head, body) = request.into_parts();
-        let body = match tokio::time::timeout(BODY_DEADLINE, to_bytes(body, MAX_BODY)).await {
-            Ok(Ok(body)) => body,
-            Ok(Err(_)) => return malformed(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long or broken"),
-            Err(_) => return malformed(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+        // Anybody can reach this port: nothing is read for a caller who does not even claim to be the provider.
+        if !provider.has_signature(&head.headers) {
+            tracing::debug!(?hook, "a call without a signature");
+            return refused(&Unverified::Signature);
+        }
+        let body = match body::read(body, MAX_BODY).await {
+            Ok(body) => body,
+            Err(error) => return unreadable(&error),
         };
         let query = head.uri.query().map(str::to_owned);
         let url = active.settings.public_url.called(hook, query.as_deref());
         let call = WebhookCall { url, query, headers: head.headers, body, received_at };
         if let Err(error) = provider.verify(&call) {
             tracing::warn!(?hook, "{error}");
-            let detail = "the signature does not fit; check webhook.publicUrl and the credentials";
-            let response =
-                problem::response(StatusCode::FORBIDDEN, "bad-signature", "Not signed by the provider", Some(detail));
-            return (response, Outcome::BadSignature);
+            return refused(&error);
         }
         let item = match hook {
             Hook::Inbound => provider.inbound(&call).map(|message| Some(Item::Inbound(message))),
@@ -97,7 +107,10 @@ impl Ingress {
             Ok(None) => (provider.acknowledgement(), Outcome::Ignored),
             Err(error) => {
                 tracing::error!(?hook, %error, "a signed webhook cannot be understood");
-                malformed(StatusCode::BAD_REQUEST, &error.to_string())
+                (
+                    Problem::new(400, "malformed", "Not understood").detail(error.to_string()).into_response(),
+                    Outcome::Malformed,
+                )
             }
         }
     }
@@ -118,10 +131,24 @@ async fn call(State(ingress): State<Ingress>, request: Request) -> Response {
 }
 
 fn not_ready(detail: &str) -> Response {
-    let response = problem::response(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready", Some(detail));
-    ([(header::RETRY_AFTER, RETRY_AFTER_SECONDS.to_string())], response).into_response()
+    let problem = Problem::new(503, "not-ready", "Not ready").detail(detail);
+    ([(header::RETRY_AFTER, RETRY_AFTER_SECONDS.to_string())], problem).into_response()
 }
 
-fn malformed(status: StatusCode, detail: &str) -> (Response, Outcome) {
-    (problem::response(status, "malformed", "Not understood", Some(detail)), Outcome::Malformed)
+fn refused(error: &Unverified) -> (Response, Outcome) {
+    let detail = match error {
+        Unverified::Signature => "the signature does not fit; check webhook.publicUrl and the credentials".to_owned(),
+        Unverified::TooManyParameters => error.to_string(),
+    };
+    let problem = Problem::new(403, "bad-signature", "Not signed by the provider").detail(detail);
+    (problem.into_response(), Outcome::BadSignature)
+}
+
+fn unreadable(error: &BodyError) -> (Response, Outcome) {
+    let status = match error {
+        BodyError::TooLong(_) => 413,
+        BodyError::TooSlow => 408,
+        BodyError::Broken(_) => 400,
+    };
+    (Problem::new(status, "malformed", "Not understood").detail(error.to_string()).into_response(), Outcome::Malformed)
 }

@@ -8,7 +8,6 @@ mod current;
 mod deliver;
 mod ingress;
 mod metrics;
-mod problem;
 mod providers;
 mod public_url;
 mod roles;

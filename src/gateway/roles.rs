@@ -2,9 +2,8 @@
 
 use axum::{
     Json, Router,
-    body::Bytes,
-    extract::{DefaultBodyLimit, State},
-    http::{HeaderMap, StatusCode, header},
+    extract::{Request, State},
+    http::{HeaderMap, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -12,18 +11,26 @@ use tokio::sync::watch;
 
 use super::{
     current::{Active, Current},
-    problem,
     sending::Sending,
     spool::SpoolError,
     status::Reporter,
 };
-use crate::wire::{
-    outbound::{SendOutcome, SendRequest},
-    ports::{MESSAGES_PATH, STATUS_PATH},
-    status::GatewayStatus,
-    tokens::{TokenError, bearer},
+use crate::{
+    process::{
+        body::{self, BodyError},
+        serve::Limits,
+    },
+    wire::{
+        outbound::{SendOutcome, SendRequest},
+        ports::{MESSAGES_PATH, STATUS_PATH},
+        problem::Problem,
+        status::GatewayStatus,
+        tokens::{TokenError, bearer},
+    },
 };
 
+/// One connection or two of each engine that sends, and the operator. Tokens may have 16 KiB.
+pub const LIMITS: Limits = Limits { connections: 1024, head_bytes: 24 * 1024 };
 /// Longest request: a text of at most a few thousand characters.
 const MAX_BODY: usize = 64 * 1024;
 
@@ -41,11 +48,7 @@ pub struct Roles {
 impl Roles {
     /// The port's routes.
     pub fn router(self) -> Router {
-        Router::new()
-            .route(MESSAGES_PATH, post(messages))
-            .route(STATUS_PATH, get(status))
-            .layer(DefaultBodyLimit::max(MAX_BODY))
-            .with_state(self)
+        Router::new().route(MESSAGES_PATH, post(messages)).route(STATUS_PATH, get(status)).with_state(self)
     }
 
     /// Who calls.
@@ -62,6 +65,7 @@ enum Denied {
     NotReady,
     Unauthenticated(TokenError),
     NotOperator(String),
+    Body(BodyError),
     Malformed(serde_json::Error),
     Unreadable(SpoolError),
 }
@@ -72,18 +76,22 @@ impl IntoResponse for Denied {
             Self::NotReady => unavailable("no configuration yet"),
             Self::Unauthenticated(error) => {
                 tracing::warn!(%error, "a caller is not accepted");
-                let detail = error.to_string();
-                let response =
-                    problem::response(StatusCode::UNAUTHORIZED, "unauthorized", "Not authenticated", Some(&detail));
-                ([(header::WWW_AUTHENTICATE, "Bearer")], response).into_response()
+                Problem::new(401, "unauthorized", "Not authenticated").detail(error.to_string()).into_response()
             }
             Self::NotOperator(user) => {
                 let detail = format!("only the operator may ask for the status, not {user}");
-                problem::response(StatusCode::FORBIDDEN, "forbidden", "Not allowed", Some(&detail))
+                Problem::new(403, "forbidden", "Not allowed").detail(detail).into_response()
+            }
+            Self::Body(error) => {
+                let status = match error {
+                    BodyError::TooLong(_) => 413,
+                    BodyError::TooSlow => 408,
+                    BodyError::Broken(_) => 400,
+                };
+                Problem::new(status, "malformed", "Not a request to send").detail(error.to_string()).into_response()
             }
             Self::Malformed(error) => {
-                let detail = error.to_string();
-                problem::response(StatusCode::BAD_REQUEST, "malformed", "Not a request to send", Some(&detail))
+                Problem::new(400, "malformed", "Not a request to send").detail(error.to_string()).into_response()
             }
             Self::Unreadable(error) => unavailable(&error.to_string()),
         }
@@ -91,12 +99,14 @@ impl IntoResponse for Denied {
 }
 
 fn unavailable(detail: &str) -> Response {
-    let response = problem::response(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "Not ready", Some(detail));
-    ([(header::RETRY_AFTER, "2")], response).into_response()
+    let problem = Problem::new(503, "not-ready", "Not ready").detail(detail);
+    ([(header::RETRY_AFTER, "2")], problem).into_response()
 }
 
-async fn messages(State(roles): State<Roles>, headers: HeaderMap, body: Bytes) -> Result<Json<SendOutcome>, Denied> {
-    let (_, user) = roles.caller(&headers)?;
+async fn messages(State(roles): State<Roles>, request: Request) -> Result<Json<SendOutcome>, Denied> {
+    // First who calls: nothing is read for a stranger.
+    let (_, user) = roles.caller(request.headers())?;
+    let body = body::read(request.into_body(), MAX_BODY).await.map_err(Denied::Body)?;
     let request: SendRequest = serde_json::from_slice(&body).map_err(Denied::Malformed)?;
     roles.sending.send(&user, request).await.map(Json).map_err(Denied::Unreadable)
 }

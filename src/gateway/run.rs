@@ -14,10 +14,10 @@ use super::{
     checking::Checks,
     current::Source,
     deliver::{Delivery, Engines},
-    ingress::Ingress,
+    ingress::{self, Ingress},
     metrics::Metrics,
     providers::{Client, ClientError},
-    roles::Roles,
+    roles::{self, Roles},
     sending::Sending,
     spool::{OpenError, Spool, SpoolError},
     status::Reporter,
@@ -117,9 +117,9 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 
     let reporter = Reporter { current: current.clone(), checks, delivery: delivery.clone() };
     let ingress = Ingress { current: current.clone(), delivery: delivery.clone(), metrics };
-    let webhooks = serve(public, ingress.router(), shutdown.clone());
+    let webhooks = serve(public, ingress.router(), ingress::LIMITS, shutdown.clone());
     let roles_router = Roles { current, sending: sending.clone(), reporter }.router();
-    let others = serve(roles, roles_router, shutdown.clone());
+    let others = serve(roles, roles_router, roles::LIMITS, shutdown.clone());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the gateway serves");
 
     let last_work = async {

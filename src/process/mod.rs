@@ -1,5 +1,7 @@
 //! How the process of every role begins, listens, serves and ends.
 
+pub mod body;
+mod connections;
 pub mod crypto;
 pub mod listen;
 pub mod log;

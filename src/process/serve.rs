@@ -1,62 +1,110 @@
 //! Serving HTTP, the same way on every port.
 
-use std::{io, pin::pin, time::Duration};
+use std::{
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
 
-use axum::Router;
-use hyper::server::conn::http1;
+use axum::{
+    Router,
+    body::{Body, Bytes},
+    http::{Request, Response},
+};
+use hyper::{
+    body::{Body as HttpBody, Frame, Incoming, SizeHint},
+    server::conn::http1,
+    service::Service,
+};
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
     service::TowerToHyperService,
 };
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-/// A client has so long for the head of a request, the first one and each that follows on the same connection. It is longer than
-/// proxies keep idle connections, so that they are not surprised by an end.
-const HEAD_WITHIN: Duration = Duration::from_secs(120);
-/// When no connection can be accepted (mostly: too many files are open) it is tried again after this.
-const ACCEPT_AGAIN: Duration = Duration::from_secs(1);
+use super::connections::{Connection, Connections, Progress};
 
-/// Serves until `shutdown`; requests that have come by then are still answered.
-pub async fn serve(listener: TcpListener, router: Router, shutdown: CancellationToken) {
-    serve_with(listener, router, shutdown, HEAD_WITHIN).await;
+/// A client has so long for the head of its first request.
+const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(10);
+/// And so long for the head of each further one on the same connection. It is longer than proxies keep idle connections, so that they
+/// are not surprised by an end.
+const NEXT_HEAD_WITHIN: Duration = Duration::from_secs(120);
+/// A client that does not take what it was sent within this is gone.
+const TAKEN_WITHIN: Duration = Duration::from_secs(20);
+/// When no connection can be accepted (mostly: too many files are open) it is tried again after this.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
+
+/// What a port grants its clients. A connection that waits for its client holds at most [`Limits::head_bytes`] and the part of a
+/// body that has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections at once, whoever opened them: behind an ingress all of them come from one address. Beyond this, the one that has waited
+    /// longest for its client makes room for a new one.
+    pub connections: usize,
+    /// Longest head of a request, at least 8192.
+    pub head_bytes: usize,
 }
 
-async fn serve_with(listener: TcpListener, router: Router, shutdown: CancellationToken, head_within: Duration) {
+#[derive(Clone, Copy)]
+struct Times {
+    first_head: Duration,
+    next_head: Duration,
+}
+
+/// Serves until `shutdown`; requests that have come by then are still answered.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: CancellationToken) {
+    let times = Times { first_head: FIRST_HEAD_WITHIN, next_head: NEXT_HEAD_WITHIN };
+    serve_with(listener, router, limits, times, shutdown).await;
+}
+
+async fn serve_with(listener: TcpListener, router: Router, limits: Limits, times: Times, shutdown: CancellationToken) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(head_within);
-    let service = TowerToHyperService::new(router);
-    let connections = TaskTracker::new();
-    while let Some(accepted) = shutdown.run_until_cancelled(accept(&listener)).await {
-        let Some(stream) = accepted else { continue };
-        let (http, service, shutdown) = (http.clone(), service.clone(), shutdown.clone());
-        connections.spawn(async move {
-            let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-            let served = tokio::select! {
-                served = connection.as_mut() => served,
+    http.timer(TokioTimer::new()).header_read_timeout(times.next_head).max_buf_size(limits.head_bytes);
+    let router = TowerToHyperService::new(router);
+    let (connections, tasks) = (Connections::new(limits.connections), TaskTracker::new());
+    while let Some(accepted) = shutdown.run_until_cancelled(accept(&listener, &connections)).await {
+        let Some((stream, connection)) = accepted else { continue };
+        let tracked = Tracked { router: router.clone(), progress: Arc::clone(&connection.progress) };
+        let served = http.serve_connection(TokioIo::new(stream), tracked);
+        let shutdown = shutdown.clone();
+        tasks.spawn(async move {
+            let mut served = pin!(served);
+            let ended = tokio::select! {
+                ended = served.as_mut() => ended,
+                () = must_end(&connection, times.first_head) => return,
                 () = shutdown.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
+                    served.as_mut().graceful_shutdown();
+                    served.await
                 }
             };
-            if let Err(error) = served {
+            if let Err(error) = ended {
                 tracing::trace!(%error, "a connection ended early");
             }
         });
     }
     drop(listener);
-    connections.close();
-    connections.wait().await;
+    tasks.close();
+    tasks.wait().await;
 }
 
 /// The next connection; none when it was gone again, or none could be had.
-async fn accept(listener: &TcpListener) -> Option<TcpStream> {
+async fn accept(listener: &TcpListener, connections: &Arc<Connections>) -> Option<(TcpStream, Connection)> {
     match listener.accept().await {
-        Ok((stream, _)) => Some(stream),
+        Ok((stream, _)) => {
+            // Without these a connection is only slower to send and slower to end.
+            let _ = stream.set_nodelay(true);
+            let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(TAKEN_WITHIN));
+            Some((stream, connections.admit().await))
+        }
         Err(error) => {
             use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
             if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
                 tracing::error!(%error, "no connection can be accepted");
+                connections.end_longest_waiting();
                 tokio::time::sleep(ACCEPT_AGAIN).await;
             }
             None
@@ -64,38 +112,201 @@ async fn accept(listener: &TcpListener) -> Option<TcpStream> {
     }
 }
 
+/// Waits until a connection makes room for another one, or is too late with its first head.
+async fn must_end(connection: &Connection, first_head: Duration) {
+    let late = async {
+        tokio::time::sleep(first_head).await;
+        if connection.progress.head_seen() {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = connection.progress.ended() => tracing::debug!("a connection ends to make room for a new one"),
+        () = late => tracing::debug!("a connection ends: the head of a request did not come in time"),
+    }
+}
+
+/// Notes how far the requests of a connection are.
+struct Tracked {
+    router: TowerToHyperService<Router>,
+    progress: Arc<Progress>,
+}
+
+impl Service<Request<Incoming>> for Tracked {
+    type Response = Response<ResponseBody>;
+    type Error = std::convert::Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        self.progress.head();
+        if request.body().is_end_stream() {
+            self.progress.at_work();
+        } else {
+            self.progress.waits();
+        }
+        let progress = Arc::clone(&self.progress);
+        let request = request.map(|body| Body::new(RequestBody { body, progress: Arc::clone(&progress) }));
+        let answered = self.router.call(request);
+        Box::pin(async move { Ok(answered.await?.map(|body| ResponseBody { body, progress })) })
+    }
+}
+
+/// The body of a request: until it has come, or nobody wants it, the connection waits for its client.
+struct RequestBody {
+    body: Incoming,
+    progress: Arc<Progress>,
+}
+
+impl HttpBody for RequestBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.progress.at_work();
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for RequestBody {
+    fn drop(&mut self) {
+        self.progress.at_work();
+    }
+}
+
+/// The body of a response: when it has gone out, or at least out of our hands, the connection waits for its client.
+struct ResponseBody {
+    body: Body,
+    progress: Arc<Progress>,
+}
+
+impl HttpBody for ResponseBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(cx)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        self.progress.waits();
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use axum::routing::get;
-    use std::{net::SocketAddr, sync::Arc};
+    use axum::routing::{get, post};
+    use std::net::SocketAddr;
     use tokio::{
         io::{AsyncReadExt, AsyncWriteExt},
         sync::Notify,
         task::JoinHandle,
     };
 
-    async fn start(router: Router, head_within: Duration) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
+    const LIMITS: Limits = Limits { connections: 100, head_bytes: 8192 };
+    const TIMES: Times = Times { first_head: FIRST_HEAD_WITHIN, next_head: NEXT_HEAD_WITHIN };
+
+    async fn start(router: Router, limits: Limits, times: Times) -> (SocketAddr, CancellationToken, JoinHandle<()>) {
         crate::process::crypto::install_providers();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let served = tokio::spawn(serve_with(listener, router, shutdown.clone(), head_within));
+        let served = tokio::spawn(serve_with(listener, router, limits, times, shutdown.clone()));
         (address, shutdown, served)
     }
 
+    /// What is said until the server closes.
+    async fn everything(mut stream: TcpStream) -> String {
+        let mut answer = Vec::new();
+        let read = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await;
+        // Closed with a reset is closed too.
+        let _ = read.expect("the connection is closed");
+        String::from_utf8(answer).unwrap()
+    }
+
+    async fn say(address: SocketAddr, words: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(words.as_bytes()).await.unwrap();
+        stream
+    }
+
     #[tokio::test]
-    async fn a_client_that_does_not_come_to_the_point_is_let_go() {
-        let router = Router::new().route("/", get(async || "hello"));
-        let (address, _, _) = start(router, Duration::from_millis(100)).await;
-        for words in ["", "GET / HTTP/1.1\r\nhost: a\r\nx-", "GET / HTTP/1.1\r\nhost: a\r\n\r\n"] {
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            stream.write_all(words.as_bytes()).await.unwrap();
-            let mut answer = String::new();
-            // Ends only because the server closes.
-            let read = tokio::time::timeout(Duration::from_secs(60), stream.read_to_string(&mut answer)).await;
-            read.expect("the connection is closed").unwrap();
-            assert_eq!(answer.ends_with("\r\n\r\nhello"), words.ends_with("\r\n\r\n"), "{words:?}: {answer}");
+    async fn clients_without_a_complete_head_are_disconnected() {
+        let short = Duration::from_millis(100);
+        let long = Duration::from_secs(3600);
+        let request = "GET / HTTP/1.1\r\nhost: a\r\n\r\n";
+        for (times, words) in [
+            (Times { first_head: short, next_head: long }, ""),
+            (Times { first_head: short, next_head: long }, "GET / HTTP/1.1\r\nhost: a\r\nx-"),
+            (Times { first_head: long, next_head: short }, request),
+        ] {
+            let router = Router::new().route("/", get(async || "hello"));
+            let (address, _, _) = start(router, LIMITS, times).await;
+            let answer = everything(say(address, words).await).await;
+            assert_eq!(answer.ends_with("\r\n\r\nhello"), words == request, "{words:?}: {answer}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_head_that_is_too_long_is_refused() {
+        let router = Router::new().route("/", get(async || "hello"));
+        let (address, _, _) = start(router, LIMITS, TIMES).await;
+        let long = format!("GET / HTTP/1.1\r\nhost: a\r\nx-a: {}\r\n\r\n", "a".repeat(9000));
+        let answer = everything(say(address, &long).await).await;
+        assert!(answer.starts_with("HTTP/1.1 431 ") || answer.is_empty(), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn beyond_the_limit_clients_that_keep_us_waiting_make_room_and_work_goes_on() {
+        let (come, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let (came, may_go) = (come.clone(), go.clone());
+        let work = post(async move |body: Bytes| {
+            come.notify_one();
+            go.notified().await;
+            body
+        });
+        let router = Router::new().route("/work", work).route("/", get(async || "hello"));
+        let (address, _, _) = start(router, Limits { connections: 4, ..LIMITS }, TIMES).await;
+        let work =
+            say(address, "POST /work HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi").await;
+        came.notified().await;
+        let slow = [
+            say(address, "").await,
+            say(address, "GET / HTTP/1.1\r\nx-").await,
+            say(address, "POST /work HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\nh").await,
+        ];
+        for _ in 0..3 {
+            let client = reqwest::Client::new();
+            let answer = client.get(format!("http://{address}/")).send().await.unwrap();
+            assert_eq!(answer.text().await.unwrap(), "hello");
+            // Its connection is kept, and is the next to wait.
+            std::mem::forget(client);
+        }
+        for stream in slow {
+            assert_eq!(everything(stream).await, "");
+        }
+        may_go.notify_one();
+        assert!(everything(work).await.ends_with("\r\n\r\nhi"), "who is worked for is not sent away");
     }
 
     #[tokio::test]
@@ -107,7 +318,7 @@ mod tests {
             go.notified().await;
             "done"
         });
-        let (address, shutdown, served) = start(Router::new().route("/", answer), HEAD_WITHIN).await;
+        let (address, shutdown, served) = start(Router::new().route("/", answer), LIMITS, TIMES).await;
         let asked = tokio::spawn(async move { reqwest::get(format!("http://{address}")).await?.text().await });
         came.notified().await;
         shutdown.cancel();

@@ -162,7 +162,7 @@ pub async fn set_presence(
     agent: Agent,
     request: axum::extract::Request,
 ) -> Result<Json<Presence>, Failure> {
-    let presence: Presence = body::json(&body::bytes(request).await?)?;
+    let presence: Presence = body::json(&body::bytes(request, body::MAX_BODY_BYTES).await?)?;
     let command = Command::SetPresence { user: agent.user, present: presence.present };
     match shared.engine.ask(Request::Command(command)).await? {
         Ok(_) => Ok(Json(presence)),

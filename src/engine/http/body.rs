@@ -1,33 +1,28 @@
 //! Request bodies: bounded, JSON, with the field at fault named.
 
-use std::time::Duration;
-
-use axum::{
-    body::Bytes,
-    extract::{FromRequest, Request},
-    http::StatusCode,
-};
+use axum::{body::Bytes, extract::Request};
 use serde::de::DeserializeOwned;
 
 use super::problem::Failure;
-use crate::wire::problem::Problem;
+use crate::{
+    process::body::{self, BodyError},
+    wire::problem::Problem,
+};
 
 /// Largest body of an agent: the longest text that can be sent takes 6 kB even when every character is escaped.
 pub const MAX_BODY_BYTES: usize = 64 * 1024;
+/// Largest body of another role: a message with room for providers that allow long texts.
+pub const MAX_ROLE_BODY_BYTES: usize = 1024 * 1024;
 
-/// Until the body is there.
-const WITHIN: Duration = Duration::from_secs(10);
-
-/// The bytes of a body.
+/// The bytes of a body of at most `most`.
 ///
 /// # Errors
 /// 413 when there are more than the port takes, 408 when they do not come in time, 400 when they cannot be read.
-pub async fn bytes(request: Request) -> Result<Bytes, Failure> {
-    let read = tokio::time::timeout(WITHIN, Bytes::from_request(request, &())).await;
-    let read = read.map_err(|_| Problem::new(408, "too-slow", "The body did not come in time"))?;
-    read.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(413, "too-large", "The body is too large").into(),
-        _ => Failure::bad_request(rejection.body_text()),
+pub async fn bytes(request: Request, most: usize) -> Result<Bytes, Failure> {
+    body::read(request.into_body(), most).await.map_err(|error| match error {
+        BodyError::TooLong(_) => Problem::new(413, "too-large", "The body is too large").into(),
+        BodyError::TooSlow => Problem::new(408, "too-slow", "The body did not come in time").into(),
+        BodyError::Broken(_) => Failure::bad_request(error.to_string()),
     })
 }
 

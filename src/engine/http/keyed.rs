@@ -44,7 +44,7 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Change<T> {
         let agent: Agent = request.extract_parts_with_state(shared).await?;
         let key = key(&request)?;
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let bytes = body::bytes(request).await?;
+        let bytes = body::bytes(request, body::MAX_BODY_BYTES).await?;
         let id = RequestId { user: agent.user.clone(), key, request_hash: hash(&method, &path, &bytes) };
         Ok(Self { agent, body: body::json(&bytes)?, id })
     }

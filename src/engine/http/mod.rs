@@ -17,9 +17,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::{
-    Router,
-    extract::DefaultBodyLimit,
-    middleware,
+    Router, middleware,
     routing::{get, post, put},
 };
 use parking_lot::Mutex;
@@ -31,12 +29,14 @@ pub use openapi::openapi;
 use self::problem::Failure;
 use super::{config::Settings, feed::Feed, handle::Handle, store::error::Fault, store::read::Reader};
 use crate::{
-    process,
+    process::{self, serve::Limits},
     wire::{config::mount::Mount, ports},
 };
 
-/// Largest body of another role: a message with room for providers that allow long texts.
-const MAX_ROLE_BODY_BYTES: usize = 1024 * 1024;
+/// Agents: a stream and a few requests each, for a thousand of them. Tokens may have 16 KiB.
+const AGENTS: Limits = Limits { connections: 4096, head_bytes: 24 * 1024 };
+/// The gateway, which keeps a few, and the operator.
+const ROLES: Limits = Limits { connections: 256, head_bytes: 24 * 1024 };
 
 /// What the handlers work with.
 #[derive(Clone, Debug)]
@@ -100,9 +100,8 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
     let router = Router::new()
         .route("/v1/me", get(desk::me))
         .nest(ports::CHANNEL_PATH, channel)
-        .route("/openapi.json", get(async || axum::Json(openapi())))
-        .layer(DefaultBodyLimit::max(body::MAX_BODY_BYTES));
-    serve(listener, router, shared).await;
+        .route("/openapi.json", get(async || axum::Json(openapi())));
+    serve(listener, router, AGENTS, shared).await;
 }
 
 /// Serves gateway and operator until `shutdown`.
@@ -111,16 +110,15 @@ pub(super) async fn serve_roles(listener: TcpListener, shared: Shared) {
         .route(ports::INBOUND_PATH, post(roles::inbound))
         .route(ports::RECEIPTS_PATH, post(roles::receipt))
         .route(ports::CHANNEL_STATUS_PATH, get(roles::status))
-        .route_layer(middleware::from_fn_with_state(shared.clone(), path::is_held))
-        .layer(DefaultBodyLimit::max(MAX_ROLE_BODY_BYTES));
-    serve(listener, router, shared).await;
+        .route_layer(middleware::from_fn_with_state(shared.clone(), path::is_held));
+    serve(listener, router, ROLES, shared).await;
 }
 
-async fn serve(listener: TcpListener, router: Router<Shared>, shared: Shared) {
+async fn serve(listener: TcpListener, router: Router<Shared>, limits: Limits, shared: Shared) {
     let shutdown = shared.shutdown.clone();
     let router = router
         .fallback(async || Failure::not_found("No such path; /openapi.json lists those that agents may use."))
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .with_state(shared);
-    process::serve::serve(listener, router, shutdown).await;
+    process::serve::serve(listener, router, limits, shutdown).await;
 }

@@ -1,16 +1,13 @@
 //! Failures as they are answered: RFC 9457 problem documents.
 
 use axum::{
-    http::{HeaderValue, StatusCode, header},
+    http::header,
     response::{IntoResponse, Response},
 };
 
 use crate::{
     engine::{core::command::Refusal, handle::Unavailable},
-    wire::{
-        problem::{MEDIA_TYPE, Problem},
-        tokens::TokenError,
-    },
+    wire::{problem::Problem, tokens::TokenError},
 };
 
 /// A problem that is answered instead of what was asked for.
@@ -84,15 +81,9 @@ impl From<TokenError> for Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, axum::Json(&self.problem)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
+        let mut response = self.problem.into_response();
         if let Some(seconds) = self.retry_after {
-            headers.insert(header::RETRY_AFTER, seconds.into());
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

@@ -25,7 +25,7 @@ pub async fn inbound(
     _: Gateway,
     request: Request,
 ) -> Result<Json<InboundAnswer>, Failure> {
-    let message: InboundMessage = body::json(&body::bytes(request).await?)?;
+    let message: InboundMessage = body::json(&body::bytes(request, body::MAX_ROLE_BODY_BYTES).await?)?;
     ours(&shared, "/to", &message.to)?;
     let outcome = match shared.engine.ask(handle::Request::Inbound(message)).await? {
         Ok(Answer::Inbound { outcome, .. }) => outcome.map_or(InboundOutcome::Duplicate, wire_outcome),
@@ -41,7 +41,7 @@ pub async fn receipt(
     _: Gateway,
     request: Request,
 ) -> Result<Json<serde_json::Value>, Failure> {
-    let receipt: Receipt = body::json(&body::bytes(request).await?)?;
+    let receipt: Receipt = body::json(&body::bytes(request, body::MAX_ROLE_BODY_BYTES).await?)?;
     ours(&shared, "/from", &receipt.from)?;
     match shared.engine.ask(handle::Request::Receipt(receipt)).await? {
         Ok(_) => Ok(Json(serde_json::json!({}))),

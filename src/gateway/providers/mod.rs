@@ -56,10 +56,19 @@ pub struct WebhookCall {
 #[error("{0}")]
 pub struct Malformed(pub String);
 
-/// A webhook whose signature does not fit.
+/// Why a call of a webhook is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the signature does not fit the credentials, the public URL and the body")]
-pub struct BadSignature;
+pub enum Unverified {
+    /// There is no signature, or one that does not fit.
+    #[error("the signature does not fit the credentials, the public URL and the body")]
+    Signature,
+    /// More parameters than any provider sends: they are not even sorted.
+    #[error("the body has more than {MAX_PARAMETERS} parameters")]
+    TooManyParameters,
+}
+
+/// Parameters of a form at most. Twilio sends about 20, and four more for each of at most ten files.
+pub const MAX_PARAMETERS: usize = 500;
 
 /// A check that did not come to a good end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,11 +153,20 @@ impl Provider {
         })
     }
 
+    /// Whether a call claims to be signed; known before its body is read.
+    pub fn has_signature(&self, headers: &HeaderMap) -> bool {
+        let name = match self {
+            Self::Twilio(_) => twilio::SIGNATURE_HEADER,
+            Self::Simulator(_) => simulator::SIGNATURE_HEADER,
+        };
+        only(headers, name).is_some()
+    }
+
     /// Whether the provider really made this call.
     ///
     /// # Errors
-    /// When it cannot be believed; nothing more is said about why.
-    pub fn verify(&self, call: &WebhookCall) -> Result<(), BadSignature> {
+    /// When it cannot be believed.
+    pub fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
         match self {
             Self::Twilio(twilio) => twilio.verify(call),
             Self::Simulator(simulator) => simulator.verify(call),
@@ -246,6 +264,15 @@ impl Answer {
             outcome: SendOutcome::NotSent { reason, retry_after_millis: 0, message },
             pause: Some(Pause { scope, reason, at_least }),
         }
+    }
+}
+
+/// The value of a header. One that comes twice is none.
+fn only<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        (_, _) => None,
     }
 }
 

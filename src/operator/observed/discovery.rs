@@ -154,7 +154,7 @@ mod tests {
         let router = Router::new()
             .route("/.well-known/openid-configuration", get(async move || Json(discovery)))
             .route("/keys", get(async move || Json(document)));
-        tokio::spawn(crate::process::serve::serve(listener, router, CancellationToken::new()));
+        tokio::spawn(async move { axum::serve(listener, router).await });
         let agent = json!({"issuer": format!("{issuer}/"), "audience": "desk", "userPrefix": "x:"});
         let agent: AgentIssuer = serde_json::from_value(agent).unwrap();
         agent_keys(&agent, &reqwest::Client::new()).await.map_err(|error| error.to_string())

@@ -7,8 +7,9 @@ use reqwest::{Method, StatusCode};
 use serde::de::DeserializeOwned;
 
 use super::{
-    Answer, BadSignature, CheckError, Client, ConfiguredWebhook, MissingKeys, ProviderNumber, Scope, WebhookCall,
+    Answer, CheckError, Client, ConfiguredWebhook, MissingKeys, ProviderNumber, Scope, Unverified, WebhookCall,
     http::{self, Answered},
+    only,
 };
 use crate::{
     gateway::{
@@ -25,6 +26,7 @@ use crate::{
     },
 };
 
+pub use signature::HEADER as SIGNATURE_HEADER;
 pub use webhooks::{acknowledgement, inbound, receipt};
 
 /// The only key of the Secret.
@@ -53,15 +55,11 @@ impl Simulator {
         Ok(Self { account: account.to_owned(), base_url: base_url.to_owned(), token, client: client.clone() })
     }
 
-    /// Whether the simulator signed the call. A header that comes twice is none.
-    pub fn verify(&self, call: &WebhookCall) -> Result<(), BadSignature> {
-        let mut values = call.headers.get_all(signature::HEADER).iter();
-        let header = match (values.next(), values.next()) {
-            (Some(value), None) => value.to_str().ok(),
-            (_, _) => None,
-        };
+    /// Whether the simulator signed the call.
+    pub fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
+        let header = only(&call.headers, signature::HEADER);
         signature::verify(self.token.reveal(), header, &call.url, &call.body, Timestamp::now())
-            .map_err(|_| BadSignature)
+            .map_err(|_| Unverified::Signature)
     }
 
     /// Asks for the account behind the token.

@@ -1,20 +1,28 @@
 //! `application/x-www-form-urlencoded`, read the way Twilio's own validators see it: blank values are kept, repeated names are kept, and
 //! nothing is trimmed.
 
-/// Names and values in the order of the body.
+/// Names and values in the order of the body; none when there are more than `most`.
 ///
 /// Bytes that are not UTF-8 become U+FFFD; a `%` that begins no escape stays as it is.
-pub fn parse(body: &[u8]) -> Vec<(String, String)> {
-    body.split(|byte| *byte == b'&')
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| {
-            let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
-                Some(at) => (&pair[..at], &pair[at + 1..]),
-                None => (pair, &[][..]),
-            };
-            (decode(name), decode(value))
-        })
-        .collect()
+pub fn parse(body: &[u8], most: usize) -> Option<Vec<(String, String)>> {
+    let parsed: Vec<_> = pairs(body).take(most).map(|(name, value)| (decode(name), decode(value))).collect();
+    (pairs(body).nth(most).is_none()).then_some(parsed)
+}
+
+/// The first value of a parameter that is not empty.
+pub fn find(body: &[u8], wanted: &str) -> Option<String> {
+    let values = pairs(body).filter(|(name, value)| !value.is_empty() && decode(name) == wanted);
+    values.map(|(_, value)| decode(value)).next()
+}
+
+/// Names and values as they stand.
+fn pairs(body: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        match pair.iter().position(|byte| *byte == b'=') {
+            Some(at) => (&pair[..at], &pair[at + 1..]),
+            None => (pair, &[][..]),
+        }
+    })
 }
 
 fn decode(text: &[u8]) -> String {
@@ -58,9 +66,21 @@ mod tests {
             ("a=%ff", &[("a", "\u{fffd}")]),
         ];
         for (body, expected) in cases {
-            let parsed = parse(body.as_bytes());
+            let parsed = parse(body.as_bytes(), 4).unwrap();
             let pairs: Vec<_> = parsed.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
             assert_eq!(pairs, *expected, "{body}");
         }
+    }
+
+    #[test]
+    fn more_parameters_than_allowed_are_not_read() {
+        assert!(parse(b"a&b&&c&d&", 4).is_some());
+        assert!(parse(b"a&b&&c&d&e", 4).is_none());
+    }
+
+    #[test]
+    fn one_parameter_is_found() {
+        assert_eq!(find(b"t=&x=1&t=7.ab%2Fc&t=8", "t").as_deref(), Some("7.ab/c"));
+        assert_eq!(find(b"t=&x=1", "t"), None);
     }
 }

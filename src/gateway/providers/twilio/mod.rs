@@ -8,9 +8,10 @@ mod webhooks;
 
 use reqwest::Method;
 
-use super::{BadSignature, Client, MissingKeys, WebhookCall};
+use super::{Client, MAX_PARAMETERS, MissingKeys, Unverified, WebhookCall, only};
 use crate::gateway::credentials::{Credentials, Secret};
 
+pub use signature::SIGNATURE_HEADER;
 pub use webhooks::{acknowledgement, inbound, receipt};
 
 /// Keys of the Secret.
@@ -76,17 +77,18 @@ impl Twilio {
         }
     }
 
-    /// Whether Twilio signed the call. A header that comes twice is none.
-    pub fn verify(&self, call: &WebhookCall) -> Result<(), BadSignature> {
-        let header = |name: &str| {
-            let mut values = call.headers.get_all(name).iter();
-            match (values.next(), values.next()) {
-                (Some(value), None) => value.to_str().map(Some).map_err(|_| BadSignature),
-                (None, _) => Ok(None),
-                (Some(_), Some(_)) => Err(BadSignature),
-            }
+    /// Whether Twilio signed the call.
+    pub fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
+        let settings = if call.headers.contains_key(signature::SETTINGS_HEADER) {
+            Some(only(&call.headers, signature::SETTINGS_HEADER).ok_or(Unverified::Signature)?)
+        } else {
+            None
         };
-        let form = webhooks::is_form(call).then(|| form::parse(&call.body));
+        let form = if webhooks::is_form(call) {
+            Some(form::parse(&call.body, MAX_PARAMETERS).ok_or(Unverified::TooManyParameters)?)
+        } else {
+            None
+        };
         let body = match &form {
             Some(pairs) => signature::SignedBody::Form(pairs),
             None => signature::SignedBody::Raw(&call.body),
@@ -94,11 +96,11 @@ impl Twilio {
         let request = signature::SignedRequest {
             url: &call.url,
             body,
-            signature: header(signature::SIGNATURE_HEADER)?.ok_or(BadSignature)?,
-            settings: header(signature::SETTINGS_HEADER)?,
+            signature: only(&call.headers, signature::SIGNATURE_HEADER).ok_or(Unverified::Signature)?,
+            settings,
         };
         let tokens = std::iter::once(&self.auth_token).chain(&self.previous_auth_token).map(Secret::reveal);
-        if request.signed_by(tokens) { Ok(()) } else { Err(BadSignature) }
+        if request.signed_by(tokens) { Ok(()) } else { Err(Unverified::Signature) }
     }
 
     /// A request with the credentials that are for sending.

@@ -119,10 +119,7 @@ fn hex(digest: &[u8]) -> String {
 /// The first value of `bodySHA256` in the query that is not blank.
 fn body_hash(url: &str) -> Option<String> {
     let (_, query) = url.split_once('?')?;
-    form::parse(query.as_bytes())
-        .into_iter()
-        .find(|(name, value)| name == BODY_HASH && !value.is_empty())
-        .map(|(_, value)| value)
+    form::find(query.as_bytes(), BODY_HASH)
 }
 
 /// A URL in three parts: up to and with `//`, host and port, the rest. The public URL is checked when it is configured.

@@ -10,7 +10,7 @@ use axum::{
 
 use super::{errors, form};
 use crate::{
-    gateway::providers::{Malformed, WebhookCall},
+    gateway::providers::{MAX_PARAMETERS, Malformed, WebhookCall},
     sms::{PhoneNumber, Sender},
     wire::{
         inbound::{InboundMessage, ProviderOptOut},
@@ -36,7 +36,8 @@ struct Parameters(Vec<(String, String)>);
 impl Parameters {
     fn of(call: &WebhookCall) -> Result<Self, Malformed> {
         if is_form(call) {
-            return Ok(Self(form::parse(&call.body)));
+            let parameters = form::parse(&call.body, MAX_PARAMETERS);
+            return parameters.map(Self).ok_or_else(|| Malformed("too many parameters".into()));
         }
         let object: serde_json::Map<String, serde_json::Value> = serde_json::from_slice(&call.body)
             .map_err(|error| Malformed(format!("neither a form nor a JSON object: {error}")))?;
@@ -112,10 +113,7 @@ pub fn receipt(call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
 
 /// The receipt token, parameter `t` of the callback URL.
 fn token(query: &str) -> Option<String> {
-    form::parse(query.as_bytes())
-        .into_iter()
-        .find(|(name, value)| name == "t" && !value.is_empty())
-        .map(|(_, value)| value)
+    form::find(query.as_bytes(), "t")
 }
 
 /// Statuses: <https://www.twilio.com/docs/messaging/api/message-resource#message-status-values>.
