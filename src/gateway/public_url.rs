@@ -6,6 +6,12 @@ use reqwest::Url;
 
 use crate::wire::ports::{HOOK_INBOUND_PATH, HOOK_STATUS_PATH};
 
+/// The parameter of a status webhook's address with the receipt token.
+pub const TOKEN_PARAMETER: &str = "t";
+/// The parameter of a status webhook's address with our number in canonical form: not every provider says in a receipt which of our
+/// numbers sent the message, or says it in a form that only fits one number (a short code comes without its country).
+pub const NUMBER_PARAMETER: &str = "n";
+
 /// The URL under which the provider reaches the gateway, without `/hooks/…` and without a slash at the end.
 ///
 /// Signatures are checked over it, character by character. What a proxy says in `Host` or `X-Forwarded-…` counts for nothing.
@@ -88,10 +94,10 @@ impl PublicUrl {
         }
     }
 
-    /// A status webhook that carries these parameters back to us.
-    pub fn status_callback(&self, parameters: &[(&str, &str)]) -> String {
+    /// The address for the receipts of one message. It carries token and number of the message back to us, covered by the signature.
+    pub fn status_callback(&self, token: &str, number: &str) -> String {
         let mut url = self.hook(Hook::Status);
-        for (at, (name, value)) in parameters.iter().enumerate() {
+        for (at, (name, value)) in [(TOKEN_PARAMETER, token), (NUMBER_PARAMETER, number)].into_iter().enumerate() {
             url.push(if at == 0 { '?' } else { '&' });
             url.push_str(name);
             url.push('=');
@@ -106,8 +112,10 @@ impl PublicUrl {
 
     /// Which webhook a request's path means. A proxy in front may take the public URL's own path away or leave it.
     pub fn hook_of(&self, path: &str) -> Option<Hook> {
-        let path = path.strip_prefix(self.path.as_str()).filter(|rest| rest.starts_with('/')).unwrap_or(path);
-        [Hook::Inbound, Hook::Status].into_iter().find(|hook| hook.path() == path)
+        let below = path.strip_prefix(self.path.as_str());
+        // As it came first: where the public URL's own path is /hooks, a proxy that took it away leaves a path that begins with it again.
+        let known = |path: &str| [Hook::Inbound, Hook::Status].into_iter().find(|hook| hook.path() == path);
+        known(path).or_else(|| below.and_then(known))
     }
 }
 
@@ -137,7 +145,7 @@ mod tests {
             "https://sms.example.com/twilio-us/hooks/status?t=1.a%2F"
         );
         assert_eq!(
-            url.status_callback(&[("t", "7.a_b"), ("n", "+1 &é")]),
+            url.status_callback("7.a_b", "+1 &é"),
             "https://sms.example.com/twilio-us/hooks/status?t=7.a_b&n=%2B1%20%26%C3%A9"
         );
         assert_eq!(url.called(Hook::Status, None), "https://sms.example.com/twilio-us/hooks/status");
@@ -160,6 +168,10 @@ mod tests {
         for (path, hook) in cases {
             assert_eq!(url.hook_of(path), hook, "{path}");
         }
+        let hooks = PublicUrl::new("https://sms.example.com/hooks").unwrap();
+        assert_eq!(hooks.hook_of("/hooks/inbound"), Some(Hook::Inbound), "a proxy took /hooks away");
+        assert_eq!(hooks.hook_of("/hooks/hooks/status"), Some(Hook::Status), "a proxy left it");
+        assert_eq!(hooks.hook_of("/hooks/hooks/hooks/status"), None);
         let bare = PublicUrl::new("https://sms.example.com").unwrap();
         assert_eq!(bare.hook_of("/hooks/inbound"), Some(Hook::Inbound));
         assert_eq!(bare.hook_of("/x/hooks/inbound"), None);

@@ -51,7 +51,7 @@ async fn a_message_leaves_as_twilio_wants_it() {
     let field = |name: &str| message.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()).unwrap();
     assert_eq!((field("From"), field("To")), (NUMBER.into(), "+15559870001".into()));
     assert_eq!(field("Body"), "Grüße, 世界 & more");
-    assert_eq!(field("StatusCallback"), format!("{PUBLIC_URL}/hooks/status?t=7.abc"));
+    assert_eq!(field("StatusCallback"), format!("{PUBLIC_URL}/hooks/status?t=7.abc&n=%2B15551230001"));
     assert_eq!(message.user, ACCOUNT);
 }
 

@@ -14,6 +14,7 @@ mod gateway_hostile;
 mod gateway_inbound;
 mod gateway_kills;
 mod gateway_prism;
+mod gateway_receipts;
 mod gateway_sending;
 mod gateway_signatures;
 mod gateway_simulator;

@@ -1,5 +1,6 @@
 //! What a gateway needs of a provider. The set is closed: each provider is a member of [`Provider`].
 
+mod form;
 mod http;
 mod simulator;
 mod twilio;
@@ -11,7 +12,10 @@ use jiff::Timestamp;
 
 pub use http::{Client, ClientError, chain};
 
-use super::{credentials::Credentials, public_url::PublicUrl};
+use super::{
+    credentials::Credentials,
+    public_url::{NUMBER_PARAMETER, PublicUrl, TOKEN_PARAMETER},
+};
 use crate::{
     sms::PhoneNumber,
     wire::{
@@ -49,6 +53,22 @@ pub struct WebhookCall {
     pub body: Bytes,
     /// When it arrived.
     pub received_at: Timestamp,
+}
+
+impl WebhookCall {
+    /// The receipt token that the address of a status webhook carries back to us.
+    fn token(&self) -> Option<String> {
+        self.parameter(TOKEN_PARAMETER)
+    }
+
+    /// Our number that the address carries back to us; none in addresses that an earlier version gave to the provider.
+    fn own_number(&self) -> Option<PhoneNumber> {
+        self.parameter(NUMBER_PARAMETER).and_then(|number| number.parse().ok())
+    }
+
+    fn parameter(&self, name: &str) -> Option<String> {
+        self.query.as_deref().and_then(|query| form::find(query.as_bytes(), name))
+    }
 }
 
 /// A signed webhook that cannot be understood.

@@ -96,9 +96,9 @@ impl Simulator {
         Err(CheckError::Unasked(Trouble::Fault, format!("a list of more than {MAX_PAGES} pages")))
     }
 
-    /// Posts one message. The callback carries our number beside the token, since the simulator's receipts do not name it.
+    /// Posts one message.
     pub async fn send(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
-        let callback = public_url.status_callback(&[("t", &request.receipt_token), (webhooks::NUMBER, &request.from)]);
+        let callback = public_url.status_callback(&request.receipt_token, &request.from);
         let message = SendMessage {
             from: request.from.clone(),
             to: request.to.clone(),

@@ -16,11 +16,6 @@ use crate::{
     },
 };
 
-/// The parameter of the callback URL with our number.
-pub const NUMBER: &str = "n";
-/// The parameter of the callback URL with the receipt token.
-const TOKEN: &str = "t";
-
 /// The customer's message.
 pub fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
     let message: simulator::InboundMessage = read(&call.body)?;
@@ -37,11 +32,6 @@ pub fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
 /// The receipt.
 pub fn receipt(call: &WebhookCall) -> Result<Receipt, Malformed> {
     let receipt: simulator::Receipt = read(&call.body)?;
-    let parameter = |wanted: &str| {
-        let url = reqwest::Url::parse(&call.url).ok()?;
-        let found = url.query_pairs().find(|(name, value)| name == wanted && !value.is_empty());
-        found.map(|(_, value)| value.into_owned())
-    };
     let state = match (receipt.status, receipt.error.as_ref().map(|error| error.class)) {
         (MessageStatus::Accepted, _) => DeliveryState::Queued,
         (MessageStatus::Sent, _) => DeliveryState::Sent,
@@ -52,8 +42,9 @@ pub fn receipt(call: &WebhookCall) -> Result<Receipt, Malformed> {
     };
     Ok(Receipt {
         provider_message_id: receipt.id,
-        from: parameter(NUMBER).ok_or_else(|| Malformed(format!("no parameter {NUMBER} in the callback URL")))?,
-        token: parameter(TOKEN),
+        // The simulator's receipts do not name it themselves.
+        from: call.own_number().ok_or_else(|| Malformed("no number in the callback URL".into()))?.into(),
+        token: call.token(),
         state,
         provider_code: Some(match &receipt.error {
             Some(error) => format!("{:?} {}", receipt.status, error.class),
@@ -82,8 +73,8 @@ mod tests {
 
     fn call(query: &str, body: serde_json::Value) -> WebhookCall {
         WebhookCall {
-            url: format!("https://sms.example.com/hooks/status{query}"),
-            query: None,
+            url: format!("https://sms.example.com/hooks/status?{query}"),
+            query: Some(query.to_owned()),
             headers: HeaderMap::new(),
             body: body.to_string().into(),
             received_at: "2026-01-02T03:04:05Z".parse().unwrap(),
@@ -105,10 +96,10 @@ mod tests {
         let body = json!({
             "id": "M1", "account": "demo", "status": "Failed", "error": {"class": "OptedOut", "detail": "d"}, "at": "2026-01-01T00:00:00Z",
         });
-        let read = receipt(&call("?t=7.abc&n=%2B15551230001", body.clone())).unwrap();
+        let read = receipt(&call("t=7.abc&n=%2B15551230001", body.clone())).unwrap();
         assert_eq!((read.token.as_deref(), &*read.from), (Some("7.abc"), "+15551230001"));
         assert_eq!((read.state, read.class), (DeliveryState::Failed, Some(RefusalClass::OptedOut)));
         assert_eq!(read.provider_code.as_deref(), Some("Failed OptedOut"));
-        assert!(receipt(&call("?t=7.abc", body)).is_err());
+        assert!(receipt(&call("t=7.abc", body)).is_err());
     }
 }

@@ -162,7 +162,7 @@ impl Twilio {
 
     /// Posts one message.
     pub async fn send(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
-        let callback = public_url.status_callback(&[("t", &request.receipt_token)]);
+        let callback = public_url.status_callback(&request.receipt_token, &request.from);
         let form = [
             ("To", address(&request.to)),
             ("From", address(&request.from)),

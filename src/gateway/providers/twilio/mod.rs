@@ -2,13 +2,12 @@
 
 mod api;
 mod errors;
-mod form;
 mod signature;
 mod webhooks;
 
 use reqwest::Method;
 
-use super::{Client, MAX_PARAMETERS, MissingKeys, Unverified, WebhookCall, only};
+use super::{Client, MAX_PARAMETERS, MissingKeys, Unverified, WebhookCall, form, only};
 use crate::gateway::credentials::{Credentials, Secret};
 
 pub use signature::SIGNATURE_HEADER;

@@ -12,7 +12,7 @@ use sha1::Sha1;
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
-use super::form;
+use crate::gateway::providers::form;
 
 /// The header with the signature.
 pub const SIGNATURE_HEADER: &str = "x-twilio-signature";

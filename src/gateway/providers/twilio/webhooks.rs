@@ -8,9 +8,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 
-use super::{errors, form};
+use super::errors;
 use crate::{
-    gateway::providers::{MAX_PARAMETERS, Malformed, WebhookCall},
+    gateway::providers::{MAX_PARAMETERS, Malformed, WebhookCall, form},
     sms::{PhoneNumber, Sender},
     wire::{
         inbound::{InboundMessage, ProviderOptOut},
@@ -102,18 +102,17 @@ pub fn receipt(call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
     let failed = matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Rejected);
     Ok(Some(Receipt {
         provider_message_id: parameters.required(&["MessageSid", "SmsSid"])?.to_owned(),
-        from: parameters.own_number("From")?,
-        token: call.query.as_deref().and_then(token),
+        // A receipt of a short code names it without its country: the callback URL knows better.
+        from: match call.own_number() {
+            Some(number) => number.into(),
+            None => parameters.own_number("From")?,
+        },
+        token: call.token(),
         state,
         provider_code: Some(code.map_or_else(|| word.to_owned(), |code| format!("{word} {code}"))),
         class: failed.then(|| errors::refusal_class(code.and_then(|code| code.parse().ok()).unwrap_or_default())),
         received_at: call.received_at,
     }))
-}
-
-/// The receipt token, parameter `t` of the callback URL.
-fn token(query: &str) -> Option<String> {
-    form::find(query.as_bytes(), "t")
 }
 
 /// Statuses: <https://www.twilio.com/docs/messaging/api/message-resource#message-status-values>.
@@ -195,6 +194,27 @@ mod tests {
             assert_eq!(inbound(&form(body)).unwrap_err().to_string(), message);
         }
         assert!(inbound(&call("application/json", None, "[]")).is_err());
+    }
+
+    #[test]
+    fn a_receipt_belongs_to_the_number_of_its_callback_url() {
+        let from = |query: &str, from: &str| {
+            let body = format!("MessageSid=SM1&To=%2B15559870001&From={from}&MessageStatus=sent");
+            receipt(&call("application/x-www-form-urlencoded", Some(query), &body)).unwrap().unwrap().from
+        };
+        let cases = [
+            (("t=7.abc&n=US%3A72345", "72345"), "US:72345"),
+            (("t=7.abc&n=%2B15551230001", "%2B15551230001"), "+15551230001"),
+            // Callback URLs that the provider has from before.
+            (("t=7.abc", "%2B15551230001"), "+15551230001"),
+            (("t=7.abc", "72345&FromCountry=US"), "US:72345"),
+            (("t=7.abc", "72345"), "72345"),
+            // Nothing that is a number of ours.
+            (("t=7.abc&n=72345", "%2B15551230001"), "+15551230001"),
+        ];
+        for ((query, said), expected) in cases {
+            assert_eq!(from(query, said), expected, "{query} {said}");
+        }
     }
 
     #[test]
