@@ -2,6 +2,7 @@
 
 use std::{error::Error, path::Path, sync::Arc, time::Duration};
 
+use jiff::{Timestamp, fmt::rfc2822};
 use reqwest::{Response, StatusCode, header::RETRY_AFTER, redirect};
 use rustls::{
     RootCertStore,
@@ -47,7 +48,7 @@ pub enum ClientError {
 pub struct Answered {
     /// The status.
     pub status: StatusCode,
-    /// `Retry-After` in seconds, if that is how it is written.
+    /// `Retry-After`, as seconds or as a date.
     pub retry_after: Option<Duration>,
     /// The body.
     pub body: Vec<u8>,
@@ -128,8 +129,22 @@ pub async fn call(request: reqwest::RequestBuilder) -> Result<Answered, NoAnswer
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
+    let said = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
+    pause_until(said, Timestamp::now())
+}
+
+/// What `Retry-After` asks for: seconds, or a date of RFC 9110 (its present form; the obsolete ones are not read).
+fn pause_until(said: &str, now: Timestamp) -> Option<Duration> {
+    let said = said.trim();
+    let asked = match said.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = rfc2822::parse(said).ok()?.timestamp();
+            // A date in the past asks for no pause.
+            Duration::try_from(date.duration_since(now)).unwrap_or_default()
+        }
+    };
+    Some(asked.min(MAX_RETRY_AFTER))
 }
 
 fn no_answer(error: reqwest::Error, began: bool) -> NoAnswer {
@@ -238,6 +253,25 @@ mod tests {
         let answered = call(client().request(Method::GET, &url)).await.unwrap();
         assert_eq!((answered.status.as_u16(), &*answered.body), (307, &b"hi"[..]));
         assert_eq!(answered.retry_after, Some(Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn pauses_are_asked_for_in_seconds_or_by_date() {
+        let now = "2026-11-25T12:00:00Z".parse().unwrap();
+        let cases = [
+            ("7", Some(7)),
+            (" 7 ", Some(7)),
+            ("86400", Some(300)),
+            ("Wed, 25 Nov 2026 12:00:30 GMT", Some(30)),
+            ("Thu, 26 Nov 2026 12:00:00 GMT", Some(300)),
+            ("Wed, 25 Nov 2026 11:59:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+            ("", None),
+        ];
+        for (said, seconds) in cases {
+            assert_eq!(pause_until(said, now), seconds.map(Duration::from_secs), "{said:?}");
+        }
     }
 
     #[test]
