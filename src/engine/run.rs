@@ -36,7 +36,7 @@ use super::{
 };
 use crate::{
     admin::{self, Health, SharedRegistry},
-    process::{listen, shutdown},
+    process::{http_client, listen, shutdown},
     wire::{
         config::mount::{self, Look, Mount},
         ports,
@@ -232,13 +232,7 @@ impl Engine {
         let sender_end = CancellationToken::new();
         tokio::spawn(
             Sender {
-                // Within the cluster no TLS is spoken; without this the client looks for roots, which the image does not have.
-                http: reqwest::Client::builder()
-                    .tls_certs_only([])
-                    .redirect(reqwest::redirect::Policy::none())
-                    .no_proxy()
-                    .connect_timeout(Duration::from_secs(2))
-                    .build()?,
+                http: http_client::within_the_cluster().connect_timeout(Duration::from_secs(2)).build()?,
                 settings: Arc::clone(&settings),
                 token: TokenFile::new(&args.token_file),
                 engine: handle,

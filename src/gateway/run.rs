@@ -16,7 +16,7 @@ use super::{
     deliver::{Delivery, Engines},
     ingress::{self, Ingress},
     metrics::Metrics,
-    providers::{Client, ClientError},
+    providers::Client,
     roles::{self, Roles},
     sending::Sending,
     spool::{OpenError, Spool, SpoolError},
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     admin::{self, Health},
-    process::{listen, serve::serve, shutdown},
+    process::{http_client::ClientError, listen, serve::serve, shutdown},
     wire::{ports, tokens::TokenFile},
 };
 

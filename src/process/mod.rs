@@ -3,6 +3,7 @@
 pub mod body;
 mod connections;
 pub mod crypto;
+pub mod http_client;
 pub mod listen;
 pub mod log;
 pub mod serve;

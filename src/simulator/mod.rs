@@ -41,6 +41,8 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use webhook::Lanes;
 
+use crate::process::http_client;
+
 /// Changes that a slow page may lag behind before it has to read everything again.
 const LAG: usize = 1024;
 
@@ -118,19 +120,8 @@ impl Simulator {
     }
 }
 
-/// Calls webhooks. It goes exactly where a URL says: no proxy, no redirect.
+/// Calls webhooks.
 fn client() -> io::Result<reqwest::Client> {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(io::Error::other)?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls)
-        .no_proxy()
-        .redirect(reqwest::redirect::Policy::none())
-        .user_agent(concat!("aldis-simulator/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(io::Error::other)
+    let builder = http_client::to_the_world(None).map_err(io::Error::other)?;
+    builder.user_agent(concat!("aldis-simulator/", env!("CARGO_PKG_VERSION"))).build().map_err(io::Error::other)
 }

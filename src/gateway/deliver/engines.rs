@@ -2,14 +2,11 @@
 
 use std::time::Duration;
 
-use reqwest::{StatusCode, redirect};
+use reqwest::StatusCode;
 
 use crate::{
-    gateway::{
-        providers::{ClientError, chain},
-        settings::Route,
-        spool::Item,
-    },
+    gateway::{settings::Route, spool::Item},
+    process::http_client::{self, ClientError, chain},
     wire::{
         ports::{INBOUND_PATH, RECEIPTS_PATH, of_channel},
         tokens::TokenFile,
@@ -48,14 +45,8 @@ impl Engines {
     /// # Errors
     /// When there can be no HTTP client.
     pub fn new(token: TokenFile) -> Result<Self, ClientError> {
-        let client = reqwest::Client::builder()
-            .tls_certs_only([])
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .build()
-            .map_err(|error| ClientError::Build(chain(&error)))?;
+        let builder = http_client::within_the_cluster();
+        let client = builder.connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(IDLE_TIMEOUT).build()?;
         Ok(Self { client, token })
     }
 

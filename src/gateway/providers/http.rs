@@ -1,16 +1,15 @@
 //! Calling a provider over HTTP: one client for all, and what its failures mean.
 
-use std::{error::Error, path::Path, sync::Arc, time::Duration};
+use std::{error::Error, path::Path, time::Duration};
 
 use jiff::{Timestamp, fmt::rfc2822};
-use reqwest::{Response, StatusCode, header::RETRY_AFTER, redirect};
-use rustls::{
-    RootCertStore,
-    pki_types::{CertificateDer, pem::PemObject},
-};
+use reqwest::{Response, StatusCode, header::RETRY_AFTER};
 
 use super::{Answer, CheckError, Scope};
-use crate::wire::{outbound::NotSentReason, status::Trouble};
+use crate::{
+    process::http_client::{self, ClientError, chain},
+    wire::{outbound::NotSentReason, status::Trouble},
+};
 
 /// Until a connection stands. Shorter than the whole, so that a connection that never stood is told from a lost answer.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -23,25 +22,9 @@ const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// A provider that asks for a longer pause is asked again after this.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
-/// An HTTP client that trusts the public roots and, if given, further ones; it follows no redirects and uses no proxy.
+/// The client for providers.
 #[derive(Clone, Debug)]
 pub struct Client(reqwest::Client);
-
-/// A client that cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ClientError {
-    /// The file with further roots.
-    #[error("{path} holds no certificates that can be trusted: {message}")]
-    Roots {
-        /// The file.
-        path: String,
-        /// What is wrong.
-        message: String,
-    },
-    /// TLS or the client itself.
-    #[error("no HTTP client: {0}")]
-    Build(String),
-}
 
 /// A complete answer.
 #[derive(Debug)]
@@ -66,42 +49,16 @@ pub struct NoAnswer {
 }
 
 impl Client {
-    /// A client that trusts the public roots and those in `further_roots` (PEM).
+    /// A client that trusts the public roots and those in `further_authorities` (PEM).
     ///
     /// # Errors
     /// When the file cannot be used.
-    pub fn new(further_roots: Option<&Path>) -> Result<Self, ClientError> {
-        let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-        if let Some(path) = further_roots {
-            let refused = |message: String| ClientError::Roots { path: path.display().to_string(), message };
-            let certificates = CertificateDer::pem_file_iter(path).map_err(|error| refused(error.to_string()))?;
-            let mut found = 0;
-            for certificate in certificates {
-                let certificate = certificate.map_err(|error| refused(error.to_string()))?;
-                roots.add(certificate).map_err(|error| refused(error.to_string()))?;
-                found += 1;
-            }
-            if found == 0 {
-                return Err(refused("no certificate in it".into()));
-            }
-        }
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|error| ClientError::Build(error.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .user_agent(concat!("aldis/", env!("CARGO_PKG_VERSION")))
-            .redirect(redirect::Policy::none())
-            .no_proxy()
+    pub fn new(further_authorities: Option<&Path>) -> Result<Self, ClientError> {
+        let builder = http_client::to_the_world(further_authorities)?
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
-            .pool_idle_timeout(IDLE_TIMEOUT)
-            .build()
-            .map(Self)
-            .map_err(|error| ClientError::Build(chain(&error)))
+            .pool_idle_timeout(IDLE_TIMEOUT);
+        Ok(Self(builder.build()?))
     }
 
     /// Begins a request.
@@ -158,20 +115,6 @@ fn no_answer(error: reqwest::Error, began: bool) -> NoAnswer {
     // reqwest's own words, "error sending request", say nothing that its cause does not.
     let message = error.source().map_or_else(|| chain(&error), chain);
     NoAnswer { maybe_received: !never_sent, slow, message }
-}
-
-/// An error with its causes, which reqwest does not show by itself.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.contains(&next) {
-            text = format!("{text}: {next}");
-        }
-        cause = error.source();
-    }
-    text
 }
 
 impl From<NoAnswer> for CheckError {
@@ -272,14 +215,5 @@ mod tests {
         for (said, seconds) in cases {
             assert_eq!(pause_until(said, now), seconds.map(Duration::from_secs), "{said:?}");
         }
-    }
-
-    #[test]
-    fn further_roots_are_checked() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("ca.pem");
-        assert!(Client::new(Some(&path)).unwrap_err().to_string().contains("ca.pem holds no certificates"));
-        std::fs::write(&path, "").unwrap();
-        assert!(Client::new(Some(&path)).unwrap_err().to_string().ends_with("no certificate in it"));
     }
 }

@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, time::Duration};
 use axum::{body::Bytes, http::HeaderMap, response::Response};
 use jiff::Timestamp;
 
-pub use http::{Client, ClientError, chain};
+pub use http::Client;
 
 use super::{
     credentials::Credentials,
