@@ -36,8 +36,8 @@ use super::resources::{Resources, Scheduling, Volume};
     printcolumn(name = "Webhook", type_ = "string", json_path = ".status.conditions[?(@.type==\"WebhookInSync\")].status", priority = 1, description = "Whether the provider has our address")
 )]
 pub struct SmsConnectorSpec {
-    /// Whether messages go in and out. `false`: nothing is sent, inbound is refused with a temporary error, so that the provider tries
-    /// again; the account is still checked. Default `true`.
+    /// Whether messages go out. `false`: nothing is sent, and replies wait in the engines. Customers' messages and receipts are taken and
+    /// delivered as always, so that none is lost, and the account is still checked. Default `true`.
     #[serde(default = "enabled")]
     pub enabled: bool,
     /// The provider and the account. Exactly one member is set.
@@ -283,8 +283,8 @@ pub struct SmsConnectorStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = -1))]
     pub observed_generation: Option<i64>,
-    /// What is right and wrong: `Ready`, `Reconciling`, `Stalled`, `GatewayAvailable`, `CredentialsValid`, `NumbersVerified`,
-    /// `WebhookInSync`, `TrafficRouted`.
+    /// What is right and wrong: `Ready`, `Reconciling`, `Stalled`, `GatewayAvailable`, `ProviderReachable`, `CredentialsValid`,
+    /// `NumbersVerified`, `WebhookInSync`, `TrafficRouted`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "condition_list")]
     pub conditions: Vec<Condition>,

@@ -1,6 +1,7 @@
 //! Checking: are the credentials good, which numbers has the account, and whom does the provider call for them?
 //!
-//! On an interval, at once when credentials or the provider's settings change, and sooner again after a bad end.
+//! On an interval, at once when credentials or the provider's settings change or sending to the whole account has paused, and sooner again
+//! after a bad end.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +19,10 @@ use super::{
     metrics::{Metrics, ProviderCall},
     providers::{CheckError, MissingKeys, Provider, ProviderNumber},
 };
-use crate::{sms::PhoneNumber, wire::status::CredentialsStatus};
+use crate::{
+    sms::PhoneNumber,
+    wire::status::{CredentialsStatus, ProviderStatus, Unanswered},
+};
 
 /// First interval after a bad end; doubles up to [`LONGEST_RETRY`], and never beyond the configured interval.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
@@ -39,12 +43,16 @@ struct Inner {
 /// What the last checks found.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The credentials.
+    /// What the provider last said about the credentials.
     pub credentials: CredentialsStatus,
+    /// Whether the provider answers.
+    pub provider: ProviderStatus,
     /// The last complete list of numbers.
     pub listed: Option<Listed>,
     /// Why the list could not be read since.
-    pub numbers_error: Option<String>,
+    pub numbers_error: Option<Unanswered>,
+    /// [`Active::generation`] that `credentials` speaks of.
+    generation: Option<u64>,
 }
 
 /// A complete list of numbers.
@@ -60,7 +68,13 @@ pub struct Listed {
 
 impl Default for Checks {
     fn default() -> Self {
-        let found = Found { credentials: CredentialsStatus::Unchecked, listed: None, numbers_error: None };
+        let found = Found {
+            credentials: CredentialsStatus::Unchecked,
+            provider: ProviderStatus::Unasked,
+            listed: None,
+            numbers_error: None,
+            generation: None,
+        };
         Self(Arc::new(Inner { found: Mutex::new(found), again: Notify::new() }))
     }
 }
@@ -81,7 +95,7 @@ impl Checks {
                 Some(format!("the provider does not serve the account: {message}"))
             }
             CredentialsStatus::Missing { keys, .. } => Some(format!("the Secret lacks {}", keys.join(", "))),
-            CredentialsStatus::Unchecked | CredentialsStatus::Valid { .. } | CredentialsStatus::Unasked { .. } => None,
+            CredentialsStatus::Unchecked | CredentialsStatus::Valid { .. } => None,
         }
     }
 
@@ -134,8 +148,8 @@ impl Checks {
         let provider = match &active.provider {
             Ok(provider) => provider,
             Err(MissingKeys(keys)) => {
-                self.0.found.lock().credentials =
-                    CredentialsStatus::Missing { keys: keys.clone(), secret_found: active.secret_found };
+                let missing = CredentialsStatus::Missing { keys: keys.clone(), secret_found: active.secret_found };
+                self.0.found.lock().judged(active, missing);
                 return false;
             }
         };
@@ -143,7 +157,7 @@ impl Checks {
         let checked = provider.check().await;
         metrics.provider_call(ProviderCall::Check, checked.is_ok(), began.elapsed());
         if let Err(error) = checked {
-            self.bad_credentials(error);
+            self.failed(active, error);
             return false;
         }
         self.list(active, provider, metrics).await
@@ -161,34 +175,53 @@ impl Checks {
                     numbers.iter().filter(|number| number.sms_capable).map(|number| &number.number).collect();
                 let all_usable = wanted.iter().all(|number| usable.contains(number));
                 let mut found = self.0.found.lock();
-                found.credentials = CredentialsStatus::Valid { checked_at: at };
+                found.judged(active, CredentialsStatus::Valid { checked_at: at });
+                found.provider = ProviderStatus::Answers { checked_at: at };
                 found.listed = Some(Listed { at, numbers: Arc::new(numbers), wanted: Arc::new(wanted) });
                 found.numbers_error = None;
                 all_usable
             }
             // A key that may do less than the account's token.
             Err(error @ (CheckError::Invalid(_) | CheckError::Suspended(_))) => {
-                self.bad_credentials(error);
+                self.failed(active, error);
                 false
             }
-            Err(CheckError::Unasked(_, message)) => {
-                tracing::warn!(message, "the numbers cannot be listed");
+            Err(CheckError::Unasked(why)) => {
+                tracing::warn!(?why, "the numbers cannot be listed");
                 let mut found = self.0.found.lock();
-                found.credentials = CredentialsStatus::Valid { checked_at: at };
-                found.numbers_error = Some(message);
+                found.judged(active, CredentialsStatus::Valid { checked_at: at });
+                found.provider = ProviderStatus::Answers { checked_at: at };
+                found.numbers_error = Some(why);
                 false
             }
         }
     }
 
-    fn bad_credentials(&self, error: CheckError) {
+    fn failed(&self, active: &Active, error: CheckError) {
         let checked_at = Timestamp::now();
         tracing::warn!(?error, "the credentials are not good, or nobody can tell");
-        self.0.found.lock().credentials = match error {
+        let mut found = self.0.found.lock();
+        let credentials = match error {
             CheckError::Invalid(message) => CredentialsStatus::Invalid { checked_at, message },
             CheckError::Suspended(message) => CredentialsStatus::Suspended { checked_at, message },
-            CheckError::Unasked(trouble, message) => CredentialsStatus::Unasked { checked_at, trouble, message },
+            CheckError::Unasked(why) => {
+                found.provider = ProviderStatus::Silent { checked_at, why };
+                // What was said before stands, if it was said about these credentials.
+                if found.generation != Some(active.generation) {
+                    found.judged(active, CredentialsStatus::Unchecked);
+                }
+                return;
+            }
         };
+        found.judged(active, credentials);
+        found.provider = ProviderStatus::Answers { checked_at };
+    }
+}
+
+impl Found {
+    fn judged(&mut self, active: &Active, credentials: CredentialsStatus) {
+        self.credentials = credentials;
+        self.generation = Some(active.generation);
     }
 }
 

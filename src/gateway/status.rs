@@ -40,7 +40,7 @@ impl Reporter {
     pub async fn report(&self) -> Result<GatewayStatus, SpoolError> {
         let spool = self.delivery.status().await?;
         let Current { config, active } = self.current.borrow().clone();
-        let Found { credentials, listed, numbers_error } = self.checks.found();
+        let Found { credentials, provider, listed, numbers_error, .. } = self.checks.found();
         let numbers = match (&active, &listed) {
             (Some(active), Some(listed)) => numbers(&active.settings, listed),
             (_, _) => Vec::new(),
@@ -49,6 +49,7 @@ impl Reporter {
             version: env!("CARGO_PKG_VERSION").into(),
             config,
             credentials,
+            provider,
             numbers_listed_at: listed.map(|listed| listed.at),
             numbers_error,
             numbers,

@@ -38,14 +38,17 @@ pub struct GatewayStatus {
     pub version: String,
     /// Configuration in force.
     pub config: ConfigStatus,
-    /// Outcome of the last credentials check.
+    /// What the provider last said about the credentials.
     pub credentials: CredentialsStatus,
+    /// Whether the provider answers.
+    #[serde(default)]
+    pub provider: ProviderStatus,
     /// When numbers were last listed completely.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub numbers_listed_at: Option<Timestamp>,
     /// Why the last listing failed, if it did; the numbers below are then of `numbers_listed_at`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub numbers_error: Option<String>,
+    pub numbers_error: Option<Unanswered>,
     /// Numbers at the provider, and those that are offered, asked for or routed and were looked for there. A number that is not
     /// here and is wanted has not been looked for yet.
     #[serde(default)]
@@ -56,7 +59,7 @@ pub struct GatewayStatus {
     pub sampled_at: Timestamp,
 }
 
-/// Outcome of the credentials check.
+/// What the provider last said about the credentials. While it does not answer, this stands: see [`ProviderStatus`].
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all_fields = "camelCase")]
 pub enum CredentialsStatus {
@@ -89,18 +92,48 @@ pub enum CredentialsStatus {
         /// The provider's own code and words.
         message: String,
     },
-    /// The provider could not be asked.
-    Unasked {
+}
+
+/// Whether the provider answers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "state", rename_all_fields = "camelCase")]
+pub enum ProviderStatus {
+    /// It was not asked yet.
+    #[default]
+    Unasked,
+    /// It answered as it should, whatever it said.
+    Answers {
+        /// When it last did.
+        checked_at: Timestamp,
+    },
+    /// It could not be asked.
+    Silent {
         /// When it was last tried.
         checked_at: Timestamp,
-        /// In which way.
-        trouble: Trouble,
-        /// What happened.
-        message: String,
+        /// Why.
+        #[serde(flatten)]
+        why: Unanswered,
     },
 }
 
-/// Why a provider could not be asked.
+/// Why a request to the provider had no answer that is of use.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Unanswered {
+    /// In which way.
+    pub trouble: Trouble,
+    /// What happened.
+    pub message: String,
+}
+
+impl Unanswered {
+    /// In this way, with what happened.
+    pub fn new(trouble: Trouble, message: impl Into<String>) -> Self {
+        Self { trouble, message: message.into() }
+    }
+}
+
+/// In which way a provider could not be asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Trouble {
     /// No connection, or no answer.

@@ -80,23 +80,31 @@ async fn what_else_keeps_a_provider_from_being_asked_is_named() {
     desk.apply(&desk.whole());
     desk.wait_ready("smsconnector/sim");
     let at = "2026-01-01T00:00:00Z";
-    let unasked = |trouble: &str| json!({"state": "Unasked", "checkedAt": at, "trouble": trouble, "message": "HTTP"});
+    let suspended = json!({"credentials": {"state": "Suspended", "checkedAt": at, "message": "closed"}});
+    let silent = |trouble: &str| json!({"provider": {"state": "Silent", "checkedAt": at, "trouble": trouble, "message": "HTTP"}});
     let cases = [
-        (json!({"state": "Suspended", "checkedAt": at, "message": "closed"}), "False", "AccountSuspended", "closed"),
-        (unasked("Fault"), "Unknown", "ProviderError", "spec.provider.simulator.baseUrl"),
-        (unasked("RateLimited"), "Unknown", "ProviderRateLimited", "see who else uses the account"),
+        (suspended, "CredentialsValid", "AccountSuspended", "closed"),
+        (silent("Fault"), "ProviderReachable", "ProviderError", "spec.provider.simulator.baseUrl"),
+        (silent("RateLimited"), "ProviderReachable", "ProviderRateLimited", "see who else uses the account"),
     ];
-    for (credentials, status, reason, part) in cases {
-        operator.stub.say(&gateway, json!({"credentials": credentials}));
-        let message = desk.until("smsconnector/sim", "CredentialsValid", status, reason);
+    for (said, condition, reason, part) in cases {
+        operator.stub.say(&gateway, said);
+        let message = desk.until("smsconnector/sim", condition, "False", reason);
         assert!(message.contains(part), "{message}");
-        desk.until("smsconnector/sim", "Ready", status, reason);
+        desk.until("smsconnector/sim", "Ready", "False", reason);
+        if condition != "CredentialsValid" {
+            desk.until("smsconnector/sim", "CredentialsValid", "True", "Accepted");
+        }
         operator.stub.say(&gateway, json!({}));
         desk.wait_ready("smsconnector/sim");
     }
-    operator.stub.say(&gateway, json!({"numbersError": "HTTP 500"}));
-    let message = desk.until("smsconnector/sim", "NumbersVerified", "Unknown", "ProviderError");
-    assert!(message.contains("HTTP 500"), "{message}");
+    for (trouble, reason) in
+        [("Fault", "ProviderError"), ("Slow", "ProviderSlow"), ("RateLimited", "ProviderRateLimited")]
+    {
+        operator.stub.say(&gateway, json!({"numbersError": {"trouble": trouble, "message": "HTTP 500"}}));
+        let message = desk.until("smsconnector/sim", "NumbersVerified", "Unknown", reason);
+        assert!(message.contains("HTTP 500"), "{message}");
+    }
     operator.stub.say(&gateway, json!({}));
     desk.wait_ready("smsconnector/sim");
 }

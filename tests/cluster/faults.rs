@@ -60,9 +60,9 @@ async fn faults_have_a_name_and_heal() {
         quickstart.cluster.kubectl(&arguments).ok();
     };
     scale("0");
-    quickstart.until(CONNECTOR, "CredentialsValid", "Unknown", "ProviderUnreachable").await;
+    quickstart.until(CONNECTOR, "ProviderReachable", "False", "ProviderUnreachable").await;
     scale("1");
-    quickstart.until(CONNECTOR, "CredentialsValid", "True", "Accepted").await;
+    quickstart.until(CONNECTOR, "ProviderReachable", "True", "Reachable").await;
     quickstart.wait_until_ready(&[CONNECTOR, CHANNEL]);
 }
 

@@ -4,21 +4,35 @@ use std::time::Duration;
 
 use aldis::{
     simulator::{Config, Simulator},
-    wire::status::{CredentialsStatus, GatewayStatus, NumberStatus, Trouble, WebhookStatus},
+    wire::status::{
+        CredentialsStatus, GatewayStatus, NumberStatus, ProviderStatus, Trouble, Unanswered, WebhookStatus,
+    },
 };
 use serde_json::{Value, json};
-use tokio::net::TcpListener;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::support::{
-    gateway::{ENGINE, Gateway, NUMBER, PUBLIC_URL},
+    gateway::{ENGINE, Gateway, NUMBER, PUBLIC_URL, request},
+    process::eventually,
     twilio_fake::{TOKEN, TwilioFake, number},
 };
 
 const HOOK: &str = "https://sms.example.com/desk/hooks/inbound";
 
 fn is_valid(status: &GatewayStatus) -> bool {
-    matches!(status.credentials, CredentialsStatus::Valid { .. }) && status.numbers_listed_at.is_some()
+    matches!(status.credentials, CredentialsStatus::Valid { .. })
+        && matches!(status.provider, ProviderStatus::Answers { .. })
+        && status.numbers_error.is_none()
+        && status.numbers_listed_at.is_some()
+}
+
+/// Whether the provider cannot be asked, in this way.
+fn is_silent(status: &GatewayStatus, so: Trouble) -> bool {
+    matches!(&status.provider, ProviderStatus::Silent { why: Unanswered { trouble, .. }, .. } if *trouble == so)
 }
 
 fn listed<'a>(status: &'a GatewayStatus, number: &str) -> &'a NumberStatus {
@@ -63,24 +77,73 @@ async fn twilios_credentials_are_judged_and_heal() {
 #[tokio::test]
 async fn a_provider_that_is_away_broken_or_slow_is_told_apart() {
     let (twilio, mut gateway) = twilio().await;
-    let unasked = |status: &GatewayStatus, why: Trouble| matches!(&status.credentials, CredentialsStatus::Unasked { trouble, .. } if *trouble == why);
     for (answer, why) in [(503, Trouble::Fault), (429, Trouble::RateLimited)] {
         twilio.account(|account| account.broken = Some(answer));
-        let status = gateway.until(&format!("sees {why:?}"), |status| unasked(status, why)).await;
+        let status = gateway.until(&format!("sees {why:?}"), |status| is_silent(status, why)).await;
         assert!(status.numbers_listed_at.is_some(), "what was listed before stays");
+        assert!(matches!(status.credentials, CredentialsStatus::Valid { .. }), "the credentials are as good as before");
         twilio.account(|account| account.broken = None);
         gateway.until("is valid again", is_valid).await;
     }
 
     twilio.account(|account| account.delay = Duration::from_secs(30));
-    gateway.until("sees slowness", |status| unasked(status, Trouble::Slow)).await;
+    gateway.until("sees slowness", |status| is_silent(status, Trouble::Slow)).await;
     twilio.account(|account| account.delay = Duration::ZERO);
     gateway.until("is valid again", is_valid).await;
 
     gateway.configure("/provider/baseUrl", json!("http://127.0.0.1:9")).await;
-    gateway.until("cannot reach it", |status| unasked(status, Trouble::Unreachable)).await;
+    let status = gateway.until("cannot reach it", |status| is_silent(status, Trouble::Unreachable)).await;
+    assert_eq!(status.credentials, CredentialsStatus::Unchecked, "nobody there has judged them");
     gateway.configure("/provider/baseUrl", json!(twilio.url)).await;
     gateway.until("is valid again", is_valid).await;
+}
+
+#[tokio::test]
+async fn an_outage_that_stops_sending_is_looked_at_at_once() {
+    let (twilio, mut gateway) = twilio().await;
+    gateway.configure("/checkIntervalSeconds", json!(86_400)).await;
+    gateway.route(NUMBER, "http://127.0.0.1:9", ENGINE).await;
+    gateway.until("is valid", is_valid).await;
+    for (answer, why) in [(503, Trouble::Fault), (429, Trouble::RateLimited)] {
+        twilio.account(|account| account.broken = Some(answer));
+        // The account may still pause because of the answer before.
+        eventually("a message stops the account", || async {
+            gateway.send(ENGINE, &request(answer.into(), fastrand::u32(1..), "Hello")).await.unwrap();
+            let status = gateway.status().await.unwrap();
+            if is_silent(&status, why) { Ok(()) } else { Err(status.provider) }
+        })
+        .await;
+        twilio.account(|account| account.broken = None);
+        gateway.until("is well again long before a day is over", is_valid).await;
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_numbers_that_cannot_be_had_says_why() {
+    let (twilio, gateway) = twilio().await;
+    for (answer, why) in [(503, Trouble::Fault), (429, Trouble::RateLimited)] {
+        twilio.account(|account| account.lists_broken = Some(answer));
+        let says_why = |status: &GatewayStatus| status.numbers_error.as_ref().is_some_and(|error| error.trouble == why);
+        let status = gateway.until(&format!("sees {why:?}"), says_why).await;
+        assert!(matches!(status.provider, ProviderStatus::Answers { .. }), "the account itself could be asked for");
+        assert!(matches!(status.credentials, CredentialsStatus::Valid { .. }));
+        assert_eq!(listed(&status, NUMBER).webhook, WebhookStatus::InSync, "what was listed before stays");
+        twilio.account(|account| account.lists_broken = None);
+        gateway.until("is valid again", is_valid).await;
+    }
+}
+
+/// Nothing is read for a stranger: the answer comes although the body never does.
+#[tokio::test]
+async fn a_stranger_is_refused_before_the_body_is_read() {
+    let (_twilio, gateway) = twilio().await;
+    let address = gateway.roles.trim_start_matches("http://").to_owned();
+    let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+    let head = "POST /internal/messages HTTP/1.1\r\nhost: a\r\nauthorization: Bearer x\r\ncontent-length: 1000\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    stream.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 401");
 }
 
 #[tokio::test]
@@ -246,11 +309,7 @@ async fn the_simulators_credentials_and_numbers_are_judged_and_heal() {
     gateway.until("is valid again", is_valid).await;
 
     drop(first);
-    gateway
-        .until("cannot reach it", |status| {
-            matches!(status.credentials, CredentialsStatus::Unasked { trouble: Trouble::Unreachable, .. })
-        })
-        .await;
+    gateway.until("cannot reach it", |status| is_silent(status, Trouble::Unreachable)).await;
     let _second = simulator(rebind().await, account("good", json!([]))).await;
     let status =
         gateway.until("sees that the numbers have gone", |status| is_valid(status) && status.numbers.is_empty()).await;

@@ -134,6 +134,7 @@ fn gateway() -> Value {
         .collect();
     json!({
         "version": "0.1.0", "credentials": {"state": "Valid", "checkedAt": "2026-01-01T00:00:00Z"},
+        "provider": {"state": "Answers", "checkedAt": "2026-01-01T00:00:00Z"},
         "numbersListedAt": "2026-01-01T00:00:00Z", "numbers": numbers, "sampledAt": "2026-01-01T00:00:00Z",
         "spool": {"waiting": 0, "unrouted": 0, "oldestWaitSeconds": 0},
     })

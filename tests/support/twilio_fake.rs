@@ -78,6 +78,8 @@ pub struct Account {
     pub delay: Duration,
     /// Every answer is this.
     pub broken: Option<u16>,
+    /// Every answer to a question for numbers is this.
+    pub lists_broken: Option<u16>,
     /// Requests of messages seen, taken or not.
     pub requests: u64,
 }
@@ -117,6 +119,7 @@ impl TwilioFake {
             faults: VecDeque::new(),
             delay: Duration::ZERO,
             broken: None,
+            lists_broken: None,
             requests: 0,
         };
         let url = format!("http://{address}");
@@ -186,6 +189,15 @@ impl TwilioFake {
     }
 }
 
+impl TwilioFake {
+    async fn admit_to_lists(&self, path: &str, headers: &HeaderMap) -> Result<String, Response> {
+        match self.account(|account| account.lists_broken) {
+            Some(status) => Err(StatusCode::from_u16(status).unwrap().into_response()),
+            None => self.admit(path, headers, true).await,
+        }
+    }
+}
+
 /// An error as Twilio words it.
 pub fn error_body(status: u16, code: u32, message: &str) -> Value {
     json!({"code": code, "message": message, "more_info": format!("https://www.twilio.com/docs/errors/{code}"), "status": status})
@@ -222,7 +234,7 @@ async fn numbers(
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(response) = fake.admit(&account, &headers, true).await {
+    if let Err(response) = fake.admit_to_lists(&account, &headers).await {
         return response;
     }
     let (items, next) = fake.account(|account| page(&account.numbers, "IncomingPhoneNumbers.json", &query));
@@ -235,7 +247,7 @@ async fn short_codes(
     Query(query): Query<Vec<(String, String)>>,
     headers: HeaderMap,
 ) -> Response {
-    if let Err(response) = fake.admit(&account, &headers, true).await {
+    if let Err(response) = fake.admit_to_lists(&account, &headers).await {
         return response;
     }
     let (items, next) = fake.account(|account| page(&account.short_codes, "SMS/ShortCodes.json", &query));

@@ -79,6 +79,8 @@ closed! {
         /// Another channel has the number. This channel takes over by itself when the other one is gone.
         HeldByOther,
 
+        /// The provider answers.
+        Reachable,
         /// The provider accepts the credentials.
         Accepted,
         /// The Secret with the credentials does not exist, or has none of the keys. Create it with the keys that the message names.

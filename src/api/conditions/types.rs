@@ -17,7 +17,9 @@ closed! {
         Stalled,
         /// SmsConnector: the gateway's pod runs and answers.
         GatewayAvailable,
-        /// SmsConnector: the provider accepts the credentials.
+        /// SmsConnector: the provider answers the gateway. False: nothing can be sent or checked; the reason says in which way it fails.
+        ProviderReachable,
+        /// SmsConnector: the provider accepts the credentials. While it does not answer, what it said last stands.
         CredentialsValid,
         /// SmsConnector: every number that the connector offers is at the provider and can do SMS.
         NumbersVerified,
@@ -54,6 +56,7 @@ impl SmsConnector {
         ConditionType::Reconciling,
         ConditionType::Stalled,
         ConditionType::GatewayAvailable,
+        ConditionType::ProviderReachable,
         ConditionType::CredentialsValid,
         ConditionType::NumbersVerified,
         ConditionType::WebhookInSync,

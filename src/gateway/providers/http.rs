@@ -8,7 +8,10 @@ use reqwest::{Response, StatusCode, header::RETRY_AFTER};
 use super::{Answer, CheckError, Scope};
 use crate::{
     process::http_client::{self, ClientError, chain},
-    wire::{outbound::NotSentReason, status::Trouble},
+    wire::{
+        outbound::NotSentReason,
+        status::{Trouble, Unanswered},
+    },
 };
 
 /// Until a connection stands. Shorter than the whole, so that a connection that never stood is told from a lost answer.
@@ -119,7 +122,8 @@ fn no_answer(error: reqwest::Error, began: bool) -> NoAnswer {
 
 impl From<NoAnswer> for CheckError {
     fn from(error: NoAnswer) -> Self {
-        Self::Unasked(if error.slow { Trouble::Slow } else { Trouble::Unreachable }, error.message)
+        let trouble = if error.slow { Trouble::Slow } else { Trouble::Unreachable };
+        Self::Unasked(Unanswered::new(trouble, error.message))
     }
 }
 

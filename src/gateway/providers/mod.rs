@@ -23,7 +23,7 @@ use crate::{
         inbound::InboundMessage,
         outbound::{NotSentReason, SendOutcome, SendRequest},
         receipt::Receipt,
-        status::{Trouble, WebhookStatus},
+        status::{Unanswered, WebhookStatus},
     },
 };
 
@@ -98,7 +98,7 @@ pub enum CheckError {
     /// The provider has suspended or closed the account.
     Suspended(String),
     /// The provider did not answer (in time), or not as it should.
-    Unasked(Trouble, String),
+    Unasked(Unanswered),
 }
 
 /// A number as the provider lists it.

@@ -22,7 +22,7 @@ use super::{
     checking::Checks,
     current::{Active, Current},
     metrics::{Metrics, ProviderCall},
-    providers::Provider,
+    providers::{Provider, Scope},
     spool::{AttemptKey, Begun, Spool, SpoolError},
 };
 use crate::wire::outbound::{NotSentReason, SendOutcome, SendRequest};
@@ -247,6 +247,10 @@ impl Inner {
         let ended = Instant::now();
         let answered = matches!(answer.outcome, SendOutcome::Accepted { .. } | SendOutcome::Refused { .. });
         self.metrics.provider_call(ProviderCall::Send, answered, ended - began);
+        // What stops the whole account may be its credentials, or the provider: whoever looks at the status should know soon.
+        if answer.pause.is_some_and(|pause| pause.scope == Scope::Account) {
+            self.checks.again();
+        }
         let remaining = {
             let mut pauses = self.pauses.lock();
             pauses.ended(&request.from, answer.pause, began, ended);
@@ -255,9 +259,6 @@ impl Inner {
         match answer.outcome {
             SendOutcome::NotSent { reason, message, .. } => {
                 self.give_back(request);
-                if reason == NotSentReason::Credentials {
-                    self.checks.again();
-                }
                 tracing::warn!(from = request.from, ?reason, message, "nothing was sent");
                 Held::new(reason, remaining, message).into()
             }

@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::RwLock;
 
-use crate::wire::status::{CredentialsStatus, EngineStatus, GatewayStatus};
+use crate::wire::status::{CredentialsStatus, EngineStatus, GatewayStatus, ProviderStatus};
 
 /// A pod counts as unreachable after so many failures in a row; one lost answer is no news.
 const FAILURES: u32 = 3;
@@ -75,9 +75,14 @@ impl Samples {
             match &mut status.credentials {
                 CredentialsStatus::Valid { checked_at }
                 | CredentialsStatus::Invalid { checked_at, .. }
-                | CredentialsStatus::Suspended { checked_at, .. }
-                | CredentialsStatus::Unasked { checked_at, .. } => *checked_at = jiff::Timestamp::UNIX_EPOCH,
+                | CredentialsStatus::Suspended { checked_at, .. } => *checked_at = jiff::Timestamp::UNIX_EPOCH,
                 CredentialsStatus::Unchecked | CredentialsStatus::Missing { .. } => {}
+            }
+            match &mut status.provider {
+                ProviderStatus::Answers { checked_at } | ProviderStatus::Silent { checked_at, .. } => {
+                    *checked_at = jiff::Timestamp::UNIX_EPOCH;
+                }
+                ProviderStatus::Unasked => {}
             }
             status
         })

@@ -70,6 +70,7 @@ pub struct Cause {
 const NUMBER: (&str, &str) = ("smschannel/support", "NumberValid");
 const CLAIM: (&str, &str) = ("smschannel/support", "NumberClaimed");
 const CREDENTIALS: (&str, &str) = ("smsconnector/sim", "CredentialsValid");
+const PROVIDER: (&str, &str) = ("smsconnector/sim", "ProviderReachable");
 
 /// Every cause.
 pub const CAUSES: [Cause; 9] = [
@@ -162,23 +163,23 @@ pub const CAUSES: [Cause; 9] = [
     Cause {
         name: "the provider cannot be reached",
         comes: |world| world.away = true,
-        condition: CREDENTIALS,
-        status: "Unknown",
+        condition: PROVIDER,
+        status: "False",
         reason: "ProviderUnreachable",
         summary: "Reconciling",
         message: &["the provider at {url} cannot be reached", "{baseUrl}", "refused", "tries again by itself"],
-        well: "Accepted",
+        well: "Reachable",
         comes_later: true,
     },
     Cause {
         name: "the provider is slow",
         comes: |world| world.slow = true,
-        condition: CREDENTIALS,
-        status: "Unknown",
+        condition: PROVIDER,
+        status: "False",
         reason: "ProviderSlow",
         summary: "Reconciling",
         message: &["the provider at {url} does not answer in time", "not within 10 s", "tries again by itself"],
-        well: "Accepted",
+        well: "Reachable",
         comes_later: true,
     },
 ];

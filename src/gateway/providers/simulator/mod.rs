@@ -22,7 +22,7 @@ use crate::{
             ACCOUNT_PATH, Account, MESSAGES_PATH, NUMBERS_PATH, NumberPage, Problem, ProblemClass, SendMessage,
             SentMessage, signature,
         },
-        status::Trouble,
+        status::{Trouble, Unanswered},
     },
 };
 
@@ -93,7 +93,7 @@ impl Simulator {
                 None => return Ok(numbers),
             }
         }
-        Err(CheckError::Unasked(Trouble::Fault, format!("a list of more than {MAX_PAGES} pages")))
+        Err(CheckError::Unasked(Unanswered::new(Trouble::Fault, format!("a list of more than {MAX_PAGES} pages"))))
     }
 
     /// Posts one message.
@@ -121,14 +121,16 @@ impl Simulator {
 fn read<T: DeserializeOwned>(answered: Answered) -> Result<T, CheckError> {
     let status = answered.status;
     if status == StatusCode::OK {
-        let wrong = |error| CheckError::Unasked(Trouble::Fault, format!("not an answer of a simulator: {error}"));
+        let wrong = |error| {
+            CheckError::Unasked(Unanswered::new(Trouble::Fault, format!("not an answer of a simulator: {error}")))
+        };
         return serde_json::from_slice(&answered.body).map_err(wrong);
     }
     let message = describe(&answered);
     match status.as_u16() {
         401 | 403 => Err(CheckError::Invalid(message)),
-        429 => Err(CheckError::Unasked(Trouble::RateLimited, message)),
-        _ => Err(CheckError::Unasked(Trouble::Fault, message)),
+        429 => Err(CheckError::Unasked(Unanswered::new(Trouble::RateLimited, message))),
+        _ => Err(CheckError::Unasked(Unanswered::new(Trouble::Fault, message))),
     }
 }
 

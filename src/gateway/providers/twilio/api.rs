@@ -17,7 +17,7 @@ use crate::{
     sms::PhoneNumber,
     wire::{
         outbound::{SendOutcome, SendRequest},
-        status::Trouble,
+        status::{Trouble, Unanswered},
     },
 };
 
@@ -157,7 +157,7 @@ impl Twilio {
             // Always a path below the same base: credentials go nowhere else.
             next = after.filter(|path| path.starts_with('/') && !path.starts_with("//"));
         }
-        Err(CheckError::Unasked(Trouble::Fault, format!("a list of more than {MAX_PAGES} pages")))
+        Err(CheckError::Unasked(Unanswered::new(Trouble::Fault, format!("a list of more than {MAX_PAGES} pages"))))
     }
 
     /// Posts one message.
@@ -207,7 +207,8 @@ fn read<T: DeserializeOwned>(answered: Answered) -> Result<T, CheckError> {
     if answered.status != StatusCode::OK {
         return Err(errors::check_failed(&answered));
     }
-    let wrong = |error| CheckError::Unasked(Trouble::Fault, format!("not an answer of Twilio's API: {error}"));
+    let wrong =
+        |error| CheckError::Unasked(Unanswered::new(Trouble::Fault, format!("not an answer of Twilio's API: {error}")));
     serde_json::from_slice(&answered.body).map_err(wrong)
 }
 

@@ -10,7 +10,7 @@ use crate::{
     gateway::providers::{Answer, CheckError, Scope, http::Answered},
     wire::{
         outbound::{NotSentReason, RefusalClass, SendOutcome},
-        status::Trouble,
+        status::{Trouble, Unanswered},
     },
 };
 
@@ -106,8 +106,8 @@ pub fn check_failed(answered: &Answered) -> CheckError {
         (_, 20005) => CheckError::Suspended(message),
         // 404: the account SID is not one that these credentials know.
         (401 | 403 | 404, _) => CheckError::Invalid(message),
-        (429, _) | (_, 20429) => CheckError::Unasked(Trouble::RateLimited, message),
-        _ => CheckError::Unasked(Trouble::Fault, message),
+        (429, _) | (_, 20429) => CheckError::Unasked(Unanswered::new(Trouble::RateLimited, message)),
+        _ => CheckError::Unasked(Unanswered::new(Trouble::Fault, message)),
     }
 }
 
@@ -183,9 +183,12 @@ mod tests {
             CheckError::Invalid(message) if message == "HTTP 401, Twilio error 20003: Authenticate"));
         for status in [400, 500, 302] {
             let failed = check_failed(&answered(status, ""));
-            assert_eq!(failed, CheckError::Unasked(Trouble::Fault, format!("HTTP {status}")));
+            assert_eq!(failed, CheckError::Unasked(Unanswered::new(Trouble::Fault, format!("HTTP {status}"))));
         }
-        assert!(matches!(check_failed(&answered(429, "")), CheckError::Unasked(Trouble::RateLimited, _)));
+        assert!(matches!(
+            check_failed(&answered(429, "")),
+            CheckError::Unasked(Unanswered { trouble: Trouble::RateLimited, .. })
+        ));
         let inactive = r#"{"code": 20005, "message": "Account not active"}"#;
         assert!(matches!(check_failed(&answered(401, inactive)), CheckError::Suspended(_)));
     }

@@ -100,10 +100,7 @@ async fn refresh_gateway_volume(
         CredentialsStatus::Missing { .. } | CredentialsStatus::Invalid { .. } => {
             sooner(context.volume_refreshes.refresh(&context.writer, pod, Cause::Credentials, hash, reload).await?);
         }
-        CredentialsStatus::Unchecked
-        | CredentialsStatus::Valid { .. }
-        | CredentialsStatus::Suspended { .. }
-        | CredentialsStatus::Unasked { .. } => {
+        CredentialsStatus::Unchecked | CredentialsStatus::Valid { .. } | CredentialsStatus::Suspended { .. } => {
             context.volume_refreshes.settled(pod, Cause::Credentials);
         }
     }

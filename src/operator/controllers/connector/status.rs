@@ -21,7 +21,7 @@ use crate::{
     wire::{
         config::ConfigHash,
         ports,
-        status::{self as wire, CredentialsStatus, GatewayStatus, Trouble, WebhookStatus},
+        status::{self as wire, CredentialsStatus, GatewayStatus, ProviderStatus, Trouble, Unanswered, WebhookStatus},
     },
 };
 
@@ -45,6 +45,7 @@ pub fn status(
     }
     if let Some(said) = observed.seen.answered() {
         if let Some(provider) = connector.spec.provider.member() {
+            reachable(&said.provider, provider).set(&mut conditions, ConditionType::ProviderReachable);
             credentials(said, provider).set(&mut conditions, ConditionType::CredentialsValid);
         }
         let offered = offered(observed, said);
@@ -96,10 +97,16 @@ fn ready(
     } else {
         DesiredCondition::yes(
             Reason::Disabled,
-            "spec.enabled is false: nothing is sent, and inbound is refused for now",
+            "spec.enabled is false: nothing is sent; what customers write is taken as always",
         )
     };
-    first_obstacle(conditions, &[ConditionType::CredentialsValid, ConditionType::NumbersVerified], well)
+    // Without credentials the provider is not asked; while it does not answer, nothing more is known of the credentials.
+    let silent = DesiredCondition::of(conditions, ConditionType::ProviderReachable)
+        .is_some_and(|provider| provider.status == ConditionStatus::False);
+    let first = if silent { ConditionType::ProviderReachable } else { ConditionType::CredentialsValid };
+    let order =
+        [first, ConditionType::ProviderReachable, ConditionType::CredentialsValid, ConditionType::NumbersVerified];
+    first_obstacle(conditions, &order, well)
 }
 
 /// Whether the gateway has the configuration. What an earlier operator wrote in status stands while nobody has asked.
@@ -159,28 +166,39 @@ fn credentials(said: &GatewayStatus, provider: ProviderMember<'_>) -> DesiredCon
             let message = format!("the provider does not serve the account: {message}; talk to the provider");
             DesiredCondition::no(Reason::AccountSuspended, message)
         }
-        CredentialsStatus::Unasked { trouble, message, .. } => unasked(*trouble, message, provider),
     }
 }
 
-fn unasked(trouble: Trouble, message: &str, provider: ProviderMember<'_>) -> DesiredCondition {
+fn reachable(said: &ProviderStatus, provider: ProviderMember<'_>) -> DesiredCondition {
+    match said {
+        ProviderStatus::Unasked => DesiredCondition::unknown(
+            Reason::NotCheckedYet,
+            "the provider was not asked yet; without credentials it is not asked at all",
+        ),
+        ProviderStatus::Answers { .. } => DesiredCondition::yes(Reason::Reachable, "the provider answers"),
+        ProviderStatus::Silent { why, .. } => DesiredCondition::no(trouble(why), silent(why, provider)),
+    }
+}
+
+const fn trouble(why: &Unanswered) -> Reason {
+    match why.trouble {
+        Trouble::Unreachable => Reason::ProviderUnreachable,
+        Trouble::Slow => Reason::ProviderSlow,
+        Trouble::Fault => Reason::ProviderError,
+        Trouble::RateLimited => Reason::ProviderRateLimited,
+    }
+}
+
+fn silent(why: &Unanswered, provider: ProviderMember<'_>) -> String {
     let base_url = format!("see whether spec.provider.{}.baseUrl is right", provider.kind());
-    let (reason, what, hint) = match trouble {
-        Trouble::Unreachable => {
-            let hint = format!("{base_url} and the network lets the gateway through");
-            (Reason::ProviderUnreachable, "cannot be reached", hint)
-        }
-        Trouble::Slow => (Reason::ProviderSlow, "does not answer in time", "talk to the provider".into()),
-        Trouble::Fault => (Reason::ProviderError, "does not answer as it should", base_url),
-        Trouble::RateLimited => {
-            let hint = "see who else uses the account".into();
-            (Reason::ProviderRateLimited, "limits how often it may be asked", hint)
-        }
+    let (what, hint) = match why.trouble {
+        Trouble::Unreachable => ("cannot be reached", format!("{base_url} and the network lets the gateway through")),
+        Trouble::Slow => ("does not answer in time", "talk to the provider".into()),
+        Trouble::Fault => ("does not answer as it should", base_url),
+        Trouble::RateLimited => ("limits how often it may be asked", "see who else uses the account".into()),
     };
-    let url = provider.base_url();
-    let message =
-        format!("the provider at {url} {what}: {message}; the gateway tries again by itself; if it lasts, {hint}");
-    DesiredCondition::unknown(reason, message)
+    let (url, said) = (provider.base_url(), &why.message);
+    format!("the provider at {url} {what}: {said}; the gateway tries again by itself; if it lasts, {hint}")
 }
 
 /// The numbers that the connector offers: those of the spec, else every SMS-capable one of the account.
@@ -203,9 +221,9 @@ pub fn find<'a>(said: &'a GatewayStatus, number: &PhoneNumber) -> Option<&'a wir
 }
 
 fn numbers(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) -> DesiredCondition {
-    if let Some(error) = &said.numbers_error {
-        let message = format!("the numbers cannot be listed: {error}; the gateway tries again by itself");
-        return DesiredCondition::unknown(Reason::ProviderError, message);
+    if let Some(why) = &said.numbers_error {
+        let message = format!("the numbers cannot be listed: {}; the gateway tries again by itself", why.message);
+        return DesiredCondition::unknown(trouble(why), message);
     }
     if said.numbers_listed_at.is_none() {
         return DesiredCondition::unknown(Reason::NotCheckedYet, "the numbers have not been listed yet");
@@ -335,6 +353,7 @@ fn mark_channels(observed: &Observed, status: &mut SmsConnectorStatus) {
 fn set_missing_unknown(conditions: &mut Conditions) {
     for type_ in [
         ConditionType::GatewayAvailable,
+        ConditionType::ProviderReachable,
         ConditionType::CredentialsValid,
         ConditionType::NumbersVerified,
         ConditionType::WebhookInSync,
