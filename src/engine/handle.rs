@@ -33,7 +33,7 @@ pub enum Request {
     /// Needs nothing but the state.
     Command(Command),
     /// A customer's message.
-    Inbound(InboundMessage),
+    Inbound(Box<InboundMessage>),
     /// A delivery receipt.
     Receipt(Receipt),
     /// The gateway's answer to an attempt.

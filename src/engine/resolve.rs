@@ -61,6 +61,7 @@ fn inbound<'r>(
     let command = Command::Inbound(command::Inbound {
         contact: Contact { address, customer },
         text: message.text.as_str().into(),
+        note: message.note().map(Into::into),
         duplicate_of: transaction.seen(&message.provider_message_id)?,
         provider_keyword: message.provider_opt_out.map(|opt_out| match opt_out {
             ProviderOptOut::Stop => Keyword::Stop,

@@ -99,7 +99,10 @@ impl Ingress {
             return refused(&error);
         }
         let item = match hook {
-            Hook::Inbound => provider.inbound(&call).map(|message| Some(Item::Inbound(message))),
+            Hook::Inbound => provider.inbound(&call).map(|message| {
+                self.metrics.media_left(message.media.len());
+                Some(Item::Inbound(message))
+            }),
             Hook::Status => provider.receipt(&call).map(|receipt| receipt.map(Item::Receipt)),
         };
         match item {

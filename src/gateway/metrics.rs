@@ -79,6 +79,7 @@ struct StateLabels {
 pub struct Metrics {
     webhooks: Family<WebhookLabels, Counter>,
     drained: Counter,
+    media: Counter,
     expired: Counter,
     rows: Family<StateLabels, Gauge>,
     oldest: Gauge,
@@ -93,6 +94,7 @@ impl Metrics {
         let metrics = Self {
             webhooks: Family::default(),
             drained: Counter::default(),
+            media: Counter::default(),
             expired: Counter::default(),
             rows: Family::default(),
             oldest: Gauge::default(),
@@ -102,6 +104,11 @@ impl Metrics {
         let registry = registry.sub_registry_with_prefix("gateway");
         registry.register("webhooks", "Calls of webhooks by what became of them", metrics.webhooks.clone());
         registry.register("spool_delivered", "Spooled rows that their engine has taken", metrics.drained.clone());
+        registry.register(
+            "media_left",
+            "Files of MMS that are not carried, only named behind the text",
+            metrics.media.clone(),
+        );
         registry.register("spool_expired", "Rows that nobody took within the retention", metrics.expired.clone());
         registry.register("spool_rows", "Rows in the spool", metrics.rows.clone());
         registry.register_with_unit(
@@ -127,6 +134,11 @@ impl Metrics {
             Hook::Status => HookLabel::Status,
         };
         self.webhooks.get_or_create(&WebhookLabels { hook, outcome }).inc();
+    }
+
+    /// Files came that are not carried.
+    pub fn media_left(&self, count: usize) {
+        self.media.inc_by(count as u64);
     }
 
     /// Spooled rows were delivered.

@@ -15,11 +15,35 @@ pub struct InboundMessage {
     pub from: String,
     /// The text, complete (the provider joins parts).
     pub text: String,
+    /// Files that came with it (MMS). They are not carried yet; people are told that they came.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub media: Vec<Media>,
     /// When the gateway received it. A message that waited in the spool keeps this time.
     pub received_at: Timestamp,
     /// Set when the provider says that it has answered an opt-out word itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_opt_out: Option<ProviderOptOut>,
+}
+
+/// A file that came with a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Media {
+    /// Its media type, as the provider says; may be empty.
+    pub media_type: String,
+    /// Where the provider keeps it; may be empty.
+    pub url: String,
+}
+
+impl InboundMessage {
+    /// What is written down behind the text, so that people know of the files: one line for each. None without files.
+    pub fn note(&self) -> Option<String> {
+        let line = |media: &Media| {
+            let known = [media.media_type.as_str(), media.url.as_str()].into_iter().filter(|known| !known.is_empty());
+            format!("[file: {}]", known.collect::<Vec<_>>().join(" "))
+        };
+        (!self.media.is_empty()).then(|| self.media.iter().map(line).collect::<Vec<_>>().join("\n"))
+    }
 }
 
 /// What a provider that answers opt-out words itself says it did.

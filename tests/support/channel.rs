@@ -215,6 +215,7 @@ impl Writer<'_> {
         let command = Command::Inbound(command::Inbound {
             contact: Contact { address, customer },
             text: text.into(),
+            note: None,
             duplicate_of: self.tx.seen(&provider_message_id).expect("the store can be read"),
             provider_keyword: None,
         });

@@ -112,6 +112,8 @@ pub struct Inbound {
     pub contact: Contact<Sender>,
     /// What.
     pub text: Arc<str>,
+    /// What is written down behind the text, and is none of the customer's words: files that came with it.
+    pub note: Option<Arc<str>>,
     /// The message that the provider's id of this one already stands for, when the shell's table of provider ids has it. The shell
     /// looks inside its transaction, after it wrote the earlier decisions of the same batch.
     pub duplicate_of: Option<MessageId>,

@@ -23,7 +23,11 @@ pub(super) fn inbound(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Answer
         return Ok(Answer::Inbound { message, outcome: None });
     }
     let customer = draft.customer(&inbound.contact)?;
-    let message = draft.new_message(&inbound.text);
+    let message = match &inbound.note {
+        None => draft.new_message(&inbound.text),
+        Some(note) if inbound.text.is_empty() => draft.new_message(note),
+        Some(note) => draft.new_message(&format!("{}\n{note}", inbound.text).into()),
+    };
     let outcome = match keyword(draft, inbound, &customer) {
         Some(keyword) => opt_out_word(draft, inbound, &customer, message, keyword),
         None => admit(draft, inbound, &customer, message),

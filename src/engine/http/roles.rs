@@ -27,7 +27,7 @@ pub async fn inbound(
 ) -> Result<Json<InboundAnswer>, Failure> {
     let message: InboundMessage = body::json(&body::bytes(request, body::MAX_ROLE_BODY_BYTES).await?)?;
     ours(&shared, "/to", &message.to)?;
-    let outcome = match shared.engine.ask(handle::Request::Inbound(message)).await? {
+    let outcome = match shared.engine.ask(handle::Request::Inbound(Box::new(message))).await? {
         Ok(Answer::Inbound { outcome, .. }) => outcome.map_or(InboundOutcome::Duplicate, wire_outcome),
         Ok(_) => return Err(Failure::unavailable("The engine gave an answer that it must not give.")),
         Err(refusal) => return Err(of_refusal(&refusal).into()),

@@ -260,6 +260,7 @@ mod tests {
             to: to.into(),
             from: from.into(),
             text: "Hello".into(),
+            media: Vec::new(),
             received_at: "2026-01-02T03:04:05Z".parse().unwrap(),
             provider_opt_out: None,
         })

@@ -4,6 +4,7 @@ mod access;
 mod configuration;
 mod conversation;
 mod disk;
+mod media;
 mod outbound;
 mod repetition;
 mod restored;

@@ -258,7 +258,8 @@ impl Desk {
     ) -> Option<InboundOutcome> {
         let contact = self.contact(sender);
         let duplicate_of = self.seen.get(provider_id).copied();
-        let command = Command::Inbound(Inbound { contact, text: text.into(), duplicate_of, provider_keyword });
+        let command =
+            Command::Inbound(Inbound { contact, text: text.into(), note: None, duplicate_of, provider_keyword });
         match self.handle(&command).answer {
             Ok(Answer::Inbound { message, outcome }) => {
                 let first = *self.seen.entry(provider_id.into()).or_insert(message);

@@ -24,6 +24,7 @@ pub fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
         to: PhoneNumber::from_provider(&message.to, None).map_or(message.to, Into::into),
         from: Sender::from_provider(&message.from, None).into(),
         text: message.text,
+        media: Vec::new(),
         received_at: call.received_at,
         provider_opt_out: None,
     })

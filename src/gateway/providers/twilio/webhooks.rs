@@ -13,10 +13,13 @@ use crate::{
     gateway::providers::{MAX_PARAMETERS, Malformed, WebhookCall, form},
     sms::{PhoneNumber, Sender},
     wire::{
-        inbound::{InboundMessage, ProviderOptOut},
+        inbound::{InboundMessage, Media, ProviderOptOut},
         receipt::{DeliveryState, Receipt},
     },
 };
+
+/// Files of one message at most: Twilio has never more than ten.
+const MOST_MEDIA: usize = 10;
 
 /// Whether the body is a form, by its media type.
 pub fn is_form(call: &WebhookCall) -> bool {
@@ -61,6 +64,15 @@ impl Parameters {
             .ok_or_else(|| Malformed(format!("no parameter {}", names.join(" or "))))
     }
 
+    /// The files of an MMS.
+    fn media(&self) -> Vec<Media> {
+        let count = self.get("NumMedia").and_then(|count| count.parse().ok()).unwrap_or(0);
+        let part = |name: &str, at: usize| self.get(&format!("{name}{at}")).unwrap_or_default().to_owned();
+        (0..MOST_MEDIA.min(count))
+            .map(|at| Media { media_type: part("MediaContentType", at), url: part("MediaUrl", at) })
+            .collect()
+    }
+
     /// Our own number; short codes come without their country, which stands beside them.
     fn own_number(&self, name: &str) -> Result<String, Malformed> {
         let raw = self.required(&[name])?;
@@ -85,6 +97,7 @@ pub fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
         to: parameters.own_number("To")?,
         from: Sender::from_provider(parameters.required(&["From"])?, country).into(),
         text: parameters.get("Body").unwrap_or_default().to_owned(),
+        media: parameters.media(),
         received_at: call.received_at,
         provider_opt_out: opt_out,
     })
@@ -165,6 +178,7 @@ mod tests {
                 to: "+15551230001".into(),
                 from: "+15559870001".into(),
                 text: " Hello\n".into(),
+                media: Vec::new(),
                 received_at: "2026-01-02T03:04:05Z".parse().unwrap(),
                 provider_opt_out: None,
             }
@@ -175,6 +189,24 @@ mod tests {
             r#"{"MessageSid":"SM1","To":"+15551230001","From":"+15559870001","Body":" Hello\n","NumMedia":0,"MessagingServiceSid":null}"#,
         );
         assert_eq!(inbound(&json).unwrap(), message);
+    }
+
+    #[test]
+    fn files_of_an_mms_are_named() {
+        let mms = inbound(&form(
+            "MessageSid=MM1&To=%2B15551230001&From=%2B15559870001&Body=&NumMedia=2&MediaContentType0=image%2Fjpeg\
+             &MediaUrl0=https%3A%2F%2Fapi.twilio.com%2FME1&MediaContentType1=text%2Fvcard",
+        ))
+        .unwrap();
+        assert_eq!((&*mms.text, mms.media.len()), ("", 2));
+        let note = mms.note().unwrap();
+        assert_eq!(note, "[file: image/jpeg https://api.twilio.com/ME1]\n[file: text/vcard]");
+        for none in ["", "&NumMedia=0", "&NumMedia=x"] {
+            let text = inbound(&form(&format!("MessageSid=SM1&To=%2B15551230001&From=x&Body=Hi{none}"))).unwrap();
+            assert_eq!(text.note(), None);
+        }
+        let lie = "MessageSid=SM1&To=%2B15551230001&From=x&NumMedia=99999999";
+        assert_eq!(inbound(&form(lie)).unwrap().media.len(), MOST_MEDIA);
     }
 
     #[test]
