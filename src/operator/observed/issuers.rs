@@ -53,6 +53,17 @@ pub enum InvalidIssuers {
     /// An issuer could name users of another one.
     #[error("{0}: userPrefix must not be empty and must not begin with \"system:\"; for example \"okta:\"")]
     Prefix(String),
+    /// Two issuers could name the same user.
+    #[error(
+        "{first} and {second}: the userPrefix of one begins with that of the other, so that one could name the other's users; \
+         end each prefix with a character of its own, for example \"okta:\" and \"okta-eu:\""
+    )]
+    Overlap {
+        /// One issuer.
+        first: String,
+        /// The other.
+        second: String,
+    },
 }
 
 /// Reads the list of agent issuers.
@@ -64,10 +75,27 @@ pub fn read(path: &Path) -> Result<Vec<AgentIssuer>, InvalidIssuers> {
     let text = std::fs::read(path).map_err(|source| InvalidIssuers::Read { path: shown.clone(), source })?;
     let issuers: Vec<AgentIssuer> =
         serde_json::from_slice(&text).map_err(|source| InvalidIssuers::Parse { path: shown, source })?;
-    match issuers.iter().find(|issuer| issuer.user_prefix.is_empty() || issuer.user_prefix.starts_with("system:")) {
-        Some(bad) => Err(InvalidIssuers::Prefix(bad.issuer.clone())),
-        None => Ok(issuers),
+    check_prefixes(&issuers)?;
+    Ok(issuers)
+}
+
+/// No issuer may name users of another: not the cluster's, and not those of one whose prefix begins as its own does. The same issuer may
+/// stand in the list for several audiences.
+fn check_prefixes(issuers: &[AgentIssuer]) -> Result<(), InvalidIssuers> {
+    for (at, issuer) in issuers.iter().enumerate() {
+        let prefix = issuer.user_prefix.as_str();
+        if prefix.is_empty() || prefix.starts_with("system:") || "system:".starts_with(prefix) {
+            return Err(InvalidIssuers::Prefix(issuer.issuer.clone()));
+        }
+        let overlaps = |other: &&AgentIssuer| {
+            other.issuer != issuer.issuer
+                && (other.user_prefix.starts_with(prefix) || prefix.starts_with(&other.user_prefix))
+        };
+        if let Some(other) = issuers[..at].iter().find(overlaps) {
+            return Err(InvalidIssuers::Overlap { first: other.issuer.clone(), second: issuer.issuer.clone() });
+        }
     }
+    Ok(())
 }
 
 /// What was fetched.
@@ -143,10 +171,30 @@ mod tests {
     #[test]
     fn an_issuer_without_a_prefix_is_refused() {
         let file = tempfile::NamedTempFile::new().unwrap();
-        for prefix in ["", "system:"] {
+        for prefix in ["", "system:", "system:serviceaccount:", "sys"] {
             let list = json!([{"issuer": "https://id.example.com", "audience": "aldis", "userPrefix": prefix}]);
             std::fs::write(file.path(), list.to_string()).unwrap();
             assert!(matches!(read(file.path()), Err(InvalidIssuers::Prefix(_))), "{prefix:?}");
         }
+    }
+
+    #[test]
+    fn issuers_whose_users_could_be_taken_for_each_others_are_refused() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let list = |prefixes: [&str; 2], issuers: [&str; 2]| {
+            let entry = |at: usize| json!({"issuer": issuers[at], "audience": "aldis", "userPrefix": prefixes[at]});
+            std::fs::write(file.path(), json!([entry(0), entry(1)]).to_string()).unwrap();
+            read(file.path())
+        };
+        let two = ["https://a.example", "https://b.example"];
+        for prefixes in [["okta:", "okta:eu:"], ["okta:eu:", "okta:"], ["okta:", "okta:"], ["o", "okta:"]] {
+            let error = list(prefixes, two).unwrap_err();
+            assert!(
+                matches!(&error, InvalidIssuers::Overlap { first, .. } if first == two[0]),
+                "{prefixes:?}: {error}"
+            );
+        }
+        assert_eq!(list(["okta:", "okta-eu:"], two).unwrap().len(), 2);
+        assert_eq!(list(["okta:", "okta:"], ["https://a.example"; 2]).unwrap().len(), 2, "one issuer, two audiences");
     }
 }
