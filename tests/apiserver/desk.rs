@@ -223,9 +223,11 @@ spec: {{entries: [{{number: "+15559990001"}}]}}
         eventually(&format!("{what} is gone"), || self.get(what).is_none().then_some(()));
     }
 
-    /// The configuration that an engine or gateway is given.
+    /// The configuration that an engine or gateway is given, as soon as there is one.
+    #[track_caller]
     pub fn config(&self, map: &str) -> Value {
-        let map = self.get(&format!("configmap/{map}")).unwrap();
+        let name = format!("configmap/{map}");
+        let map = eventually(&format!("{name} is there"), || self.get(&name));
         serde_json::from_str(map["data"]["config.json"].as_str().unwrap()).unwrap()
     }
 }
