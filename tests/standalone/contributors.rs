@@ -167,10 +167,11 @@ fn files_that_the_architecture_names_exist() {
 fn the_map_of_the_sources_is_whole() {
     let page = read("docs/architecture.md");
     let row = Regex::new(r"(?m)^\| `(src/[a-z0-9_/]+/)` \|.*\|(.*)\|$").unwrap();
+    let name = Regex::new(r"`([^`]+)`").unwrap();
     let mut mapped = BTreeSet::new();
     for found in row.captures_iter(&page) {
         mapped.insert(found[1].to_owned());
-        for file in Regex::new(r"`([^`]+)`").unwrap().captures_iter(&found[2]) {
+        for file in name.captures_iter(&found[2]) {
             let path = format!("{}{}", &found[1], &file[1]);
             assert!(root().join(&path).exists(), "docs/architecture.md tells to begin with {path}, which is not there");
         }
