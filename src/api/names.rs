@@ -15,6 +15,8 @@ pub const RECONCILE_DISABLED: &str = "disabled";
 pub const ANNOTATION_RELOAD: &str = "aldis.dev/reload";
 /// Annotation on a channel: the store id that a person accepts although it is not the one that the channel had.
 pub const ANNOTATION_ACCEPT_STORAGE: &str = "aldis.dev/accept-storage";
+/// Annotation on a channel: a person says that the clock of the engine's node is right. The value is the number that the condition names.
+pub const ANNOTATION_ACCEPT_CLOCK: &str = "aldis.dev/accept-clock";
 /// Annotation on a pod: a new value makes the kubelet refresh the mounted configuration. It is the only thing that the operator patches on pods.
 pub const ANNOTATION_CONFIG_NUDGE: &str = "aldis.dev/config";
 /// Finalizer of a channel: intake stops and the outbox is sent before the engine goes.

@@ -47,6 +47,8 @@ pub struct Settings {
     pub retention_days: u32,
     /// What the operator knows of the store.
     pub store: StoreExpectation,
+    /// The setting of the clock that a person asks for, counted from 1.
+    pub clock_accepted: Option<u64>,
     /// Checks the tokens of gateway and operator.
     pub roles: Verifier,
     /// The operator, as its tokens name it.
@@ -92,6 +94,7 @@ impl Settings {
             max_queued: document.max_queued,
             retention_days: at_least_one("retentionDays", document.retention_days)?.get(),
             store: document.store,
+            clock_accepted: document.clock_accepted,
             roles,
             operator_user: document.operator_user,
             agents,

@@ -2,11 +2,11 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicUsize, Ordering},
+    atomic::{AtomicBool, AtomicUsize, Ordering},
     mpsc,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 use super::{
@@ -54,6 +54,17 @@ pub enum Request {
         /// What he says.
         text: Arc<str>,
     },
+}
+
+impl Request {
+    /// Whether it brings something new. What ends something that is open gets through as long as anything can be written.
+    const fn needs_room(&self) -> bool {
+        match self {
+            Self::Inbound(_) | Self::Start { .. } => true,
+            Self::Command(command) => matches!(command, Command::Reply { .. } | Command::Note { .. }),
+            Self::Receipt(_) | Self::SendResult { .. } => false,
+        }
+    }
 }
 
 /// The core's answer.
@@ -107,6 +118,8 @@ pub struct Seen<'a> {
     pub state: &'a State,
     /// The time by which it counts.
     pub now: Timestamp,
+    /// How far that is ahead of the node's clock; none while they agree.
+    pub ahead: Option<SignedDuration>,
     /// Commits of the store.
     pub commits: u64,
 }
@@ -117,6 +130,9 @@ pub enum Unavailable {
     /// Too many requests wait.
     #[error("{MAX_WAITING} requests wait already")]
     Overloaded,
+    /// The volume is full: nothing new is taken.
+    #[error("the volume is full; what is open can be finished")]
+    Full,
     /// The engine is ending.
     #[error("the engine is ending")]
     Ending,
@@ -127,6 +143,7 @@ pub enum Unavailable {
 pub struct Handle {
     jobs: mpsc::Sender<Job>,
     waiting: Arc<AtomicUsize>,
+    full: Arc<AtomicBool>,
 }
 
 /// The writer's end.
@@ -134,9 +151,20 @@ pub struct Handle {
 pub(super) struct Inbox {
     pub(super) jobs: mpsc::Receiver<Job>,
     waiting: Arc<AtomicUsize>,
+    full: Arc<AtomicBool>,
 }
 
 impl Inbox {
+    /// Whether the volume was full when it was last noted.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether the volume is full: what needs room is refused then.
+    pub(super) fn set_full(&self, full: bool) {
+        self.full.store(full, Ordering::Relaxed);
+    }
+
     /// Notes that so many requests of others are done.
     pub(super) fn done(&self, requests: usize) {
         self.waiting.fetch_sub(requests, Ordering::Relaxed);
@@ -159,7 +187,9 @@ impl Handle {
     pub(super) fn new() -> (Self, Inbox) {
         let (sender, receiver) = mpsc::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
-        (Self { jobs: sender, waiting: Arc::clone(&waiting) }, Inbox { jobs: receiver, waiting })
+        let full = Arc::new(AtomicBool::new(false));
+        let handle = Self { jobs: sender, waiting: Arc::clone(&waiting), full: Arc::clone(&full) };
+        (handle, Inbox { jobs: receiver, waiting, full })
     }
 
     /// Has a request decided. When this returns the outcome is on the disk.
@@ -167,6 +197,7 @@ impl Handle {
     /// # Errors
     /// When the writer takes no requests.
     pub async fn ask(&self, request: Request) -> Result<Outcome, Unavailable> {
+        self.check_room(&request)?;
         let (sender, receiver) = oneshot::channel();
         self.enqueue(Job::Handle { request, waiting: Waiting::Once(sender) })?;
         receiver.await.map_err(|_| Unavailable::Ending)
@@ -177,6 +208,7 @@ impl Handle {
     /// # Errors
     /// When the writer takes no requests.
     pub async fn ask_keyed(&self, request: Request, id: RequestId, render: Render) -> Result<Keyed, Unavailable> {
+        self.check_room(&request)?;
         let (sender, receiver) = oneshot::channel();
         self.enqueue(Job::Handle { request, waiting: Waiting::Keyed { id, render, answer: sender } })?;
         receiver.await.map_err(|_| Unavailable::Ending)
@@ -217,6 +249,15 @@ impl Handle {
     /// Has the writer finish what waits, and end.
     pub(super) fn stop(&self) {
         self.push(Job::Stop);
+    }
+
+    /// Whether the volume is full.
+    pub(super) fn is_full(&self) -> bool {
+        self.full.load(Ordering::Relaxed)
+    }
+
+    fn check_room(&self, request: &Request) -> Result<(), Unavailable> {
+        if self.is_full() && request.needs_room() { Err(Unavailable::Full) } else { Ok(()) }
     }
 
     fn enqueue(&self, job: Job) -> Result<(), Unavailable> {

@@ -46,6 +46,7 @@ pub struct Metrics {
     inbound: Family<Outcome, Counter>,
     outbound: Family<Outcome, Counter>,
     samples: Family<Sampled, Counter>,
+    starts_blocked: Counter,
     commit: Histogram,
     batch: Histogram,
     waiting: Gauge,
@@ -67,6 +68,7 @@ impl Metrics {
             inbound: Family::default(),
             outbound: Family::default(),
             samples: Family::default(),
+            starts_blocked: Counter::default(),
             commit: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
             batch: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
             waiting: Gauge::default(),
@@ -88,6 +90,8 @@ impl Metrics {
         registry.register("inbound_messages", "Customers' messages by what became of them", self.inbound.clone());
         registry.register("outbound_attempts", "Attempts to send by what became of them", self.outbound.clone());
         registry.register("service_level_samples", "Interactions whose wait ended, by how", self.samples.clone());
+        let help = "Starts of interactions that a blocklist stopped; GET /v1/channels/{channel}/blocked-starts has the numbers";
+        registry.register("starts_blocked", help, self.starts_blocked.clone());
         let seconds = || Unit::Seconds;
         registry.register_with_unit(
             "commit_duration",
@@ -125,6 +129,9 @@ impl Metrics {
         match what {
             Happened::InboundRecorded { outcome, .. } => self.inbound(inbound_name(*outcome)),
             Happened::InboundDuplicated { .. } => self.inbound("Duplicate"),
+            Happened::StartBlocked { .. } => {
+                self.starts_blocked.inc();
+            }
             Happened::AttemptNotSent { .. } => self.outbound("NotSent"),
             Happened::AttemptEnded { status, .. } => self.outbound(outbound_name(*status)),
             Happened::ServiceLevelSampled { result, in_target, .. } => {
@@ -132,6 +139,7 @@ impl Metrics {
                     SampleResult::Answered => "Answered",
                     SampleResult::Unanswered => "Unanswered",
                     SampleResult::Abandoned => "Abandoned",
+                    SampleResult::NoReply => "NoReply",
                 });
                 let in_target = Name(if *in_target { "true" } else { "false" });
                 self.samples.get_or_create(&Sampled { result, in_target }).inc();
@@ -139,13 +147,14 @@ impl Metrics {
             // Everything else shows in the gauges or is of no use in sum.
             Happened::EngineStarted { .. }
             | Happened::ConfigApplied { .. }
+            | Happened::ClockLeapt { .. }
+            | Happened::ClockSet { .. }
             | Happened::Disabled
             | Happened::Enabled
             | Happened::StorageAccepted { .. }
             | Happened::CustomerAdded { .. }
             | Happened::OptedOut { .. }
             | Happened::OptedIn { .. }
-            | Happened::StartBlocked { .. }
             | Happened::InteractionOpened { .. }
             | Happened::InteractionQueued { .. }
             | Happened::InteractionAssigned { .. }
@@ -182,7 +191,7 @@ impl Metrics {
         self.outbox_waiting.set(gauge(statistics.outbox_waiting));
         self.outbox_in_flight.set(gauge(statistics.outbox_in_flight));
         let level = &statistics.service_level;
-        let total = level.answered + level.unanswered;
+        let total = level.answered + level.unanswered + level.no_reply - level.no_reply_in_target;
         #[expect(clippy::cast_precision_loss, reason = "counts of a window are far below 2^52")]
         self.service_level.set(if total == 0 { -1.0 } else { level.answered_in_target as f64 / total as f64 });
         self.store_bytes.set(gauge(store_bytes));

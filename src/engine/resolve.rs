@@ -62,6 +62,7 @@ fn inbound<'r>(
         contact: Contact { address, customer },
         text: message.text.as_str().into(),
         note: message.note().map(Into::into),
+        received_at: message.received_at,
         duplicate_of: transaction.seen(&message.provider_message_id)?,
         provider_keyword: message.provider_opt_out.map(|opt_out| match opt_out {
             ProviderOptOut::Stop => Keyword::Stop,

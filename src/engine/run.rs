@@ -20,17 +20,19 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    clock::Clock,
     config::{ConfigError, Settings},
     core::{ids::first_of_life, state::State},
     feed::Feed,
     handle::Handle,
-    http::{self, Shared},
+    http::{self, Alive, Shared},
     metrics::Metrics,
     sender::Sender,
     store::{
         Store,
         error::{CommitError, Fault, OpenError},
         open::Belongs,
+        room,
     },
     writer::{OpenStreams, Writer},
 };
@@ -170,11 +172,16 @@ async fn open_store(args: &Args, settings: &Settings, health: &Health, shutdown:
     let path = args.data_dir.join(STORE_FILE);
     let belongs = Belongs { account: settings.gateway.account.clone(), number: settings.number.clone() };
     loop {
-        let (path, belongs) = (path.clone(), belongs.clone());
-        let opened = tokio::task::spawn_blocking(move || Store::open(&path, &belongs)).await;
+        let (path, belongs, volume) = (path.clone(), belongs.clone(), args.data_dir.clone());
+        let opened = tokio::task::spawn_blocking(move || match room::is_too_full_to_start(&volume) {
+            Ok(true) => Err(OpenError::VolumeFull { path: volume }),
+            // A volume that does not say is tried.
+            Ok(false) | Err(_) => Store::open(&path, &belongs),
+        })
+        .await;
         let error = match opened {
             Ok(Ok(store)) => return Some(store),
-            Ok(Err(error @ OpenError::InUse { .. })) => {
+            Ok(Err(error @ (OpenError::InUse { .. } | OpenError::VolumeFull { .. }))) => {
                 tracing::warn!(%error, "waiting for the store");
                 error.to_string()
             }
@@ -214,6 +221,7 @@ impl Engine {
         let now = Timestamp::now();
         let since = now.saturating_sub(settings.channel.service_level.window).unwrap_or(Timestamp::MIN);
         let state = State::from_rows(Arc::clone(&settings.channel), store.load(since)?);
+        let clock = Clock::begin(state.scalars().last);
         let ids_from = first_of_life(now, state.scalars().last_id().max(store.last_sequence()), fastrand::u32(..));
         store.begin_life(ids_from);
         let settings = Arc::new(ArcSwap::from_pointee(settings));
@@ -227,6 +235,7 @@ impl Engine {
             mount: Arc::new(Mutex::new(mount)),
             channel: settings.load().channel_name.as_str().into(),
             store_id: store.identity().id.as_str().into(),
+            alive: Alive::default(),
             shutdown,
         };
         let sender_end = CancellationToken::new();
@@ -250,7 +259,8 @@ impl Engine {
             open_streams: OpenStreams::default(),
             handed_over: std::collections::HashMap::new(),
             ids_from,
-            forget_at: now,
+            forget_at: clock.time(),
+            clock,
         };
         let (ended, written) = oneshot::channel();
         std::thread::Builder::new().name("writer".into()).spawn(move || {

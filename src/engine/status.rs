@@ -1,8 +1,10 @@
 //! What the engine tells the operator about itself.
 
+use jiff::SignedDuration;
+
 use super::{config::Settings, handle::Seen};
 use crate::wire::status::{
-    AgentsStatus, ConfigStatus, EngineStatus, OutboxStatus, QueueStatus, ServiceLevelStatus, StoreStatus,
+    AgentsStatus, ClockStatus, ConfigStatus, EngineStatus, OutboxStatus, QueueStatus, ServiceLevelStatus, StoreStatus,
 };
 
 /// The engine's status.
@@ -12,6 +14,7 @@ pub(super) fn status(
     config: ConfigStatus,
     store_id: String,
     unknown: u64,
+    full: bool,
 ) -> EngineStatus {
     let statistics = seen.state.statistics(seen.now);
     let level = statistics.service_level;
@@ -23,8 +26,10 @@ pub(super) fn status(
             commits: seen.commits,
             number: settings.number.clone(),
             account: settings.gateway.account.clone(),
+            full,
             accepted: seen.state.storage_accepted(),
         },
+        clock: Some(clock(seen)),
         in_hours: statistics.in_hours,
         hours_change_at: settings.channel.schedule.next_change(seen.now),
         queue: QueueStatus {
@@ -42,10 +47,25 @@ pub(super) fn status(
             abandoned: level.abandoned,
             abandoned_in_target: level.abandoned_in_target,
             unanswered: level.unanswered,
+            no_reply: level.no_reply,
+            no_reply_in_target: level.no_reply_in_target,
             percent: level.percent,
             percent_with_abandoned: level.percent_with_abandoned,
         },
         outbox: OutboxStatus { waiting: statistics.outbox_waiting, in_flight: statistics.outbox_in_flight, unknown },
         sampled_at: seen.now,
+    }
+}
+
+fn clock(seen: &Seen<'_>) -> ClockStatus {
+    let leap = seen.state.open_leap(seen.now);
+    let seconds = |duration: SignedDuration| u64::try_from(duration.as_secs()).unwrap_or(0);
+    ClockStatus {
+        // Rounded, so that it does not change with every look.
+        ahead_seconds: seen.ahead.map_or(0, |ahead| (seconds(ahead) + 5) / 10 * 10),
+        leapt_seconds: leap.map_or(0, |leap| seconds(leap.by)),
+        leap_confirmed_at: leap.map(|leap| leap.until),
+        ahead_of_asker_minutes: 0,
+        accept_id: seen.state.scalars().clock_settings + 1,
     }
 }

@@ -12,9 +12,10 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc::UnboundedSender, oneshot};
 
 use super::{
+    clock::Clock,
     config::Settings,
     core::{
-        command::Command,
+        command::{Command, Refusal},
         event::{Event, Happened},
         ids::{Attempt, MessageId, UserId},
         state::State,
@@ -35,6 +36,8 @@ use crate::wire::outbound::SendRequest;
 const MAX_BATCH: usize = 512;
 /// Without anything to do the writer wakes this often, to look at the clock, which may have been set.
 const IDLE_WAKEUP: Duration = Duration::from_secs(30);
+/// While the volume is full the writer looks for room this often.
+const FULL_WAKEUP: Duration = Duration::from_secs(1);
 /// What is too old is looked for this often; while there is more of it, one step follows the other.
 const FORGET_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
 /// Rows of each kind that are forgotten in one step, so that nobody waits long for it.
@@ -58,6 +61,7 @@ pub(super) struct Writer {
     pub(super) handed_over: HashMap<MessageId, Attempt>,
     /// The first id of this life of the store.
     pub(super) ids_from: u64,
+    pub(super) clock: Clock,
     /// When retention is seen to next.
     pub(super) forget_at: Timestamp,
 }
@@ -109,11 +113,13 @@ impl Writer {
     /// When the store cannot be written. Nobody knows then what the disk has: the process must end and start from the store again.
     pub(super) fn run(mut self, inbox: &Inbox) -> Result<(), CommitError> {
         let settings = self.settings.load_full();
-        let mut first = self.put_in_force(&settings, false);
-        first.insert(0, Command::Started { ids_from: self.ids_from });
+        let leapt = self.clock.take_leap();
+        let mut first = vec![Command::Started { ids_from: self.ids_from, leapt }];
+        first.extend(self.put_in_force(&settings, false));
         self.commit(Vec::new(), first, None)?;
+        self.look_for_room(inbox)?;
         loop {
-            let job = match inbox.jobs.recv_timeout(self.until_wakeup()) {
+            let job = match inbox.jobs.recv_timeout(self.until_wakeup(inbox.is_full())) {
                 Ok(job) => Some(job),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
@@ -123,26 +129,45 @@ impl Writer {
                 return Ok(());
             }
             self.forget()?;
+            self.look_for_room(inbox)?;
         }
     }
 
-    /// Time never runs backwards, whatever is done to the clock.
+    /// The time of the batch.
     fn now(&self) -> Timestamp {
-        Timestamp::now().max(self.state.scalars().last)
+        self.clock.time().max(self.state.scalars().last)
     }
 
-    fn until_wakeup(&self) -> Duration {
+    /// Notes whether the volume has room for anything new.
+    fn look_for_room(&mut self, inbox: &Inbox) -> Result<(), CommitError> {
+        let was_full = inbox.is_full();
+        let full = self.store.is_full(was_full)?;
+        if full && !was_full {
+            tracing::error!("the volume is full: nothing new is taken until there is room");
+            // The log may hold much of the room.
+            self.store.empty_log()?;
+        } else if was_full && !full {
+            tracing::info!("the volume has room again");
+        }
+        inbox.set_full(full);
+        Ok(())
+    }
+
+    fn until_wakeup(&mut self, full: bool) -> Duration {
+        self.clock.read();
         let at = self.state.next_wakeup().map_or(self.forget_at, |due| due.min(self.forget_at));
         // Rounded up, so that it is due when the writer wakes.
         let wait = at.duration_since(self.now()).saturating_add(SignedDuration::from_millis(1));
-        Duration::try_from(wait).unwrap_or_default().min(IDLE_WAKEUP)
+        Duration::try_from(wait).unwrap_or_default().min(if full { FULL_WAKEUP } else { IDLE_WAKEUP })
     }
 
     /// Does these jobs in order; true = told to stop.
     fn work(&mut self, jobs: Vec<Job>, inbox: &Inbox) -> Result<bool, CommitError> {
+        self.clock.read();
         let asked = jobs.iter().filter(|job| job.is_asked_for()).count();
         let (mut requests, mut commands, mut looks) = (Vec::new(), Vec::new(), Vec::new());
         let (mut settings, mut stop) = (None, false);
+        commands.extend(self.clock.take_leap().map(|by| Command::ClockLeapt { by }));
         for job in jobs {
             match job {
                 Job::Handle { request, waiting } => requests.push((request, waiting)),
@@ -163,7 +188,8 @@ impl Writer {
         if !requests.is_empty() || !commands.is_empty() {
             self.commit(requests, commands, settings)?;
         }
-        let seen = Seen { state: &self.state, now: self.now(), commits: self.store.commits() };
+        let (now, commits) = (self.now(), self.store.commits());
+        let seen = Seen { state: &self.state, now, ahead: self.clock.ahead(), commits };
         looks.into_iter().for_each(|look| look(&seen));
         inbox.done(asked);
         Ok(stop)
@@ -187,6 +213,13 @@ impl Writer {
         if by_hand {
             commands.push(Command::StorageAccepted);
         }
+        // Each acceptance counts once: the next one bears another number.
+        if settings.clock_accepted == Some(self.state.scalars().clock_settings + 1) {
+            tracing::info!("a person says that the clock is right: time is what it says");
+            let to = self.clock.set();
+            self.forget_at = to;
+            commands.push(Command::SetClock { to });
+        }
         commands
     }
 
@@ -202,13 +235,19 @@ impl Writer {
         let now = self.now();
         if settings.is_some() {
             let window = self.state.config().service_level.window;
-            self.state.replace_samples(self.store.samples(now.saturating_sub(window).unwrap_or(Timestamp::MIN))?);
+            // A clock that is set back brings samples into the window again.
+            let from = now.min(self.clock.time()).saturating_sub(window).unwrap_or(Timestamp::MIN);
+            self.state.replace_samples(self.store.samples(from)?);
         }
         let tokens = self.store.receipt_tokens().clone();
         let mut transaction = self.store.begin()?;
         let mut batch = Batch { state: &mut self.state, tokens: &tokens, now, events: Vec::new(), owed: Vec::new() };
         for command in commands {
-            batch.answer(&mut transaction, Request::Command(command), Waiting::Nobody)?;
+            if let Command::SetClock { to } = command {
+                batch.set_clock(&mut transaction, to)?;
+            } else {
+                batch.answer(&mut transaction, Request::Command(command), Waiting::Nobody)?;
+            }
         }
         for (request, waiting) in requests {
             if let Request::SendResult { message, .. } = &request {
@@ -267,6 +306,11 @@ impl Writer {
             return Ok(());
         }
         self.state.evict_idle(now);
+        self.forget_at = now.saturating_add(FORGET_INTERVAL).unwrap_or(Timestamp::MAX);
+        // What the clock says may be wrong: nothing is forgotten that may not be old.
+        if self.clock.ahead().is_some() || self.state.open_leap(now).is_some() {
+            return Ok(());
+        }
         let retention = Retention::days(self.settings.load().retention_days);
         let forgotten = self.store.forget(retention, now, FORGET_AT_ONCE)?;
         let pause = if forgotten.more { FORGET_PAUSE } else { FORGET_INTERVAL };
@@ -285,6 +329,13 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
+    /// Sets the clock; what follows is decided at that time.
+    fn set_clock(&mut self, transaction: &mut Transaction<'_>, to: Timestamp) -> Result<(), CommitError> {
+        self.answer(transaction, Request::Command(Command::SetClock { to }), Waiting::Nobody)?;
+        self.now = to;
+        Ok(())
+    }
+
     /// Decides a request and writes the decision.
     fn handle(&mut self, transaction: &mut Transaction<'_>, request: &Request) -> Result<Outcome, CommitError> {
         let (command, cause) = resolve(transaction, self.tokens, self.state, request)?;
@@ -318,7 +369,10 @@ impl Batch<'_> {
                     Repetition::First => {
                         let outcome = self.handle(transaction, &request)?;
                         let recorded = render(&outcome);
-                        transaction.record_answer(&id, &recorded, self.now)?;
+                        // What passes by itself is decided anew when it is asked again: nothing was done.
+                        if recorded.status < 500 && outcome != Err(Refusal::Disabled) {
+                            transaction.record_answer(&id, &recorded, self.now)?;
+                        }
                         Keyed::First(recorded)
                     }
                 };

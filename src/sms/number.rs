@@ -15,6 +15,8 @@ const MAX_DIGITS: usize = 15;
 const MIN_SHORT: usize = 3;
 /// Most digits of a short code.
 const MAX_SHORT: usize = 8;
+/// Australia's longer short codes have as many digits as short international numbers; they begin with 19 (Numbering Plan 2015).
+const AUSTRALIAN_SHORT: usize = 8;
 
 /// A number that can be sent to: international as `+15551230001`, or a short code as `US:72345`.
 ///
@@ -107,6 +109,10 @@ impl PhoneNumber {
         }
         if let Some(character) = compact.chars().find(|c| !c.is_ascii_digit()) {
             return Err(NumberError::NotADigit { number: raw.into(), character });
+        }
+        let is_longer_code = compact.len() == AUSTRALIAN_SHORT && compact.starts_with("19");
+        if let Some(country) = short_codes_of.filter(|country| *country == Country(*b"AU") && is_longer_code) {
+            return format!("{country}:{compact}").parse();
         }
         match (compact.len(), short_codes_of) {
             (MIN_SHORT..MIN_DIGITS, Some(country)) => format!("{country}:{compact}").parse(),
@@ -361,6 +367,12 @@ mod tests {
 
     #[test]
     fn a_short_code_needs_a_country() {
+        let au = "AU".parse().ok();
+        for (raw, canonical) in [("19123456", "AU:19123456"), ("191234", "AU:191234"), ("61412345678", "+61412345678")]
+        {
+            assert_eq!(PhoneNumber::from_provider(raw, au).unwrap().as_str(), canonical, "{raw:?}");
+        }
+        assert_eq!(PhoneNumber::from_provider("19123456", us()).unwrap().as_str(), "+19123456", "a code elsewhere");
         assert_eq!(PhoneNumber::from_provider("72345", None), Err(NumberError::NoCountryCode("72345".into())));
         assert_eq!(PhoneNumber::from_provider("12", us()), Err(NumberError::NoCountryCode("12".into())));
         let code = PhoneNumber::from_provider("72345", us()).unwrap();

@@ -205,6 +205,9 @@ pub struct EngineStatus {
     pub config: ConfigStatus,
     /// The store.
     pub store: StoreStatus,
+    /// The engine's time beside its node's clock; none from an engine that does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<ClockStatus>,
     /// Whether the campaign is within its hours now.
     pub in_hours: bool,
     /// When `in_hours` changes next, if it ever does.
@@ -234,8 +237,29 @@ pub struct StoreStatus {
     pub number: PhoneNumber,
     /// The provider account that the store belongs to.
     pub account: String,
+    /// The volume is full: nothing new is taken.
+    #[serde(default)]
+    pub full: bool,
     /// Whether anything may be sent: false while the store is not the expected one and not accepted.
     pub accepted: bool,
+}
+
+/// An engine's time beside its node's clock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClockStatus {
+    /// How far the engine's time is ahead of the clock, in seconds; 0 while they agree. The clock is behind or was ahead before.
+    pub ahead_seconds: u64,
+    /// The clock went ahead at once by so much, in seconds, and nobody has confirmed it; 0 when it did not.
+    pub leapt_seconds: u64,
+    /// When that counts as confirmed. Nothing is deleted before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leap_confirmed_at: Option<Timestamp>,
+    /// Names the acceptance of the clock that would count now; each counts once.
+    pub accept_id: u64,
+    /// How far the engine's time is ahead of that of whoever asked, in minutes. Only they know it.
+    #[serde(skip)]
+    pub ahead_of_asker_minutes: i64,
 }
 
 /// The queue, now.
@@ -280,6 +304,12 @@ pub struct ServiceLevelStatus {
     pub abandoned_in_target: u64,
     /// Closed by the system after entering the queue.
     pub unanswered: u64,
+    /// Finished by an agent without a reply.
+    #[serde(default)]
+    pub no_reply: u64,
+    /// … of these within the target: they count in no percentage.
+    #[serde(default)]
+    pub no_reply_in_target: u64,
     /// Floored percentage, none while there is no sample.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<u64>,

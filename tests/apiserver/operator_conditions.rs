@@ -177,3 +177,33 @@ async fn another_store_is_reported_until_a_person_accepts_it() {
     desk.until("smschannel/support", "StorageIntact", "True", "Intact");
     eventually("the engine is told", || (desk.config("sms-support")["store"]["held"] == false).then_some(()));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_clock_and_a_full_volume_are_reported_and_a_person_sets_the_clock() {
+    let (desk, operator) = Desk::at_work().await;
+    let engine = format!("sms-support.{}", desk.namespace);
+    let clock = |ahead: u64, leapt: u64, accept_id: u64| {
+        let now = jiff::Timestamp::now();
+        json!({"sampledAt": now, "clock": {"aheadSeconds": ahead, "leaptSeconds": leapt, "acceptId": accept_id}})
+    };
+    operator.stub.say(&engine, clock(0, 0, 1));
+    desk.until("smschannel/support", "ClockInSync", "True", "ClockRight");
+    operator.stub.say(&engine, clock(0, 86_400, 1));
+    desk.until("smschannel/support", "ClockInSync", "False", "ClockLeapt");
+    operator.stub.say(&engine, clock(86_400, 86_400, 1));
+    let message = desk.until("smschannel/support", "ClockInSync", "False", "ClockBehind");
+    assert!(message.contains("aldis.dev/accept-clock: \"1\""), "{message}");
+    desk.kubectl(&["annotate", "smschannel/support", "aldis.dev/accept-clock=1"]);
+    eventually("the engine is told", || (desk.config("sms-support")["clockAccepted"] == 1).then_some(()));
+    operator.stub.say(&engine, clock(0, 0, 2));
+    desk.until("smschannel/support", "ClockInSync", "True", "ClockRight");
+    eventually("the acceptance is used up", || {
+        let annotations = desk.get("smschannel/support")?["metadata"]["annotations"].clone();
+        annotations.get("aldis.dev/accept-clock").is_none().then_some(())
+    });
+
+    operator.stub.say(&engine, json!({"store": {"full": true}}));
+    desk.until("smschannel/support", "StorageIntact", "False", "StorageFull");
+    operator.stub.say(&engine, json!({"store": {"full": false}}));
+    desk.until("smschannel/support", "StorageIntact", "True", "Intact");
+}

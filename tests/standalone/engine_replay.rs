@@ -54,6 +54,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|max| Step::MaxQueued { max: max.and_then(std::num::NonZeroU32::new) }),
         1 => any::<bool>().prop_map(|bo| Step::Membership { bo }),
         1 => Just(Step::AcceptStorage),
+        1 => (0..100_000u32).prop_map(|seconds| Step::Leap { seconds }),
+        1 => (0..100_000u32).prop_map(|back| Step::SetClock { back }),
     ]
 }
 
@@ -149,7 +151,8 @@ proptest! {
 }
 
 /// Stores as each released schema left them. They are never changed; a new schema adds one.
-const FROZEN: [&str; 1] = [include_str!("../fixtures/store/schema-1.sql")];
+const FROZEN: [&str; 2] =
+    [include_str!("../fixtures/store/schema-1.sql"), include_str!("../fixtures/store/schema-2.sql")];
 
 #[test]
 fn stores_of_every_schema_are_brought_to_the_newest_and_go_on() {

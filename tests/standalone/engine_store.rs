@@ -170,7 +170,14 @@ fn on_a_small_volume() {
             }),
             ..contact
         };
-        let inbound = command::Inbound { contact, text, note: None, duplicate_of: None, provider_keyword: None };
+        let inbound = command::Inbound {
+            contact,
+            text,
+            note: None,
+            received_at: now(),
+            duplicate_of: None,
+            provider_keyword: None,
+        };
         let decision = full.state.handle(&command::Command::Inbound(inbound), now());
         match tx.write(&decision, &Cause::Other, &full.state).and_then(|()| tx.commit().map(drop)) {
             Ok(()) => {}

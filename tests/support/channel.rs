@@ -57,6 +57,10 @@ pub enum Step {
     Membership { bo: bool },
     /// A person accepts swapped storage.
     AcceptStorage,
+    /// The clock goes ahead at once.
+    Leap { seconds: u32 },
+    /// A person sets the clock, which is so far behind.
+    SetClock { back: u32 },
 }
 
 /// State and store of a channel.
@@ -115,7 +119,7 @@ impl Channel {
         let store = Store::open(path, &belongs())?;
         let rows = store.load(now - config.service_level.window).expect("the store can be read");
         let mut channel = Self { store, state: State::from_rows(Arc::new(config), rows), now, delivered: 0 };
-        channel.transact(|writer| writer.handle(&Command::Started { ids_from: 0 }, &Cause::Other));
+        channel.transact(|writer| writer.handle(&Command::Started { ids_from: 0, leapt: None }, &Cause::Other));
         Ok(channel)
     }
 
@@ -188,6 +192,16 @@ impl Writer<'_> {
                 self.configure(step);
             }
             Step::AcceptStorage => self.tell(&Command::StorageAccepted),
+            Step::Leap { seconds } => {
+                let by = SignedDuration::from_secs((*seconds).into());
+                *self.now += by;
+                self.tell(&Command::ClockLeapt { by });
+            }
+            Step::SetClock { back } => {
+                let to = *self.now - SignedDuration::from_secs((*back).into());
+                self.tell(&Command::SetClock { to });
+                *self.now = to;
+            }
         }
     }
 
@@ -198,7 +212,8 @@ impl Writer<'_> {
             self.tell(&Command::Tick);
         }
         *self.now = until;
-        self.state.evict_idle(until);
+        // Samples stay, as if they were read again when the clock is set back.
+        self.state.evict_idle(until - SignedDuration::from_hours(24 * 365));
     }
 
     fn hydrate(&mut self, address: &Sender) -> Option<CustomerId> {
@@ -216,6 +231,7 @@ impl Writer<'_> {
             contact: Contact { address, customer },
             text: text.into(),
             note: None,
+            received_at: *self.now,
             duplicate_of: self.tx.seen(&provider_message_id).expect("the store can be read"),
             provider_keyword: None,
         });

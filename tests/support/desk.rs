@@ -154,7 +154,9 @@ impl Desk {
         Open(tokio::spawn(async move {
             loop {
                 if let Ok(mut response) = desk.request(Method::GET, "/stream").send().await {
-                    while let Ok(Some(_)) = response.chunk().await {}
+                    while let Ok(Some(_)) = response.chunk().await {
+                        let _ = desk.request(Method::POST, "/me/beat").send().await;
+                    }
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -175,6 +177,10 @@ impl Desk {
         while let Ok(Some(chunk)) = tokio::time::timeout(Duration::from_secs(60), chunks.next()).await {
             buffer += std::str::from_utf8(&chunk).unwrap();
             while let Some((event, rest)) = buffer.split_once("\n\n") {
+                if event.lines().any(|line| line == "event: Beat") {
+                    // One that is lost does no harm.
+                    let _ = self.request(Method::POST, "/me/beat").send().await;
+                }
                 let sent = parse(event);
                 buffer = rest.to_owned();
                 let Some(sent) = sent else { continue };

@@ -63,6 +63,12 @@ impl Engine {
         Self { address, role, issuer, document, dir, client: Client::new() }
     }
 
+    /// Starts it again with a wall clock of its own.
+    pub async fn crash_into_clock(&mut self, clock: &super::wall_clock::WallClock) {
+        self.role.environment = clock.environment();
+        self.crash().await;
+    }
+
     /// Kills it and starts it again.
     pub async fn crash(&mut self) {
         self.role.kill();

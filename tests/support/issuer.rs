@@ -37,12 +37,11 @@ impl TestIssuer {
         json!({ "keys": [jwk] })
     }
 
-    /// A token for `user` (the `sub` claim) and `audience`, good for an hour.
+    /// A token for `user` (the `sub` claim) and `audience`, good also on a machine whose clock is wrong by two days.
     pub fn token(&self, user: &str, audience: &str) -> String {
-        let now = jiff::Timestamp::now().as_second();
-        self.sign(
-            &json!({ "iss": self.url, "sub": user, "aud": [audience], "iat": now, "nbf": now, "exp": now + 3600 }),
-        )
+        let (now, days) = (jiff::Timestamp::now().as_second(), 2 * 86_400);
+        let (begun, ends) = (now - days, now + days);
+        self.sign(&json!({ "iss": self.url, "sub": user, "aud": [audience], "iat": begun, "nbf": begun, "exp": ends }))
     }
 
     /// A token with exactly these claims.

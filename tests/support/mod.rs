@@ -20,3 +20,4 @@ pub mod quickstart;
 pub mod testbed;
 pub mod traffic;
 pub mod twilio_fake;
+pub mod wall_clock;

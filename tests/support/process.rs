@@ -31,6 +31,8 @@ pub fn address() -> IpAddr {
 pub struct Role {
     /// Its arguments, to start it again.
     arguments: Vec<String>,
+    /// Variables that it is started with, beside those of the test.
+    pub environment: Vec<(String, String)>,
     log: std::path::PathBuf,
     child: Option<Child>,
 }
@@ -38,7 +40,7 @@ pub struct Role {
 impl Role {
     /// Starts `aldis` with these arguments; its log goes to `log`.
     pub fn start(arguments: Vec<String>, log: &Path) -> Self {
-        let mut role = Self { arguments, log: log.to_owned(), child: None };
+        let mut role = Self { arguments, environment: Vec::new(), log: log.to_owned(), child: None };
         role.start_again();
         role
     }
@@ -67,6 +69,7 @@ impl Role {
         let log = std::fs::File::options().create(true).append(true).open(&self.log).unwrap();
         let child = command
             .args(&self.arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .env("ALDIS_LOG", LOG_FILTER.get_or_init(|| "aldis=debug,info"))
             .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())

@@ -150,6 +150,21 @@ closed! {
         /// The store is an older copy of itself: a backup was restored. Accept it by annotation `aldis.dev/accept-storage`.
         StorageRolledBack,
 
+        /// The volume is full: the engine takes nothing new, and inbound texts wait in the gateway. Enlarge
+        /// `engine.storage.volume.size` or shorten `retentionDays`; it goes on by itself when there is room.
+        StorageFull,
+
+        /// The engine's time is that of its node's clock, and of the operator's.
+        ClockRight,
+        /// The node's clock is behind the engine's time: it was set back, or was ahead before. Time goes on without it. When the clock is
+        /// right, say so by annotation `aldis.dev/accept-clock`.
+        ClockBehind,
+        /// The node's clock went ahead at once. Time follows it, but nothing is deleted until it has gone on for as long, or until a person
+        /// says by annotation `aldis.dev/accept-clock` that it is right.
+        ClockLeapt,
+        /// The engine's time and the operator's are more than a minute apart. Set the clock of the node that is wrong.
+        ClockSkewed,
+
         /// The campaign is open now.
         Open,
         /// The campaign is closed now, by its weekly hours.

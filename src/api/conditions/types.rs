@@ -40,6 +40,9 @@ closed! {
         /// SmsChannel: the engine's store is the one that the channel had, with nothing lost. False: inbound is accepted, but nothing is sent
         /// by itself until a person accepts the store.
         StorageIntact,
+        /// SmsChannel: the engine's time is right, as far as anybody can tell. False: hours, timers and times of messages may be wrong; texts go
+        /// on flowing, and nothing is deleted that may be too young.
+        ClockInSync,
         /// SmsChannel, Campaign: the campaign is open now.
         InHours,
         /// SmsChannel: the service level is at or above its objective.
@@ -76,6 +79,7 @@ impl SmsChannel {
         ConditionType::EngineAvailable,
         ConditionType::ConfigApplied,
         ConditionType::StorageIntact,
+        ConditionType::ClockInSync,
         ConditionType::InHours,
         ConditionType::ServiceLevelMet,
         ConditionType::QueueHealthy,

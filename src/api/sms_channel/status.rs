@@ -15,7 +15,7 @@ pub struct SmsChannelStatus {
     #[schemars(range(min = -1))]
     pub observed_generation: Option<i64>,
     /// What is right and wrong: `Ready`, `Reconciling`, `Stalled`, `ReferencesResolved`, `NumberValid`, `NumberClaimed`,
-    /// `EngineAvailable`, `ConfigApplied`, `StorageIntact`, `InHours`, `ServiceLevelMet`, `QueueHealthy`.
+    /// `EngineAvailable`, `ConfigApplied`, `StorageIntact`, `ClockInSync`, `InHours`, `ServiceLevelMet`, `QueueHealthy`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "condition_list")]
     pub conditions: Vec<Condition>,
@@ -76,11 +76,11 @@ pub struct AgentsStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceLevelStatus {
-    /// `answeredInTarget` in percent of `answered + unanswered`, rounded down. Absent: there were none.
+    /// `answeredInTarget` in percent of `answered + unanswered + noReply - noReplyInTarget`, rounded down. Absent: there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub percent: Option<i32>,
-    /// `answeredInTarget + abandonedInTarget` in percent of `answered + unanswered + abandoned`, rounded down. Absent: there were none.
+    /// `answeredInTarget + abandonedInTarget` in percent of the same and `abandoned`, rounded down. Absent: there were none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0, max = 100))]
     pub percent_with_abandoned: Option<i32>,
@@ -104,6 +104,15 @@ pub struct ServiceLevelStatus {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub unanswered: i64,
+    /// Interactions that an agent finished without a reply. Those that were finished after the target count as missed in both
+    /// percentages, as they did while they waited; the others (there was nothing to answer) count in neither.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub no_reply: i64,
+    /// Those finished without a reply within the target.
+    #[serde(default)]
+    #[schemars(range(min = 0))]
+    pub no_reply_in_target: i64,
 }
 
 /// The engine that runs.

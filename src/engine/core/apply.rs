@@ -1,8 +1,9 @@
 //! How an event changes the state. Total: every event can be applied to every state, so that a replay never fails.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    clock::{Leap, SetBack},
     event::{CloseReason, Event, Happened, Origin, Purpose},
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
     outbox::Outbound,
@@ -15,6 +16,12 @@ pub fn apply(state: &mut State, event: &Event) {
     state.scalars.last = at;
     match &event.what {
         Happened::EngineStarted { ids_from } => engine_started(state, *ids_from),
+        Happened::ClockLeapt { millis } => {
+            let by = SignedDuration::from_millis(i64::try_from(*millis).unwrap_or(i64::MAX));
+            state.scalars.clock.skip(by);
+            state.scalars.leap = Some(Leap::after(state.scalars.leap, by, at));
+        }
+        Happened::ClockSet { to } => clock_set(state, *to, at),
         Happened::Disabled => state.scalars.clock.stop(at),
         Happened::Enabled => state.scalars.clock.go_on(at),
         Happened::StorageAccepted { next_customer, next_interaction, next_message, next_note } => {
@@ -37,13 +44,13 @@ pub fn apply(state: &mut State, event: &Event) {
             interaction_opened(state, *interaction, *customer, origin, at);
         }
         Happened::InteractionQueued { interaction, measured } => state.with_interaction(*interaction, |interaction| {
-            interaction.phase = Phase::Queued { place: Place::Tail(interaction.arrived_at) };
+            interaction.phase = Phase::Queued { place: Place::Tail(interaction.arrived_at), since: at };
             interaction.waiting_since = measured.then_some(at);
         }),
         Happened::InteractionAssigned { interaction, user, epoch } => assigned(state, *interaction, user, *epoch, at),
         Happened::InteractionRequeued { interaction, epoch, .. } => {
             state.with_interaction(*interaction, |interaction| {
-                interaction.phase = Phase::Queued { place: Place::Head(interaction.arrived_at) };
+                interaction.phase = Phase::Queued { place: Place::Head(interaction.arrived_at), since: at };
                 interaction.epoch = *epoch;
             })
         }
@@ -73,6 +80,15 @@ pub fn apply(state: &mut State, event: &Event) {
         }
         Happened::InboundDuplicated { .. } | Happened::StartBlocked { .. } | Happened::ReceiptParked => {}
     }
+}
+
+fn clock_set(state: &mut State, to: Timestamp, at: Timestamp) {
+    state.scalars.leap = None;
+    state.scalars.clock_settings += 1;
+    if to < at {
+        state.set_back(SetBack { to, by: at.duration_since(to) });
+    }
+    state.scalars.last = to;
 }
 
 fn engine_started(state: &mut State, ids_from: u64) {
@@ -192,6 +208,8 @@ fn apply_to_outbox(state: &mut State, what: &Happened, at: Timestamp) {
         }
         Happened::EngineStarted { .. }
         | Happened::ConfigApplied { .. }
+        | Happened::ClockLeapt { .. }
+        | Happened::ClockSet { .. }
         | Happened::Disabled
         | Happened::Enabled
         | Happened::StorageAccepted { .. }

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::{
     delivery::{DeliveryState, MessageStatus, ParkedReceipt, SendOutcome},
     event::{Event, InboundOutcome},
@@ -30,6 +32,18 @@ pub enum Command {
     Started {
         /// The first id of this life of the store ([`first_of_life`](super::ids::first_of_life)).
         ids_from: u64,
+        /// How far the clock went ahead meanwhile, when that is more than an engine is usually away.
+        leapt: Option<SignedDuration>,
+    },
+    /// The clock went ahead at once. Time follows it, timers do not.
+    ClockLeapt {
+        /// By so much.
+        by: SignedDuration,
+    },
+    /// A person says that the clock is right: time is what it says, also when that is earlier, and a leap is confirmed.
+    SetClock {
+        /// What it says.
+        to: Timestamp,
     },
     /// Another configuration is in force (already set by [`State::set_config`](super::state::State::set_config)).
     ConfigChanged {
@@ -114,6 +128,8 @@ pub struct Inbound {
     pub text: Arc<str>,
     /// What is written down behind the text, and is none of the customer's words: files that came with it.
     pub note: Option<Arc<str>>,
+    /// When the gateway received it. It may have waited there since.
+    pub received_at: Timestamp,
     /// The message that the provider's id of this one already stands for, when the shell's table of provider ids has it. The shell
     /// looks inside its transaction, after it wrote the earlier decisions of the same batch.
     pub duplicate_of: Option<MessageId>,
@@ -191,6 +207,13 @@ pub enum Content {
         note: NoteId,
         /// Its text.
         text: Arc<str>,
+    },
+    /// A number on a blocklist that an agent wanted to write to.
+    BlockedStart {
+        /// Who wanted to.
+        user: UserId,
+        /// To whom.
+        number: PhoneNumber,
     },
     /// A receipt whose message is not known yet.
     ParkedReceipt {

@@ -2,14 +2,14 @@
 
 use super::{
     draft::Draft,
-    event::{CloseReason, Happened, OptOutBy, SampleResult},
+    event::{CloseReason, Happened, OptOutBy, Purpose, SampleResult},
     ids::MessageId,
     service_level,
     state::Customer,
 };
 
-/// Records that a customer opted out: what waits to be sent to him is given up, his wait is over, and his interaction leaves the
-/// queue. One that an agent has stays with the agent, who sees it and finishes it. Nothing happens when he had opted out before.
+/// Records that a customer opted out: what waits to be sent to them is given up, but for the help that they asked for, the wait is over, and the interaction leaves
+/// the queue. One that an agent has stays with the agent, who sees it and finishes it. Nothing happens when he had opted out before.
 ///
 /// `message` is the one that says so; it is settled by whoever found that.
 pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: MessageId, by: OptOutBy) {
@@ -21,7 +21,7 @@ pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: Messa
         .state
         .outbox
         .of(customer.id)
-        .filter(|outbound| !outbound.is_in_flight() && outbound.message != message)
+        .filter(|outbound| !outbound.is_in_flight() && outbound.message != message && outbound.purpose != Purpose::Help)
         .map(|outbound| outbound.message)
         .collect();
     for message in waiting {

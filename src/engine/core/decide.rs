@@ -1,6 +1,6 @@
 //! What follows from a command: events, and an answer. Nothing is changed here.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     command::{Answer, Command, Decision, Refusal},
@@ -22,7 +22,11 @@ pub fn decide(state: &State, command: &Command, now: Timestamp) -> Decision {
 
 fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
     match command {
-        Command::Started { ids_from } => {
+        Command::Started { ids_from, leapt } => {
+            // Before anything is due: what passed is no time that anybody waited.
+            if let Some(by) = leapt {
+                draft.push(leap(*by));
+            }
             draft.push(Happened::EngineStarted { ids_from: *ids_from });
             presence::release_removed(draft);
         }
@@ -32,6 +36,8 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
             presence::release_removed(draft);
         }
         Command::StorageAccepted => draft.storage_accepted(),
+        Command::ClockLeapt { by } => draft.push(leap(*by)),
+        Command::SetClock { to } => draft.push(Happened::ClockSet { to: *to }),
         Command::Tick => {}
         Command::Inbound(message) => return inbound::inbound(draft, message),
         Command::SendResult(result) => return sending::send_result(draft, result),
@@ -49,4 +55,8 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
         Command::Start { user, contact, text } => return start::start(draft, user, contact, text),
     }
     Ok(Answer::Done)
+}
+
+fn leap(by: SignedDuration) -> Happened {
+    Happened::ClockLeapt { millis: u64::try_from(by.as_millis()).unwrap_or(0) }
 }

@@ -41,6 +41,16 @@ pub enum Happened {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         paced_until: Option<Timestamp>,
     },
+    /// The clock went ahead at once. Timers do not count it, and nothing is forgotten until it is confirmed.
+    ClockLeapt {
+        /// By so much, in milliseconds.
+        millis: u64,
+    },
+    /// A person said that the clock is right. Later events may bear earlier times.
+    ClockSet {
+        /// The time from now on.
+        to: Timestamp,
+    },
     /// Channel or campaign was disabled: timers stand still.
     Disabled,
     /// Channel and campaign are enabled again.
@@ -331,6 +341,8 @@ pub enum SampleResult {
     Unanswered,
     /// The customer opted out.
     Abandoned,
+    /// An agent finished it without a reply.
+    NoReply,
 }
 
 /// What an outbound message is.
@@ -351,12 +363,24 @@ pub enum Purpose {
     OutOfHours,
     /// The text for those who find the queue full.
     QueueFull,
-    /// The one confirmation of an opt-out. The only message that may go to a customer who opted out.
+    /// The one confirmation of an opt-out.
     OptOutConfirmation,
     /// The confirmation of an opt-in.
     OptInConfirmation,
     /// The answer to a call for help.
     Help,
+}
+
+impl Purpose {
+    /// Whether it may go to a customer who opted out: only what answers the customer's own opt-out or call for help may.
+    pub const fn answers_opted_out(&self) -> bool {
+        match self {
+            Self::OptOutConfirmation | Self::Help => true,
+            Self::Reply { .. } | Self::Start { .. } | Self::OutOfHours | Self::QueueFull | Self::OptInConfirmation => {
+                false
+            }
+        }
+    }
 }
 
 /// Why a stored event cannot be read.
@@ -412,6 +436,8 @@ impl Event {
         match &self.what {
             Happened::EngineStarted { .. } => "EngineStarted",
             Happened::ConfigApplied { .. } => "ConfigApplied",
+            Happened::ClockLeapt { .. } => "ClockLeapt",
+            Happened::ClockSet { .. } => "ClockSet",
             Happened::Disabled => "Disabled",
             Happened::Enabled => "Enabled",
             Happened::StorageAccepted { .. } => "StorageAccepted",

@@ -19,8 +19,8 @@ impl State {
     /// yet to the gateway.
     pub fn handle(&mut self, command: &Command, now: Timestamp) -> Decision {
         let mut events = Vec::new();
-        // Until the engine runs nobody is online or away, so nothing can be due for it.
-        if !matches!(command, Command::Started { .. }) {
+        // Until the engine runs nobody is online or away, so nothing can be due for it; a leap of the clock makes nothing due.
+        if !matches!(command, Command::Started { .. } | Command::ClockLeapt { .. }) {
             self.do_what_is_due(now, &mut events);
         }
         let decision = decide(self, command, now);
@@ -28,6 +28,8 @@ impl State {
             apply(self, &event);
             events.push(event);
         }
+        // What follows a clock that was set back follows at the time that it was set to.
+        let now = if let Command::SetClock { to } = command { *to } else { now };
         self.do_what_is_due(now, &mut events);
         Decision { events, ..decision }
     }

@@ -95,7 +95,8 @@ fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, message:
     if customer.open.is_some() {
         return record(draft, message, customer, InboundOutcome::Joined, customer.open);
     }
-    if !config.schedule.is_open(draft.now) {
+    // What waited in the gateway counts as of the hour at which it came; the gateway's clock may be ahead of ours.
+    if !config.schedule.is_open(inbound.received_at.min(draft.now)) {
         let interaction = open(draft, customer);
         record(draft, message, customer, InboundOutcome::OutOfHours, Some(interaction));
         let text = config.out_of_hours_message.as_deref();
@@ -147,7 +148,8 @@ fn notice(
     text: Option<&str>,
 ) {
     let last = if purpose == Purpose::OutOfHours { customer.out_of_hours_text_at } else { customer.queue_full_text_at };
-    let lately = last.is_some_and(|last| draft.now.duration_since(last) < NOTICE_INTERVAL);
+    // One that bears a later time was given before the clock was set back: nobody knows when.
+    let lately = last.is_some_and(|last| last <= draft.now && draft.now.duration_since(last) < NOTICE_INTERVAL);
     if let (Some(text), false) = (text, lately) {
         sending::commit_automatic(draft, customer, interaction, purpose, text);
     }

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    clock::SetBack,
     delivery::MessageStatus,
     event::Purpose,
     ids::{Attempt, CustomerId, InteractionId, MessageId},
@@ -104,6 +105,13 @@ impl Outbox {
             change(outbound);
             let customer = outbound.customer;
             self.make_ready(customer);
+        }
+    }
+
+    /// Time is set back.
+    pub(super) fn set_back(&mut self, back: SetBack) {
+        for outbound in self.messages.values_mut() {
+            outbound.sending_until = outbound.sending_until.map(|at| back.moved(at));
         }
     }
 

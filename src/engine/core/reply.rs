@@ -30,8 +30,7 @@ pub(super) fn reply(
     Ok(Answer::Replied { message })
 }
 
-/// The owner ends the interaction. A wait that no reply ended gives no sample: neither was the customer answered, nor did the
-/// system close it.
+/// The owner ends the interaction. A wait that no reply ended is counted as such.
 pub(super) fn finish(
     draft: &mut Draft<'_>,
     user: &UserId,
@@ -39,6 +38,7 @@ pub(super) fn finish(
     epoch: Epoch,
 ) -> Result<Answer, Refusal> {
     let interaction = owned(draft, user, interaction, epoch)?;
+    service_level::sample(draft, interaction, SampleResult::NoReply);
     draft.push(Happened::InteractionClosed {
         interaction: interaction.id,
         reason: CloseReason::Finished,

@@ -55,7 +55,7 @@ pub(super) fn commit(
 /// # Errors
 /// When it may not.
 pub(super) fn sendable(customer: &Customer, purpose: &Purpose, text: &str) -> Result<(), Refusal> {
-    if customer.opted_out && *purpose != Purpose::OptOutConfirmation {
+    if customer.opted_out && !purpose.answers_opted_out() {
         return Err(Refusal::OptedOut);
     }
     if !customer.can_receive {
@@ -110,7 +110,7 @@ pub(super) fn next_attempt_at(state: &State) -> Option<Timestamp> {
 /// Whether the customer still accepts this message.
 fn may_leave(state: &State, outbound: &Outbound) -> bool {
     let opted_out = state.customer(outbound.customer).is_some_and(|customer| customer.opted_out);
-    !opted_out || outbound.purpose == Purpose::OptOutConfirmation
+    !opted_out || outbound.purpose.answers_opted_out()
 }
 
 /// When the number's limit lets so many segments go: a token bucket that holds one period's worth, written as the instant at which

@@ -1,8 +1,11 @@
 //! The service level: how many customers had their first reply in time.
 //!
 //! The clock starts when an interaction enters the queue. Each gives at most one sample: answered, when the first reply is
-//! committed; unanswered, when the system closes it first; abandoned, when the customer opts out first. A sample is judged by the
-//! target in force when it is taken, inclusive, and is never taken again.
+//! committed; unanswered, when the system closes it first; abandoned, when the customer opts out first; no reply, when its agent
+//! finishes it first. A sample is judged by the target in force when it is taken, inclusive, and is never taken again.
+//!
+//! What an agent finishes within the target without a reply (there was nothing to answer) counts in no percentage. Finished later it
+//! counts as missed, as it did while it waited: finishing what is late raises no percentage.
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -49,11 +52,16 @@ pub struct ServiceLevel {
     pub abandoned_in_target: u64,
     /// Interactions that the system closed before.
     pub unanswered: u64,
+    /// Interactions that an agent finished before without a reply.
+    pub no_reply: u64,
+    /// Of these, in target.
+    pub no_reply_in_target: u64,
     /// Interactions that wait for the first reply, and have for longer than the target.
     pub waiting_beyond_target: u64,
-    /// `answered_in_target / (answered + unanswered)`, floored; none without a sample.
+    /// `answered_in_target / (answered + unanswered + no_reply - no_reply_in_target)`, floored; none without a sample.
     pub percent: Option<u64>,
-    /// `(answered_in_target + abandoned_in_target) / (answered + unanswered + abandoned)`, floored; none without a sample.
+    /// `(answered_in_target + abandoned_in_target) / (answered + unanswered + no_reply - no_reply_in_target + abandoned)`, floored;
+    /// none without a sample.
     pub percent_with_abandoned: Option<u64>,
 }
 
@@ -67,6 +75,7 @@ impl State {
             let (count, in_target) = match sample.result {
                 SampleResult::Answered => (&mut level.answered, Some(&mut level.answered_in_target)),
                 SampleResult::Abandoned => (&mut level.abandoned, Some(&mut level.abandoned_in_target)),
+                SampleResult::NoReply => (&mut level.no_reply, Some(&mut level.no_reply_in_target)),
                 SampleResult::Unanswered => (&mut level.unanswered, None),
             };
             *count += 1;
@@ -74,7 +83,7 @@ impl State {
                 *in_target += u64::from(sample.in_target);
             }
         }
-        let decided = level.answered + level.unanswered;
+        let decided = level.answered + level.unanswered + level.no_reply - level.no_reply_in_target;
         level.percent = percent(level.answered_in_target, decided);
         level.percent_with_abandoned =
             percent(level.answered_in_target + level.abandoned_in_target, decided + level.abandoned);

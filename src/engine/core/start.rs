@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{
-    command::{Answer, Contact, Refusal},
+    command::{Answer, Contact, Content, Refusal},
     draft::Draft,
     event::{Happened, Origin, Purpose},
     ids::{Epoch, UserId},
@@ -23,6 +23,7 @@ pub(super) fn start(
     may_start(draft, user)?;
     if draft.config().blocklist.blocks_outbound(&contact.address, draft.now) {
         draft.push(Happened::StartBlocked { user: user.clone(), customer: contact.customer });
+        draft.add(Content::BlockedStart { user: user.clone(), number: contact.address.clone() });
         return Err(Refusal::Blocked);
     }
     let purpose = Purpose::Start { user: user.clone() };

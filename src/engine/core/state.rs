@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    clock::{ChannelClock, ChannelTime},
+    clock::{ChannelClock, ChannelTime, Leap, SetBack},
     config::ChannelConfig,
     event::{Origin, SampleResult},
     ids::{CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
@@ -74,6 +74,12 @@ pub struct Scalars {
     pub last_attempted: Option<MessageId>,
     /// No attempt to send starts before: the gateway asked to wait.
     pub hold_until: Timestamp,
+    /// The clock went ahead at once, and nobody has confirmed yet that it is right.
+    #[serde(default)]
+    pub leap: Option<Leap>,
+    /// How often a person said that the clock is right.
+    #[serde(default)]
+    pub clock_settings: u64,
 }
 
 impl Scalars {
@@ -96,6 +102,8 @@ impl Default for Scalars {
             paced_until: Timestamp::UNIX_EPOCH,
             last_attempted: None,
             hold_until: Timestamp::UNIX_EPOCH,
+            leap: None,
+            clock_settings: 0,
         }
     }
 }
@@ -165,6 +173,14 @@ impl Interaction {
         }
     }
 
+    /// Since when it waits for an agent, if it does.
+    pub const fn queued_since(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Queued { since, .. } => Some(since),
+            Phase::Opened | Phase::Active { .. } => None,
+        }
+    }
+
     /// Whether it waits for an agent.
     pub const fn is_queued(&self) -> bool {
         matches!(self.phase, Phase::Queued { .. })
@@ -181,6 +197,8 @@ pub enum Phase {
     Queued {
         /// Where.
         place: Place,
+        /// Since when.
+        since: Timestamp,
     },
     /// An agent has it.
     Active {
@@ -365,6 +383,11 @@ impl State {
         }
     }
 
+    /// The leap of the clock that is not confirmed yet.
+    pub fn open_leap(&self, now: Timestamp) -> Option<Leap> {
+        self.scalars.leap.filter(|leap| now < leap.until)
+    }
+
     /// What there is one of.
     pub const fn scalars(&self) -> &Scalars {
         &self.scalars
@@ -410,6 +433,34 @@ impl State {
         self.samples.iter()
     }
 
+    /// Time is set back: what would lie in the future moves with it, so that nothing waits for it and no order changes.
+    pub(super) fn set_back(&mut self, back: SetBack) {
+        let scalars = &mut self.scalars;
+        scalars.clock.set_back(back);
+        scalars.paced_until = back.moved(scalars.paced_until);
+        scalars.hold_until = back.moved(scalars.hold_until);
+        let open: Vec<InteractionId> = self.interactions.keys().copied().collect();
+        for id in open {
+            self.with_interaction(id, |interaction| {
+                interaction.arrived_at = back.moved(interaction.arrived_at);
+                interaction.waiting_since = interaction.waiting_since.map(|since| back.moved(since));
+                if let Phase::Queued { place: Place::Head(at) | Place::Tail(at), since } = &mut interaction.phase {
+                    *at = back.moved(*at);
+                    *since = back.moved(*since);
+                }
+            });
+        }
+        for agent in self.agents.values_mut() {
+            agent.last_finish = agent.last_finish.map(|at| back.moved(at));
+            agent.last_assigned = agent.last_assigned.map(|at| back.moved(at));
+        }
+        for sample in &mut self.samples {
+            sample.at = back.moved(sample.at);
+        }
+        self.samples.make_contiguous().sort_by_key(|sample| sample.at);
+        self.outbox.set_back(back);
+    }
+
     /// Changes an interaction and keeps the indexes right. Nothing happens when it is not open.
     pub(super) fn with_interaction(&mut self, id: InteractionId, change: impl FnOnce(&mut Interaction)) {
         if let Some(mut interaction) = self.take_interaction(id) {
@@ -422,7 +473,7 @@ impl State {
         let id = interaction.id;
         match &interaction.phase {
             Phase::Opened => {}
-            Phase::Queued { place } => {
+            Phase::Queued { place, .. } => {
                 self.queue.insert((*place, id));
             }
             Phase::Active { owner } => {
@@ -439,7 +490,7 @@ impl State {
         let interaction = self.interactions.remove(&id)?;
         match &interaction.phase {
             Phase::Opened => {}
-            Phase::Queued { place } => {
+            Phase::Queued { place, .. } => {
                 self.queue.remove(&(*place, id));
             }
             Phase::Active { owner } => {

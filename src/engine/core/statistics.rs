@@ -2,14 +2,19 @@
 
 use jiff::Timestamp;
 
-use super::{queue, service_level::ServiceLevel, state::State, strategy};
+use super::{
+    queue,
+    service_level::ServiceLevel,
+    state::{Interaction, State},
+    strategy,
+};
 
 /// The channel in numbers, at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Statistics {
     /// Interactions that wait for an agent.
     pub waiting: u64,
-    /// How long the oldest of them has waited since it arrived, in seconds.
+    /// How long the one that waits longest has waited since it entered the queue, or came back to it, in seconds.
     pub oldest_wait_seconds: u64,
     /// Interactions that an agent has.
     pub active: u64,
@@ -30,7 +35,7 @@ pub struct Statistics {
 impl State {
     /// The channel in numbers.
     pub fn statistics(&self, now: Timestamp) -> Statistics {
-        let oldest = queue::waiting(self).map(|interaction| interaction.arrived_at).min();
+        let oldest = queue::waiting(self).filter_map(Interaction::queued_since).min();
         let in_flight = self.outbox.at_gateway().len() as u64;
         let online = self.config.members.iter().filter_map(|member| self.agents.get(&member.user));
         Statistics {

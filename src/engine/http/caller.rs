@@ -39,7 +39,9 @@ impl FromRequestParts<Shared> for Agent {
                 identity.user
             )));
         }
-        Ok(Self { user: UserId::from(identity.user), until })
+        let user = UserId::from(identity.user);
+        shared.alive.seen(&user);
+        Ok(Self { user, until })
     }
 }
 

@@ -1,6 +1,6 @@
 //! What agents look at.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, http::StatusCode};
 use serde::Deserialize;
 
 use super::{
@@ -9,7 +9,10 @@ use super::{
     page::{Asked, limit, read_cursor, write_cursor},
     path::{OfCustomer, OfInteraction},
     problem::Failure,
-    view::{self, Conversation, Interaction, Interactions, Me, Message, Messages, MyChannel, ServiceLevel, Statistics},
+    view::{
+        self, BlockedStart, BlockedStarts, Conversation, Interaction, Interactions, Me, Message, Messages, MyChannel,
+        ServiceLevel, Statistics,
+    },
 };
 use crate::{
     engine::{
@@ -45,6 +48,13 @@ pub async fn me(State(shared): State<Shared>, agent: Agent) -> Result<Json<Me>, 
         interactions,
     };
     Ok(Json(Me { user: agent.user.into(), channels: vec![channel] }))
+}
+
+/// Say that you are there: the answer to an event `Beat` on the stream.
+#[utoipa::path(post, path = "/v1/channels/{channel}/me/beat", tag = "stream", responses((status = 204), (status = 403, body = Problem)))]
+pub async fn beat(_: Agent) -> StatusCode {
+    // The token was checked, and that it was shown was noted.
+    StatusCode::NO_CONTENT
 }
 
 /// What to list.
@@ -140,6 +150,23 @@ pub async fn messages(
     }))
 }
 
+/// The starts of interactions that a blocklist stopped, newest first: who tried, when, with which number.
+#[utoipa::path(get, path = "/v1/channels/{channel}/blocked-starts", tag = "interactions", params(MessagesQuery),
+    responses((status = 200, body = BlockedStarts), (status = 422, body = Problem)))]
+pub async fn blocked_starts(
+    State(shared): State<Shared>,
+    _: Agent,
+    Asked(query): Asked<MessagesQuery>,
+) -> Result<Json<BlockedStarts>, Failure> {
+    let limit = limit(query.limit)?;
+    let before = query.cursor.as_deref().map(read_cursor).transpose()?;
+    let page = shared.query(move |reader| reader.blocked_starts(before, limit)).await?;
+    Ok(Json(BlockedStarts {
+        items: page.items.into_iter().map(BlockedStart::from).collect(),
+        next_cursor: page.next.map(write_cursor),
+    }))
+}
+
 /// The channel in numbers, now.
 #[utoipa::path(get, path = "/v1/channels/{channel}/statistics", tag = "statistics",
     responses((status = 200, body = Statistics)))]
@@ -164,6 +191,8 @@ pub async fn statistics(State(shared): State<Shared>, _: Agent) -> Result<Json<S
             abandoned: level.abandoned,
             abandoned_in_target: level.abandoned_in_target,
             unanswered: level.unanswered,
+            no_reply: level.no_reply,
+            no_reply_in_target: level.no_reply_in_target,
             percent: level.percent,
             percent_with_abandoned: level.percent_with_abandoned,
         },

@@ -1,6 +1,7 @@
 //! The engine's HTTP interfaces: agents on one port, the other roles on another.
 
 mod actions;
+mod alive;
 mod body;
 mod caller;
 mod desk;
@@ -24,6 +25,7 @@ use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+pub(super) use alive::Alive;
 pub use openapi::openapi;
 
 use self::problem::Failure;
@@ -55,6 +57,8 @@ pub(super) struct Shared {
     pub(super) channel: Arc<str>,
     /// The store's id.
     pub(super) store_id: Arc<str>,
+    /// When agents gave signs of life.
+    pub(super) alive: Alive,
     /// Ends streams.
     pub(super) shutdown: CancellationToken,
 }
@@ -85,6 +89,7 @@ impl Shared {
 pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
     let channel = Router::new()
         .route("/me/presence", put(actions::set_presence))
+        .route("/me/beat", post(desk::beat))
         .route("/interactions", get(desk::interactions).post(actions::start))
         .route("/interactions/{id}", get(desk::interaction))
         .route("/interactions/{id}/reply", post(actions::reply))
@@ -94,6 +99,7 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
         .route("/interactions/{id}/decline", post(actions::decline))
         .route("/interactions/{id}/transfer", post(actions::transfer))
         .route("/customers/{number}/messages", get(desk::messages))
+        .route("/blocked-starts", get(desk::blocked_starts))
         .route("/statistics", get(desk::statistics))
         .route("/stream", get(stream::stream))
         .route_layer(middleware::from_fn_with_state(shared.clone(), path::is_held));

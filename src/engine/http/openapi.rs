@@ -27,6 +27,7 @@ use crate::wire::{
     ),
     paths(
         desk::me,
+        desk::beat,
         actions::set_presence,
         desk::interactions,
         desk::interaction,
@@ -38,6 +39,7 @@ use crate::wire::{
         actions::decline,
         actions::transfer,
         desk::messages,
+        desk::blocked_starts,
         desk::statistics,
         stream::stream
     ),

@@ -91,7 +91,15 @@ impl IntoResponse for Failure {
 
 impl From<Unavailable> for Failure {
     fn from(unavailable: Unavailable) -> Self {
-        Self::unavailable(sentence(&unavailable.to_string()))
+        let detail = sentence(&unavailable.to_string());
+        match unavailable {
+            Unavailable::Full => {
+                let problem =
+                    Problem::new(503, "storage-full", "The engine has no room for anything new").detail(detail);
+                Self { problem, retry_after: Some(5) }
+            }
+            Unavailable::Overloaded | Unavailable::Ending => Self::unavailable(detail),
+        }
     }
 }
 

@@ -56,7 +56,8 @@ pub async fn status(State(shared): State<Shared>, _: Operator) -> Result<Json<En
     // In force is what the writer works with; the mount may be a moment ahead.
     let config = ConfigStatus { hash: Some(settings.hash), rejected: shared.mount.lock().status().rejected.clone() };
     let store_id = shared.store_id.to_string();
-    Ok(Json(shared.engine.inspect(move |seen| status::status(seen, &settings, config, store_id, unknown)).await?))
+    let full = shared.engine.is_full();
+    Ok(Json(shared.engine.inspect(move |seen| status::status(seen, &settings, config, store_id, unknown, full)).await?))
 }
 
 /// A message of another number came here by mistake: taking it would lose it.

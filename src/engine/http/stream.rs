@@ -4,40 +4,45 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     sync::Arc,
-    time::{Duration, SystemTime},
+    time::{Duration, Instant, SystemTime},
 };
 
 use axum::{
     extract::State,
     http::HeaderMap,
-    response::sse::{Event as SentEvent, KeepAlive, Sse},
+    response::sse::{Event as SentEvent, Sse},
 };
 use futures::stream::{self, Stream};
 use serde_json::json;
 use tokio::sync::watch;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Shared, caller::Agent, problem::Failure};
+use super::{
+    Shared,
+    alive::{BEAT, SILENCE},
+    caller::Agent,
+    problem::Failure,
+};
 use crate::{
     engine::{
-        core::{event::Happened, ids::UserId},
+        core::event::Happened,
         feed::{After, Numbered},
-        handle::Online,
     },
     wire::problem::Problem,
 };
 
 /// Events that are read at once.
 const PAGE: u32 = 256;
-/// A comment goes out this often, so that everything between knows that the stream is alive.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
-/// Whether the agent is still a member is looked at this often.
-const MEMBERSHIP_CHECK: Duration = Duration::from_secs(2);
+/// Whether the agent is still a member, and there, is looked at this often.
+const CHECK: Duration = Duration::from_secs(1);
 
 /// Committed events as server-sent events. Each has the event's number as `id`, its type as `event` and the event as `data`:
 /// ids and states, never texts or numbers of customers. A client that reconnects with `Last-Event-ID` misses nothing; without it
 /// the stream begins now. The first event is `Opened`; `Reset` means that events are missing and everything is to be read anew.
 ///
-/// An agent with an open stream is online.
+/// An agent with an open stream is online, for as long as signs of life come: every 8 seconds the stream sends an event `Beat`
+/// (without a number), which a client answers with `POST /v1/channels/{channel}/me/beat`. Any other request of the agent does as well. When none
+/// came for 25 seconds the agent is offline and the stream ends; a client that is there opens it again.
 #[utoipa::path(get, path = "/v1/channels/{channel}/stream", tag = "stream",
     params(("Last-Event-ID" = Option<u64>, Header, description = "Number of the last event that was seen")),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem), (status = 403, body = Problem)))]
@@ -56,17 +61,42 @@ pub async fn stream(
         }
         Some(_) => (newest, sent("Reset", newest, &json!({ "after": newest }))),
     };
+    let ended = CancellationToken::new();
+    tokio::spawn(be_online(shared.clone(), agent, ended.clone()));
     let watcher = Watcher {
-        _online: shared.engine.online(agent.user.clone()),
-        user: agent.user,
-        until: agent.until,
         cursor,
         ready: VecDeque::from([opening]),
+        beat_at: Instant::now() + BEAT,
         watch,
+        ended: ended.clone(),
+        _end: ended.drop_guard(),
         shared,
     };
     let events = stream::unfold(watcher, async |mut watcher| watcher.next().await.map(|event| (Ok(event), watcher)));
-    Ok(Sse::new(events).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+    Ok(Sse::new(events))
+}
+
+/// Keeps an agent online until the stream ends, or ends it: the token is over, the agent is a member no more, or gives no sign of
+/// life. It does not depend on anybody reading the stream.
+async fn be_online(shared: Shared, agent: Agent, ended: CancellationToken) {
+    let _online = shared.engine.online(agent.user.clone());
+    let goes_on = || {
+        SystemTime::now() < agent.until
+            && shared.settings.load().member(agent.user.as_str()).is_some()
+            && !shared.alive.is_silent(&agent.user, SILENCE)
+    };
+    loop {
+        tokio::select! {
+            () = ended.cancelled() => break,
+            () = shared.shutdown.cancelled() => break,
+            () = tokio::time::sleep(CHECK) => {}
+        }
+        if !goes_on() {
+            break;
+        }
+    }
+    ended.cancel();
+    shared.alive.forget_silent();
 }
 
 fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, Failure> {
@@ -88,35 +118,44 @@ fn sent(name: &str, number: u64, data: &serde_json::Value) -> SentEvent {
     SentEvent::default().event(name).id(number.to_string()).data(data.to_string())
 }
 
+/// Asks for a sign of life. It bears no number: it is no event of the channel.
+fn beat() -> SentEvent {
+    SentEvent::default().event("Beat").data(json!({ "withinSeconds": SILENCE.as_secs() }).to_string())
+}
+
 /// One open stream.
 struct Watcher {
     shared: Shared,
-    user: UserId,
-    until: SystemTime,
     cursor: u64,
     ready: VecDeque<SentEvent>,
+    beat_at: Instant,
     watch: watch::Receiver<u64>,
-    _online: Online,
+    ended: CancellationToken,
+    _end: DropGuard,
 }
 
 impl Watcher {
-    /// The next event; none when the stream ends: the engine or the token does, or the agent is a member no more.
+    /// The next event; none when the stream ends.
     async fn next(&mut self) -> Option<SentEvent> {
         loop {
             if let Some(event) = self.ready.pop_front() {
                 return Some(event);
             }
-            if self.shared.shutdown.is_cancelled() || !self.may_go_on() {
+            if self.ended.is_cancelled() {
                 return None;
+            }
+            if Instant::now() >= self.beat_at {
+                self.beat_at = Instant::now() + BEAT;
+                return Some(beat());
             }
             // Marked as seen before looking, so that what comes meanwhile wakes us.
             self.watch.borrow_and_update();
             let events = self.more().await?;
             if events.is_empty() {
                 tokio::select! {
-                    () = self.shared.shutdown.cancelled() => return None,
+                    () = self.ended.cancelled() => return None,
                     changed = self.watch.changed() => changed.ok()?,
-                    () = tokio::time::sleep(MEMBERSHIP_CHECK) => {}
+                    () = tokio::time::sleep_until(self.beat_at.into()) => {}
                 }
             }
             for (number, event) in events {
@@ -126,10 +165,6 @@ impl Watcher {
                 }
             }
         }
-    }
-
-    fn may_go_on(&self) -> bool {
-        SystemTime::now() < self.until && self.shared.settings.load().member(self.user.as_str()).is_some()
     }
 
     async fn more(&self) -> Option<Vec<Numbered>> {
@@ -148,11 +183,13 @@ impl Watcher {
 const fn is_shown(what: &Happened) -> bool {
     match what {
         Happened::ConfigApplied { .. }
+        | Happened::ClockSet { .. }
         | Happened::Disabled
         | Happened::Enabled
         | Happened::InboundRecorded { .. }
         | Happened::OptedOut { .. }
         | Happened::OptedIn { .. }
+        | Happened::StartBlocked { .. }
         | Happened::InteractionOpened { .. }
         | Happened::InteractionQueued { .. }
         | Happened::InteractionAssigned { .. }
@@ -167,10 +204,10 @@ const fn is_shown(what: &Happened) -> bool {
         | Happened::AgentPresenceSet { .. }
         | Happened::NoteAdded { .. } => true,
         Happened::EngineStarted { .. }
+        | Happened::ClockLeapt { .. }
         | Happened::StorageAccepted { .. }
         | Happened::CustomerAdded { .. }
         | Happened::InboundDuplicated { .. }
-        | Happened::StartBlocked { .. }
         | Happened::ServiceLevelSampled { .. }
         | Happened::AttemptStarted { .. }
         | Happened::AttemptNotSent { .. }

@@ -9,10 +9,42 @@ use crate::{
             delivery::{FailureClass, MessageStatus},
             event::{CloseReason, InboundOutcome, Purpose},
         },
-        store::read::{InteractionDetail, InteractionRow, InteractionState, MessageKind, MessageRow, NoteRow},
+        store::read::{
+            BlockedStartRow, InteractionDetail, InteractionRow, InteractionState, MessageKind, MessageRow, NoteRow,
+        },
     },
     sms::Encoding,
 };
+
+/// A page of starts that a blocklist stopped.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BlockedStarts {
+    /// The starts, newest first.
+    pub items: Vec<BlockedStart>,
+    /// Pass as `cursor` for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
+}
+
+/// An agent's start of an interaction that a blocklist stopped. Nothing was sent.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BlockedStart {
+    /// When.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    /// The agent who tried.
+    pub user: String,
+    /// The number.
+    pub number: String,
+}
+
+impl From<BlockedStartRow> for BlockedStart {
+    fn from(row: BlockedStartRow) -> Self {
+        Self { at: row.at, user: row.user.into(), number: row.number }
+    }
+}
 
 /// The agent who asks.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
@@ -282,7 +314,11 @@ pub struct ServiceLevel {
     pub abandoned_in_target: u64,
     /// Interactions that the system closed before.
     pub unanswered: u64,
-    /// `answeredInTarget / (answered + unanswered)` in percent, floored; absent while there is no sample.
+    /// Interactions that an agent finished before without a reply.
+    pub no_reply: u64,
+    /// Of these, in target: they count in no percentage. Those finished later count as missed.
+    pub no_reply_in_target: u64,
+    /// `answeredInTarget / (answered + unanswered + noReply - noReplyInTarget)` in percent, floored; absent while there is no sample.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub percent: Option<u64>,
     /// The same with abandoned interactions.

@@ -22,6 +22,9 @@ pub enum Fault {
     /// Another process holds the database for longer than [`BUSY_TIMEOUT`](super::open::BUSY_TIMEOUT).
     #[error("another process holds the database locked: end it ({0})")]
     Locked(#[source] rusqlite::Error),
+    /// The volume does not say how much room it has.
+    #[error("the volume cannot be asked for its room: {0}")]
+    Volume(#[source] std::io::Error),
     /// What a row says makes no sense.
     #[error("the contents are damaged: {0}; restore the volume from a snapshot")]
     Contents(String),
@@ -63,6 +66,12 @@ pub enum OpenError {
         /// What the system says.
         #[source]
         source: std::io::Error,
+    },
+    /// The volume has no room for the files that opening makes.
+    #[error("the volume {} is full: enlarge spec.engine.storage.volume.size, or delete what else is on it", path.display())]
+    VolumeFull {
+        /// Where it is mounted.
+        path: PathBuf,
     },
     /// Another engine has it open.
     #[error("the store {} is in use by another engine: only one may run", path.display())]

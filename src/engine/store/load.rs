@@ -23,7 +23,7 @@ const CONCERNED: &str = "WHERE c.id IN (SELECT customer FROM interaction WHERE s
     ORDER BY c.id";
 
 const INTERACTIONS: &str = "SELECT id, customer, started_by, arrived_at, state, at_head, place_at, owner, epoch,
-           waiting_since, active_at
+           waiting_since, active_at, queued_at
     FROM interaction WHERE state IN ('Opened', 'Queued', 'Active') ORDER BY id";
 
 const OUTBOX: &str = "SELECT o.message, m.customer, m.interaction, m.purpose, m.user, m.segments, o.attempt,
@@ -113,8 +113,10 @@ fn read_phase(row: &Row<'_>) -> Result<Phase, Fault> {
     let (state, at_head): (String, bool) = (row.get(4)?, row.get(5)?);
     match (state.as_str(), instant(row, 6)?, user(row, 7)?) {
         ("Opened", None, None) => Ok(Phase::Opened),
-        ("Queued", Some(at), None) if at_head => Ok(Phase::Queued { place: Place::Head(at) }),
-        ("Queued", Some(at), None) => Ok(Phase::Queued { place: Place::Tail(at) }),
+        ("Queued", Some(at), None) => {
+            let place = if at_head { Place::Head(at) } else { Place::Tail(at) };
+            Ok(Phase::Queued { place, since: instant(row, 11)?.unwrap_or(at) })
+        }
         ("Active", None, Some(owner)) => Ok(Phase::Active { owner }),
         (state, place, owner) => Err(Fault::Contents(format!("an interaction is {state} at {place:?} with {owner:?}"))),
     }

@@ -4,6 +4,7 @@
 //! its own. A [`Transaction`] sees what it wrote itself, so that the commands of one batch are decided one after the other
 //! and become durable together, with one fsync.
 
+mod clock_set;
 mod codec;
 pub mod error;
 pub mod idempotency;
@@ -14,6 +15,7 @@ pub mod open;
 pub mod read;
 pub mod receipt_token;
 pub mod retention;
+pub mod room;
 pub mod schema;
 mod touched;
 pub mod write;

@@ -126,8 +126,8 @@ fn prepare(connection: &mut Connection, belongs: &Belongs) -> Result<(), Fault> 
     )?;
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     schema::migrate(&tx)?;
-    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     if tx.query_row("SELECT 1 FROM store", [], |_| Ok(())).optional()?.is_none() {
+        tx.pragma_update(None, "application_id", APPLICATION_ID)?;
         tx.execute(
             "INSERT INTO store (one, id, account, number, receipt_key, created_at, commits, last_sequence, scalars)
              VALUES (1, ?, ?, ?, ?, ?, 0, 0, ?)",

@@ -163,10 +163,23 @@ pub struct NoteRow {
     pub text: String,
 }
 
+/// An agent's start of an interaction that a blocklist stopped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockedStartRow {
+    /// Its place in the list.
+    pub id: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who tried.
+    pub user: UserId,
+    /// The number.
+    pub number: String,
+}
+
 /// An event with its number.
 #[derive(Clone, Debug, PartialEq)]
 pub struct NumberedEvent {
-    /// Its place: rises by one from event to event.
+    /// Its place: rises by one from event to event, and leaps where a start of the engine begins.
     pub sequence: u64,
     /// The event.
     pub event: Event,
@@ -269,6 +282,25 @@ impl Reader {
         let before = before.map_or(i64::MAX, |before| codec::column(before.0));
         let rows = all(&connection, &query, params![customer, before, limit + 1], read_message)?;
         Ok(Some(page(rows, limit, |row| row.id)))
+    }
+
+    /// A page of the starts that a blocklist stopped, newest first, before the one that the last page ended with.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn blocked_starts(&self, before: Option<u64>, limit: u32) -> Result<Page<BlockedStartRow, u64>, Fault> {
+        let limit = page_length(limit);
+        let before = before.map_or(i64::MAX, codec::column);
+        let query = "SELECT id, at, user, address FROM blocked_start WHERE id < ? ORDER BY id DESC LIMIT ?";
+        let rows = all(&self.connection.lock(), query, params![before, limit + 1], |row| {
+            Ok(BlockedStartRow {
+                id: codec::id(row.get(0)?),
+                at: codec::timestamp(row.get(1)?)?,
+                user: UserId::from(row.get::<_, String>(2)?),
+                number: row.get(3)?,
+            })
+        })?;
+        Ok(page(rows, limit, |row| row.id))
     }
 
     /// At most `limit` events after the one with the number `after`, in order.

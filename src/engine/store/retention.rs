@@ -64,6 +64,7 @@ impl Store {
             forget_loose_messages(&sql, contents, batch)?,
             forget_rows(&sql, "event", "sequence", contents, batch)?,
             forget_rows(&sql, "sample", "id", contents, batch)?,
+            forget_rows(&sql, "blocked_start", "id", contents, batch)?,
             forget_rows(&sql, "parked_receipt", "id", contents, batch)?,
             forget_rows(&sql, "dedup", "provider_id", dedup, batch)?,
             forget_answers(&sql, answers, batch)?,

@@ -51,6 +51,8 @@ impl Touched {
             }
             Happened::EngineStarted { .. }
             | Happened::ConfigApplied { .. }
+            | Happened::ClockLeapt { .. }
+            | Happened::ClockSet { .. }
             | Happened::Disabled
             | Happened::Enabled
             | Happened::StorageAccepted { .. }
@@ -101,19 +103,20 @@ fn write_customer(sql: &Connection, customer: &Customer) -> Result<(), CommitErr
 fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), CommitError> {
     let (name, at_head, place_at) = match &interaction.phase {
         Phase::Opened => ("Opened", false, None),
-        Phase::Queued { place: Place::Head(at) } => ("Queued", true, Some(*at)),
-        Phase::Queued { place: Place::Tail(at) } => ("Queued", false, Some(*at)),
+        Phase::Queued { place: Place::Head(at), .. } => ("Queued", true, Some(*at)),
+        Phase::Queued { place: Place::Tail(at), .. } => ("Queued", false, Some(*at)),
         Phase::Active { .. } => ("Active", false, None),
     };
     sql.prepare_cached(
         "UPDATE interaction
-         SET state = ?, at_head = ?, place_at = ?, owner = ?, epoch = ?, waiting_since = ?, active_at = ?
+         SET state = ?, at_head = ?, place_at = ?, queued_at = ?, owner = ?, epoch = ?, waiting_since = ?, active_at = ?
          WHERE id = ?",
     )?
     .execute(params![
         name,
         at_head,
         place_at.map(codec::nanos),
+        interaction.queued_since().map(codec::nanos),
         interaction.owner().map(UserId::as_str),
         interaction.epoch.0,
         interaction.waiting_since.map(codec::nanos),

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::{
-    Transaction, codec,
+    Transaction, clock_set, codec,
     error::{CommitError, Fault},
     touched::Touched,
 };
@@ -112,6 +112,12 @@ impl Transaction<'_> {
                 Content::Note { note, text } => {
                     contents.notes.insert(*note, text);
                 }
+                Content::BlockedStart { user, number } => {
+                    self.dirty = true;
+                    self.sql
+                        .prepare_cached("INSERT INTO blocked_start (at, user, address) VALUES (?, ?, ?)")?
+                        .execute(params![codec::nanos(state.scalars().last), user.as_str(), number.as_str()])?;
+                }
                 Content::ParkedReceipt { provider_message_id, receipt } => {
                     let (name, class) = codec::delivery_columns(receipt.state);
                     self.dirty = true;
@@ -145,6 +151,7 @@ impl Transaction<'_> {
             | Happened::AttemptEnded { .. }
             | Happened::OutboundCanceled { .. }
             | Happened::ReceiptApplied { .. } => self.move_outbound(event),
+            Happened::ClockSet { to } => clock_set::write(&self.sql, *to, event.at),
             Happened::NoteAdded { note, interaction, user } => {
                 let text = contents.notes.get(note).ok_or_else(|| missing("note", note))?;
                 self.sql
@@ -161,6 +168,7 @@ impl Transaction<'_> {
             // These change nothing, or only what is copied from the state.
             Happened::EngineStarted { .. }
             | Happened::ConfigApplied { .. }
+            | Happened::ClockLeapt { .. }
             | Happened::Disabled
             | Happened::Enabled
             | Happened::StorageAccepted { .. }
@@ -247,7 +255,8 @@ impl Transaction<'_> {
         self.sql
             .prepare_cached(
                 "UPDATE interaction
-                 SET state = 'Closed', owner = ?, place_at = NULL, waiting_since = NULL, closed_at = ?, close_reason = ?
+                 SET state = 'Closed', owner = ?, place_at = NULL, queued_at = NULL, waiting_since = NULL,
+                     closed_at = ?, close_reason = ?
                  WHERE id = ?",
             )?
             .execute(params![

@@ -89,6 +89,7 @@ const fn needs_person(reason: Reason) -> bool {
             | Reason::StorageForeign
             | Reason::StorageReplaced
             | Reason::StorageRolledBack
+            | Reason::StorageFull
             | Reason::FaultsFound
             | Reason::TimeZoneUnknown
             | Reason::ScheduleInvalid

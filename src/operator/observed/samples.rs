@@ -90,6 +90,14 @@ impl Samples {
 
     /// Takes an answer of an engine, or how asking failed; says whether that is news.
     pub fn engine_said(&self, uid: &str, answer: Result<EngineStatus, String>) -> bool {
+        let answer = answer.map(|mut status| {
+            // Now is when the clocks can be compared; in whole minutes, so that it changes seldom.
+            if let Some(clock) = &mut status.clock {
+                let ahead = status.sampled_at.duration_since(jiff::Timestamp::now());
+                clock.ahead_of_asker_minutes = ahead.as_secs() / 60;
+            }
+            status
+        });
         take(&self.engines, uid, answer, |status| {
             let mut status = status.clone();
             status.sampled_at = jiff::Timestamp::UNIX_EPOCH;
@@ -166,6 +174,19 @@ mod tests {
         assert!(samples.engine_said("u", Err("timeout".into())));
         assert!(matches!(samples.engine("u"), Seen::Unreachable { last: Some(_), .. }));
         assert!(samples.engine_said("u", Ok(engine())), "its return is news");
+    }
+
+    #[test]
+    fn an_engines_time_is_compared_with_ours_when_it_answers() {
+        let samples = Samples::default();
+        for (seconds, minutes) in [(30, 0), (-30, 0), (3630, 60), (-3630, -60)] {
+            let mut status = engine();
+            status.sampled_at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
+            status.clock = Some(crate::wire::status::ClockStatus::default());
+            samples.engine_said("u", Ok(status));
+            let Seen::Answered(said) = samples.engine("u") else { panic!("it answered") };
+            assert_eq!(said.clock.as_ref().unwrap().ahead_of_asker_minutes, minutes, "{seconds} s");
+        }
     }
 
     #[test]

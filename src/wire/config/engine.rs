@@ -50,6 +50,9 @@ pub struct EngineConfig {
     pub retention_days: u32,
     /// What is known of the store.
     pub store: StoreExpectation,
+    /// A person says that the node's clock is right: [`super::super::status::ClockStatus::accept_id`] of the setting that they ask for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_accepted: Option<u64>,
     /// Who signs the tokens of gateway and operator, audience `aldis:<namespace>`.
     pub role_issuers: Vec<Issuer>,
     /// The operator's ServiceAccount, as its tokens name it.

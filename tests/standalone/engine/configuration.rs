@@ -137,3 +137,25 @@ async fn the_admin_port_tells_how_it_is() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_start_that_a_blocklist_stops_is_listed_with_its_number() {
+    let (mut engine, gateway) = desk().await;
+    let mut stream = super::stream::open(&engine, "bo", None).await;
+    let part = json!({ "format": 1, "entries": [{ "number": TOM, "direction": "Outbound" }] });
+    let hash = crate::support::engine::write(&engine.dir.path().join("config/blocklist-0.json"), &part);
+    engine.configure(|document| document["parts"] = json!({ "blocklist-0.json": hash })).await;
+    for user in ["ana", "bo"] {
+        let (status, refused) =
+            engine.post(user, "/v1/channels/support/interactions", json!({ "number": TOM, "text": "hello" })).await;
+        assert_eq!((status, &refused["type"]), (409, &json!("urn:aldis:problem:blocked")), "{refused}");
+    }
+    assert_eq!(stream.until("StartBlocked").await.last().unwrap().data["user"], "ana");
+    engine.crash().await;
+    let page = engine.get("bo", "/v1/channels/support/blocked-starts?limit=1").await;
+    let (newest, next) = (&page["items"][0], page["nextCursor"].as_str().unwrap());
+    assert_eq!((&newest["user"], &newest["number"]), (&json!("bo"), &json!(TOM)));
+    let older = engine.get("bo", &format!("/v1/channels/support/blocked-starts?cursor={next}")).await;
+    assert_eq!((&older["items"][0]["user"], older["items"].as_array().unwrap().len()), (&json!("ana"), 1));
+    assert_eq!(gateway.attempts().len(), 0);
+}

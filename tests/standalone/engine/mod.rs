@@ -1,11 +1,14 @@
 //! The engine as a process, over its HTTP interfaces.
 
 mod access;
+mod clock;
 mod configuration;
 mod conversation;
 mod disk;
+mod full;
 mod media;
 mod outbound;
+mod presence;
 mod repetition;
 mod restored;
 mod stream;

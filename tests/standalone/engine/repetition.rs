@@ -88,3 +88,23 @@ async fn an_old_epoch_is_refused() {
     );
     assert_eq!(reply(&engine, "ana", &after, "in time").await.0, 202);
 }
+
+#[tokio::test]
+async fn a_refusal_that_passes_is_not_given_again() {
+    let (mut engine, gateway) = desk().await;
+    let _stream = super::stream::open(&engine, "ana", None).await;
+    engine.inbound("SM-1", MIA, "hello").await;
+    let interaction = given(&engine, "ana").await;
+    engine.configure(|document| document["enabled"] = json!(false)).await;
+    let path = format!("/v1/channels/support/interactions/{}/reply", interaction["id"]);
+    let body = json!({ "epoch": interaction["epoch"], "text": "once" });
+    let refused = answer(engine.agent("ana", Method::POST, &path).header("Idempotency-Key", "k-1").json(&body)).await;
+    assert_eq!((refused.0, &refused.1["type"]), (409, &json!("urn:aldis:problem:disabled")));
+    engine.configure(|document| document["enabled"] = json!(true)).await;
+    let ask = || answer(engine.agent("ana", Method::POST, &path).header("Idempotency-Key", "k-1").json(&body));
+    let taken = ask().await;
+    assert_eq!(taken.0, 202, "{}", taken.1);
+    assert_eq!(ask().await, taken, "what was done is");
+    gateway.wait_for(1).await;
+    assert_eq!(gateway.attempts().len(), 1);
+}

@@ -62,6 +62,15 @@ impl Watched {
         }
     }
 
+    /// Waits for the next call for a sign of life; none when the stream ended.
+    pub(super) async fn beat(&mut self) -> Option<()> {
+        while !self.buffer.contains("event: Beat\n") {
+            self.buffer += std::str::from_utf8(&self.chunks.next().await?.ok()?).unwrap();
+        }
+        self.buffer.clear();
+        Some(())
+    }
+
     /// Everything up to the first event with this name.
     pub(super) async fn until(&mut self, name: &str) -> Vec<Sent> {
         let mut seen = Vec::new();

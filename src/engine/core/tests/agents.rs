@@ -279,3 +279,17 @@ fn repeated_signs_of_presence_change_nothing() {
         Err(Refusal::NotAMember("eve".into()))
     );
 }
+
+#[test]
+fn the_oldest_wait_counts_from_the_queue_also_after_an_agent_had_it() {
+    let mut desk = Desk::with_agents(config(), &["ana"]);
+    desk.text(1, "TEXT-hello");
+    desk.pass_seconds(3600);
+    desk.offline("ana");
+    desk.pass_seconds(299);
+    assert_eq!(desk.state.statistics(desk.now).oldest_wait_seconds, 0);
+    desk.pass_seconds(11);
+    desk.restart();
+    let statistics = desk.state.statistics(desk.now);
+    assert_eq!((statistics.waiting, statistics.oldest_wait_seconds), (1, 10));
+}

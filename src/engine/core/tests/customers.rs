@@ -1,5 +1,7 @@
 //! What becomes of a customer's message.
 
+use std::collections::BTreeMap;
+
 use jiff::SignedDuration;
 
 use super::desk::{Desk, config, never_open, number};
@@ -222,4 +224,21 @@ fn texts_that_are_not_set_are_not_sent() {
     let mut desk = Desk::new(config);
     assert_eq!(desk.text(1, "TEXT-a"), InboundOutcome::OutOfHours);
     assert_eq!(desk.texts_to(1).len(), 0);
+}
+
+#[test]
+fn a_message_counts_as_of_the_hour_at_which_the_gateway_got_it() {
+    let mut config = config();
+    // It is 14:27:31.5 on a Sunday.
+    let range = crate::hours::TimeRange::new(14 * 60, 14 * 60 + 27).unwrap();
+    let weekly = vec![(jiff::civil::Weekday::Sunday, vec![range])];
+    config.schedule = Schedule::new(jiff::tz::TimeZone::UTC, Some(weekly), BTreeMap::new());
+    let mut desk = Desk::new(config);
+    assert_eq!(desk.text(1, "TEXT-hello"), InboundOutcome::OutOfHours);
+    desk.in_spool = SignedDuration::from_mins(1);
+    assert_eq!(desk.text(1, "TEXT-hello"), InboundOutcome::Queued, "14:26:31.5");
+    desk.in_spool = SignedDuration::from_hours(1);
+    assert_eq!(desk.text(2, "TEXT-hello"), InboundOutcome::OutOfHours, "13:27:31.5");
+    desk.in_spool = SignedDuration::from_hours(-24 * 7);
+    assert_eq!(desk.text(3, "TEXT-hello"), InboundOutcome::OutOfHours, "a gateway's clock that is ahead opens nothing");
 }

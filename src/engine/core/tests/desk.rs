@@ -82,6 +82,8 @@ pub(super) struct StoredMessage {
 pub(super) struct Desk {
     pub(super) state: State,
     pub(super) now: Timestamp,
+    /// How long the next messages waited in the gateway.
+    pub(super) in_spool: SignedDuration,
     pub(super) log: Vec<Event>,
     pub(super) messages: BTreeMap<MessageId, StoredMessage>,
     customers: BTreeMap<CustomerId, Customer>,
@@ -99,6 +101,7 @@ impl Desk {
         let mut desk = Self {
             state: State::new(Arc::new(config)),
             now,
+            in_spool: SignedDuration::ZERO,
             log: Vec::new(),
             messages: BTreeMap::new(),
             customers: BTreeMap::new(),
@@ -108,7 +111,7 @@ impl Desk {
             parked: BTreeMap::new(),
             configs: 0,
         };
-        desk.handle(&Command::Started { ids_from: 0 });
+        desk.handle(&Command::Started { ids_from: 0, leapt: None });
         desk
     }
 
@@ -134,7 +137,7 @@ impl Desk {
                 Content::Message { message, text } => {
                     texts.insert(*message, text.clone());
                 }
-                Content::Note { .. } => {}
+                Content::Note { .. } | Content::BlockedStart { .. } => {}
                 Content::ParkedReceipt { provider_message_id, receipt } => {
                     self.parked.entry(provider_message_id.clone()).or_default().push(*receipt);
                 }
@@ -229,10 +232,10 @@ impl Desk {
         let rows: OpenRows = serde_json::from_str(&json).unwrap();
         let mut loaded = State::from_rows(config, rows);
         loaded.set_storage_accepted(self.state.storage_accepted());
-        let decision = loaded.clone().handle(&Command::Started { ids_from: 0 }, self.now);
-        let live = self.handle(&Command::Started { ids_from: 0 });
+        let decision = loaded.clone().handle(&Command::Started { ids_from: 0, leapt: None }, self.now);
+        let live = self.handle(&Command::Started { ids_from: 0, leapt: None });
         assert_eq!(decision, live, "a loaded state decides as the live one");
-        loaded.handle(&Command::Started { ids_from: 0 }, self.now);
+        loaded.handle(&Command::Started { ids_from: 0, leapt: None }, self.now);
         assert_eq!(loaded, self.state, "a loaded state is as the live one");
         self.state = loaded;
     }
@@ -258,8 +261,15 @@ impl Desk {
     ) -> Option<InboundOutcome> {
         let contact = self.contact(sender);
         let duplicate_of = self.seen.get(provider_id).copied();
-        let command =
-            Command::Inbound(Inbound { contact, text: text.into(), note: None, duplicate_of, provider_keyword });
+        let received_at = self.now - self.in_spool;
+        let command = Command::Inbound(Inbound {
+            contact,
+            text: text.into(),
+            note: None,
+            received_at,
+            duplicate_of,
+            provider_keyword,
+        });
         match self.handle(&command).answer {
             Ok(Answer::Inbound { message, outcome }) => {
                 let first = *self.seen.entry(provider_id.into()).or_insert(message);

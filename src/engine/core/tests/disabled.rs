@@ -90,7 +90,7 @@ fn storage_that_is_not_accepted_receives_but_sends_nothing() {
 fn a_start_begins_with_new_ids_and_never_goes_back() {
     let mut desk = Desk::with_agents(config(), &["ana"]);
     desk.text(1, "TEXT-hello");
-    desk.handle(&Command::Started { ids_from: 1_000_000 });
+    desk.handle(&Command::Started { ids_from: 1_000_000, leapt: None });
     desk.text(3, "TEXT-again");
     assert_eq!(desk.open(3).unwrap().0, 1_000_000);
     assert_eq!(*desk.messages.last_key_value().unwrap().0, MessageId(1_000_000));

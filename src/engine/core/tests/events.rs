@@ -14,8 +14,9 @@ use crate::{
     sms::Encoding,
 };
 
-/// One event a line, as version 1 wrote them. Never changed; a new version adds a file of its own.
-const VERSION_1: &str = include_str!("../fixtures/events-v1.jsonl");
+/// One event a line, as version 1 wrote them, and as it wrote those that came later. Never changed; a new version adds a file of its own.
+const VERSION_1: &str =
+    concat!(include_str!("../fixtures/events-v1.jsonl"), include_str!("../fixtures/events-v1-later.jsonl"));
 
 /// The events of the fixture, in its order: at least one of every kind.
 fn events() -> Vec<Happened> {
@@ -115,6 +116,10 @@ fn events() -> Vec<Happened> {
         Happened::AgentOffline { user: user() },
         Happened::AgentPresenceSet { user: user(), present: true },
         Happened::NoteAdded { note, interaction, user: user() },
+        Happened::EngineStarted { ids_from: 1_795_608_000_000_000 },
+        Happened::ClockLeapt { millis: 86_400_000 },
+        Happened::ClockSet { to: later },
+        sampled(SampleResult::NoReply),
     ]
 }
 

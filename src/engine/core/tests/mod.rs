@@ -1,6 +1,7 @@
 //! The promises of the state machine, checked from outside.
 
 mod agents;
+mod clock;
 mod customers;
 mod desk;
 mod disabled;

@@ -305,6 +305,9 @@ impl Model {
             assert!(silent >= config.session_idle.as_nanos(), "closed after {silent} ns");
             self.sample(id, SampleResult::Unanswered, at, config);
         }
+        if reason == CloseReason::Finished {
+            self.sample(id, SampleResult::NoReply, at, config);
+        }
         let told = self.interactions.remove(&id).expect("it is open");
         assert_eq!(told.owner.as_ref(), owner);
         assert_eq!(self.customer(told.customer).open.take(), Some(id));
@@ -353,7 +356,7 @@ impl Model {
             assert!(heard.opted_out && heard.confirmations_owed == 1, "confirmed without need");
             heard.confirmations_owed = 0;
         } else {
-            assert!(!heard.opted_out, "{purpose:?} to who opted out");
+            assert!(*purpose == Purpose::Help || !heard.opted_out, "{purpose:?} to who opted out");
         }
         let notice = match purpose {
             Purpose::OutOfHours => Some("hours"),
@@ -373,7 +376,7 @@ impl Model {
         assert!(!sent.over && !sent.in_flight && attempt == sent.attempt.next(), "sent twice: {message}");
         (sent.in_flight, sent.attempt) = (true, attempt);
         let (customer, segments) = (sent.customer, sent.segments);
-        let confirmation = sent.purpose == Purpose::OptOutConfirmation;
+        let confirmation = matches!(sent.purpose, Purpose::OptOutConfirmation | Purpose::Help);
         let heard = self.customer(customer);
         assert!(heard.in_flight.insert(message) && heard.in_flight.len() == 1, "more than one message in flight");
         assert!(heard.last_attempted.is_none_or(|last| last <= message), "out of order");
@@ -404,6 +407,9 @@ impl Model {
         let abandoned = count(SampleResult::Abandoned, false);
         let abandoned_in_target = count(SampleResult::Abandoned, true);
         let unanswered = count(SampleResult::Unanswered, false);
+        let no_reply = count(SampleResult::NoReply, false);
+        let no_reply_in_target = count(SampleResult::NoReply, true);
+        let decided = answered + unanswered + (no_reply - no_reply_in_target);
         let floor =
             |part: u64, whole: u64| (whole > 0).then(|| (0..=100).rev().find(|p| p * whole <= part * 100).unwrap());
         let target = config.service_level.target.as_nanos();
@@ -416,9 +422,11 @@ impl Model {
             abandoned,
             abandoned_in_target,
             unanswered,
+            no_reply,
+            no_reply_in_target,
             waiting_beyond_target: self.interactions.values().filter(beyond).count() as u64,
-            percent: floor(answered_in_target, answered + unanswered),
-            percent_with_abandoned: floor(answered_in_target + abandoned_in_target, answered + unanswered + abandoned),
+            percent: floor(answered_in_target, decided),
+            percent_with_abandoned: floor(answered_in_target + abandoned_in_target, decided + abandoned),
         }
     }
 

@@ -28,9 +28,9 @@ fn a_stop_is_confirmed_once_and_stops_everything_until_start() {
     desk.finish("ana", open).unwrap();
     assert_eq!(desk.start("ana", 1), Err(Refusal::OptedOut));
     desk.accept_all();
-    assert_eq!(desk.texts_to(1).len(), 2);
+    assert_eq!(desk.texts_to(1)[2..], ["TEXT-help"], "only what the customer asks for");
     assert_eq!(desk.text(1, "START"), InboundOutcome::OptedIn);
-    assert_eq!(desk.texts_to(1)[2..], ["TEXT-started"]);
+    assert_eq!(desk.texts_to(1)[3..], ["TEXT-started"]);
     desk.start("ana", 1).unwrap();
     assert_eq!(desk.text(1, "STOP"), InboundOutcome::OptedOut);
     assert_eq!(desk.texts_to(1).last(), Some(&"TEXT-stopped"), "a second opt-out is confirmed again");
@@ -61,6 +61,24 @@ fn words_are_heard_before_hours_blocklist_and_switches() {
     assert_eq!(desk.text(1, "TEXT-hello"), InboundOutcome::Blocked);
     assert_eq!(desk.texts_to(1), ["TEXT-help", "TEXT-stopped", "TEXT-started"]);
     assert_eq!(desk.at_gateway().len(), 1, "what was committed is sent, one after the other");
+}
+
+#[test]
+fn a_call_for_help_is_answered_before_and_after_an_opt_out() {
+    let mut desk = Desk::new(config());
+    desk.text(1, "HELP");
+    desk.text(1, "HELP");
+    desk.text(1, "STOP");
+    desk.text(1, "HELP");
+    desk.accept_all();
+    desk.restart();
+    desk.accept_all();
+    assert_eq!(desk.texts_to(1), ["TEXT-help", "TEXT-help", "TEXT-stopped", "TEXT-help"]);
+    assert!(
+        desk.messages
+            .values()
+            .all(|message| message.sent.as_ref().is_none_or(|sent| sent.1 == MessageStatus::Accepted))
+    );
 }
 
 #[test]

@@ -13,8 +13,8 @@ enum Story {
     OptedOut(i64),
     /// Nobody answered; closed after the idle time.
     Ignored,
-    /// Finished without a reply.
-    Dismissed,
+    /// Finished without a reply after so long.
+    Dismissed(i64),
     /// Still waiting, for so long.
     Waiting(i64),
 }
@@ -38,7 +38,10 @@ fn tell(desk: &mut Desk, customer: u32, story: &Story) {
             }
         }
         Story::Ignored => desk.pass_seconds(200),
-        Story::Dismissed => desk.finish("ana", open).unwrap(),
+        Story::Dismissed(seconds) => {
+            desk.pass_seconds(*seconds);
+            desk.finish("ana", open).unwrap();
+        }
         Story::Waiting(seconds) => desk.pass_seconds(*seconds),
     }
 }
@@ -51,6 +54,7 @@ fn counts_and_percentages_follow_the_rule() {
                  abandoned,
                  abandoned_in_target,
                  unanswered,
+                 (no_reply, no_reply_in_target),
                  beyond,
                  percents: (Option<u64>, Option<u64>)| {
         ServiceLevel {
@@ -59,21 +63,25 @@ fn counts_and_percentages_follow_the_rule() {
             abandoned,
             abandoned_in_target,
             unanswered,
+            no_reply,
+            no_reply_in_target,
             waiting_beyond_target: beyond,
             percent: percents.0,
             percent_with_abandoned: percents.1,
         }
     };
-    let cases: [(&[Story], ServiceLevel); 9] = [
-        (&[], level(0, 0, 0, 0, 0, 0, (None, None))),
-        (&[Answered(60)], level(1, 1, 0, 0, 0, 0, (Some(100), Some(100)))),
-        (&[Answered(61)], level(1, 0, 0, 0, 0, 0, (Some(0), Some(0)))),
-        (&[Answered(1), Answered(61), Answered(2)], level(3, 2, 0, 0, 0, 0, (Some(66), Some(66)))),
-        (&[OptedOut(60)], level(0, 0, 1, 1, 0, 0, (None, Some(100)))),
-        (&[Answered(1), OptedOut(61)], level(1, 1, 1, 0, 0, 0, (Some(100), Some(50)))),
-        (&[Answered(1), Ignored], level(1, 1, 0, 0, 1, 0, (Some(50), Some(50)))),
-        (&[Dismissed], level(0, 0, 0, 0, 0, 0, (None, None))),
-        (&[Answered(1), Waiting(61)], level(1, 1, 0, 0, 0, 1, (Some(100), Some(100)))),
+    let cases: [(&[Story], ServiceLevel); 11] = [
+        (&[], level(0, 0, 0, 0, 0, (0, 0), 0, (None, None))),
+        (&[Answered(60)], level(1, 1, 0, 0, 0, (0, 0), 0, (Some(100), Some(100)))),
+        (&[Answered(61)], level(1, 0, 0, 0, 0, (0, 0), 0, (Some(0), Some(0)))),
+        (&[Answered(1), Answered(61), Answered(2)], level(3, 2, 0, 0, 0, (0, 0), 0, (Some(66), Some(66)))),
+        (&[OptedOut(60)], level(0, 0, 1, 1, 0, (0, 0), 0, (None, Some(100)))),
+        (&[Answered(1), OptedOut(61)], level(1, 1, 1, 0, 0, (0, 0), 0, (Some(100), Some(50)))),
+        (&[Answered(1), Ignored], level(1, 1, 0, 0, 1, (0, 0), 0, (Some(50), Some(50)))),
+        (&[Dismissed(60)], level(0, 0, 0, 0, 0, (1, 1), 0, (None, None))),
+        (&[Answered(1), Dismissed(60)], level(1, 1, 0, 0, 0, (1, 1), 0, (Some(100), Some(100)))),
+        (&[Answered(1), Dismissed(61)], level(1, 1, 0, 0, 0, (1, 0), 0, (Some(50), Some(50)))),
+        (&[Answered(1), Waiting(61)], level(1, 1, 0, 0, 0, (0, 0), 1, (Some(100), Some(100)))),
     ];
     for (number, (stories, expected)) in cases.iter().enumerate() {
         let mut config = config();

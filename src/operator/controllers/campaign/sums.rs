@@ -40,11 +40,10 @@ pub fn sum<'a>(channels: impl IntoIterator<Item = &'a SmsChannel>) -> Sums {
         };
     }
     if let Some(level) = &mut sums.service_level {
-        level.percent = percent(level.answered_in_target, level.answered + level.unanswered);
-        level.percent_with_abandoned = percent(
-            level.answered_in_target + level.abandoned_in_target,
-            level.answered + level.unanswered + level.abandoned,
-        );
+        let decided = level.answered + level.unanswered + level.no_reply - level.no_reply_in_target;
+        level.percent = percent(level.answered_in_target, decided);
+        level.percent_with_abandoned =
+            percent(level.answered_in_target + level.abandoned_in_target, decided + level.abandoned);
     }
     sums
 }
@@ -71,6 +70,8 @@ fn add_service_level(sum: &mut ServiceLevelStatus, level: &ServiceLevelStatus) {
     sum.abandoned += level.abandoned;
     sum.abandoned_in_target += level.abandoned_in_target;
     sum.unanswered += level.unanswered;
+    sum.no_reply += level.no_reply;
+    sum.no_reply_in_target += level.no_reply_in_target;
 }
 
 /// Rounded down, so that 100 is said of nothing less.
@@ -108,7 +109,7 @@ mod tests {
         }));
         let bad = channel(json!({
             "conditions": ready(1), "queue": {"waiting": 2, "oldestWaitSeconds": 90, "withBot": 0, "active": 3},
-            "serviceLevel": {"percent": 0, "answered": 7, "unanswered": 2, "abandoned": 2, "abandonedInTarget": 1},
+            "serviceLevel": {"percent": 0, "answered": 7, "unanswered": 1, "noReply": 3, "noReplyInTarget": 2, "abandoned": 2, "abandonedInTarget": 1},
             "sampledAt": "2026-01-01T00:00:00Z",
         }));
         let silent = channel(json!({}));
@@ -117,6 +118,7 @@ mod tests {
         assert_eq!(sums.queue, Some(QueueStatus { waiting: 3, oldest_wait_seconds: 90, with_bot: 1, active: 5 }));
         let level = sums.service_level.unwrap();
         assert_eq!((level.percent, level.percent_with_abandoned), (Some(10), Some(16)));
+        assert_eq!((level.no_reply, level.no_reply_in_target), (3, 2));
         assert_eq!(sums.sampled_at, Some("2026-01-01T00:00:00Z".parse().unwrap()));
     }
 

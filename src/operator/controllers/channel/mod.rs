@@ -1,5 +1,6 @@
 //! SmsChannel: observe, validate, claim, plan, apply, summarize; and drain before it goes.
 
+mod clock;
 mod drain;
 mod number;
 mod observe;
@@ -66,6 +67,8 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
     }
     let reported = status::report(&context, &observed, &findings, outcome.as_ref().err()).await?;
     storage::forget_acceptance(&context, &key).await?;
+    let said = observed.seen.answered().and_then(|said| said.clock.as_ref());
+    clock::forget_acceptance(&context, &key, said).await?;
     let again = outcome?;
     if storage::is_to_be_told(&context, &observed.channel) {
         return Ok(Some(Duration::ZERO));

@@ -9,7 +9,7 @@ use crate::{
     operator::{
         controllers::{
             blocklist,
-            channel::{observe::Observed, storage, validate::Valid},
+            channel::{clock, observe::Observed, storage, validate::Valid},
         },
         resources::{
             child::{Bond, Children, Owner, Prepared},
@@ -77,6 +77,7 @@ pub fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settings: &Se
         per_number_limit: rate_limit::rate_limit(valid.connector.spec.limits.per_number),
         retention_days: unsigned(spec.engine.storage.retention_days),
         store: storage::expectation(&observed.channel),
+        clock_accepted: clock::accepted(&observed.channel),
         role_issuers: observed.role_issuers.clone(),
         operator_user: settings.operator_user(),
         agent_issuers: observed.agent_issuers.clone(),

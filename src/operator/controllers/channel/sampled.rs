@@ -21,7 +21,8 @@ pub fn service_level(
     current: Option<&DesiredCondition>,
 ) -> DesiredCondition {
     let measured = &said.service_level;
-    let total = measured.answered + measured.unanswered + said.queue.waiting_beyond_target;
+    let late_without_reply = measured.no_reply.saturating_sub(measured.no_reply_in_target);
+    let total = measured.answered + measured.unanswered + late_without_reply + said.queue.waiting_beyond_target;
     let minimum = u64::try_from(level.minimum_samples).unwrap_or(1).max(1);
     if total < minimum {
         return DesiredCondition::unknown(
@@ -91,6 +92,8 @@ pub fn service_level_figures(said: &EngineStatus) -> ServiceLevelStatus {
         abandoned: signed(measured.abandoned),
         abandoned_in_target: signed(measured.abandoned_in_target),
         unanswered: signed(measured.unanswered),
+        no_reply: signed(measured.no_reply),
+        no_reply_in_target: signed(measured.no_reply_in_target),
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     api::{Campaign, ConditionType, Conditions, Reason, SmsChannelStatus, sms_channel::EngineStatus as EngineReport},
     operator::{
         controllers::{
-            channel::{Findings, observe::Observed, sampled, storage, up_to_date::tell_blocklists},
+            channel::{Findings, clock, observe::Observed, sampled, storage, up_to_date::tell_blocklists},
             summary::{self, first_obstacle, is_others_change, summarize},
             worker::RequeueAfter,
         },
@@ -144,11 +144,15 @@ fn set_sampled(context: &Context, conditions: &mut Conditions, observed: &Observ
             let desired = DesiredCondition::unknown(Reason::MetricsUnavailable, "the engine cannot be asked");
             desired.set(conditions, ConditionType::ServiceLevelMet);
             desired.set(conditions, ConditionType::QueueHealthy);
+            desired.set(conditions, ConditionType::ClockInSync);
             return None;
         }
         Seen::Never => return None,
     };
     in_hours(observed.campaign.as_deref(), said, now).set(conditions, ConditionType::InHours);
+    if let Some(clock) = &said.clock {
+        clock::desired(clock).set(conditions, ConditionType::ClockInSync);
+    }
     let spec = &observed.channel.spec;
     let level = DesiredCondition::of(conditions, ConditionType::ServiceLevelMet);
     let queue = DesiredCondition::of(conditions, ConditionType::QueueHealthy);
@@ -249,7 +253,12 @@ fn take_figures(
 
 /// Every condition stands in status from the start, so that nothing waits for one that never comes.
 fn set_missing_unknown(conditions: &mut Conditions) {
-    let sampled = [ConditionType::InHours, ConditionType::ServiceLevelMet, ConditionType::QueueHealthy];
+    let sampled = [
+        ConditionType::ClockInSync,
+        ConditionType::InHours,
+        ConditionType::ServiceLevelMet,
+        ConditionType::QueueHealthy,
+    ];
     for type_ in READY.into_iter().chain(sampled) {
         if conditions.get(type_).is_none() {
             DesiredCondition::unknown(Reason::NotCheckedYet, "not known yet").set(conditions, type_);

@@ -58,12 +58,20 @@ pub fn judge(channel: &SmsChannel, account: Option<&str>, said: &EngineStatus) -
     let accepted = summary::annotation(channel, names::ANNOTATION_ACCEPT_STORAGE) == Some(store.id.as_str());
     match fault(channel, account, &remembered, store) {
         Some(desired) if !accepted => Judged { desired, id: remembered.store_id, commits: remembered.store_commits },
-        Some(_) | None => Judged {
-            desired: DesiredCondition::yes(Reason::Intact, "the store is the one that belongs to this channel"),
-            id: Some(store.id.clone()),
-            commits: Some(commits),
-        },
+        Some(_) | None => Judged { desired: room(store), id: Some(store.id.clone()), commits: Some(commits) },
     }
+}
+
+/// What to say of a store that is the right one.
+fn room(store: &StoreStatus) -> DesiredCondition {
+    if store.full {
+        return DesiredCondition::no(
+            Reason::StorageFull,
+            "the volume is full: nothing new is taken, and inbound texts wait in the gateway; enlarge \
+             spec.engine.storage.volume.size or shorten retentionDays",
+        );
+    }
+    DesiredCondition::yes(Reason::Intact, "the store is the one that belongs to this channel")
 }
 
 fn fault(

@@ -1,0 +1,32 @@
+//! Time is set back: rows that start-up loads and that would lie in the future move with it, as they do in the state. History
+//! keeps the times under which it was written.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::{codec, error::CommitError};
+
+/// What moves, by ?2, when it is after ?1.
+const MOVES: [&str; 4] = [
+    "UPDATE interaction
+     SET arrived_at = iif(arrived_at > ?1, arrived_at - ?2, arrived_at), place_at = iif(place_at > ?1, place_at - ?2, place_at),
+         queued_at = iif(queued_at > ?1, queued_at - ?2, queued_at),
+         waiting_since = iif(waiting_since > ?1, waiting_since - ?2, waiting_since)
+     WHERE state IN ('Opened', 'Queued', 'Active')",
+    "UPDATE agent
+     SET last_finish = iif(last_finish > ?1, last_finish - ?2, last_finish),
+         last_assigned = iif(last_assigned > ?1, last_assigned - ?2, last_assigned)",
+    "UPDATE sample SET at = at - ?2 WHERE at > ?1",
+    "UPDATE outbox SET sending_until = sending_until - ?2 WHERE sending_until > ?1",
+];
+
+/// Moves the rows from the time `from` back to `to`. Nothing moves when it goes ahead.
+pub(super) fn write(sql: &Connection, to: Timestamp, from: Timestamp) -> Result<(), CommitError> {
+    let by = codec::nanos(from).saturating_sub(codec::nanos(to));
+    if by > 0 {
+        for change in MOVES {
+            sql.prepare_cached(change)?.execute(params![codec::nanos(to), by])?;
+        }
+    }
+    Ok(())
+}

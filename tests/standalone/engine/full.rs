@@ -1,0 +1,119 @@
+//! A volume that is really full: a small file system of its own.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::json;
+
+use super::{MIA, desk, given, reply};
+use crate::support::{
+    engine::Engine,
+    process::{eventually, ready},
+};
+use aldis::wire::ports;
+
+/// A file system of 48 MiB in memory. It goes with this.
+struct Volume(PathBuf);
+
+impl Volume {
+    fn mount(at: &Path) -> Self {
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(at).status().unwrap();
+        assert!(mounted.success(), "the test runs as root");
+        Self(at.to_owned())
+    }
+
+    /// Puts a file beside the store, of so many MiB, or of all that is left.
+    fn occupy(&self, name: &str, mebibytes: Option<usize>) {
+        let mut file = fs::File::create(self.0.join(name)).unwrap();
+        let piece = vec![1; 1 << 20];
+        for _ in 0..mebibytes.unwrap_or(usize::MAX) {
+            if let Err(error) = file.write_all(&piece) {
+                assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
+                return;
+            }
+        }
+    }
+
+    fn free(&self, name: &str) {
+        fs::remove_file(self.0.join(name)).unwrap();
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
+
+/// Customers write until the engine takes no more; how many it took.
+async fn fill(engine: &Engine) -> u64 {
+    let text = "x".repeat(1500);
+    for count in 0.. {
+        // A few customers, so that the queue stays short.
+        let from = format!("+155598{:05}", count % 50);
+        let (status, answer) = engine.inbound(&format!("SM-{count}"), &from, &text).await;
+        if status != 200 {
+            assert_eq!((status, &answer["type"]), (503, &json!("urn:aldis:problem:storage-full")));
+            return count;
+        }
+        assert!(count < 20_000, "the volume never filled");
+    }
+    unreachable!("it is full at some time")
+}
+
+async fn until_full(engine: &Engine, full: bool) {
+    eventually(&format!("the volume is full: {full}"), || async {
+        let store = engine.status().await["store"].clone();
+        if store["full"] == full { Ok(()) } else { Err(store) }
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_full_volume_refuses_what_is_new_finishes_what_is_open_and_goes_on_when_there_is_room() {
+    let (mut engine, _gateway) = desk().await;
+    engine.role.kill();
+    let volume = Volume::mount(&engine.dir.path().join("data"));
+    engine.role.start_again();
+    ready(engine.address).await;
+    engine.presence("ana", true).await;
+    let online = super::stream::open(&engine, "ana", None).await;
+    assert_eq!(engine.inbound("SM-first", MIA, "hello").await.0, 200);
+    let open = given(&engine, "ana").await;
+    volume.occupy("others", Some(24));
+    let taken = fill(&engine).await;
+    until_full(&engine, true).await;
+
+    let (status, answer) = reply(&engine, "ana", &open, "a reply needs room").await;
+    assert_eq!((status, &answer["type"]), (503, &json!("urn:aldis:problem:storage-full")));
+    let path = format!("/v1/channels/support/interactions/{}/finish", open["id"]);
+    let finished = engine.post("ana", &path, json!({ "epoch": open["epoch"] })).await;
+    assert_eq!(finished.0, 200, "what is open can be finished: {}", finished.1);
+    volume.free("others");
+    until_full(&engine, false).await;
+    assert_eq!(engine.inbound("SM-room", MIA, "hello again").await.0, 200, "it went on by itself");
+    assert!(engine.role.is_running());
+
+    // To the last byte: it cannot even start, says why, and does when there is room.
+    drop(online);
+    engine.role.kill();
+    volume.occupy("others", None);
+    engine.role.start_again();
+    let url = format!("http://{}:{}/readyz", engine.address, ports::ADMIN);
+    eventually("it says why it does not start", || async {
+        let text = reqwest::get(&url).await.map_err(|error| error.to_string())?.text().await.unwrap_or_default();
+        if text.contains("is full: enlarge spec.engine.storage.volume.size") { Ok(()) } else { Err(text) }
+    })
+    .await;
+    assert!(engine.role.is_running());
+    volume.free("others");
+    ready(engine.address).await;
+    assert_eq!(engine.inbound("SM-last", MIA, "still there").await.0, 200);
+    let stored = engine.sqlite("SELECT count(*) AS n FROM dedup")[0]["n"].as_u64().unwrap();
+    assert_eq!(stored, taken + 3, "everything that was acknowledged is there");
+    engine.role.kill();
+}
