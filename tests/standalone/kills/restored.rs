@@ -3,16 +3,25 @@
 use std::collections::BTreeMap;
 
 use super::world::World;
-use crate::support::engine::{NUMBER, sqlite};
+use crate::support::{
+    engine::{NUMBER, sqlite},
+    process::eventually,
+};
 use aldis::simulator::{Entry, Event};
 
-/// A customer writes, ana answers, and the answer arrives.
+/// A customer writes, ana answers, the answer arrives, and the engine knows it: a copy that is made now holds the receipt.
 async fn conversation(world: &World, customer: &str, reply: &str) {
     world.carrier.customer_writes(customer, NUMBER, "hello").await;
     let desk = world.desk();
     let interaction = desk.given(customer).await;
     assert_eq!(desk.reply(&interaction, reply).await.0, 202);
     world.carrier.until_delivered(customer, reply).await;
+    eventually("the engine has the receipt", || async {
+        let messages = desk.messages(customer).await;
+        let newest = messages.last().cloned().unwrap_or_default();
+        if newest["text"] == reply && newest["status"] == "Delivered" { Ok(()) } else { Err(newest) }
+    })
+    .await;
 }
 
 /// How often each text was handed to the provider and taken.
