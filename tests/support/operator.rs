@@ -358,11 +358,13 @@ pub struct Flags {
     pub drain: u64,
     /// Further base URLs that connectors may use.
     pub base_urls: Vec<String>,
+    /// Further arguments.
+    pub more: Vec<String>,
 }
 
 impl Default for Flags {
     fn default() -> Self {
-        Self { sample_interval: 2, scrape_interval: 1, drain: 60, base_urls: Vec::new() }
+        Self { sample_interval: 2, scrape_interval: 1, drain: 60, base_urls: Vec::new(), more: Vec::new() }
     }
 }
 
@@ -419,6 +421,7 @@ impl Operator {
             format!("--admin-address={admin}"),
             format!("--resolve-services-to={}", stub.address),
         ];
+        arguments.extend(flags.more);
         if !watched.is_empty() {
             arguments.push(format!("--watch-namespaces={}", watched.join(",")));
         }

@@ -1,24 +1,42 @@
 //! Fetches the keys of those who sign tokens, and keeps them fresh.
+//!
+//! A set of issuers that lacks a configured one is never published: every agent of it would be locked out. While an issuer does not
+//! answer, its known keys stay; an operator that starts meanwhile reads them back from the configurations that an earlier one wrote.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
-use kube::Client;
+use k8s_openapi::api::core::v1::ConfigMap;
+use kube::{Api, Client, api::ListParams};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::{
-    operator::observed::{
-        context::Context,
-        issuers::{AgentIssuer, Known},
+    api::names,
+    operator::{
+        observed::{
+            context::Context,
+            issuers::{AgentIssuer, Known, Published},
+            key_ring::KeyRing,
+        },
+        runtime::{metrics::IssuerLabel, settings::Settings},
     },
-    wire::config::issuers::{Issuer, key_set},
+    wire::config::{
+        MAIN_DOCUMENT,
+        issuers::{Issuer, key_set},
+    },
 };
 
 /// Between two looks at the keys. A new key is published long before it signs.
 const REFRESH: Duration = Duration::from_secs(60);
 const FIRST_TRY: Duration = Duration::from_secs(2);
+/// Configurations read at a time when an issuer's keys are looked for in them.
+const PAGE: u32 = 20;
 /// Longest answer of an issuer that is read. Its keys go into the configuration of every engine.
 const LONGEST: usize = 64 * 1024;
 
@@ -47,8 +65,9 @@ enum FetchError {
 
 /// Keeps the keys fresh; looks at everything again when they change.
 pub async fn run(context: Arc<Context>, agents: Vec<AgentIssuer>, http: reqwest::Client, stop: CancellationToken) {
+    let mut rings = Rings::default();
     loop {
-        let delay = match fetch(&context, &agents, &http).await {
+        let delay = match fetch(&context, &agents, &http, &mut rings).await {
             Ok(known) => {
                 let issuer = known.cluster_issuer.clone();
                 if context.issuers.learn(known) {
@@ -69,30 +88,100 @@ pub async fn run(context: Arc<Context>, agents: Vec<AgentIssuer>, http: reqwest:
     }
 }
 
-async fn fetch(context: &Context, agents: &[AgentIssuer], http: &reqwest::Client) -> Result<Known, FetchError> {
+/// The keys of the cluster and of each agents' issuer that has answered, and what was published of those that have not.
+#[derive(Default)]
+struct Rings {
+    cluster: KeyRing,
+    agents: HashMap<String, KeyRing>,
+    published: Option<Published>,
+}
+
+async fn fetch(
+    context: &Context,
+    agents: &[AgentIssuer],
+    http: &reqwest::Client,
+    rings: &mut Rings,
+) -> Result<Known, FetchError> {
     let client = context.writer.client();
     let discovery: Discovery = get(client, "/.well-known/openid-configuration").await?;
-    let cluster_keys = in_order(key_set_at("/openid/v1/jwks", get(client, "/openid/v1/jwks").await?)?);
-    let before = context.issuers.known();
-    let mut issuers = Vec::new();
+    let cluster_keys = key_set_at("/openid/v1/jwks", get(client, "/openid/v1/jwks").await?)?;
+    rings.cluster.add(&cluster_keys, Instant::now());
     for agent in agents {
-        let keys = match agent_keys(agent, http).await {
-            Ok(keys) => Some(in_order(keys)),
+        let answer = agent_keys(agent, http).await;
+        let label = IssuerLabel { issuer: agent.issuer.clone() };
+        context.metrics.issuer_reachable.get_or_create(&label).set(i64::from(answer.is_ok()));
+        match answer {
+            Ok(keys) => rings.agents.entry(agent.issuer.clone()).or_default().add(&keys, Instant::now()),
             Err(error) => {
                 warn!(issuer = agent.issuer, %error, "the keys of this issuer cannot be fetched; the known ones stay");
-                let known = before.iter().flat_map(|known| &known.agents).find(|known| known.issuer == agent.issuer);
-                known.map(|known| known.keys.clone())
             }
-        };
-        issuers.extend(keys.map(|keys| Issuer {
-            issuer: agent.issuer.clone(),
-            audience: agent.audience.clone(),
-            user_claim: agent.user_claim.clone(),
-            user_prefix: agent.user_prefix.clone(),
-            keys,
-        }));
+        }
     }
-    Ok(Known { cluster_issuer: discovery.issuer, cluster_keys, agents: issuers })
+    let never_answered = |agent: &AgentIssuer| !rings.agents.contains_key(&agent.issuer);
+    if !agents.iter().any(never_answered) {
+        rings.published = None;
+    } else if rings.published.is_none() {
+        rings.published = Some(published_keys(client, &context.settings).await?);
+    }
+    let issuer = |agent: &AgentIssuer| Issuer {
+        issuer: agent.issuer.clone(),
+        audience: agent.audience.clone(),
+        user_claim: agent.user_claim.clone(),
+        user_prefix: agent.user_prefix.clone(),
+        keys: rings.agents.get(&agent.issuer).map_or_else(|| json!({"keys": []}), KeyRing::key_set),
+    };
+    Ok(Known {
+        cluster_issuer: discovery.issuer,
+        cluster_keys: rings.cluster.key_set(),
+        agents: agents.iter().map(issuer).collect(),
+        published: rings.published.clone().unwrap_or_default(),
+    })
+}
+
+/// The agents' issuers' keys as the configurations of engines have them.
+async fn published_keys(client: &Client, settings: &Settings) -> Result<Published, FetchError> {
+    let selector = format!(
+        "{}={},{}={}",
+        names::LABEL_MANAGED_BY,
+        names::MANAGED_BY,
+        names::LABEL_COMPONENT,
+        names::COMPONENT_ENGINE
+    );
+    let apis: Vec<Api<ConfigMap>> = if settings.watch_namespaces.is_empty() {
+        vec![Api::all(client.clone())]
+    } else {
+        settings.watch_namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
+    };
+    let mut published = Published::default();
+    for api in apis {
+        let mut page = ListParams::default().labels(&selector).limit(PAGE);
+        loop {
+            let listed = api.list(&page).await?;
+            listed.items.iter().for_each(|document| read_back(document, &mut published));
+            match listed.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => page = page.continue_token(&token),
+                None => break,
+            }
+        }
+    }
+    Ok(published)
+}
+
+/// Adds what one configuration says. What is no configuration of an engine says nothing.
+fn read_back(document: &ConfigMap, published: &mut Published) {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Main {
+        agent_issuers: Vec<Issuer>,
+    }
+    let text = document.data.as_ref().and_then(|data| data.get(MAIN_DOCUMENT));
+    let Some(Ok(main)) = text.map(|text| serde_json::from_str::<Main>(text)) else { return };
+    let namespace = document.metadata.namespace.clone().unwrap_or_default();
+    for known in main.agent_issuers {
+        if key_set(&known.keys).is_some_and(|keys| !keys.is_empty()) {
+            published.add(&namespace, known.issuer, known.keys);
+        }
+    }
 }
 
 async fn get<T: serde::de::DeserializeOwned>(client: &Client, path: &str) -> Result<T, FetchError> {
@@ -130,14 +219,6 @@ fn key_set_at(url: &str, document: Value) -> Result<Value, FetchError> {
     Ok(document)
 }
 
-/// Keys in order of their id: several API servers may list them differently, and that is no change.
-fn in_order(mut keys: Value) -> Value {
-    if let Some(list) = keys.get_mut("keys").and_then(Value::as_array_mut) {
-        list.sort_by_key(|key| key.get("kid").and_then(Value::as_str).unwrap_or_default().to_owned());
-    }
-    keys
-}
-
 #[cfg(test)]
 mod tests {
     use axum::{Json, Router, routing::get};
@@ -170,12 +251,5 @@ mod tests {
         }
         let error = keys_of(json!({"keys": ["x".repeat(LONGEST)]})).await.unwrap_err();
         assert!(error.ends_with("/keys has more than 65536 bytes"), "{error}");
-    }
-
-    #[test]
-    fn the_order_of_keys_does_not_matter() {
-        let one = json!({"keys": [{"kid": "b"}, {"kid": "a"}]});
-        let other = json!({"keys": [{"kid": "a"}, {"kid": "b"}]});
-        assert_eq!(in_order(one), in_order(other));
     }
 }

@@ -1,13 +1,16 @@
 //! Who signs tokens: the cluster itself, and the issuers that the platform team lists for agents. Their keys are written into the
 //! configuration of gateways and engines, which check tokens offline.
 
-use std::{path::Path, sync::Arc};
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use arc_swap::ArcSwapOption;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::{api::names, wire::config::issuers::Issuer};
+use crate::{
+    api::names,
+    wire::config::issuers::{Issuer, key_set},
+};
 
 /// An issuer of agents' tokens besides the cluster, as the platform team lists it.
 #[derive(Clone, Debug, Deserialize)]
@@ -105,8 +108,26 @@ pub struct Known {
     pub cluster_issuer: String,
     /// The cluster's key set.
     pub cluster_keys: Value,
-    /// Those besides the cluster.
+    /// Those besides the cluster. One that has not answered since this operator started has no keys.
     pub agents: Vec<Issuer>,
+    /// What stands in for the keys of those.
+    pub published: Published,
+}
+
+/// Keys that an earlier operator published, by namespace and issuer. Whoever may write ConfigMaps in a namespace can write what they
+/// like there, so that keys read back from a namespace count in that namespace only.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Published(HashMap<String, HashMap<String, Value>>);
+
+impl Published {
+    /// An engine in the namespace has these keys of the issuer.
+    pub fn add(&mut self, namespace: &str, issuer: String, keys: Value) {
+        self.0.entry(namespace.to_owned()).or_default().entry(issuer).or_insert(keys);
+    }
+
+    fn of(&self, namespace: &str, issuer: &str) -> Option<&Value> {
+        self.0.get(namespace)?.get(issuer)
+    }
 }
 
 /// The issuers, once they are known.
@@ -117,11 +138,6 @@ impl Issuers {
     /// Whether the cluster's keys are known; no configuration can be written before.
     pub fn are_known(&self) -> bool {
         self.0.load().is_some()
-    }
-
-    /// What is known.
-    pub fn known(&self) -> Option<Arc<Known>> {
-        self.0.load_full()
     }
 
     /// Says what is known now; true = it is another thing than before.
@@ -142,7 +158,7 @@ impl Issuers {
     pub fn of_agents(&self, namespace: &str) -> Vec<Issuer> {
         let mut issuers = self.cluster(names::desk_audience(namespace));
         if let Some(known) = self.0.load_full() {
-            issuers.extend(known.agents.iter().cloned());
+            issuers.extend(known.agents.iter().map(|agent| in_namespace(&known, agent, namespace)));
         }
         issuers
     }
@@ -160,6 +176,12 @@ impl Issuers {
             })
             .collect()
     }
+}
+
+fn in_namespace(known: &Known, agent: &Issuer, namespace: &str) -> Issuer {
+    let is_unheard = key_set(&agent.keys).is_none_or(<[Value]>::is_empty);
+    let published = known.published.of(namespace, &agent.issuer).filter(|_| is_unheard);
+    Issuer { keys: published.unwrap_or(&agent.keys).clone(), ..agent.clone() }
 }
 
 #[cfg(test)]
@@ -196,5 +218,35 @@ mod tests {
         }
         assert_eq!(list(["okta:", "okta-eu:"], two).unwrap().len(), 2);
         assert_eq!(list(["okta:", "okta:"], ["https://a.example"; 2]).unwrap().len(), 2, "one issuer, two audiences");
+    }
+
+    fn agent(keys: Value) -> Issuer {
+        let user_prefix = "okta:".to_owned();
+        Issuer { issuer: "https://id".into(), audience: "desk".into(), user_claim: sub(), user_prefix, keys }
+    }
+
+    fn issuers(agent: Issuer, published: Published) -> Issuers {
+        let issuers = Issuers::default();
+        let (cluster_issuer, cluster_keys) = ("https://cluster".to_owned(), json!({"keys": []}));
+        issuers.learn(Known { cluster_issuer, cluster_keys, agents: vec![agent], published });
+        issuers
+    }
+
+    #[test]
+    fn an_issuer_that_does_not_answer_stays_with_the_keys_that_its_namespace_has() {
+        let (none, old) = (json!({"keys": []}), json!({"keys": [{"kid": "old"}]}));
+        let mut published = Published::default();
+        published.add("desk", "https://id".into(), old.clone());
+        let issuers = issuers(agent(none.clone()), published);
+        assert_eq!(issuers.of_agents("desk")[1], agent(old));
+        assert_eq!(issuers.of_agents("other")[1], agent(none), "one namespace does not say whom another one trusts");
+    }
+
+    #[test]
+    fn what_an_issuer_says_counts_more_than_what_was_published() {
+        let new = json!({"keys": [{"kid": "new"}]});
+        let mut published = Published::default();
+        published.add("desk", "https://id".into(), json!({"keys": [{"kid": "old"}]}));
+        assert_eq!(issuers(agent(new.clone()), published).of_agents("desk")[1], agent(new));
     }
 }

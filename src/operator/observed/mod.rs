@@ -11,6 +11,7 @@ pub mod context;
 pub mod debounce;
 pub mod discovery;
 pub mod issuers;
+mod key_ring;
 pub mod pod;
 pub mod samples;
 pub mod scrape;

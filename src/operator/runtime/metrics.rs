@@ -56,6 +56,13 @@ pub struct ScrapeLabels {
     pub result: &'static str,
 }
 
+/// Label of an issuer of agents' tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct IssuerLabel {
+    /// As its tokens name it.
+    pub issuer: String,
+}
+
 /// Labels of how many objects are in which state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ReadyLabels {
@@ -96,6 +103,8 @@ pub struct Metrics {
     pub scrapes: Family<ScrapeLabels, Counter>,
     /// Objects by readiness.
     pub ready: Family<ReadyLabels, Gauge>,
+    /// 1 while an issuer of agents' tokens answers.
+    pub issuer_reachable: Family<IssuerLabel, Gauge>,
     /// 1 on the leader.
     pub leader: Gauge,
 }
@@ -119,6 +128,7 @@ impl Metrics {
             writes: Family::default(),
             scrapes: Family::default(),
             ready: Family::default(),
+            issuer_reachable: Family::default(),
             leader: Gauge::default(),
         };
         metrics.register(registry);
@@ -145,6 +155,11 @@ impl Metrics {
         registry.register("aldis_operator_writes", "Requests to the API server that write", self.writes.clone());
         registry.register("aldis_operator_scrapes", "Readings of engines' and gateways' status", self.scrapes.clone());
         registry.register("aldis_operator_objects", "Objects by kind and readiness", self.ready.clone());
+        registry.register(
+            "aldis_operator_issuer_reachable",
+            "1 while the keys of an issuer of agents' tokens can be fetched; while they cannot, the known ones stay",
+            self.issuer_reachable.clone(),
+        );
         registry.register("aldis_operator_leader", "1 on the replica that leads", self.leader.clone());
     }
 
