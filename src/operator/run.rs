@@ -23,8 +23,10 @@ use crate::{
         },
         resources::writer::Writer,
         runtime::{
+            accounts::{self, Accounts},
             allow_list::{self, AllowList},
             events::Events,
+            http,
             leader::{Election, Leadership},
             metrics::Metrics,
             settings::Settings,
@@ -50,14 +52,17 @@ pub enum RunError {
     #[error("cannot find the API server: {0}")]
     Config(#[from] kube::config::InferConfigError),
     /// A list of allowed addresses is wrong.
-    #[error("--allow-base-urls or --allow-bot-urls: {0}")]
+    #[error("--allow-base-urls, --provider-base-urls or --allow-bot-urls: {0}")]
     AllowList(#[from] allow_list::InvalidEntry),
+    /// The list of accounts is wrong.
+    #[error("--accounts: {0}")]
+    Accounts(#[from] accounts::InvalidAccounts),
     /// The list of agent issuers is wrong.
     #[error("--agent-issuers: {0}")]
     Issuers(#[from] issuers::InvalidIssuers),
     /// The HTTP client cannot be made.
     #[error("cannot make an HTTP client: {0}")]
-    Http(#[from] crate::operator::runtime::http::HttpError),
+    Http(#[from] http::HttpError),
     /// The admin port or a signal handler failed.
     #[error("{0}")]
     Admin(#[from] std::io::Error),
@@ -77,7 +82,8 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let health = Health::default();
     let mut registry = Registry::default();
     let context = Arc::new(context(settings, client.clone(), &mut registry)?);
-    let http = crate::operator::runtime::http::client(context.settings.ca_file.as_deref())?;
+    let issuers_http = http::client(context.settings.ca_file.as_deref())?;
+    let pods_http = http::client(None)?;
 
     let mut background = JoinSet::new();
     let ending = CancellationToken::new();
@@ -95,12 +101,12 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     );
     let started = tokio::select! {
         () = stop.cancelled() => false,
-        () = start(&context, &client, agents, http, &mut background, &ending) => true,
+        () = start(&context, &client, agents, issuers_http, &mut background, &ending) => true,
     };
     let mut result = Ok(());
     if started {
         health.not_ready.clear("caches");
-        result = lead(&context, election, &stop).await;
+        result = lead(&context, election, pods_http, &stop).await;
     }
     ending.cancel();
     background.shutdown().await;
@@ -125,14 +131,17 @@ async fn start(
 }
 
 /// Leads when the lease is ours; ends in order: workers first, the lease last.
-async fn lead(context: &Arc<Context>, election: Election, stop: &CancellationToken) -> Result<(), RunError> {
+async fn lead(
+    context: &Arc<Context>,
+    election: Election,
+    http: reqwest::Client,
+    stop: &CancellationToken,
+) -> Result<(), RunError> {
     let work_ends = CancellationToken::new();
     let release = CancellationToken::new();
     let mut workers = JoinSet::new();
     start_controllers(context, &mut workers, &work_ends);
-    if let Ok(http) = crate::operator::runtime::http::client(None) {
-        scrape::start(context, http, &mut workers, &work_ends);
-    }
+    scrape::start(context, http, &mut workers, &work_ends);
     workers.spawn(sweep(context.clone(), work_ends.clone()));
     workers.spawn(follow_leadership(context.clone(), work_ends.clone()));
 
@@ -229,7 +238,8 @@ fn context(settings: Settings, client: Client, registry: &mut Registry) -> Resul
         issuers: Default::default(),
         volume_refreshes: Default::default(),
         contenders: Default::default(),
-        allowed_base_urls: AllowList::new(&settings.allow_base_urls)?,
+        allowed_base_urls: AllowList::new(&settings.allow_base_urls)?.with_providers(&settings.provider_base_urls)?,
+        accounts: settings.accounts.as_deref().map(Accounts::read).transpose()?.unwrap_or_default(),
         allowed_bot_urls: AllowList::new(&settings.allow_bot_urls)?,
         targets: Default::default(),
         debounce: Default::default(),

@@ -109,6 +109,8 @@ fn values_that_cannot_be_are_refused_by_name() {
         ("allowBaseUrls={http://simulator:8090/}", "/allowBaseUrls/0"),
         ("watchNamespaces={Upper}", "/watchNamespaces/0"),
         ("agentIssuers[0].issuer=https://id.example.com", "/agentIssuers/0"),
+        ("accounts[0].provider=twilio,accounts[0].account=AC1", "/accounts/0"),
+        ("providerBaseUrls={https://proxy.example.com/v1}", "/providerBaseUrls/0"),
         ("image.digest=sha256:12", "/image/digest"),
     ];
     for (value, named) in cases {

@@ -106,3 +106,27 @@ async fn the_claim_of_a_channel_that_is_gone_for_certain_is_swept() {
     desk.kubectl(&["annotate", "smschannel/sales", "example.com/look=again"]);
     desk.wait_ready("smschannel/sales");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_is_bound_to_a_namespace_is_no_other_ones() {
+    let cluster = Cluster::apiserver();
+    let (owner, mallory) = (Desk::new(cluster), Desk::new(cluster));
+    let account = format!("AC{:032x}", fastrand::u128(..));
+    let list = tempfile::NamedTempFile::new().unwrap();
+    let bound = json!([{"provider": "twilio", "account": account, "namespaces": [owner.namespace]}]);
+    std::fs::write(list.path(), bound.to_string()).unwrap();
+    let flags = Flags { more: vec![format!("--accounts={}", list.path().display())], ..Flags::default() };
+    let operator = Operator::start(cluster, &[&owner.namespace, &mallory.namespace], flags).await;
+    let twilio = |desk: &Desk<'_>| {
+        let twilio = format!("{{twilio: {{accountSid: {account}, credentialsSecretRef: {{name: sim}}}}}}");
+        desk.connector_of(&twilio, "") + &desk.campaign("{user: ana}") + &desk.channel("support", "+15551230001", "")
+    };
+    // The stub that answers for every gateway says of this one, too, that the provider accepts it.
+    mallory.apply(&twilio(&mallory));
+    let message = mallory.until("smsconnector/sim", "Stalled", "True", "AccountNotAllowed");
+    assert!(message.contains(&mallory.namespace) && message.contains("platform team"), "{message}");
+    mallory.until("smschannel/support", "Stalled", "True", "AccountNotAllowed");
+    assert_eq!(claims(cluster, &operator), "", "nothing was claimed");
+    owner.apply(&twilio(&owner));
+    owner.wait_ready("smschannel/support");
+}

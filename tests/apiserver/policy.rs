@@ -47,6 +47,8 @@ async fn the_operator_does_its_work_with_its_own_rights_and_no_more() {
     an_engine_sees_no_credentials(&desk, &made);
     accounts_and_services_lead_nowhere_else(&desk, &made);
     a_secret_is_mounted_only_where_a_connector_names_it(&desk, &made);
+    a_gateway_is_led_to_the_address_that_its_connector_names(&desk, &made);
+    a_token_of_the_operator_is_short_and_for_one_namespace(&cluster);
     deleting_is_for_its_own(&desk);
     others_are_not_bound(&cluster);
 }
@@ -366,6 +368,38 @@ fn a_secret_is_mounted_only_where_a_connector_names_it(desk: &Desk<'_>, made: &M
         mounting(&moved, "theirs").success.then_some(())
     });
     assert_eq!(refusal("a Secret in another namespace", mounting(&moved, "sim")), NAMED);
+}
+
+fn a_gateway_is_led_to_the_address_that_its_connector_names(desk: &Desk<'_>, made: &Made) {
+    const NAMED: &str = "a gateway sends credentials to the baseUrl of its SmsConnector and to no other";
+    let text = made.config["data"]["config.json"].as_str().unwrap();
+    let config = |text: String| json!(text);
+    let elsewhere = text.replace("http://simulator.test:8090", "http://thief.test:8090");
+    assert_ne!(elsewhere, text);
+    let twice = text.replacen('{', r#"{"baseUrl":"http://thief.test:8090","#, 1);
+    differences_are_refused(
+        desk.cluster,
+        &made.config,
+        vec![
+            refused("another address", "/data/config.json", config(elsewhere), NAMED),
+            refused("a second address", "/data/config.json", config(twice), NAMED),
+        ],
+    );
+}
+
+fn a_token_of_the_operator_is_short_and_for_one_namespace(cluster: &Cluster) {
+    const AUDIENCE: &str = "tokens of the operator are for the gateways and engines of one namespace";
+    const LIFETIME: &str = "tokens of the operator last an hour at most";
+    let token = |audience: &str, duration: &str| {
+        let (audience, duration) = (format!("--audience={audience}"), format!("--duration={duration}"));
+        let account = "aldis-operator";
+        cluster.kubectl(&["create", "token", account, "-n", SYSTEM, "--as", ACCOUNT, &audience, &duration])
+    };
+    token("aldis:default", "1h").ok();
+    for audience in ["https://kubernetes.default.svc", "vault", "aldis:", "aldis:default,vault"] {
+        assert_eq!(refusal(audience, token(audience, "1h")), AUDIENCE, "{audience}");
+    }
+    assert_eq!(refusal("a year", token("aldis:default", "8760h")), LIFETIME);
 }
 
 fn a_pod_is_changed_in_one_annotation_only(desk: &Desk<'_>) {

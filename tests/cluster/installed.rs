@@ -49,6 +49,8 @@ impl Installed {
             format!("image.repository={repository}"),
             format!("image.tag={tag}"),
             format!("allowBaseUrls={{{}}}", simulators.join(",")),
+            // What answers there as Twilio stands for Twilio itself.
+            format!("providerBaseUrls={{{}}}", simulators.join(",")),
             "sampleIntervalSeconds=2".into(),
             "scrapeIntervalSeconds=1".into(),
             "leaseDurationSeconds=3".into(),

@@ -27,6 +27,8 @@ closed! {
         NameConflict,
         /// The provider's address is not on the operator's list of allowed addresses. Ask the platform team to add it.
         BaseUrlNotAllowed,
+        /// The platform team has bound the provider's account to other namespaces. Ask them to add this one.
+        AccountNotAllowed,
         /// The operator lacks a right on the API server. The message has its words; the platform team must give the operator the rights
         /// that the chart of its version has.
         Forbidden,

@@ -14,7 +14,7 @@ use crate::{
     api::{SmsChannel, names, sms_connector::ProviderMember},
     operator::{
         observed::context::Context,
-        runtime::{cache::ObjectKey, error::Error},
+        runtime::{allow_list::AllowList, cache::ObjectKey, error::Error},
     },
 };
 
@@ -38,11 +38,12 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// The claim of a number of a connector's account.
-    pub fn new(provider: ProviderMember<'_>, namespace: &str, number: &str) -> Self {
+    /// The claim of a number of a connector's account. It holds in the whole cluster where the provider itself says whose the number
+    /// is; anything else that answers at a `baseUrl` could say what it likes, so that it counts in its namespace only.
+    pub fn new(provider: ProviderMember<'_>, allowed: &AllowList, namespace: &str, number: &str) -> Self {
         let local = match provider {
-            ProviderMember::Twilio(_) => None,
-            ProviderMember::Simulator(_) => Some(namespace.to_owned()),
+            ProviderMember::Twilio(_) if allowed.is_providers_own(provider.base_url()) => None,
+            ProviderMember::Twilio(_) | ProviderMember::Simulator(_) => Some(namespace.to_owned()),
         };
         Self {
             provider: provider.kind(),
@@ -287,28 +288,45 @@ mod tests {
     use super::*;
     use crate::api::sms_connector::{Simulator, Twilio};
 
-    fn twilio(account: &str) -> Twilio {
-        Twilio { account_sid: account.into(), ..Twilio::default() }
+    fn twilio(account: &str, base_url: &str) -> Twilio {
+        Twilio { account_sid: account.into(), base_url: Some(base_url.into()), ..Twilio::default() }
+    }
+
+    fn name(provider: ProviderMember<'_>, namespace: &str, number: &str) -> String {
+        let further = ["https://proxy.example.com:8443".to_owned()];
+        let allowed =
+            AllowList::new(&["http://twilio-fake.a:80".to_owned()]).unwrap().with_providers(&further).unwrap();
+        Claim::new(provider, &allowed, namespace, number).name()
     }
 
     #[test]
-    fn a_claim_holds_across_namespaces_at_a_provider_and_within_one_at_the_simulator() {
-        let twilio = twilio("AC1");
-        let provider = ProviderMember::Twilio(&twilio);
-        assert_eq!(Claim::new(provider, "a", "+15551230001").name(), Claim::new(provider, "b", "+15551230001").name());
+    fn a_claim_holds_in_the_whole_cluster_only_where_the_provider_itself_answers() {
+        let cases = [
+            ("https://api.twilio.com", true),
+            ("https://api.dublin.ie1.twilio.com", true),
+            ("https://proxy.example.com:8443/", true),
+            ("http://twilio-fake.a", false),
+            ("https://api.twilio.com.example.org", false),
+        ];
+        for (base_url, in_cluster) in cases {
+            let twilio = twilio("AC1", base_url);
+            let of = |namespace| name(ProviderMember::Twilio(&twilio), namespace, "+15551230001");
+            assert_eq!(of("a") == of("b"), in_cluster, "{base_url}");
+        }
         let simulator: Simulator =
             serde_json::from_value(serde_json::json!({"baseUrl": "http://x", "credentialsSecretRef": {"name": "s"}}))
                 .unwrap();
-        let provider = ProviderMember::Simulator(&simulator);
-        assert_ne!(Claim::new(provider, "a", "+15551230001").name(), Claim::new(provider, "b", "+15551230001").name());
+        let of = |namespace| name(ProviderMember::Simulator(&simulator), namespace, "+15551230001");
+        assert_ne!(of("a"), of("b"));
     }
 
     #[test]
     fn parts_do_not_run_into_each_other() {
-        let (one, other) = (twilio("AC1"), twilio("AC1+"));
-        let name = |account, number| Claim::new(ProviderMember::Twilio(account), "a", number).name();
-        assert_ne!(name(&one, "+15551230001"), name(&other, "15551230001"));
-        assert_eq!(name(&one, "+15551230001").len(), "number-".len() + 40);
+        let at = "https://api.twilio.com";
+        let (one, other) = (twilio("AC1", at), twilio("AC1+", at));
+        let of = |account, number| name(ProviderMember::Twilio(account), "a", number);
+        assert_ne!(of(&one, "+15551230001"), of(&other, "15551230001"));
+        assert_eq!(of(&one, "+15551230001").len(), "number-".len() + 40);
     }
 
     #[test]

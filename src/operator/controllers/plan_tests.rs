@@ -10,7 +10,7 @@ use crate::{
         controllers::{channel, connector},
         observed::samples::Seen,
         resources::child::{Child, Owner},
-        runtime::{allow_list::AllowList, settings::Settings},
+        runtime::{accounts::Accounts, allow_list::AllowList, settings::Settings},
     },
     wire::config::issuers::Issuer,
 };
@@ -84,7 +84,7 @@ fn connector_plan(held: Vec<connector::Held>) -> connector::Plan {
 
 fn connector_plan_of(observed: &connector::Observed) -> connector::Plan {
     let allowed = AllowList::new(&["http://simulator.shop:8090".into()]).unwrap();
-    let valid = connector::validate(&observed.connector, &allowed).unwrap();
+    let valid = connector::validate(&observed.connector, &allowed, &Accounts::default()).unwrap();
     connector::plan(&Owner::connector(&observed.connector), &valid, observed, &settings()).unwrap()
 }
 

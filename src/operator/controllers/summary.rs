@@ -70,6 +70,7 @@ const fn needs_person(reason: Reason) -> bool {
             | Reason::ConfigTooLarge
             | Reason::NameConflict
             | Reason::BaseUrlNotAllowed
+            | Reason::AccountNotAllowed
             | Reason::Forbidden
             | Reason::QuotaExceeded
             | Reason::RefusedByPolicy

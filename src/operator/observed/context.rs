@@ -11,6 +11,7 @@ use crate::{
         observed::{contenders::Contenders, debounce::Debounce, issuers::Issuers, samples::Samples, targets::Targets},
         resources::{kinds::ChildStores, volume_refresh::VolumeRefreshes, writer::Writer},
         runtime::{
+            accounts::Accounts,
             allow_list::AllowList,
             backoff::Backoff,
             cache::{ObjectKey, Store},
@@ -51,6 +52,8 @@ pub struct Context {
     pub contenders: Contenders,
     /// Addresses that connectors may use.
     pub allowed_base_urls: AllowList,
+    /// Which namespaces may use which accounts.
+    pub accounts: Accounts,
     /// Addresses that bots may call.
     pub allowed_bot_urls: AllowList,
     /// Which pods are asked for their status.

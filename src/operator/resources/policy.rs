@@ -7,7 +7,7 @@
 use serde_json::{Value, json};
 
 use crate::{
-    api::{GROUP, VERSION, names},
+    api::{GROUP, VERSION, names, sms_connector::TWILIO_BASE_URL},
     operator::resources::kinds::{ChildKind, Row},
 };
 
@@ -17,6 +17,10 @@ const NAME: &str = "aldis-operator";
 pub const OWN_POLICIES: &str = "aldis-operator-";
 /// The policy that looks at a connector before it lets the connector's gateway pass.
 pub const POLICY_OF_CREDENTIALS: &str = "aldis-operator-credentials";
+/// The policy that compares where a gateway sends credentials with what its connector says.
+pub const POLICY_OF_BASE_URLS: &str = "aldis-operator-base-urls";
+/// Longest life of a token that the operator asks for itself, in seconds.
+pub const OPERATOR_TOKEN_SECONDS: u32 = 3600;
 /// ConfigMap with `account` and `image`.
 const PARAMETERS: &str = "aldis-operator-policy";
 /// Namespace of the default installation; the chart puts its own in its place.
@@ -24,7 +28,7 @@ const NAMESPACE: &str = "aldis-system";
 
 /// The policies and their bindings.
 pub fn policy() -> Vec<Value> {
-    [children(), service_accounts(), services(), workloads(), pods(), own_kinds(), credentials()]
+    [children(), service_accounts(), services(), workloads(), pods(), tokens(), own_kinds(), credentials(), base_urls()]
         .into_iter()
         .flatten()
         .collect()
@@ -216,11 +220,73 @@ fn pods() -> Vec<Value> {
     bound_to_account("pods", vec![rule(row, &["UPDATE"])], checks)
 }
 
+/// Tokens of the operator itself: for one namespace's gateways and engines, and for an hour at most. Without this, whoever holds the
+/// operator's account could make tokens for any audience that last for years.
+fn tokens() -> Vec<Value> {
+    let row = Row { group: "", version: "v1", kind: "TokenRequest", plural: "serviceaccounts/token" };
+    let checks = vec![
+        (
+            "has(object.spec.audiences) && size(object.spec.audiences) == 1 && \
+             object.spec.audiences[0].matches('^aldis:[a-z0-9]([-a-z0-9]*[a-z0-9])?$')"
+                .into(),
+            "tokens of the operator are for the gateways and engines of one namespace",
+        ),
+        (
+            format!(
+                "has(object.spec.expirationSeconds) && object.spec.expirationSeconds <= {}",
+                OPERATOR_TOKEN_SECONDS
+            ),
+            "tokens of the operator last an hour at most",
+        ),
+    ];
+    bound_to_account("tokens", vec![rule(row, &["CREATE"])], checks)
+}
+
 /// Our own kinds: finalizers and annotations, never what people wrote.
 fn own_kinds() -> Vec<Value> {
     let row = Row { group: GROUP, version: VERSION, kind: "", plural: "*" };
     let checks = vec![("object.spec == oldObject.spec".into(), "the operator does not change what people wrote")];
     bound_to_account("kinds", vec![rule(row, &["UPDATE"])], checks)
+}
+
+/// A gateway sends its credentials to the address that its configuration names: the one that its connector names.
+fn base_urls() -> Vec<Value> {
+    let row = ChildKind::ConfigMap.row();
+    let config = "object.data['config.json']";
+    let base_url = format!(
+        "(has(params.spec.provider.twilio) ? (has(params.spec.provider.twilio.baseUrl) ? params.spec.provider.twilio.baseUrl : \
+         '{TWILIO_BASE_URL}') : params.spec.provider.simulator.baseUrl)"
+    );
+    // Written once, without the slash at its end.
+    let matches = format!(
+        "object.metadata.name != 'smsc-' + params.metadata.name || ({config}.split('\"baseUrl\":').size() == 2 && \
+         [{config}.split('\"baseUrl\":\"')].all(parts, parts.size() == 2 && parts[1].indexOf('\"') >= 0 && \
+         parts[1].substring(0, parts[1].indexOf('\"')) == {base_url}.replace('/', ' ').trim().replace(' ', '/')))"
+    );
+    let policy = json!({
+        "paramKind": {"apiVersion": format!("{GROUP}/{VERSION}"), "kind": "SmsConnector"},
+        "failurePolicy": "Fail",
+        "matchConstraints": {
+            "resourceRules": [rule(row, &["CREATE", "UPDATE"])],
+            "objectSelector": {"matchLabels": {names::LABEL_MANAGED_BY: names::MANAGED_BY}},
+        },
+        "matchConditions": [
+            operator_account(),
+            {"name": "gateway", "expression": "object.metadata.name.startsWith('smsc-') && has(object.data) && 'config.json' in object.data"},
+        ],
+        "validations": validations(vec![
+            (matches, "a gateway sends credentials to the baseUrl of its SmsConnector and to no other"),
+        ]),
+    });
+    with_binding(POLICY_OF_BASE_URLS, policy, json!({"selector": {}, "parameterNotFoundAction": "Deny"}))
+}
+
+/// Requests of an account that bears the operator's name: policies whose parameters are connectors cannot read which one it is.
+fn operator_account() -> Value {
+    json!({
+        "name": "operator",
+        "expression": format!("request.userInfo.username.startsWith('system:serviceaccount:') && request.userInfo.username.endsWith(':{NAME}')"),
+    })
 }
 
 /// A gateway mounts exactly the Secret that its connector names. The parameters are the connectors of the namespace; without
@@ -249,10 +315,7 @@ fn credentials() -> Vec<Value> {
             "objectSelector": {"matchLabels": {names::LABEL_MANAGED_BY: names::MANAGED_BY}},
         },
         "matchConditions": [
-            {
-                "name": "operator",
-                "expression": format!("request.userInfo.username.startsWith('system:serviceaccount:') && request.userInfo.username.endsWith(':{NAME}')"),
-            },
+            operator_account(),
             {"name": "secrets", "expression": format!("has({pod}.volumes) && {pod}.volumes.exists(v, has(v.secret))")},
         ],
         "validations": validations(vec![
@@ -275,7 +338,7 @@ mod tests {
             of_kind.map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
         };
         assert_eq!(named("ValidatingAdmissionPolicy"), named("ValidatingAdmissionPolicyBinding"));
-        assert_eq!(named("ValidatingAdmissionPolicy").len(), 7);
+        assert_eq!(named("ValidatingAdmissionPolicy").len(), 9);
     }
 
     #[test]

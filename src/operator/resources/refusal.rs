@@ -9,7 +9,7 @@ use crate::{
     operator::{
         resources::{
             kinds::ChildKind,
-            policy::{OWN_POLICIES, POLICY_OF_CREDENTIALS},
+            policy::{OWN_POLICIES, POLICY_OF_BASE_URLS, POLICY_OF_CREDENTIALS},
         },
         runtime::error::{Error, Transient},
     },
@@ -56,7 +56,7 @@ fn policy(words: &str) -> Option<&str> {
 fn by_policy(status: &Status, policy: &str) -> Error {
     let words = status.message.split_once(" denied request: ").map_or(status.message.as_str(), |(_, words)| words);
     let refused = format!("admission policy {policy} refused {}: {words}", object(status));
-    if policy == POLICY_OF_CREDENTIALS {
+    if [POLICY_OF_CREDENTIALS, POLICY_OF_BASE_URLS].contains(&policy) {
         return Error::waiting(Reason::Progressing, format!("{refused}; it is tried again"), POLICIES_FOLLOW);
     }
     let advice = if policy.starts_with(OWN_POLICIES) {

@@ -7,7 +7,11 @@ use reqwest::Url;
 
 /// Allowed origins.
 #[derive(Clone, Debug, Default)]
-pub struct AllowList(Vec<String>);
+pub struct AllowList {
+    listed: Vec<String>,
+    /// Those behind which a provider itself answers.
+    providers: Vec<String>,
+}
 
 /// An entry of the list is no address.
 #[derive(Debug, thiserror::Error)]
@@ -20,11 +24,20 @@ impl AllowList {
     /// # Errors
     /// When an entry is no URL.
     pub fn new(further: &[String]) -> Result<Self, InvalidEntry> {
-        let origin = |text: &String| {
-            let url = Url::parse(text).map_err(|_| InvalidEntry(text.clone()))?;
-            if url.has_host() { Ok(origin(&url)) } else { Err(InvalidEntry(text.clone())) }
-        };
-        further.iter().filter(|text| !text.is_empty()).map(origin).collect::<Result<_, _>>().map(Self)
+        Ok(Self { listed: origins(further)?, providers: Vec::new() })
+    }
+
+    /// And addresses behind which a provider itself answers, such as an egress proxy of the platform team's.
+    ///
+    /// # Errors
+    /// When an entry is no URL.
+    pub fn with_providers(self, further: &[String]) -> Result<Self, InvalidEntry> {
+        Ok(Self { providers: origins(further)?, ..self })
+    }
+
+    /// Whether a provider itself answers at the address, and not something that stands in for it.
+    pub fn is_providers_own(&self, base_url: &str) -> bool {
+        Url::parse(base_url).is_ok_and(|url| is_provider(&url) || self.providers.contains(&origin(&url)))
     }
 
     /// Says why an address must not be used, unless it is on the list itself.
@@ -37,7 +50,7 @@ impl AllowList {
             return Err(format!("{address:?} is a link-local or metadata address, which is never allowed"));
         }
         let origin = origin(&url);
-        if self.0.contains(&origin) {
+        if self.listed.contains(&origin) {
             return Ok(());
         }
         Err(format!(
@@ -60,7 +73,7 @@ impl AllowList {
         if is_never_allowed(&url) {
             return Err(format!("baseUrl {base_url:?} is a link-local or metadata address, which is never allowed"));
         }
-        if is_provider(&url) || self.0.contains(&origin(&url)) {
+        if is_provider(&url) || self.providers.contains(&origin(&url)) || self.listed.contains(&origin(&url)) {
             return Ok(());
         }
         let origin = origin(&url);
@@ -68,6 +81,14 @@ impl AllowList {
             "baseUrl {base_url:?} is not on the operator's list of allowed addresses: ask the platform team to add {origin} (flag --allow-base-urls)"
         ))
     }
+}
+
+fn origins(entries: &[String]) -> Result<Vec<String>, InvalidEntry> {
+    let origin = |text: &String| {
+        let url = Url::parse(text).map_err(|_| InvalidEntry(text.clone()))?;
+        if url.has_host() { Ok(origin(&url)) } else { Err(InvalidEntry(text.clone())) }
+    };
+    entries.iter().filter(|text| !text.is_empty()).map(origin).collect()
 }
 
 fn origin(url: &Url) -> String {

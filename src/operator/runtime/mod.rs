@@ -1,5 +1,6 @@
 //! What every controller runs on, whatever its kind: queue, cache, leader election, back-off, errors, events, metrics, settings.
 
+pub mod accounts;
 pub mod allow_list;
 pub mod backoff;
 pub mod cache;

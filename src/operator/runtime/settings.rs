@@ -40,6 +40,16 @@ pub struct Settings {
     #[arg(long = "allow-base-urls", env = "ALDIS_ALLOW_BASE_URLS", value_delimiter = ',')]
     pub allow_base_urls: Vec<String>,
 
+    /// Further addresses of the providers themselves, comma separated, such as an egress proxy of the platform team's: connectors may use
+    /// them as `baseUrl`, and what is claimed through them holds in the whole cluster
+    #[arg(long = "provider-base-urls", env = "ALDIS_PROVIDER_BASE_URLS", value_delimiter = ',')]
+    pub provider_base_urls: Vec<String>,
+
+    /// JSON file that binds accounts of providers to namespaces: a list of {"provider", "account", "namespaces"}; account `*` stands
+    /// for those that are not listed. Without it, every namespace may use every account whose credentials it has
+    #[arg(long, env = "ALDIS_ACCOUNTS")]
+    pub accounts: Option<PathBuf>,
+
     /// Addresses that bots may call, comma separated: scheme, host and port are compared; none = none
     #[arg(long = "allow-bot-urls", env = "ALDIS_ALLOW_BOT_URLS", value_delimiter = ',')]
     pub allow_bot_urls: Vec<String>,

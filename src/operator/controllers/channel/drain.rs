@@ -144,7 +144,8 @@ async fn release(context: &Context, channel: &SmsChannel, owner: &Owner) -> Resu
     let connector = ObjectKey::new(&owner.namespace, &channel.spec.connector_ref.name);
     let connector = context.cluster.connectors.get(&connector);
     let provider = connector.as_ref().and_then(|connector| connector.spec.provider.member());
-    let claim = provider.map(|provider| Claim::new(provider, &owner.namespace, &channel.spec.number));
+    let claim = provider
+        .map(|provider| Claim::new(provider, &context.allowed_base_urls, &owner.namespace, &channel.spec.number));
     if claim::release(context, claim.as_ref(), &Holder::channel(channel)).await? {
         context.events.publish(channel, false, Reason::ClaimReleased.as_str(), "the number is free again").await;
     }

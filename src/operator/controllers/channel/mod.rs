@@ -21,6 +21,7 @@ use crate::{
     operator::{
         controllers::{
             claim::{self, Claim, Holder},
+            connector as connectors,
             summary::{self, is_deleted},
             worker::{RequeueAfter, sooner},
         },
@@ -107,8 +108,9 @@ async fn bring_about(context: &Context, observed: &Observed, findings: &mut Find
     let provider =
         provider.ok_or_else(|| Error::stalled(Reason::ConnectorNotReady, "the connector has no provider"))?;
 
+    connectors::check_account(connector, &context.accounts)?;
     findings.number = number::desired(observed, connector)?;
-    let claim = Claim::new(provider, &owner.namespace, &channel.spec.number);
+    let claim = Claim::new(provider, &context.allowed_base_urls, &owner.namespace, &channel.spec.number);
     let holder = Holder::channel(channel);
     if !claim::is_held(context, &claim, &holder) && !is_verified(observed, findings) {
         let message = "the number is claimed as soon as it is verified";

@@ -25,6 +25,7 @@ use crate::{
     },
 };
 pub use observe::Observed;
+pub use validate::check_account;
 
 #[cfg(test)]
 pub use {
@@ -61,7 +62,7 @@ struct Done {
 
 async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Error> {
     let owner = Owner::connector(&observed.connector);
-    let valid = validate::validate(&observed.connector, &context.allowed_base_urls)?;
+    let valid = validate::validate(&observed.connector, &context.allowed_base_urls, &context.accounts)?;
     let plan = plan::plan(&owner, &valid, observed, &context.settings)?;
     let keep: Vec<_> = plan.children.list().iter().map(|child| (child.kind, child.name.clone())).collect();
     let applied = apply::apply(&context.writer, &context.cluster.children, &owner, plan.children).await?;

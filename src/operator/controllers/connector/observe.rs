@@ -102,7 +102,7 @@ fn held_and_asked(context: &Context, connector: &SmsConnector) -> (Vec<Held>, Ve
     let Some(provider) = connector.spec.provider.member() else { return (Vec::new(), Vec::new()) };
     let key = ObjectKey::of(connector);
     let holds = |channel: &SmsChannel| {
-        let claim = Claim::new(provider, &key.namespace, &channel.spec.number);
+        let claim = Claim::new(provider, &context.allowed_base_urls, &key.namespace, &channel.spec.number);
         claim::is_held(context, &claim, &Holder::channel(channel))
     };
     let (mut held, mut asked) = (Vec::new(), BTreeSet::new());

@@ -7,7 +7,7 @@ use crate::{
     },
     operator::{
         resources::rate_limit,
-        runtime::{allow_list::AllowList, error::Error},
+        runtime::{accounts::Accounts, allow_list::AllowList, error::Error},
     },
     sms::PhoneNumber,
     wire::config::{
@@ -35,13 +35,14 @@ pub struct Valid<'a> {
 ///
 /// # Errors
 /// [`Error::Stalled`] naming the field.
-pub fn validate<'a>(connector: &'a SmsConnector, allowed: &AllowList) -> Result<Valid<'a>, Error> {
+pub fn validate<'a>(connector: &'a SmsConnector, allowed: &AllowList, accounts: &Accounts) -> Result<Valid<'a>, Error> {
     let spec = &connector.spec;
     let invalid = |message: String| Error::stalled(Reason::InvalidSpec, message);
     let member = spec.provider.member().ok_or_else(|| invalid("spec.provider: set exactly one member".into()))?;
     allowed.check(member.base_url()).map_err(|message| {
         Error::stalled(Reason::BaseUrlNotAllowed, format!("spec.provider.{}: {message}", member.kind()))
     })?;
+    check_account(connector, accounts)?;
     let numbers = spec
         .numbers
         .iter()
@@ -64,5 +65,17 @@ pub fn validate<'a>(connector: &'a SmsConnector, allowed: &AllowList) -> Result<
             },
         },
         account_limit: rate_limit::rate_limit(spec.limits.account),
+    })
+}
+
+/// Checks that the platform team lets the connector's namespace use its account.
+///
+/// # Errors
+/// [`Error::Stalled`] with `AccountNotAllowed`.
+pub fn check_account(connector: &SmsConnector, accounts: &Accounts) -> Result<(), Error> {
+    let Some(member) = connector.spec.provider.member() else { return Ok(()) };
+    let namespace = connector.metadata.namespace.as_deref().unwrap_or_default();
+    accounts.check(member.kind(), member.account(), namespace).map_err(|message| {
+        Error::stalled(Reason::AccountNotAllowed, format!("spec.provider.{}: {message}", member.kind()))
     })
 }

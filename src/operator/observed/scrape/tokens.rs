@@ -13,10 +13,7 @@ use k8s_openapi::api::{
 use kube::{Api, Client, api::PostParams};
 use parking_lot::Mutex;
 
-use crate::operator::runtime::settings::Settings;
-
-/// Asked for; the API server may give less.
-const LIFETIME: Duration = Duration::from_secs(3600);
+use crate::operator::{resources::policy::OPERATOR_TOKEN_SECONDS, runtime::settings::Settings};
 
 struct Held {
     token: String,
@@ -51,7 +48,8 @@ impl Tokens {
         let request = TokenRequest {
             spec: TokenRequestSpec {
                 audiences: vec![audience.to_owned()],
-                expiration_seconds: i64::try_from(LIFETIME.as_secs()).ok(),
+                // The API server may give less.
+                expiration_seconds: Some(OPERATOR_TOKEN_SECONDS.into()),
                 bound_object_ref: None,
             },
             ..TokenRequest::default()
