@@ -42,31 +42,51 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("generate", &["api", "engine", "operator"]),
 ];
 
-/// `crate::a::b…` and `aldis::a::b…` as they stand in code.
+/// `crate::a::b…` as they stand in code.
 fn named_paths(source: &str) -> BTreeSet<String> {
     let comment = Regex::new(r"(?m)//.*$").unwrap();
-    let path = Regex::new(r"\bcrate::((?:[a-z_0-9]+)(?:::[a-z_0-9]+)*)").unwrap();
-    let group = Regex::new(r"\bcrate::\{([^;]*)\}").unwrap();
-    let first = Regex::new(r"(?:^|,)\s*([a-z_0-9]+(?:::[a-z_0-9]+)*)").unwrap();
+    let path = Regex::new(r"\bcrate::([a-z_0-9]+(?:::[a-z_0-9]+)*)(?:$|[^:a-z_0-9]|::[^a-z_0-9{])").unwrap();
+    let group = Regex::new(r"\bcrate::((?:[a-z_0-9]+::)*)\{([^;]*)\}").unwrap();
     let code = comment.replace_all(source, "");
-    let singles = path.captures_iter(&code).map(|found| found[1].to_owned());
-    let grouped = group.captures_iter(&code).flat_map(|found| {
-        // Only the outermost names count: `crate::{a::{b, c}, d}` names `a` and `d`.
-        let mut depth = 0;
-        let outer: String = found[1]
-            .chars()
-            .filter(|character| {
-                match character {
-                    '{' => depth += 1,
-                    '}' => depth -= 1,
-                    _ => return depth == 0,
-                }
-                false
-            })
-            .collect();
-        first.captures_iter(&outer).map(|name| name[1].to_owned()).collect::<Vec<_>>()
-    });
-    singles.chain(grouped).collect()
+    let mut named: BTreeSet<_> = path.captures_iter(&code).map(|found| found[1].to_owned()).collect();
+    for found in group.captures_iter(&code) {
+        add_branches(found[1].trim_end_matches("::"), &found[2], &mut named);
+    }
+    named
+}
+
+/// Each path of a use tree: `a::{b, c}, d` names `a::b`, `a::c` and `d`. Types and constants count as the module that has them.
+fn add_branches(prefix: &str, tree: &str, named: &mut BTreeSet<String>) {
+    for branch in branches(tree) {
+        let (path, inner) = match branch.split_once('{') {
+            Some((path, inner)) => (path, inner.strip_suffix('}')),
+            None => (branch, None),
+        };
+        let modules =
+            path.split("::").map(str::trim).take_while(|name| name.starts_with(|c: char| c.is_ascii_lowercase()));
+        let modules = modules.filter(|name| !name.starts_with("self"));
+        let module = (!prefix.is_empty()).then_some(prefix).into_iter().chain(modules).collect::<Vec<_>>().join("::");
+        match inner {
+            Some(inner) => add_branches(&module, inner, named),
+            None => {
+                named.insert(module);
+            }
+        }
+    }
+}
+
+/// The parts of a use tree that commas outside of its braces separate.
+fn branches(tree: &str) -> impl Iterator<Item = &str> {
+    let mut depth = 0;
+    let outer = move |character: char| {
+        match character {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        character == ',' && depth == 0
+    };
+    tree.split(outer).map(str::trim).filter(|branch| !branch.is_empty())
 }
 
 fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -121,14 +141,14 @@ fn the_parts_know_only_whom_they_may() {
 
 #[test]
 fn an_arrow_the_wrong_way_would_be_seen() {
-    let source =
-        "use crate::{gateway::spool, sms::{self, gsm7}};\n// crate::operator\nfn f() { crate::engine::core::x() }";
+    let source = "use crate::{gateway::spool, sms::{self, gsm7::{encode, Text}}};\nuse crate::wire::{config, status::Code};\n// crate::operator\nfn f() { crate::engine::core::x() }";
     let named = named_paths(source);
-    assert!(
-        named.contains("gateway::spool") && named.contains("sms") && named.contains("engine::core::x"),
-        "{named:?}"
-    );
-    assert!(!named.iter().any(|name| name.starts_with("operator")), "{named:?}");
+    for expected in
+        ["gateway::spool", "sms", "sms::gsm7", "sms::gsm7::encode", "wire::config", "wire::status", "engine::core::x"]
+    {
+        assert!(named.contains(expected), "{expected} is not in {named:?}");
+    }
+    assert!(!named.iter().any(|name| name.starts_with("operator") || name == "wire"), "{named:?}");
 }
 
 #[test]

@@ -17,9 +17,8 @@ use tracing::{debug, warn};
 use crate::{
     api::{Blocklist, Bot, Campaign, SmsChannel, SmsConnector, names},
     operator::{
-        controllers::claim,
         observed::context::Context,
-        resources::kinds::ChildKind,
+        resources::{claim, kinds::ChildKind},
         runtime::{
             cache::{Change, ObjectKey, Store},
             metrics::QueueLabel,

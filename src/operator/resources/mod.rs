@@ -1,6 +1,7 @@
 //! What the operator writes: the children of connectors and channels, and how they reach the cluster.
 //!
 //! - [`kinds`]: one table of child kinds, from which [`apply`], [`watch`](super::observed::watch), [`rbac`] and [`policy`] come;
+//! - [`claim`]: which channel holds a number, as a Lease;
 //! - [`child`], [`workload`], [`configuration`]: children as they shall be;
 //! - [`apply`], [`diff`], [`foreign`]: what must change to get there;
 //! - [`writer`], [`refusal`]: every request that writes, and what a refusal means;
@@ -8,6 +9,7 @@
 
 pub mod apply;
 pub mod child;
+pub mod claim;
 pub mod configuration;
 mod diff;
 mod foreign;

@@ -11,7 +11,7 @@ use crate::{
     operator::{
         controllers::{
             channel::observe::Observed,
-            claim::{self, Claim, Holder},
+            claim,
             summary::{self, summarize},
             worker::RequeueAfter,
         },
@@ -19,6 +19,7 @@ use crate::{
         resources::{
             apply,
             child::{Children, Owner},
+            claim::{Claim, Holder},
             configuration,
             kinds::ChildKind,
             volume_refresh::Cause,

@@ -20,8 +20,7 @@ use crate::{
     api::{ConditionStatus, Reason, SmsChannel, names},
     operator::{
         controllers::{
-            claim::{self, Claim, Holder},
-            connector as connectors,
+            claim, connector as connectors,
             summary::{self, is_deleted},
             worker::{RequeueAfter, sooner},
         },
@@ -29,6 +28,7 @@ use crate::{
         resources::{
             apply,
             child::Owner,
+            claim::{Claim, Holder},
             kinds::ChildKind,
             volume_refresh::{self, Cause},
         },

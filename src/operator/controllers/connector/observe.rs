@@ -8,12 +8,12 @@ use kube::ResourceExt;
 use crate::{
     api::{Reason, SmsChannel, SmsConnector, names},
     operator::{
-        controllers::{
-            claim::{self, Claim, Holder},
-            summary::is_deleted,
-        },
+        controllers::{claim, summary::is_deleted},
         observed::{context::Context, pod, samples::Seen},
-        resources::child::Owner,
+        resources::{
+            child::Owner,
+            claim::{Claim, Holder},
+        },
         runtime::{cache::ObjectKey, error::Error},
     },
     sms::PhoneNumber,

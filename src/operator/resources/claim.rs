@@ -1,0 +1,172 @@
+//! A claim of a number: a Lease in the operator's namespace, named by a hash of what is claimed.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
+use kube::{ResourceExt, api::ObjectMeta};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    api::{SmsChannel, names, sms_connector::ProviderMember},
+    operator::runtime::allow_list::AllowList,
+};
+
+/// Label of every claim.
+pub const LABEL: &str = "aldis.dev/claim";
+/// Value of [`LABEL`].
+pub const LABEL_VALUE: &str = "number";
+const ANNOTATION_NUMBER: &str = "aldis.dev/number";
+const ANNOTATION_PROVIDER: &str = "aldis.dev/provider";
+const ANNOTATION_ACCOUNT: &str = "aldis.dev/account";
+
+/// What is claimed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    provider: &'static str,
+    account: String,
+    number: String,
+    /// Set where nobody can say whose number it is: the claim then holds within the namespace only.
+    namespace: Option<String>,
+}
+
+impl Claim {
+    /// The claim of a number of a connector's account. It holds in the whole cluster where the provider itself says whose the number
+    /// is; anything else that answers at a `baseUrl` could say what it likes, so that it counts in its namespace only.
+    pub fn new(provider: ProviderMember<'_>, allowed: &AllowList, namespace: &str, number: &str) -> Self {
+        let local = match provider {
+            ProviderMember::Twilio(_) if allowed.is_providers_own(provider.base_url()) => None,
+            ProviderMember::Twilio(_) | ProviderMember::Simulator(_) => Some(namespace.to_owned()),
+        };
+        Self {
+            provider: provider.kind(),
+            account: provider.account().to_owned(),
+            number: number.to_owned(),
+            namespace: local,
+        }
+    }
+
+    /// Name of the Lease: each part goes into the hash behind its length, so that no two claims share one.
+    pub fn name(&self) -> String {
+        let mut hash = Sha256::new();
+        let parts =
+            [Some(self.provider), Some(self.account.as_str()), Some(self.number.as_str()), self.namespace.as_deref()];
+        for part in parts.into_iter().flatten() {
+            hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+            hash.update(part.as_bytes());
+        }
+        let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("number-{}", &hex[..40])
+    }
+
+    /// The Lease that says so, in the operator's namespace.
+    pub fn lease(&self, namespace: &str, holder: &Holder) -> Lease {
+        let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        Lease {
+            metadata: ObjectMeta {
+                name: Some(self.name()),
+                namespace: Some(namespace.to_owned()),
+                labels: Some(BTreeMap::from([
+                    label(LABEL, LABEL_VALUE),
+                    label(names::LABEL_MANAGED_BY, names::MANAGED_BY),
+                ])),
+                annotations: Some(BTreeMap::from([
+                    label(ANNOTATION_NUMBER, &self.number),
+                    label(ANNOTATION_PROVIDER, self.provider),
+                    label(ANNOTATION_ACCOUNT, &self.account),
+                ])),
+                ..ObjectMeta::default()
+            },
+            spec: Some(LeaseSpec { holder_identity: Some(holder.identity()), ..LeaseSpec::default() }),
+        }
+    }
+}
+
+/// Who holds a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Namespace of the channel.
+    pub namespace: String,
+    /// Name of the channel.
+    pub name: String,
+    /// UID of the channel.
+    pub uid: String,
+}
+
+impl Holder {
+    /// This channel.
+    pub fn channel(channel: &SmsChannel) -> Self {
+        Self {
+            namespace: channel.namespace().unwrap_or_default(),
+            name: channel.name_any(),
+            uid: channel.uid().unwrap_or_default(),
+        }
+    }
+
+    /// The holder of a claim; none when it is not one of ours.
+    pub fn of(lease: &Lease) -> Option<Self> {
+        let identity = lease.spec.as_ref()?.holder_identity.as_deref()?;
+        let mut parts = identity.split('/');
+        let (namespace, name, uid) = (parts.next()?, parts.next()?, parts.next()?);
+        Some(Self { namespace: namespace.into(), name: name.into(), uid: uid.into() })
+    }
+
+    /// As it stands in the Lease: `namespace/name/uid`.
+    pub fn identity(&self) -> String {
+        format!("{}/{}/{}", self.namespace, self.name, self.uid)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::sms_connector::{Simulator, Twilio};
+
+    fn twilio(account: &str, base_url: &str) -> Twilio {
+        Twilio { account_sid: account.into(), base_url: Some(base_url.into()), ..Twilio::default() }
+    }
+
+    fn name(provider: ProviderMember<'_>, namespace: &str, number: &str) -> String {
+        let further = ["https://proxy.example.com:8443".to_owned()];
+        let allowed =
+            AllowList::new(&["http://twilio-fake.a:80".to_owned()]).unwrap().with_providers(&further).unwrap();
+        Claim::new(provider, &allowed, namespace, number).name()
+    }
+
+    #[test]
+    fn a_claim_holds_in_the_whole_cluster_only_where_the_provider_itself_answers() {
+        let cases = [
+            ("https://api.twilio.com", true),
+            ("https://api.dublin.ie1.twilio.com", true),
+            ("https://proxy.example.com:8443/", true),
+            ("http://twilio-fake.a", false),
+            ("https://api.twilio.com.example.org", false),
+        ];
+        for (base_url, in_cluster) in cases {
+            let twilio = twilio("AC1", base_url);
+            let of = |namespace| name(ProviderMember::Twilio(&twilio), namespace, "+15551230001");
+            assert_eq!(of("a") == of("b"), in_cluster, "{base_url}");
+        }
+        let simulator: Simulator =
+            serde_json::from_value(serde_json::json!({"baseUrl": "http://x", "credentialsSecretRef": {"name": "s"}}))
+                .unwrap();
+        let of = |namespace| name(ProviderMember::Simulator(&simulator), namespace, "+15551230001");
+        assert_ne!(of("a"), of("b"));
+    }
+
+    #[test]
+    fn parts_do_not_run_into_each_other() {
+        let at = "https://api.twilio.com";
+        let (one, other) = (twilio("AC1", at), twilio("AC1+", at));
+        let of = |account, number| name(ProviderMember::Twilio(account), "a", number);
+        assert_ne!(of(&one, "+15551230001"), of(&other, "15551230001"));
+        assert_eq!(of(&one, "+15551230001").len(), "number-".len() + 40);
+    }
+
+    #[test]
+    fn the_holder_survives_its_text_form() {
+        let holder = Holder { namespace: "n".into(), name: "c".into(), uid: "u".into() };
+        let spec = LeaseSpec { holder_identity: Some(holder.identity()), ..LeaseSpec::default() };
+        assert_eq!(Holder::of(&Lease { spec: Some(spec), ..Lease::default() }), Some(holder));
+        assert_eq!(Holder::of(&Lease::default()), None);
+    }
+}
