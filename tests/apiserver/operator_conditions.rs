@@ -121,6 +121,26 @@ async fn an_address_that_is_not_allowed_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn channels_of_a_disabled_connector_say_that_nothing_is_sent() {
+    let (desk, _operator) = Desk::at_work().await;
+    let switch = |object: &str, enabled: bool| {
+        desk.kubectl(&["patch", object, "--type=merge", "-p", &json!({"spec": {"enabled": enabled}}).to_string()]);
+    };
+    switch("smsconnector/sim", false);
+    desk.until("smsconnector/sim", "Ready", "True", "Disabled");
+    let message = desk.until("smschannel/support", "Ready", "False", "ConnectorDisabled");
+    assert!(message.contains("connector sim"), "{message}");
+    desk.until("smschannel/support", "Stalled", "True", "ConnectorDisabled");
+    assert!(desk.get("statefulset/sms-support").is_some(), "what customers write is taken all the same");
+    switch("smschannel/support", false);
+    desk.until("smschannel/support", "Ready", "True", "Disabled");
+    switch("smschannel/support", true);
+    desk.until("smschannel/support", "Ready", "False", "ConnectorDisabled");
+    switch("smsconnector/sim", true);
+    desk.until("smschannel/support", "Ready", "True", "Available");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_engine_that_cannot_be_asked_is_unknown() {
     let (desk, operator) = Desk::at_work().await;
     let engine = format!("sms-support.{}", desk.namespace);

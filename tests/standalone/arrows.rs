@@ -3,10 +3,12 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use regex::Regex;
+
+use crate::sources::rust_files;
 
 /// Each room, and the rooms that it may name. A file belongs to the longest room that is a prefix of its path.
 const ROOMS: &[(&str, &[&str])] = &[
@@ -89,17 +91,6 @@ fn branches(tree: &str) -> impl Iterator<Item = &str> {
     tree.split(outer).map(str::trim).filter(|branch| !branch.is_empty())
 }
 
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            rust_files(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            found.push(path);
-        }
-    }
-}
-
 /// `src/engine/core/inbound.rs` is `engine::core::inbound`.
 fn module_of(source: &Path, file: &Path) -> String {
     let relative = file.strip_prefix(source).unwrap().with_extension("");
@@ -118,10 +109,8 @@ fn room_of(module: &str) -> Option<&'static (&'static str, &'static [&'static st
 #[test]
 fn the_parts_know_only_whom_they_may() {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    rust_files(&source, &mut files);
     let mut wrong = BTreeMap::new();
-    for file in files {
+    for file in rust_files(&source) {
         let module = module_of(&source, &file);
         if module == "main" || module == "lib" {
             continue;
@@ -154,8 +143,6 @@ fn an_arrow_the_wrong_way_would_be_seen() {
 #[test]
 fn the_core_has_no_clock_and_no_io() {
     let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine/core");
-    let mut files = Vec::new();
-    rust_files(&core, &mut files);
     let forbidden = [
         "std::fs",
         "std::net",
@@ -167,7 +154,7 @@ fn the_core_has_no_clock_and_no_io() {
         "tokio",
         "reqwest",
     ];
-    for file in files {
+    for file in rust_files(&core) {
         let source = fs::read_to_string(&file).unwrap();
         for word in forbidden {
             assert!(!source.contains(word), "{} names {word}", file.display());

@@ -21,7 +21,9 @@ mod gateway_simulator;
 mod generated;
 mod kills;
 mod progress;
+mod reasons;
 mod simulator;
+mod sources;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -41,8 +41,6 @@ closed! {
         RefusedByPolicy,
         /// The API server or the network failed. The operator tries again by itself.
         TransientError,
-        /// Another object that this one depends on is not ready. The message names it.
-        DependencyNotReady,
         /// What is asked for cannot be judged yet, since something before it is not in place. The message says what.
         NotCheckedYet,
 
@@ -54,14 +52,11 @@ closed! {
         CampaignInvalid,
         /// The connector does not exist in this namespace. Create it, or correct `connectorRef`.
         ConnectorNotFound,
-        /// The connector is disabled. Enable it, or this channel stays silent.
+        /// The connector is disabled: what customers write is taken and answered by nobody, since nothing is sent. Enable the connector, or
+        /// disable the channel too.
         ConnectorDisabled,
         /// The connector exists but is not ready. Look at the connector's conditions.
         ConnectorNotReady,
-        /// A bot does not exist in this namespace. Create it, or correct `automations`.
-        BotNotFound,
-        /// A bot exists but has faults. Look at the bot's conditions.
-        BotInvalid,
 
         /// The number is at the provider, can do SMS, and is offered by the connector.
         Verified,
@@ -208,15 +203,48 @@ closed! {
         /// The entries are not in force everywhere yet. The message names the channels.
         PartlyInForce,
 
-        /// Event: something that we own was made.
-        Created,
-        /// Event: something that we own was changed to follow the spec.
-        Updated,
         /// Event: something that we own had been changed or deleted by somebody else, and was put right.
         Repaired,
-        /// Event: something that we own and that is not needed any more was deleted.
-        Deleted,
         /// Event: the claim on the number was given up.
         ClaimReleased,
+    }
+}
+
+impl Reason {
+    /// Whether only a person can help. The others pass by themselves, or when a missing object appears.
+    pub const fn needs_person(self) -> bool {
+        matches!(
+            self,
+            Self::Paused
+                | Self::InvalidSpec
+                | Self::NotSupportedYet
+                | Self::ConfigTooLarge
+                | Self::NameConflict
+                | Self::BaseUrlNotAllowed
+                | Self::AccountNotAllowed
+                | Self::Forbidden
+                | Self::QuotaExceeded
+                | Self::RefusedByPolicy
+                | Self::CampaignInvalid
+                | Self::ConnectorDisabled
+                | Self::NumberNotInConnector
+                | Self::NumberNotAtProvider
+                | Self::NumberNotSmsCapable
+                | Self::NumbersMissing
+                | Self::NumbersNotSmsCapable
+                | Self::HeldByOther
+                | Self::CredentialsRejected
+                | Self::AccountSuspended
+                | Self::SecretKeyMissing
+                | Self::NewerVersion
+                | Self::ConfigRejected
+                | Self::StorageForeign
+                | Self::StorageReplaced
+                | Self::StorageRolledBack
+                | Self::StorageFull
+                | Self::FaultsFound
+                | Self::TimeZoneUnknown
+                | Self::ScheduleInvalid
+        )
     }
 }

@@ -26,7 +26,7 @@ pub fn summarize(conditions: &mut Conditions, ready: &DesiredCondition) {
     ready.set(conditions, ConditionType::Ready);
     let holds = match ready.status {
         ConditionStatus::True => None,
-        _ if needs_person(ready.reason) => Some(ConditionType::Stalled),
+        _ if ready.reason.needs_person() => Some(ConditionType::Stalled),
         _ => Some(ConditionType::Reconciling),
     };
     for type_ in [ConditionType::Stalled, ConditionType::Reconciling] {
@@ -58,43 +58,6 @@ pub fn first_obstacle(
 /// on its way to the pod is one of another object. What was ready stays so meanwhile.
 pub fn is_others_change(conditions: &Conditions, applied: &DesiredCondition) -> bool {
     applied.reason == Reason::Applying && conditions.was_true(ConditionType::Ready)
-}
-
-/// Whether only a person can help. The others pass by themselves, or when a missing object appears.
-const fn needs_person(reason: Reason) -> bool {
-    matches!(
-        reason,
-        Reason::Paused
-            | Reason::InvalidSpec
-            | Reason::NotSupportedYet
-            | Reason::ConfigTooLarge
-            | Reason::NameConflict
-            | Reason::BaseUrlNotAllowed
-            | Reason::AccountNotAllowed
-            | Reason::Forbidden
-            | Reason::QuotaExceeded
-            | Reason::RefusedByPolicy
-            | Reason::CampaignInvalid
-            | Reason::BotInvalid
-            | Reason::NumberNotInConnector
-            | Reason::NumberNotAtProvider
-            | Reason::NumberNotSmsCapable
-            | Reason::NumbersMissing
-            | Reason::NumbersNotSmsCapable
-            | Reason::HeldByOther
-            | Reason::CredentialsRejected
-            | Reason::AccountSuspended
-            | Reason::SecretKeyMissing
-            | Reason::NewerVersion
-            | Reason::ConfigRejected
-            | Reason::StorageForeign
-            | Reason::StorageReplaced
-            | Reason::StorageRolledBack
-            | Reason::StorageFull
-            | Reason::FaultsFound
-            | Reason::TimeZoneUnknown
-            | Reason::ScheduleInvalid
-    )
 }
 
 /// A kind whose status the operator writes.

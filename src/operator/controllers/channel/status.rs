@@ -199,11 +199,17 @@ fn ready(conditions: &Conditions, observed: &Observed, error: Option<&Error>) ->
         Some(Error::Transient(fault)) => return DesiredCondition::unknown(Reason::TransientError, fault.to_string()),
         None => {}
     }
+    let connector_enabled = observed.connector.as_ref().is_none_or(|connector| connector.spec.enabled);
     let campaign_enabled = observed.campaign.as_ref().is_none_or(|campaign| campaign.spec.enabled);
     let well = if !observed.channel.spec.enabled {
         DesiredCondition::yes(Reason::Disabled, "spec.enabled is false, and that is in force")
     } else if !campaign_enabled {
         DesiredCondition::yes(Reason::Disabled, "the campaign is disabled, and that is in force")
+    } else if !connector_enabled {
+        let name = &observed.channel.spec.connector_ref.name;
+        let message =
+            format!("connector {name} is disabled, so nothing is sent: enable it, or disable this channel too");
+        DesiredCondition::no(Reason::ConnectorDisabled, message)
     } else {
         DesiredCondition::yes(Reason::Available, "the engine runs with the present configuration")
     };
