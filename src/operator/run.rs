@@ -18,19 +18,10 @@ use crate::{
     operator::{
         controllers::{blocklist, bot, campaign, channel, claim, connector, worker},
         observed::{
-            context::{Cluster, Context, Queues},
+            context::{Context, InvalidSettings},
             discovery, issuers, scrape, watch,
         },
-        resources::writer::Writer,
-        runtime::{
-            accounts::{self, Accounts},
-            allow_list::{self, AllowList},
-            events::Events,
-            http,
-            leader::{Election, Leadership},
-            metrics::Metrics,
-            settings::Settings,
-        },
+        runtime::{http, leader::Election, settings::Settings},
     },
 };
 
@@ -51,12 +42,9 @@ pub enum RunError {
     /// The kubeconfig or the pod's account cannot be read.
     #[error("cannot find the API server: {0}")]
     Config(#[from] kube::config::InferConfigError),
-    /// A list of allowed addresses is wrong.
-    #[error("--allow-base-urls, --provider-base-urls or --allow-bot-urls: {0}")]
-    AllowList(#[from] allow_list::InvalidEntry),
-    /// The list of accounts is wrong.
-    #[error("--accounts: {0}")]
-    Accounts(#[from] accounts::InvalidAccounts),
+    /// A list among the settings is wrong.
+    #[error("{0}")]
+    Settings(#[from] InvalidSettings),
     /// The list of agent issuers is wrong.
     #[error("--agent-issuers: {0}")]
     Issuers(#[from] issuers::InvalidIssuers),
@@ -81,7 +69,7 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let agents = settings.agent_issuers.as_deref().map(issuers::read).transpose()?.unwrap_or_default();
     let health = Health::default();
     let mut registry = Registry::default();
-    let context = Arc::new(context(settings, client.clone(), &mut registry)?);
+    let context = Arc::new(Context::new(settings, client.clone(), &mut registry)?);
     let issuers_http = http::client(context.settings.ca_file.as_deref())?;
     let pods_http = http::client(None)?;
 
@@ -221,30 +209,6 @@ async fn client(kubeconfig: Option<&Path>) -> Result<Client, RunError> {
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(10));
     Ok(Client::try_from(config)?)
-}
-
-fn context(settings: Settings, client: Client, registry: &mut Registry) -> Result<Context, RunError> {
-    let metrics = Metrics::new(registry);
-    let leadership = Leadership::default();
-    Ok(Context {
-        cluster: Cluster::default(),
-        queues: Queues::default(),
-        writer: Writer::new(client.clone(), leadership.clone(), metrics.clone()),
-        events: Events::new(client, &settings.identity),
-        metrics,
-        leadership,
-        backoff: Default::default(),
-        samples: Default::default(),
-        issuers: Default::default(),
-        volume_refreshes: Default::default(),
-        contenders: Default::default(),
-        allowed_base_urls: AllowList::new(&settings.allow_base_urls)?.with_providers(&settings.provider_base_urls)?,
-        accounts: settings.accounts.as_deref().map(Accounts::read).transpose()?.unwrap_or_default(),
-        allowed_bot_urls: AllowList::new(&settings.allow_bot_urls)?,
-        targets: Default::default(),
-        debounce: Default::default(),
-        settings,
-    })
 }
 
 /// Waits until the API server serves our kinds; a watch on one that it does not know fails again and again.

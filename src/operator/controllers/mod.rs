@@ -11,5 +11,7 @@ pub mod claim;
 pub mod connector;
 #[cfg(test)]
 mod plan_tests;
+#[cfg(test)]
+mod scenarios;
 pub mod summary;
 pub mod worker;

@@ -15,7 +15,7 @@ use crate::{
     wire::config::issuers::Issuer,
 };
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     #[derive(clap::Parser)]
     struct Cli {
         #[command(flatten)]

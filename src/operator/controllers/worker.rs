@@ -14,6 +14,7 @@ use kube::Resource;
 use crate::{
     api::Reason,
     operator::{
+        controllers::summary::{self, Reported},
         observed::context::Context,
         runtime::{
             cache::{ObjectKey, Store},
@@ -46,7 +47,7 @@ pub fn start<K, F, R>(
     objects: fn(&Context) -> (&Queue<ObjectKey>, &Store<K>),
     reconcile: F,
 ) where
-    K: Resource + Clone + Send + Sync + 'static,
+    K: Reported,
     F: Fn(Arc<Context>, ObjectKey) -> R + Copy + Send + Sync + 'static,
     R: Future<Output = Result<RequeueAfter, Error>> + Send + 'static,
 {
@@ -66,7 +67,7 @@ pub fn start<K, F, R>(
                     () = stop.cancelled() => return,
                     () = context.leadership.gained() => {}
                 }
-                let again = work(&context, name, key.clone(), reconcile).await;
+                let again = work(&context, name, store, key.clone(), reconcile).await;
                 queue.done(&key, next_look(store, &key, again));
                 let depth = i64::try_from(queue.depth()).unwrap_or(i64::MAX);
                 context.metrics.queue_depth.get_or_create(&QueueLabel { name }).set(depth);
@@ -80,8 +81,16 @@ fn next_look<K: Resource + Clone>(store: &Store<K>, key: &ObjectKey, again: Dura
     store.get(key).map(|_| again)
 }
 
-async fn work<F, R>(context: &Arc<Context>, name: &'static str, key: ObjectKey, reconcile: F) -> Duration
+/// Looks at one object once; says when to look again.
+pub(super) async fn work<K, F, R>(
+    context: &Arc<Context>,
+    name: &'static str,
+    store: &Store<K>,
+    key: ObjectKey,
+    reconcile: F,
+) -> Duration
 where
+    K: Reported,
     F: Fn(Arc<Context>, ObjectKey) -> R,
     R: Future<Output = Result<RequeueAfter, Error>> + Send + 'static,
 {

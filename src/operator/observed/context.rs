@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
+use kube::Client;
+use prometheus_client::registry::Registry;
 
 use crate::{
     api::{Blocklist, Bot, Campaign, SmsChannel, SmsConnector},
@@ -11,8 +13,8 @@ use crate::{
         observed::{contenders::Contenders, debounce::Debounce, issuers::Issuers, samples::Samples, targets::Targets},
         resources::{kinds::ChildStores, volume_refresh::VolumeRefreshes, writer::Writer},
         runtime::{
-            accounts::Accounts,
-            allow_list::AllowList,
+            accounts::{Accounts, InvalidAccounts},
+            allow_list::{AllowList, InvalidEntry},
             backoff::Backoff,
             cache::{ObjectKey, Store},
             events::Events,
@@ -98,7 +100,47 @@ pub struct Queues {
     pub blocklists: Queue<ObjectKey>,
 }
 
+/// A list among the settings cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidSettings {
+    /// A list of allowed addresses.
+    #[error("--allow-base-urls, --provider-base-urls or --allow-bot-urls: {0}")]
+    AllowList(#[from] InvalidEntry),
+    /// The list of accounts.
+    #[error("--accounts: {0}")]
+    Accounts(#[from] InvalidAccounts),
+}
+
 impl Context {
+    /// A context without any knowledge yet. The metrics of the operator are put into `registry`.
+    ///
+    /// # Errors
+    /// When a list among the settings is wrong.
+    pub fn new(settings: Settings, client: Client, registry: &mut Registry) -> Result<Self, InvalidSettings> {
+        let metrics = Metrics::new(registry);
+        let leadership = Leadership::default();
+        Ok(Self {
+            cluster: Cluster::default(),
+            queues: Queues::default(),
+            writer: Writer::new(client.clone(), leadership.clone(), metrics.clone()),
+            events: Events::new(client, &settings.identity),
+            metrics,
+            leadership,
+            backoff: Backoff::default(),
+            samples: Samples::default(),
+            issuers: Issuers::default(),
+            volume_refreshes: VolumeRefreshes::default(),
+            contenders: Contenders::default(),
+            allowed_base_urls: AllowList::new(&settings.allow_base_urls)?
+                .with_providers(&settings.provider_base_urls)?,
+            accounts: settings.accounts.as_deref().map(Accounts::read).transpose()?.unwrap_or_default(),
+            allowed_bot_urls: AllowList::new(&settings.allow_bot_urls)?,
+            targets: Targets::default(),
+            debounce: Debounce::default(),
+            settings,
+        })
+    }
+
     /// Now.
     pub fn now(&self) -> Timestamp {
         Timestamp::now()

@@ -62,6 +62,12 @@ impl Leadership {
         let _ = self.leading.subscribe().wait_for(|leading| *leading).await;
     }
 
+    /// Leads for as long as a test may take.
+    #[cfg(test)]
+    pub fn hold_for_test(&self) {
+        self.hold_until(Instant::now() + Duration::from_secs(3600));
+    }
+
     fn hold_until(&self, deadline: Instant) {
         *self.deadline.lock() = Some(deadline);
         self.leading.send_if_modified(|leading| !std::mem::replace(leading, true));

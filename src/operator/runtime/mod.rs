@@ -2,6 +2,8 @@
 
 pub mod accounts;
 pub mod allow_list;
+#[cfg(test)]
+pub mod api_fake;
 pub mod backoff;
 pub mod cache;
 pub mod desired_condition;

@@ -1,0 +1,259 @@
+//! Reconciles as a whole, against an API server in memory: what a person does, and what the object says and the cluster holds then.
+
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::{Resource, runtime::watcher::Event};
+use prometheus_client::registry::Registry;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::{
+    operator::{
+        controllers::{
+            channel, connector,
+            plan_tests::settings,
+            worker::{self, RequeueAfter},
+        },
+        observed::{
+            context::Context,
+            issuers::{Known, Published},
+        },
+        resources::kinds::ChildKind,
+        runtime::{
+            api_fake::ApiFake,
+            cache::{ObjectKey, Store},
+            error::Error,
+        },
+    },
+    wire::config::{ConfigHash, MAIN_DOCUMENT},
+};
+
+const NUMBER: &str = "+15551230001";
+
+/// A namespace `shop` with an operator that leads, and the API server behind it.
+struct World {
+    api: ApiFake,
+    context: Arc<Context>,
+}
+
+impl World {
+    /// Connector `sim` and campaign `support` are there, and the gateway has verified the number.
+    fn new() -> Self {
+        let world = Self::on(ApiFake::default());
+        world.put(
+            "smsconnectors",
+            "sim",
+            json!({
+                "provider": {"simulator": {
+                    "baseUrl": "http://simulator.shop:8090", "credentialsSecretRef": {"name": "sim"}}},
+                "webhook": {"publicUrl": "https://sms.example.com/sim"},
+            }),
+        );
+        world.put("campaigns", "support", json!({"members": [{"user": "ana"}]}));
+        world.gateway_says(json!({}));
+        world
+    }
+
+    /// An operator that has just started, and knows what stands at the API server.
+    fn on(api: ApiFake) -> Self {
+        let mut settings = settings();
+        settings.allow_base_urls = vec!["http://simulator.shop:8090".into()];
+        let context = Context::new(settings, api.client(), &mut Registry::default()).unwrap();
+        context.leadership.hold_for_test();
+        context.issuers.learn(Known {
+            cluster_issuer: "https://kubernetes.default.svc".into(),
+            cluster_keys: json!({"keys": []}),
+            agents: Vec::new(),
+            published: Published::default(),
+        });
+        let world = Self { api, context: Arc::new(context) };
+        world.relist();
+        world
+    }
+
+    /// As [`World::new`], with a channel `support` whose engine runs.
+    async fn at_work() -> Self {
+        let world = Self::new();
+        world.channel("support");
+        world.run("support").await;
+        world
+    }
+
+    fn put(&self, plural: &str, name: &str, spec: Value) {
+        let kind = match plural {
+            "smsconnectors" => "SmsConnector",
+            "smschannels" => "SmsChannel",
+            _ => "Campaign",
+        };
+        let object = json!({
+            "apiVersion": "aldis.dev/v1alpha1", "kind": kind, "spec": spec,
+            "metadata": {"name": name, "namespace": "shop", "generation": 1},
+        });
+        self.api.put::<Value>(&path(plural, name), object);
+        self.relist();
+    }
+
+    fn channel(&self, name: &str) {
+        let spec = json!({"campaignRef": {"name": "support"}, "connectorRef": {"name": "sim"}, "number": NUMBER});
+        self.put("smschannels", name, spec);
+    }
+
+    /// Brings a channel to where its engine runs and answers.
+    async fn run(&self, name: &str) {
+        self.reconcile_channel(name).await.unwrap();
+        self.pod(&format!("sms-{name}"), "aldis.dev/channel", name);
+        // Its store is remembered, and told to it.
+        for _ in 0..2 {
+            self.engine_says(name, json!({}));
+            self.reconcile_channel(name).await.unwrap();
+            self.reconcile_channel(name).await.unwrap();
+        }
+    }
+
+    /// A pod that is ready.
+    fn pod(&self, child: &str, label: &str, name: &str) {
+        let pod = json!({
+            "apiVersion": "v1", "kind": "Pod",
+            "metadata": {"name": format!("{child}-0"), "namespace": "shop", "labels": {
+                label: name, "app.kubernetes.io/managed-by": "aldis"}},
+            "spec": {"nodeName": "node-7", "containers": []},
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+        });
+        self.api.put::<Value>(&format!("/api/v1/namespaces/shop/pods/{child}-0"), pod);
+        self.relist();
+    }
+
+    /// The engine has loaded the configuration that stands there, and says this over what a healthy one says.
+    fn engine_says(&self, name: &str, overlay: Value) {
+        let config = self.api.get(&format!("/api/v1/namespaces/shop/configmaps/sms-{name}")).unwrap();
+        let text = config["data"][MAIN_DOCUMENT].as_str().unwrap();
+        let mut said = json!({
+            "version": "0.1.0", "config": {"hash": ConfigHash::of(text.as_bytes())}, "inHours": true,
+            "sampledAt": "2026-01-01T00:00:00Z",
+            "queue": {"waiting": 0, "oldestWaitSeconds": 0, "withBot": 0, "active": 0, "waitingBeyondTarget": 0,
+                      "maxQueued": 0},
+            "agents": {"online": 0, "available": 0},
+            "store": {"id": "store", "commits": 7, "number": NUMBER, "account": "simulator", "accepted": true},
+            "serviceLevel": {"answered": 0, "answeredInTarget": 0, "abandoned": 0, "abandonedInTarget": 0,
+                             "unanswered": 0},
+            "outbox": {"waiting": 0, "inFlight": 0, "unknown": 0},
+        });
+        said.as_object_mut().unwrap().extend(overlay.as_object().unwrap().clone());
+        let uid = self.get("smschannels", name)["metadata"]["uid"].as_str().unwrap().to_owned();
+        self.context.samples.engine_said(&uid, Ok(serde_json::from_value(said).unwrap()));
+    }
+
+    /// The gateway says this over what a healthy one says.
+    fn gateway_says(&self, overlay: Value) {
+        let mut said = json!({
+            "version": "0.1.0", "config": {}, "credentials": {"state": "Valid", "checkedAt": "2026-01-01T00:00:00Z"},
+            "numbersListedAt": "2026-01-01T00:00:00Z", "sampledAt": "2026-01-01T00:00:00Z",
+            "numbers": [{"number": NUMBER, "atProvider": true, "smsCapable": true, "webhook": {"state": "InSync"}}],
+            "spool": {"waiting": 0, "unrouted": 0, "oldestWaitSeconds": 0},
+        });
+        said.as_object_mut().unwrap().extend(overlay.as_object().unwrap().clone());
+        let uid = self.get("smsconnectors", "sim")["metadata"]["uid"].as_str().unwrap().to_owned();
+        self.context.samples.gateway_said(&uid, Ok(serde_json::from_value(said).unwrap()));
+    }
+
+    async fn reconcile_channel(&self, name: &str) -> Result<RequeueAfter, Error> {
+        let done = channel::reconcile(self.context.clone(), ObjectKey::new("shop", name)).await;
+        self.relist();
+        done
+    }
+
+    /// One turn of a worker.
+    async fn work_channel(&self, name: &str) {
+        let key = ObjectKey::new("shop", name);
+        worker::work(&self.context, "smschannel", &self.context.cluster.channels, key, channel::reconcile).await;
+        self.relist();
+    }
+
+    async fn reconcile_connector(&self) -> Result<RequeueAfter, Error> {
+        let done = connector::reconcile(self.context.clone(), ObjectKey::new("shop", "sim")).await;
+        self.relist();
+        done
+    }
+
+    fn get(&self, plural: &str, name: &str) -> Value {
+        self.api.get(&path(plural, name)).unwrap_or_else(|| panic!("{plural}/{name} is gone"))
+    }
+
+    fn is_gone(&self, plural: &str, name: &str) -> bool {
+        self.api.get(&path(plural, name)).is_none()
+    }
+
+    /// Changes an object as a person would.
+    fn edit(&self, path: &str, change: impl FnOnce(&mut Value)) {
+        let mut object = self.api.get(path).unwrap_or_else(|| panic!("{path} is gone"));
+        change(&mut object);
+        self.api.put::<Value>(path, object);
+        self.relist();
+    }
+
+    /// A person deleted it so many seconds ago.
+    fn delete(&self, plural: &str, name: &str, seconds_ago: i64) {
+        let when = Timestamp::now() - SignedDuration::from_secs(seconds_ago);
+        self.edit(&path(plural, name), |object| object["metadata"]["deletionTimestamp"] = when.to_string().into());
+    }
+
+    /// Status, reason and message of a condition.
+    fn condition(&self, plural: &str, name: &str, type_: &str) -> Option<(String, String, String)> {
+        let found = self.conditions(plural, name).into_iter().find(|condition| condition.type_ == type_)?;
+        Some((found.status, found.reason, found.message))
+    }
+
+    fn conditions(&self, plural: &str, name: &str) -> Vec<Condition> {
+        serde_json::from_value(self.get(plural, name)["status"]["conditions"].clone()).unwrap_or_default()
+    }
+
+    /// Asserts a condition; returns its message.
+    #[track_caller]
+    fn expect(&self, plural: &str, name: &str, type_: &str, status: &str, reason: &str) -> String {
+        let found = self.condition(plural, name, type_);
+        let Some((known, why, message)) = found else { panic!("{plural}/{name} has no {type_}") };
+        assert_eq!((known.as_str(), why.as_str()), (status, reason), "{type_}: {message}");
+        message
+    }
+
+    /// Every watch lists anew.
+    fn relist(&self) {
+        let cluster = &self.context.cluster;
+        self.list("/smsconnectors/", &cluster.connectors, false);
+        self.list("/smschannels/", &cluster.channels, false);
+        self.list("/campaigns/", &cluster.campaigns, false);
+        for kind in ChildKind::ALL {
+            self.list(&format!("/{}/", kind.row().plural), cluster.children.of(kind), true);
+        }
+        self.list("/pods/", &cluster.pods, true);
+        self.list("/leases/", &cluster.claims, false);
+    }
+
+    fn list<K: Resource + Clone + DeserializeOwned>(&self, within: &str, store: &Store<K>, labelled: bool) {
+        store.take(Event::Init);
+        for (_, object) in self.api.objects(within) {
+            let is_ours = object["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "aldis";
+            if !labelled || is_ours {
+                store.take(Event::InitApply(serde_json::from_value(object).unwrap()));
+            }
+        }
+        store.take(Event::InitDone);
+    }
+
+    /// Kinds and names of what was written since the last call.
+    fn written(&self) -> BTreeSet<String> {
+        let short = |path: String| path.split("/shop/").last().unwrap_or_default().to_owned();
+        self.api.writes().into_iter().map(|(method, path)| format!("{method} {}", short(path))).collect()
+    }
+}
+
+fn path(plural: &str, name: &str) -> String {
+    format!("/apis/aldis.dev/v1alpha1/namespaces/shop/{plural}/{name}")
+}
+
+fn stateful_set(name: &str) -> String {
+    format!("/apis/apps/v1/namespaces/shop/statefulsets/{name}")
+}
