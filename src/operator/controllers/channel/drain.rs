@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use crate::{
-    api::{Reason, SmsChannel, names},
+    api::{Reason, SmsChannel},
     operator::{
         controllers::{
             channel::observe::Observed,
-            claim,
+            claim, finalizer,
             summary::{self, summarize},
             worker::RequeueAfter,
         },
@@ -35,7 +35,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Takes a deleted channel one step further.
 pub async fn reconcile(context: &Context, channel: &Arc<SmsChannel>) -> Result<RequeueAfter, Error> {
     let owner = Owner::channel(channel);
-    if !channel.finalizers().iter().any(|known| known == names::FINALIZER_DRAIN) {
+    if !finalizer::is_set(&**channel) {
         return Ok(None);
     }
     if let Some(left) = outbox(context, channel, &owner).await? {
@@ -47,22 +47,7 @@ pub async fn reconcile(context: &Context, channel: &Arc<SmsChannel>) -> Result<R
         return Ok(Some(LOOK));
     }
     release(context, channel, &owner).await?;
-    let left: Vec<String> =
-        channel.finalizers().iter().filter(|known| *known != names::FINALIZER_DRAIN).cloned().collect();
-    // A status write may have changed the object since it was read.
-    let current = context.cluster.channels.get(&owner.key()).unwrap_or_else(|| channel.clone());
-    match context.writer.set_finalizers("SmsChannel", names::FIELD_MANAGER_CHANNEL, &*current, &left).await {
-        Ok(written) => {
-            if written.finalizers().is_empty() {
-                context.cluster.channels.removed(&owner.key(), &owner.uid);
-            } else {
-                context.cluster.channels.wrote(written);
-            }
-        }
-        Err(Error::Transient(crate::operator::runtime::error::Transient::Api(kube::Error::Api(status))))
-            if status.is_not_found() => {}
-        Err(error) => return Err(error),
-    }
+    finalizer::remove(context, &context.cluster.channels, channel).await?;
     Ok(None)
 }
 

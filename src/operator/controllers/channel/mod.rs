@@ -14,13 +14,11 @@ mod validate;
 
 use std::{sync::Arc, time::Duration};
 
-use kube::ResourceExt;
-
 use crate::{
-    api::{ConditionStatus, Reason, SmsChannel, names},
+    api::{ConditionStatus, Reason, names},
     operator::{
         controllers::{
-            claim, connector as connectors,
+            claim, connector as connectors, finalizer,
             summary::{self, is_deleted},
             worker::{RequeueAfter, sooner},
         },
@@ -58,7 +56,7 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
         summary::report_paused(&context, &context.cluster.channels, &channel).await?;
         return Ok(None);
     }
-    let channel = with_finalizer(&context, channel).await?;
+    let channel = finalizer::set(&context, &context.cluster.channels, channel).await?;
     let observed = Observed::of(&context, channel)?;
     let mut findings = Findings::default();
     let outcome = bring_about(&context, &observed, &mut findings).await;
@@ -84,17 +82,6 @@ pub struct Findings {
     number: Option<DesiredCondition>,
     claimed: Option<DesiredCondition>,
     hash: Option<ConfigHash>,
-}
-
-async fn with_finalizer(context: &Context, channel: Arc<SmsChannel>) -> Result<Arc<SmsChannel>, Error> {
-    if channel.finalizers().iter().any(|known| known == names::FINALIZER_DRAIN) {
-        return Ok(channel);
-    }
-    let mut finalizers = channel.finalizers().to_vec();
-    finalizers.push(names::FINALIZER_DRAIN.to_owned());
-    let written =
-        context.writer.set_finalizers("SmsChannel", names::FIELD_MANAGER_CHANNEL, &*channel, &finalizers).await?;
-    Ok(context.cluster.channels.wrote(written))
 }
 
 async fn bring_about(context: &Context, observed: &Observed, findings: &mut Findings) -> Result<RequeueAfter, Error> {
