@@ -215,8 +215,7 @@ impl Reason {
     pub const fn needs_person(self) -> bool {
         matches!(
             self,
-            Self::Paused
-                | Self::InvalidSpec
+            Self::InvalidSpec
                 | Self::NotSupportedYet
                 | Self::ConfigTooLarge
                 | Self::NameConflict

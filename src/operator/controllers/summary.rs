@@ -84,6 +84,8 @@ pub trait Reported:
     fn set_status(&mut self, status: Self::Status);
     /// Conditions of a status.
     fn conditions(status: &Self::Status) -> &[Condition];
+    /// The generation that a status speaks of; none = of none.
+    fn observed_generation(status: &Self::Status) -> Option<i64>;
     /// Puts conditions and generation into a status.
     fn finish(status: &mut Self::Status, generation: i64, conditions: Vec<Condition>);
 }
@@ -105,6 +107,10 @@ macro_rules! reported {
 
             fn conditions(status: &Self::Status) -> &[Condition] {
                 &status.conditions
+            }
+
+            fn observed_generation(status: &Self::Status) -> Option<i64> {
+                status.observed_generation.filter(|generation| *generation >= 0)
             }
 
             fn finish(status: &mut Self::Status, generation: i64, conditions: Vec<Condition>) {
@@ -141,10 +147,22 @@ pub async fn report<K: Reported>(
     context: &Context,
     store: &Store<K>,
     object: &K,
-    mut status: K::Status,
+    status: K::Status,
     conditions: Conditions,
 ) -> Result<(), Error> {
-    K::finish(&mut status, object.meta().generation.unwrap_or(0), conditions.into_list());
+    report_of(context, store, object, status, conditions, object.meta().generation.unwrap_or(0)).await
+}
+
+/// As [`report`], of an earlier generation where nobody has looked at the present one.
+async fn report_of<K: Reported>(
+    context: &Context,
+    store: &Store<K>,
+    object: &K,
+    mut status: K::Status,
+    conditions: Conditions,
+    generation: i64,
+) -> Result<(), Error> {
+    K::finish(&mut status, generation, conditions.into_list());
     if object.status() == Some(&status) {
         return Ok(());
     }
@@ -194,17 +212,20 @@ pub async fn to_reconcile<K: Reported>(
     Ok(Some(object))
 }
 
-/// Reports that the object is paused. Everything else stays as it is.
+/// Reports that the object is paused: `Ready` is Unknown, of the generation that was looked at last. Everything else stays as it is.
 ///
 /// # Errors
 /// Faults of the API server.
 pub async fn report_paused<K: Reported>(context: &Context, store: &Store<K>, object: &K) -> Result<(), Error> {
-    let mut conditions = begin(object, context.now());
+    let status = object.status().cloned().unwrap_or_default();
+    let generation = K::observed_generation(&status);
+    let mut conditions = Conditions::from_status(K::conditions(&status), generation.unwrap_or(0), context.now());
     let message =
         format!("annotation {} is {}: remove it to go on", names::ANNOTATION_RECONCILE, names::RECONCILE_DISABLED);
-    summarize(&mut conditions, &DesiredCondition::unknown(Reason::Paused, message));
-    let status = object.status().cloned().unwrap_or_default();
-    report(context, store, object, status, conditions).await
+    DesiredCondition::unknown(Reason::Paused, message).set(&mut conditions, ConditionType::Ready);
+    conditions.clear(ConditionType::Stalled);
+    conditions.clear(ConditionType::Reconciling);
+    report_of(context, store, object, status, conditions, generation.unwrap_or(-1)).await
 }
 
 /// Whether the object still is the one with this UID in the cache.

@@ -150,9 +150,11 @@ fn set_sampled(context: &Context, conditions: &mut Conditions, observed: &Observ
         Seen::Never => return None,
     };
     in_hours(observed.campaign.as_deref(), said, now).set(conditions, ConditionType::InHours);
-    if let Some(clock) = &said.clock {
-        clock::desired(clock).set(conditions, ConditionType::ClockInSync);
-    }
+    let clock = said.clock.as_ref().map_or_else(
+        || DesiredCondition::unknown(Reason::NotCheckedYet, "this version of the engine does not tell its time"),
+        clock::desired,
+    );
+    clock.set(conditions, ConditionType::ClockInSync);
     let spec = &observed.channel.spec;
     let level = DesiredCondition::of(conditions, ConditionType::ServiceLevelMet);
     let queue = DesiredCondition::of(conditions, ConditionType::QueueHealthy);

@@ -1,0 +1,59 @@
+//! What conditions say of what was not looked at.
+
+use serde_json::json;
+
+use super::{World, path};
+
+fn generation(world: &World, type_: &str) -> Option<i64> {
+    let conditions = world.conditions("smschannels", "support");
+    conditions.into_iter().find(|condition| condition.type_ == type_).unwrap().observed_generation
+}
+
+#[tokio::test]
+async fn what_was_not_judged_keeps_the_generation_that_it_speaks_of() {
+    let world = World::at_work().await;
+    world.edit(&path("smschannels", "support"), |channel| {
+        channel["metadata"]["generation"] = 2.into();
+        channel["spec"]["strategy"] = "RoundRobin".into();
+    });
+    world.reconcile_channel("support").await.unwrap_err();
+    world.expect("smschannels", "support", "Ready", "False", "NotSupportedYet");
+    assert_eq!(generation(&world, "Ready"), Some(2));
+    assert_eq!(generation(&world, "Stalled"), Some(2));
+    assert_eq!(generation(&world, "ConfigApplied"), Some(1), "nothing was applied of this generation");
+    assert_eq!(generation(&world, "EngineAvailable"), Some(2), "the engine was asked");
+}
+
+#[tokio::test]
+async fn an_edit_is_judged_as_a_whole() {
+    let world = World::at_work().await;
+    world.edit(&path("smschannels", "support"), |channel| {
+        channel["metadata"]["generation"] = 2.into();
+        channel["spec"]["maxQueued"] = 3.into();
+    });
+    world.reconcile_channel("support").await.unwrap();
+    world.engine_says("support", json!({}));
+    world.reconcile_channel("support").await.unwrap();
+    let conditions = world.conditions("smschannels", "support");
+    assert!(conditions.iter().all(|condition| condition.observed_generation == Some(2)), "{conditions:#?}");
+}
+
+#[tokio::test]
+async fn a_paused_object_is_neither_stalled_nor_of_a_generation_that_nobody_looked_at() {
+    let world = World::at_work().await;
+    world.edit(&path("smschannels", "support"), |channel| {
+        channel["metadata"]["generation"] = 2.into();
+        channel["metadata"]["annotations"] = json!({"aldis.dev/reconcile": "disabled"});
+        channel["spec"]["maxQueued"] = 3.into();
+    });
+    world.reconcile_channel("support").await.unwrap();
+    world.expect("smschannels", "support", "Ready", "Unknown", "Paused");
+    assert_eq!(world.condition("smschannels", "support", "Stalled"), None);
+    assert_eq!(world.condition("smschannels", "support", "Reconciling"), None);
+    assert_eq!(world.get("smschannels", "support")["status"]["observedGeneration"], 1);
+    assert_eq!(generation(&world, "Ready"), Some(1));
+    world.written();
+    world.reconcile_channel("support").await.unwrap();
+    assert!(world.written().is_empty(), "a paused object that was reported is left alone");
+}
+
