@@ -15,7 +15,7 @@ use crate::{
         runtime::{
             cache::{ObjectKey, Store},
             desired_condition::DesiredCondition,
-            error::Error,
+            error::{Error, Transient},
             metrics::ReadyLabels,
         },
     },
@@ -226,6 +226,35 @@ pub async fn report_paused<K: Reported>(context: &Context, store: &Store<K>, obj
     conditions.clear(ConditionType::Stalled);
     conditions.clear(ConditionType::Reconciling);
     report_of(context, store, object, status, conditions, generation.unwrap_or(-1)).await
+}
+
+/// Reports a fault of the API server, or of the operator, that lasts. What was said of the parts stays as it is.
+///
+/// # Errors
+/// Faults of the API server.
+pub async fn report_fault<K: Reported>(
+    context: &Context,
+    store: &Store<K>,
+    key: &ObjectKey,
+    fault: &Transient,
+) -> Result<(), Error> {
+    let Some(object) = store.get(key) else { return Ok(()) };
+    let words = match fault {
+        Transient::Api(kube::Error::Api(status)) => {
+            format!("the API server answers with status {}: {}", status.code, status.message)
+        }
+        other => other.to_string(),
+    };
+    let message = format!("{words}; the operator tries again by itself; if it lasts, talk to the platform team");
+    let mut conditions = begin(&*object, context.now());
+    let is_known = DesiredCondition::of(&conditions, ConditionType::Ready)
+        .is_some_and(|ready| ready.reason == Reason::TransientError);
+    summarize(&mut conditions, &DesiredCondition::unknown(Reason::TransientError, message.clone()));
+    report(context, store, &*object, object.status().cloned().unwrap_or_default(), conditions).await?;
+    if !is_known {
+        context.events.publish(&*object, true, Reason::TransientError.as_str(), &message).await;
+    }
+    Ok(())
 }
 
 /// Whether the object still is the one with this UID in the cache.

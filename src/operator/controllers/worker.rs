@@ -30,6 +30,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 /// An object that nothing happened to is looked at again after this (plus up to a tenth), in case an event was lost.
 const RESYNC: Duration = Duration::from_secs(600);
 
+/// So many faults on end are said in the object's status: by then it has been tried for some 8 seconds.
+const LASTING: u32 = 5;
+
 /// When to look again; none = when something happens.
 pub type RequeueAfter = Option<Duration>;
 
@@ -109,24 +112,30 @@ where
         }
     };
     context.metrics.active.get_or_create(&label).dec();
-    let (class, again) = settle(context, name, &key, result);
+    let (class, again, fault) = settle(context, name, &key, result);
+    if let Some(fault) = fault
+        && let Err(error) = summary::report_fault(context, store, &key, &fault).await
+    {
+        debug!(controller = name, object = %key, %error, "the fault could not be reported");
+    }
     context.metrics.reconciled(name, class, started.elapsed());
     debug!(controller = name, object = %key, class, again_seconds = again.as_secs_f64(), "reconciled");
     again
 }
 
+/// The class of the outcome, when to look again, and a fault that has lasted so long that the object should say so.
 fn settle(
     context: &Context,
     name: &str,
     key: &ObjectKey,
     result: Result<RequeueAfter, Error>,
-) -> (&'static str, Duration) {
+) -> (&'static str, Duration, Option<Transient>) {
     let identity = format!("{name}/{key}");
     let resync = RESYNC + RESYNC.mul_f64(fastrand::f64() * 0.1);
     match result {
         Ok(again) => {
             context.backoff.reset(&identity);
-            (if again.is_some() { "requeue_after" } else { "success" }, again.unwrap_or(resync))
+            (if again.is_some() { "requeue_after" } else { "success" }, again.unwrap_or(resync), None)
         }
         Err(error) => {
             let class = error.class();
@@ -134,26 +143,27 @@ fn settle(
                 Error::Stalled { reason, message } => {
                     info!(controller = name, object = %key, %reason, message, "stalled");
                     if ends_unseen(reason) {
-                        return (class, context.backoff.next(&identity));
+                        return (class, context.backoff.next(&identity), None);
                     }
                     context.backoff.reset(&identity);
-                    (class, resync)
+                    (class, resync, None)
                 }
                 Error::Waiting { reason, message, look_again } => {
                     debug!(controller = name, object = %key, %reason, message, "waiting");
                     context.backoff.reset(&identity);
-                    (class, look_again)
+                    (class, look_again, None)
                 }
-                Error::Transient(Transient::NotLeader) => (class, Duration::from_secs(1)),
+                Error::Transient(Transient::NotLeader) => (class, Duration::from_secs(1), None),
                 // Somebody else changed the object; the newer one is on its way to the cache.
                 Error::Transient(Transient::Api(kube::Error::Api(status))) if status.is_conflict() => {
                     debug!(controller = name, object = %key, message = status.message, "conflict");
-                    (class, Duration::from_millis(200).max(context.backoff.next(&identity) / 4))
+                    (class, Duration::from_millis(200).max(context.backoff.next(&identity) / 4), None)
                 }
                 Error::Transient(fault) => {
                     let delay = context.backoff.next(&identity);
                     warn!(controller = name, object = %key, error = %fault, again_seconds = delay.as_secs_f64(), "failed");
-                    (class, delay)
+                    let lasts = context.backoff.faults(&identity) >= LASTING;
+                    (class, delay, lasts.then_some(fault))
                 }
             }
         }

@@ -24,6 +24,11 @@ impl Backoff {
         delay + delay.mul_f64(fastrand::f64() * 0.2)
     }
 
+    /// Consecutive faults so far.
+    pub fn faults(&self, object: &str) -> u32 {
+        self.faults.lock().get(object).copied().unwrap_or(0)
+    }
+
     /// Forgets the faults.
     pub fn reset(&self, object: &str) {
         self.faults.lock().remove(object);

@@ -57,3 +57,26 @@ async fn a_paused_object_is_neither_stalled_nor_of_a_generation_that_nobody_look
     assert!(world.written().is_empty(), "a paused object that was reported is left alone");
 }
 
+#[tokio::test]
+async fn a_fault_of_the_server_that_lasts_is_said_with_its_words() {
+    let world = World::at_work().await;
+    let words = "failed calling webhook \"check.example.com\": connection refused";
+    world.edit("/api/v1/namespaces/shop/services/sms-support", |service| service["spec"]["type"] = "NodePort".into());
+    world.api.refuse(axum::http::Method::PATCH, "/services/", 500, words);
+    for tries in 1..=5 {
+        world.work_channel("support").await;
+        let passing = tries < 5;
+        let is_said = world.condition("smschannels", "support", "Reconciling").is_some();
+        assert_eq!(is_said, !passing, "after {tries} tries");
+    }
+    let message = world.expect("smschannels", "support", "Reconciling", "True", "TransientError");
+    assert!(message.contains(words), "{message}");
+    assert!(world.api.events().contains(&"TransientError".to_owned()), "{:?}", world.api.events());
+    world.written();
+    world.work_channel("support").await;
+    assert!(!world.written().iter().any(|write| write.ends_with("/status")), "said once");
+    world.api.refuse_nothing();
+    world.work_channel("support").await;
+    world.expect("smschannels", "support", "Ready", "True", "Available");
+    assert_eq!(world.condition("smschannels", "support", "Reconciling"), None);
+}
