@@ -10,6 +10,7 @@ mod heal;
 mod kinds;
 mod operator_claims;
 mod operator_conditions;
+mod operator_deletion;
 mod operator_issuers;
 mod operator_kills;
 mod operator_leader;

@@ -21,6 +21,7 @@ use crate::{
         resources::{claim, kinds::ChildKind},
         runtime::{
             cache::{Change, ObjectKey, Store},
+            leader,
             metrics::QueueLabel,
         },
     },
@@ -37,7 +38,8 @@ pub fn start(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
     let pods = Api::<Pod>::all(client.clone());
     spawn(context, tasks, "pods", pods, labelled(), context.cluster.pods.clone(), pod_changed);
     let claims = Api::<Lease>::namespaced(client.clone(), &context.settings.namespace);
-    let selector = watcher::Config::default().labels(&format!("{}={}", claim::LABEL, claim::LABEL_VALUE));
+    // By name and not by label: a claim whose label somebody took off still is one.
+    let selector = watcher::Config::default().fields(&format!("metadata.name!={}", leader::LEASE_NAME));
     spawn(context, tasks, "claims", claims, selector, context.cluster.claims.clone(), claim_changed);
 }
 
@@ -332,7 +334,7 @@ fn take<K: Resource + Clone>(
         Event::Apply(object) | Event::Delete(object) | Event::InitApply(object) => {
             let namespace = object.meta().namespace.as_deref().unwrap_or_default();
             // Claims lie in the operator's own namespace, whichever ones it looks after.
-            name == "claims" || context.settings.watches(namespace)
+            if name == "claims" { claim::is_claim(&object.name_any()) } else { context.settings.watches(namespace) }
         }
         Event::Init | Event::InitDone => true,
     };

@@ -15,6 +15,8 @@ use crate::{
 pub const LABEL: &str = "aldis.dev/claim";
 /// Value of [`LABEL`].
 pub const LABEL_VALUE: &str = "number";
+/// Begins the name of every claim.
+const NAME: &str = "number-";
 const ANNOTATION_NUMBER: &str = "aldis.dev/number";
 const ANNOTATION_PROVIDER: &str = "aldis.dev/provider";
 const ANNOTATION_ACCOUNT: &str = "aldis.dev/account";
@@ -55,7 +57,7 @@ impl Claim {
             hash.update(part.as_bytes());
         }
         let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("number-{}", &hex[..40])
+        format!("{NAME}{}", &hex[..40])
     }
 
     /// The Lease that says so, in the operator's namespace.
@@ -79,6 +81,11 @@ impl Claim {
             spec: Some(LeaseSpec { holder_identity: Some(holder.identity()), ..LeaseSpec::default() }),
         }
     }
+}
+
+/// Whether a Lease of this name is a claim. The label may have been taken off.
+pub fn is_claim(name: &str) -> bool {
+    name.strip_prefix(NAME).is_some_and(|hash| hash.len() == 40)
 }
 
 /// Who holds a claim.

@@ -1,8 +1,9 @@
 //! What the operator knows of the cluster: one store per kind, filled by a watch and by the answers to our own writes.
 //!
 //! An answer to a write goes into the store at once, so that the next reconcile sees it even when the watch lags. Nothing goes
-//! backwards: an older resourceVersion never replaces a newer one, and an object that was seen to go never returns (its UID is
-//! remembered).
+//! backwards: an older resourceVersion never replaces a newer one, and nothing older than the moment at which an object went is
+//! taken (a tombstone holds its UID and that resourceVersion). A newer one is: an object whose label was taken off leaves a watch
+//! with a selector as if it were deleted, and comes back when the label does.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -40,8 +41,10 @@ impl std::fmt::Display for ObjectKey {
     }
 }
 
-/// UIDs that are remembered as gone; a late answer or event about one of them is dropped.
-const REMEMBERED_GONE: usize = 4096;
+/// Tombstones that are kept; a late answer or event about one of these UIDs is dropped.
+const TOMBSTONES: usize = 4096;
+/// The object does not exist any more, so nothing about its UID can be newer.
+const FOR_EVER: u64 = u64::MAX;
 
 /// Objects of one kind.
 pub struct Store<K> {
@@ -51,10 +54,20 @@ pub struct Store<K> {
 
 struct State<K> {
     objects: HashMap<ObjectKey, Arc<K>>,
-    /// Keys listed since the last `Init`, and those written by us meanwhile.
-    listed: Option<HashSet<ObjectKey>>,
-    gone: HashSet<String>,
-    gone_order: VecDeque<String>,
+    /// The list that has begun with the last `Init`.
+    listed: Option<Listed>,
+    /// By UID: the version at which the object went.
+    tombstones: HashMap<String, u64>,
+    tombstone_order: VecDeque<String>,
+}
+
+/// What a list held so far.
+#[derive(Default)]
+struct Listed {
+    /// Keys in it, and those written by us meanwhile.
+    keys: HashSet<ObjectKey>,
+    /// The newest version in it: the list is at least as new.
+    version: u64,
 }
 
 /// What an event changed.
@@ -74,8 +87,8 @@ impl<K> Default for Store<K> {
             state: RwLock::new(State {
                 objects: HashMap::new(),
                 listed: None,
-                gone: HashSet::new(),
-                gone_order: VecDeque::new(),
+                tombstones: HashMap::new(),
+                tombstone_order: VecDeque::new(),
             }),
             ready: watch::Sender::new(false),
         }
@@ -125,7 +138,7 @@ impl<K: Resource + Clone> Store<K> {
         let mut state = self.state.write();
         let key = ObjectKey::of(&*object);
         if let Some(listed) = &mut state.listed {
-            listed.insert(key.clone());
+            listed.keys.insert(key.clone());
         }
         state.put(key, object.clone());
         object
@@ -134,7 +147,7 @@ impl<K: Resource + Clone> Store<K> {
     /// Takes the news that the object with this UID is gone.
     pub fn removed(&self, key: &ObjectKey, uid: &str) {
         let mut state = self.state.write();
-        state.bury(uid);
+        state.bury(uid, FOR_EVER);
         if state.objects.get(key).is_some_and(|known| known.meta().uid.as_deref() == Some(uid)) {
             state.objects.remove(key);
         }
@@ -145,20 +158,21 @@ impl<K: Resource + Clone> Store<K> {
         let mut state = self.state.write();
         match event {
             Event::Init => {
-                state.listed = Some(HashSet::new());
+                state.listed = Some(Listed::default());
                 Vec::new()
             }
             Event::InitApply(object) => {
                 let key = ObjectKey::of(&object);
                 if let Some(listed) = &mut state.listed {
-                    listed.insert(key.clone());
+                    listed.keys.insert(key.clone());
+                    listed.version = listed.version.max(version(&object));
                 }
                 state.put(key, Arc::new(object)).into_iter().collect()
             }
             Event::InitDone => {
                 let listed = state.listed.take().unwrap_or_default();
-                let missing: Vec<_> = state.objects.keys().filter(|key| !listed.contains(*key)).cloned().collect();
-                let changes = missing.into_iter().filter_map(|key| state.drop_key(&key)).collect();
+                let missing: Vec<_> = state.objects.keys().filter(|key| !listed.keys.contains(*key)).cloned().collect();
+                let changes = missing.into_iter().filter_map(|key| state.drop_key(&key, listed.version)).collect();
                 drop(state);
                 self.ready.send_replace(true);
                 changes
@@ -170,7 +184,8 @@ impl<K: Resource + Clone> Store<K> {
             Event::Delete(object) => {
                 let key = ObjectKey::of(&object);
                 let uid = object.uid().unwrap_or_default();
-                state.bury(&uid);
+                // The version of the event, which is the one at which the object went.
+                state.bury(&uid, version(&object));
                 let same = state.objects.get(&key).is_some_and(|known| known.uid().unwrap_or_default() == uid);
                 if same {
                     state.objects.remove(&key);
@@ -184,7 +199,8 @@ impl<K: Resource + Clone> Store<K> {
 
 impl<K: Resource> State<K> {
     fn put(&mut self, key: ObjectKey, object: Arc<K>) -> Option<Change<K>> {
-        if object.meta().uid.as_ref().is_some_and(|uid| self.gone.contains(uid)) {
+        let went = object.meta().uid.as_ref().and_then(|uid| self.tombstones.get(uid));
+        if went.is_some_and(|went| version(&*object) < *went) {
             return None;
         }
         if let Some(known) = self.objects.get(&key) {
@@ -200,28 +216,33 @@ impl<K: Resource> State<K> {
         if let Some(old_uid) = old.as_ref().and_then(|old| old.meta().uid.clone())
             && object.meta().uid.as_ref() != Some(&old_uid)
         {
-            self.bury(&old_uid);
+            self.bury(&old_uid, FOR_EVER);
         }
         Some(Change { old, new: Some(object), echo: false })
     }
 
-    fn drop_key(&mut self, key: &ObjectKey) -> Option<Change<K>> {
+    fn drop_key(&mut self, key: &ObjectKey, listed: u64) -> Option<Change<K>> {
         let old = self.objects.remove(key)?;
         if let Some(uid) = &old.meta().uid {
-            self.bury(uid);
+            self.bury(uid, listed.max(version(&*old)));
         }
         Some(Change { old: Some(old), new: None, echo: false })
     }
 
-    fn bury(&mut self, uid: &str) {
-        if uid.is_empty() || !self.gone.insert(uid.to_owned()) {
+    fn bury(&mut self, uid: &str, went: u64) {
+        if uid.is_empty() {
             return;
         }
-        self.gone_order.push_back(uid.to_owned());
-        if self.gone_order.len() > REMEMBERED_GONE
-            && let Some(oldest) = self.gone_order.pop_front()
+        if let Some(known) = self.tombstones.get_mut(uid) {
+            *known = went.max(*known);
+            return;
+        }
+        self.tombstones.insert(uid.to_owned(), went);
+        self.tombstone_order.push_back(uid.to_owned());
+        if self.tombstone_order.len() > TOMBSTONES
+            && let Some(oldest) = self.tombstone_order.pop_front()
         {
-            self.gone.remove(&oldest);
+            self.tombstones.remove(&oldest);
         }
     }
 }
@@ -272,6 +293,36 @@ mod tests {
         assert_eq!(held(&store), None);
         store.take(Event::Apply(object("2", 12)));
         assert_eq!(held(&store), expect("2", 12));
+    }
+
+    #[test]
+    fn an_object_that_lost_its_label_returns_with_it() {
+        let store = Store::default();
+        store.take(Event::Apply(object("1", 5)));
+        // The label was taken off: the same event as for a deletion, with the version of that write.
+        store.take(Event::Delete(object("1", 6)));
+        store.wrote(object("1", 5));
+        assert_eq!(held(&store), None, "nothing older than its going");
+        store.wrote(object("1", 7));
+        assert_eq!(held(&store), expect("1", 7), "our own repair");
+        store.take(Event::Delete(object("1", 8)));
+        store.take(Event::Apply(object("1", 9)));
+        assert_eq!(held(&store), expect("1", 9), "or anybody else's");
+        // The same between two watches: it is missing in a list, and comes back.
+        store.take(Event::Init);
+        store.take(Event::InitDone);
+        assert_eq!(held(&store), None);
+        store.take(Event::Apply(object("1", 12)));
+        assert_eq!(held(&store), expect("1", 12));
+    }
+
+    #[test]
+    fn what_we_deleted_does_not_return_however_new_the_answer() {
+        let store = Store::default();
+        store.wrote(object("1", 5));
+        store.removed(&ObjectKey::new("n", "a"), "1");
+        store.take(Event::Apply(object("1", 6)));
+        assert_eq!(held(&store), None);
     }
 
     #[test]

@@ -1,0 +1,31 @@
+//! What must not be lost when objects are deleted, or when somebody takes a label off.
+
+use serde_json::json;
+
+use crate::{
+    desk::Desk,
+    support::{operator::Operator, testbed::eventually},
+};
+
+fn engine_holds(desk: &Desk<'_>, operator: &Operator, waiting: u32) {
+    operator.stub.say(&format!("sms-support.{}", desk.namespace), json!({"outbox": {"waiting": waiting}}));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stateful_set_whose_label_was_taken_off_is_known_again_and_drained() {
+    let (desk, operator) = Desk::at_work().await;
+    desk.kubectl(&["label", "statefulset/sms-support", "app.kubernetes.io/managed-by-"]);
+    eventually("the label is back", || {
+        let labels = &desk.get("statefulset/sms-support")?["metadata"]["labels"];
+        (labels["app.kubernetes.io/managed-by"] == "aldis").then_some(())
+    });
+    engine_holds(&desk, &operator, 2);
+    desk.kubectl(&["delete", "smschannel/support", "--wait=false"]);
+    eventually("the channel says what waits", || {
+        let (_, reason, message) = desk.condition("smschannel/support", "Ready")?;
+        (reason == "Draining" && message.contains("2 messages")).then_some(())
+    });
+    engine_holds(&desk, &operator, 0);
+    desk.until_gone("smschannel/support");
+}
+
