@@ -1,6 +1,6 @@
 //! From conditions to `Ready`, `Reconciling` and `Stalled`, and from there into the object's status.
 
-use std::{fmt::Debug, sync::Arc};
+use std::{fmt::Debug, sync::Arc, time::Duration};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{Resource, ResourceExt, core::NamespaceResourceScope};
@@ -255,6 +255,17 @@ pub async fn report_fault<K: Reported>(
         context.events.publish(&*object, true, Reason::TransientError.as_str(), &message).await;
     }
     Ok(())
+}
+
+/// How long ago the object was deleted.
+pub fn age_of_deletion<K: Resource>(object: &K, now: jiff::Timestamp) -> Duration {
+    let deleted = object.meta().deletion_timestamp.as_ref();
+    deleted.map_or(Duration::MAX, |deleted| Duration::try_from(now.duration_since(deleted.0)).unwrap_or_default())
+}
+
+/// When to look again at a deleted object that waits for something that no watch may tell: ever more rarely.
+pub fn look_again_at_deleted<K: Resource>(object: &K, now: jiff::Timestamp) -> Duration {
+    (age_of_deletion(object, now) / 10).clamp(Duration::from_millis(500), Duration::from_secs(30))
 }
 
 /// Whether the object still is the one with this UID in the cache.

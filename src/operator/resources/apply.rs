@@ -118,9 +118,7 @@ fn check_ownership(owner: &Owner, child: &Child, live: &DynamicObject) -> Result
     let labelled = is_labelled(live) && live.labels().get(owner.label) == Some(&owner.name);
     let ours = match child.bond {
         // Without a controller it is ours if we made it: a retained volume, or somebody took the owner away.
-        Bond::Controlled => {
-            controller == Some(owner.uid.as_str()) || (controller.is_none() && labelled && was_applied(live))
-        }
+        Bond::Controlled => owner.owns(live),
         Bond::Retained => labelled && controller.is_none_or(|uid| uid == owner.uid),
     };
     if ours {
@@ -145,10 +143,6 @@ fn check_ownership(owner: &Owner, child: &Child, live: &DynamicObject) -> Result
         ),
     };
     Err(Error::stalled(Reason::NameConflict, message))
-}
-
-fn was_applied(live: &DynamicObject) -> bool {
-    live.annotations().contains_key(ANNOTATION_APPLIED)
 }
 
 fn check_version(child: &Child, live: &DynamicObject) -> Result<(), Error> {

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use kube::{Resource, ResourceExt};
+use kube::{Resource, ResourceExt, api::DynamicObject};
 use serde_json::{Value, json};
 
 use super::kinds::ChildKind;
@@ -91,6 +91,20 @@ impl Owner {
             "controller": true,
             "blockOwnerDeletion": true,
         }])
+    }
+
+    /// Whether the object is this owner's: its controller says so, or it has none and we made it for an owner of this name. With
+    /// `kubectl delete --cascade=orphan` the garbage collector takes the owner references away.
+    pub fn owns(&self, object: &DynamicObject) -> bool {
+        match controller_uid(object) {
+            Some(uid) => uid == self.uid,
+            None => {
+                let labels = object.labels();
+                labels.get(self.label) == Some(&self.name)
+                    && labels.get(names::LABEL_MANAGED_BY).is_some_and(|value| value == names::MANAGED_BY)
+                    && object.annotations().contains_key(ANNOTATION_APPLIED)
+            }
+        }
     }
 
     /// The owner's own key.

@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kube::{Api, ResourceExt};
+use k8s_openapi::api::core::v1::Pod;
+use kube::{Api, ResourceExt, api::DynamicObject};
 use serde_json::{Value, json};
 use tracing::info;
 
@@ -32,6 +33,9 @@ use crate::{
 /// Between two looks at the outbox.
 const LOOK: Duration = Duration::from_millis(500);
 
+/// A pod that has not ended so long after its time was over does not end by itself.
+const OVERDUE: Duration = Duration::from_secs(30);
+
 /// Takes a deleted channel one step further.
 pub async fn reconcile(context: &Context, channel: &Arc<SmsChannel>) -> Result<RequeueAfter, Error> {
     let owner = Owner::channel(channel);
@@ -42,32 +46,39 @@ pub async fn reconcile(context: &Context, channel: &Arc<SmsChannel>) -> Result<R
         report(context, channel, &left).await?;
         return Ok(Some(LOOK));
     }
-    if !end_engine(context, &owner).await? {
-        report(context, channel, "the engine ends").await?;
-        return Ok(Some(LOOK));
+    if let Some(left) = end_engine(context, &owner).await? {
+        report(context, channel, &left).await?;
+        return Ok(Some(summary::look_again_at_deleted(&**channel, context.now())));
     }
     release(context, channel, &owner).await?;
     finalizer::remove(context, &context.cluster.channels, channel).await?;
     Ok(None)
 }
 
+/// A child of the channel's; past the cache where that does not know it, since its label may have been taken off.
+async fn child_of(context: &Context, owner: &Owner, kind: ChildKind) -> Result<Option<Arc<DynamicObject>>, Error> {
+    let key = ObjectKey::new(&owner.namespace, &owner.child_name);
+    let found = match context.cluster.children.of(kind).get(&key) {
+        Some(known) => Some(known),
+        None => context.writer.get_child(kind, &key).await?.map(Arc::new),
+    };
+    Ok(found.filter(|found| owner.owns(found)))
+}
+
 /// Stops the intake and waits for the outbox. None: there is nothing to wait for any more; else what is waited for.
 async fn outbox(context: &Context, channel: &Arc<SmsChannel>, owner: &Owner) -> Result<Option<String>, Error> {
-    let key = ObjectKey::new(&owner.namespace, &owner.child_name);
-    let children = &context.cluster.children;
-    let ours = |kind| children.of(kind).get(&key).filter(|object| owner.controls(&**object));
-    let Some(stateful_set) = ours(ChildKind::StatefulSet) else { return Ok(None) };
+    let Some(stateful_set) = child_of(context, owner, ChildKind::StatefulSet).await? else { return Ok(None) };
     let ever_ran = channel.status.as_ref().is_some_and(|status| status.engine.is_some());
     if stateful_set.metadata.deletion_timestamp.is_some() || !ever_ran {
         return Ok(None);
     }
     let observed = Observed::of(context, channel.clone())?;
-    let Some(document) = ours(ChildKind::ConfigMap) else { return Ok(None) };
+    let Some(document) = child_of(context, owner, ChildKind::ConfigMap).await? else { return Ok(None) };
     let text = document.data.pointer("/data").and_then(|data| data.get(MAIN_DOCUMENT)).and_then(Value::as_str);
     let Some(text) = text else { return Ok(None) };
     let (text, hash) = draining(text)?;
     let child = configuration::main_document(owner, text);
-    apply::apply(&context.writer, children, owner, Children::planned(vec![child])).await?;
+    apply::apply(&context.writer, &context.cluster.children, owner, Children::planned(vec![child])).await?;
     context.targets.watch(Target::Engine(owner.key()), LOOK);
 
     let said = observed.seen.answered();
@@ -103,27 +114,47 @@ fn draining(text: &str) -> Result<(String, ConfigHash), Error> {
 }
 
 fn is_time_over(context: &Context, channel: &SmsChannel) -> bool {
-    let Some(deleted) = &channel.metadata.deletion_timestamp else { return true };
-    let age = Duration::try_from(context.now().duration_since(deleted.0)).unwrap_or_default();
-    age >= Duration::from_secs(context.settings.drain_seconds)
+    summary::age_of_deletion(channel, context.now()) >= Duration::from_secs(context.settings.drain_seconds)
 }
 
-/// Deletes the StatefulSet; says whether the engine's pod is gone, which only the API server itself can.
-async fn end_engine(context: &Context, owner: &Owner) -> Result<bool, Error> {
+/// Deletes the StatefulSet. None: the engine's pod is gone, which only the API server itself can tell; else what is waited for.
+async fn end_engine(context: &Context, owner: &Owner) -> Result<Option<String>, Error> {
     let key = ObjectKey::new(&owner.namespace, &owner.child_name);
     if let Some(live) = context.writer.get_child(ChildKind::StatefulSet, &key).await?
-        && owner.controls(&live)
+        && owner.owns(&live)
     {
         if live.metadata.deletion_timestamp.is_none() {
             let store = context.cluster.children.of(ChildKind::StatefulSet);
             let uid = live.uid().unwrap_or_default();
             context.writer.delete_child(ChildKind::StatefulSet, &key, &uid, store).await?;
         }
-        return Ok(false);
+        return Ok(Some("the engine ends".into()));
     }
-    let pods: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(context.writer.client().clone(), &owner.namespace);
-    let pod = pods.get_metadata_opt(&format!("{}-0", owner.child_name)).await?;
-    Ok(pod.is_none_or(|pod| pod.labels().get(owner.label) != Some(&owner.name)))
+    let pods: Api<Pod> = Api::namespaced(context.writer.client().clone(), &owner.namespace);
+    let pod = pods.get_opt(&format!("{}-0", owner.child_name)).await?;
+    Ok(pod.filter(|pod| is_engine(pod, owner)).map(|pod| ending(&pod, context.now())))
+}
+
+/// By its label, or by the StatefulSet that made it, since either may have been taken off.
+fn is_engine(pod: &Pod, owner: &Owner) -> bool {
+    let made_by = pod.owner_references().iter().any(|reference| reference.name == owner.child_name);
+    made_by || pod.labels().get(owner.label) == Some(&owner.name)
+}
+
+/// What is said of a pod that has not ended yet. A node that is dead never says that its pods have.
+fn ending(pod: &Pod, now: jiff::Timestamp) -> String {
+    let until = pod.metadata.deletion_timestamp.as_ref();
+    let overdue =
+        until.is_some_and(|until| Duration::try_from(now.duration_since(until.0)).is_ok_and(|over| over > OVERDUE));
+    if !overdue {
+        return "the engine ends".into();
+    }
+    let (name, namespace) = (pod.name_any(), pod.namespace().unwrap_or_default());
+    let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
+    format!(
+        "pod {name} does not end: node {node} does not say that it has; bring the node back, or make sure that it is off and then run \
+         kubectl delete pod {name} -n {namespace} --force --grace-period=0"
+    )
 }
 
 async fn release(context: &Context, channel: &SmsChannel, owner: &Owner) -> Result<(), Error> {

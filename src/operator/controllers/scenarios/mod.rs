@@ -2,6 +2,7 @@
 
 mod claims;
 mod conditions;
+mod deletion;
 
 use std::{collections::BTreeSet, sync::Arc};
 
