@@ -29,3 +29,15 @@ async fn a_stateful_set_whose_label_was_taken_off_is_known_again_and_drained() {
     desk.until_gone("smschannel/support");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_renamed_container_is_put_right_under_the_servers_rules() {
+    let (desk, _operator) = Desk::at_work().await;
+    let rename = json!([{"op": "replace", "path": "/spec/template/spec/containers/0/name", "value": "renamed"}]);
+    desk.kubectl(&["patch", "statefulset/sms-support", "--type=json", "-p", &rename.to_string()]);
+    eventually("the container has its name", || {
+        let containers = desk.get("statefulset/sms-support")?["spec"]["template"]["spec"]["containers"].clone();
+        let names: Vec<_> = containers.as_array()?.iter().map(|container| container["name"].clone()).collect();
+        (names == ["engine"]).then_some(())
+    });
+    desk.wait_ready("smschannel/support");
+}

@@ -58,11 +58,7 @@ async fn apply_one(writer: &Writer, stores: &ChildStores, owner: &Owner, child: 
     };
     check_ownership(owner, child, &live)?;
     if live.metadata.deletion_timestamp.is_some() {
-        return Err(Error::waiting(
-            Reason::Progressing,
-            format!("{} {} is being deleted; it is made again when it is gone", child.kind.row().kind, child.name),
-            std::time::Duration::from_secs(5),
-        ));
+        return Err(being_deleted(child));
     }
     check_version(child, &live)?;
     let mut found = as_value(&live)?;
@@ -71,7 +67,14 @@ async fn apply_one(writer: &Writer, stores: &ChildStores, owner: &Owner, child: 
         return Ok(false);
     }
     if let Some(patch) = removals {
-        live = store.wrote(writer.json_patch_child(child.kind, owner.field_manager, &key, patch).await?);
+        live = match writer.json_patch_child(child.kind, owner.field_manager, &key, patch).await {
+            Ok(patched) => store.wrote(patched),
+            // Without what is foreign it would not be valid: somebody renamed what is ours.
+            Err(Error::Stalled { reason: Reason::InvalidSpec, .. }) => {
+                return replace(writer, stores, owner, child, &live).await.map(|()| true);
+            }
+            Err(error) => return Err(error),
+        };
         found = as_value(&live)?;
         if is_current(owner, child, &live, &found) {
             return Ok(true);
@@ -85,6 +88,32 @@ async fn apply_one(writer: &Writer, stores: &ChildStores, owner: &Owner, child: 
     let applied = writer.apply_child(child.kind, owner.field_manager, &key, &manifest).await?;
     store.wrote(applied);
     Ok(by_others)
+}
+
+/// Deletes the object and makes it anew. What is foreign cannot be taken out before ours is in, since a template without containers is
+/// not valid; and ours cannot be put in before, since the admission policies allow no container beside it.
+async fn replace(
+    writer: &Writer,
+    stores: &ChildStores,
+    owner: &Owner,
+    child: &Child,
+    live: &DynamicObject,
+) -> Result<(), Error> {
+    let (store, key) = (stores.of(child.kind), ObjectKey::of(live));
+    writer.delete_child(child.kind, &key, &live.uid().unwrap_or_default(), store).await?;
+    if store.get(&key).is_some() {
+        return Err(being_deleted(child));
+    }
+    store.wrote(writer.apply_child(child.kind, owner.field_manager, &key, &child.manifest).await?);
+    Ok(())
+}
+
+fn being_deleted(child: &Child) -> Error {
+    Error::waiting(
+        Reason::Progressing,
+        format!("{} {} is being deleted; it is made again when it is gone", child.kind.row().kind, child.name),
+        std::time::Duration::from_secs(5),
+    )
 }
 
 /// Whether the object is as planned. Further owners that are no controllers do not matter.

@@ -3,6 +3,7 @@
 mod claims;
 mod conditions;
 mod deletion;
+mod repair;
 
 use std::{collections::BTreeSet, sync::Arc};
 
