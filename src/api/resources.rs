@@ -193,11 +193,10 @@ impl Toleration {
 #[x_kube(validation = Rule::new("has(self.className) == has(oldSelf.className) && (!has(self.className) || self.className == oldSelf.className)")
     .message("className cannot change: a volume stays in its storage class").field_path(".className"))]
 pub struct Volume {
-    /// Size of the volume. It can grow, if the storage class can, and never shrinks. Default `1Gi`.
+    /// Size of the volume. It can grow, if the storage class can, and never shrinks; a size that the volume was not given can be taken
+    /// back. Default `1Gi`.
     #[serde(default = "one_gibibyte")]
     #[schemars(length(min = 1, max = 20), regex(pattern = pattern::STORAGE_SIZE))]
-    #[x_kube(validation = Rule::new("quantity(self).compareTo(quantity(oldSelf)) >= 0")
-        .message("size cannot shrink: keep the size, or make it larger"))]
     pub size: String,
     /// StorageClass of the volume. Absent: the cluster's default. It cannot change later.
     #[serde(default, skip_serializing_if = "Option::is_none")]

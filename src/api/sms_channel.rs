@@ -32,6 +32,8 @@ pub use status::{AgentsStatus, EngineStatus, QueueStatus, ServiceLevelStatus, Sm
     doc = "One number, its queue, and how its messages find a person. The operator keeps an engine for it, which holds the conversations on a volume and serves the agents. A channel belongs to a campaign (who answers, and when) and uses a number of a connector. Short name `sms`.",
     validation = Rule::new("self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 45")
         .message("metadata.name must be at most 45 lower-case letters, digits and dashes, without dots: choose a shorter, simpler name"),
+    validation = Rule::new("self.spec.engine.storage.volume.size == oldSelf.spec.engine.storage.volume.size || !has(self.status) || !has(self.status.volumeSize) || quantity(self.spec.engine.storage.volume.size).compareTo(quantity(self.status.volumeSize)) >= 0")
+        .message("spec.engine.storage.volume.size cannot be less than what the volume has (status.volumeSize): keep the size, or make it larger"),
     printcolumn(name = "Number", type_ = "string", json_path = ".spec.number", description = "The channel's number"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the channel does what its spec asks for"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why it is ready or not"),
@@ -432,11 +434,10 @@ impl Default for EngineStorage {
 #[x_kube(validation = Rule::new("has(self.className) == has(oldSelf.className) && (!has(self.className) || self.className == oldSelf.className)")
     .message("className cannot change: a volume stays in its storage class").field_path(".className"))]
 pub struct EngineVolume {
-    /// Size of the volume. It can grow, if the storage class can, and never shrinks. Default `1Gi`, enough for about a million messages.
+    /// Size of the volume. It can grow, if the storage class can, and never shrinks; a size that the volume was not given can be taken
+    /// back. Default `1Gi`, enough for about a million messages.
     #[serde(default = "volume_size")]
     #[schemars(length(min = 1, max = 20), regex(pattern = pattern::STORAGE_SIZE))]
-    #[x_kube(validation = Rule::new("quantity(self).compareTo(quantity(oldSelf)) >= 0")
-        .message("size cannot shrink: keep the size, or make it larger"))]
     pub size: String,
     /// StorageClass of the volume. Absent: the cluster's default. It cannot change later.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -27,6 +27,8 @@ use super::resources::{Resources, Scheduling, Volume};
     doc = "An account at an SMS provider. The operator keeps a gateway for it, which talks to the provider: it checks the credentials and the numbers again and again, takes inbound messages and receipts, and sends. Channels use its numbers. Short name `smsc`.",
     validation = Rule::new("self.metadata.name.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$') && size(self.metadata.name) <= 45")
         .message("metadata.name must be at most 45 lower-case letters, digits and dashes, without dots: choose a shorter, simpler name"),
+    validation = Rule::new("self.spec.gateway.spool.size == oldSelf.spec.gateway.spool.size || !has(self.status) || !has(self.status.volumeSize) || quantity(self.spec.gateway.spool.size).compareTo(quantity(self.status.volumeSize)) >= 0")
+        .message("spec.gateway.spool.size cannot be less than what the volume has (status.volumeSize): keep the size, or make it larger"),
     printcolumn(name = "Ready", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].status", description = "Whether the connector does what its spec asks for"),
     printcolumn(name = "Reason", type_ = "string", json_path = ".status.conditions[?(@.type==\"Ready\")].reason", description = "Why it is ready or not"),
     printcolumn(name = "Numbers", type_ = "integer", json_path = ".status.counts.numbers", description = "Numbers that the connector offers"),
@@ -299,6 +301,10 @@ pub struct SmsConnectorStatus {
     /// The gateway that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gateway: Option<GatewayStatus>,
+    /// Size that the spool's volume was given last. `gateway.spool.size` can go back to it, and not below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub volume_size: Option<String>,
 }
 
 /// How many numbers there are.

@@ -35,6 +35,9 @@ closed! {
         /// A quota of the namespace leaves no room for what the operator makes. The message names it; raise it, or delete what is not
         /// needed. It is noticed within minutes.
         QuotaExceeded,
+        /// The volume is to be larger, and its storage class cannot make it so. Set the size back to the one that the message names
+        /// (`status.volumeSize`), or have the storage class allow expansion. Everything else that was asked for is in force.
+        VolumeCannotGrow,
         /// An admission policy or webhook refuses what the operator writes. The message names the object and the policy. Behind a policy of
         /// the chart (`aldis-operator-…`), the chart and the operator's image are not of one version: upgrade both together. Behind
         /// another one, the platform team must let the operator's objects pass. It is noticed within minutes.
@@ -223,6 +226,7 @@ impl Reason {
                 | Self::AccountNotAllowed
                 | Self::Forbidden
                 | Self::QuotaExceeded
+                | Self::VolumeCannotGrow
                 | Self::RefusedByPolicy
                 | Self::CampaignInvalid
                 | Self::ConnectorDisabled

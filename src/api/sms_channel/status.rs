@@ -34,6 +34,10 @@ pub struct SmsChannelStatus {
     /// The engine that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub engine: Option<EngineStatus>,
+    /// Size that the engine's volume was given last. `engine.storage.volume.size` can go back to it, and not below.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 20))]
+    pub volume_size: Option<String>,
 }
 
 /// The queue of a channel, or of all channels of a campaign.

@@ -73,6 +73,7 @@ fn observed_connector(held: Vec<connector::Held>) -> connector::Observed {
         held,
         asked: Vec::new(),
         role_issuers: vec![issuer("aldis:shop")],
+        volume_size: None,
         pod: None,
         seen: Seen::Never,
     }
@@ -104,6 +105,7 @@ fn channel_plan(change: Value) -> channel::Plan {
         gateway: Seen::Never,
         pod: None,
         seen: Seen::Never,
+        volume_size: None,
         role_issuers: vec![issuer("aldis:shop")],
         agent_issuers: vec![issuer("aldis-desk:shop")],
     };

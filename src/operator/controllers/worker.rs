@@ -170,10 +170,17 @@ fn settle(
     }
 }
 
-/// Whether nothing that the operator watches tells that the cause is gone: others' rights, quotas, policies, and objects that do not
+/// Whether nothing that the operator watches tells that the cause is gone: others' rights, quotas, storage classes, policies, and objects that do not
 /// bear our label.
 const fn ends_unseen(reason: Reason) -> bool {
-    matches!(reason, Reason::Forbidden | Reason::QuotaExceeded | Reason::RefusedByPolicy | Reason::NameConflict)
+    matches!(
+        reason,
+        Reason::Forbidden
+            | Reason::QuotaExceeded
+            | Reason::VolumeCannotGrow
+            | Reason::RefusedByPolicy
+            | Reason::NameConflict
+    )
 }
 
 #[cfg(test)]

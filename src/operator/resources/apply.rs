@@ -14,13 +14,15 @@ use crate::{
             },
             diff, foreign,
             kinds::{ChildKind, ChildStores},
+            volume,
             writer::Writer,
         },
         runtime::{cache::ObjectKey, error::Error},
     },
 };
 
-/// Applies all children. One that is already as planned costs no request.
+/// Applies all children. One that is already as planned costs no request. One that lacks room or cannot grow does not keep the others
+/// from being applied.
 ///
 /// # Errors
 /// [`Error::Stalled`] with `NameConflict` when an object of a needed name is not ours; faults of the API server.
@@ -30,13 +32,24 @@ pub async fn apply(
     owner: &Owner,
     children: Children<Prepared>,
 ) -> Result<Children<Applied>, Error> {
-    let mut repaired = Vec::new();
+    let (mut repaired, mut refused) = (Vec::new(), None);
     for child in children.list() {
-        if apply_one(writer, stores, owner, child).await? {
-            repaired.push(format!("{} {}", child.kind.row().kind, child.name));
+        match apply_one(writer, stores, owner, child).await {
+            Ok(false) => {}
+            Ok(true) => repaired.push(format!("{} {}", child.kind.row().kind, child.name)),
+            Err(Error::Stalled { reason: Reason::VolumeCannotGrow, message }) => {
+                let size = volume::size(stores, owner).unwrap_or_default();
+                let message =
+                    format!("{message}; set the size back to {size}, or have the storage class allow expansion");
+                refused.get_or_insert(Error::stalled(Reason::VolumeCannotGrow, message));
+            }
+            Err(error @ Error::Stalled { reason: Reason::QuotaExceeded, .. }) => {
+                refused.get_or_insert(error);
+            }
+            Err(error) => return Err(error),
         }
     }
-    Ok(children.applied(repaired))
+    Ok(children.applied(repaired, refused))
 }
 
 /// Applies one child; says whether that put right what somebody else had changed.

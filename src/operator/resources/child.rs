@@ -6,7 +6,10 @@ use kube::{Resource, ResourceExt, api::DynamicObject};
 use serde_json::{Value, json};
 
 use super::kinds::ChildKind;
-use crate::{api::names, operator::runtime::cache::ObjectKey};
+use crate::{
+    api::names,
+    operator::runtime::{cache::ObjectKey, error::Error},
+};
 
 /// Hash of what was last applied, on each child: tells a change of ours from one by somebody else.
 pub const ANNOTATION_APPLIED: &str = "aldis.dev/applied";
@@ -179,6 +182,7 @@ pub enum Applied {}
 pub struct Children<State> {
     planned: Vec<Child>,
     repaired: Vec<String>,
+    refused: Option<Error>,
     state: PhantomData<State>,
 }
 
@@ -186,7 +190,7 @@ impl Children<Prepared> {
     /// Children to be applied.
     pub fn planned(mut planned: Vec<Child>) -> Self {
         planned.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
-        Self { planned, repaired: Vec::new(), state: PhantomData }
+        Self { planned, repaired: Vec::new(), refused: None, state: PhantomData }
     }
 
     /// The children, in the order in which they are applied.
@@ -194,9 +198,10 @@ impl Children<Prepared> {
         &self.planned
     }
 
-    /// They stand in the cluster now; `repaired` names those that somebody else had changed or deleted.
-    pub fn applied(self, repaired: Vec<String>) -> Children<Applied> {
-        Children { planned: self.planned, repaired, state: PhantomData }
+    /// They stand in the cluster now, but for one that was `refused` and that the others do not depend on; `repaired` names those
+    /// that somebody else had changed or deleted.
+    pub fn applied(self, repaired: Vec<String>, refused: Option<Error>) -> Children<Applied> {
+        Children { planned: self.planned, repaired, refused, state: PhantomData }
     }
 }
 
@@ -204,5 +209,13 @@ impl Children<Applied> {
     /// What somebody else had changed or deleted and was put right.
     pub fn repaired(&self) -> &[String] {
         &self.repaired
+    }
+
+    /// What is said once everything else is in force.
+    ///
+    /// # Errors
+    /// The refusal of the one that does not stand as planned.
+    pub fn complete(self) -> Result<(), Error> {
+        self.refused.map_or(Ok(()), Err)
     }
 }

@@ -4,6 +4,7 @@
 //! - [`claim`]: which channel holds a number, as a Lease;
 //! - [`child`], [`workload`], [`configuration`]: children as they shall be;
 //! - [`apply`], [`diff`], [`foreign`]: what must change to get there;
+//! - [`volume`]: a volume as it stands;
 //! - [`writer`], [`refusal`]: every request that writes, and what a refusal means;
 //! - [`volume_refresh`]: makes the kubelet refresh a pod's projected volume.
 
@@ -18,6 +19,7 @@ pub mod policy;
 pub mod rate_limit;
 pub mod rbac;
 pub mod refusal;
+pub mod volume;
 pub mod volume_refresh;
 pub mod workload;
 pub mod writer;

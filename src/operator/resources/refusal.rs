@@ -39,6 +39,7 @@ fn refusal(status: &Status) -> Option<Error> {
                 Reason::QuotaExceeded,
                 format!("{words}; raise the quota of the namespace, or delete what is not needed"),
             )),
+            _ if words.contains("pvc must support resize") => Some(Error::stalled(Reason::VolumeCannotGrow, words)),
             _ if words.contains("denied the request") => Some(Error::stalled(Reason::RefusedByPolicy, words)),
             _ => Some(Error::stalled(Reason::Forbidden, words)),
         };
@@ -79,6 +80,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    const CANNOT_GROW: &str = "persistentvolumeclaims \"smsc-sim\" is forbidden: only dynamically provisioned pvc can be resized and \
+                               the storageclass that provisions the pvc must support resize";
 
     /// As the API server answers. `resource` is the plural.
     fn answer(code: u16, reason: &str, resource: &str, message: &str) -> Error {
@@ -136,6 +140,7 @@ mod tests {
                  persistentvolumeclaims=1, used: persistentvolumeclaims=2, limited: persistentvolumeclaims=2; raise the \
                  quota of the namespace, or delete what is not needed",
             ),
+            (answer(403, "Forbidden", "persistentvolumeclaims", CANNOT_GROW), Reason::VolumeCannotGrow, CANNOT_GROW),
             (
                 answer(
                     403,

@@ -22,6 +22,8 @@ pub enum Change {
     Name { good: &'static str, bad: &'static str },
     /// Two changes of an object that exists.
     Update { before: Value, good: Value, bad: Value },
+    /// Two changes of an object that has this status.
+    Grown { before: Value, status: Value, good: Value, bad: Value },
 }
 
 fn case(kind: &'static str, at: &'static str, message: &'static str, change: Change) -> Case {
@@ -180,7 +182,7 @@ fn opt_out() -> Vec<Case> {
     ]
 }
 
-/// A kind that has a pod: where the rules stand in it, and how a scheduling and a volume become a patch of its spec.
+/// A kind that has a pod: where two rules stand in it and what a third one says, and how a scheduling and a volume become a patch of its spec.
 type Place = (&'static str, [&'static str; 3], fn(Value) -> Value, fn(Value) -> Value);
 
 /// The rules of types that connector and channel share.
@@ -188,13 +190,21 @@ fn shared() -> Vec<Case> {
     let places: [Place; 2] = [
         (
             "SmsConnector",
-            ["spec.gateway.scheduling.tolerations[]", "spec.gateway.spool", "spec.gateway.spool.size"],
+            [
+                "spec.gateway.scheduling.tolerations[]",
+                "spec.gateway.spool",
+                "spec.gateway.spool.size cannot be less than what the volume has (status.volumeSize): keep the size, or make it larger",
+            ],
             |scheduling| json!({"gateway": {"scheduling": scheduling}}),
             |volume| json!({"gateway": {"spool": volume}}),
         ),
         (
             "SmsChannel",
-            ["spec.engine.scheduling.tolerations[]", "spec.engine.storage.volume", "spec.engine.storage.volume.size"],
+            [
+                "spec.engine.scheduling.tolerations[]",
+                "spec.engine.storage.volume",
+                "spec.engine.storage.volume.size cannot be less than what the volume has (status.volumeSize): keep the size, or make it larger",
+            ],
             |scheduling| json!({"engine": {"scheduling": scheduling}}),
             |volume| json!({"engine": {"storage": {"volume": volume}}}),
         ),
@@ -204,7 +214,7 @@ fn shared() -> Vec<Case> {
 
 fn pod_rules(
     kind: &'static str,
-    [tolerations, class, size]: [&'static str; 3],
+    [tolerations, class, shrinking]: [&'static str; 3],
     scheduling: fn(Value) -> Value,
     volume: fn(Value) -> Value,
 ) -> Vec<Case> {
@@ -232,11 +242,13 @@ fn pod_rules(
         ),
         case(
             kind,
-            size,
-            "size cannot shrink: keep the size, or make it larger",
-            Change::Update {
-                before: volume(json!({"size": "1Gi"})),
-                good: volume(json!({"size": "1025Mi"})),
+            "",
+            shrinking,
+            Change::Grown {
+                // 5Gi were asked for, and the storage class could not give them.
+                before: volume(json!({"size": "5Gi"})),
+                status: json!({"volumeSize": "1Gi"}),
+                good: volume(json!({"size": "1Gi"})),
                 bad: volume(json!({"size": "1G"})),
             },
         ),

@@ -64,9 +64,13 @@ async fn every_rule_lets_the_good_pass_and_refuses_the_bad_with_its_message() {
                 let good = api.create(&dry, &named(good)).await;
                 (good, api.create(&dry, &named(bad)).await)
             }
-            Change::Update { before, good, bad } => {
+            Change::Update { before, good, bad } | Change::Grown { before, good, bad, .. } => {
                 let spec = merged(&smallest_spec(case.kind), before);
                 api.create(&PostParams::default(), &object(case.kind, &name, &spec)).await.unwrap();
+                if let Change::Grown { status, .. } = &case.change {
+                    let params = PatchParams::default();
+                    api.patch_status(&name, &params, &Patch::Merge(json!({ "status": status }))).await.unwrap();
+                }
                 let params = PatchParams { dry_run: true, ..PatchParams::default() };
                 let good = api.patch(&name, &params, &Patch::Merge(json!({ "spec": good }))).await;
                 (good, api.patch(&name, &params, &Patch::Merge(json!({ "spec": bad }))).await)

@@ -130,7 +130,9 @@ async fn bring_about(context: &Context, observed: &Observed, findings: &mut Find
     let interval = context.settings.scrape_interval();
     let within = pod::asked_within(observed.pod.as_deref(), &observed.seen, Duration::ZERO, interval);
     context.targets.watch(Target::Engine(owner.key()), within);
-    refresh_engine_volume(context, observed, &plan.hash, &owner).await
+    let again = refresh_engine_volume(context, observed, &plan.hash, &owner).await?;
+    applied.complete()?;
+    Ok(again)
 }
 
 /// Verified now, or before this operator started and nobody has said otherwise since.

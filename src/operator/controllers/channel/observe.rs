@@ -13,7 +13,7 @@ use crate::{
             summary::{self, is_deleted},
         },
         observed::{context::Context, pod, samples::Seen},
-        resources::child::Owner,
+        resources::{child::Owner, volume},
         runtime::{cache::ObjectKey, error::Error},
     },
     wire::{
@@ -38,6 +38,8 @@ pub struct Observed {
     pub pod: Option<Arc<Pod>>,
     /// What the engine said.
     pub seen: Seen<EngineStatus>,
+    /// Size of the engine's volume.
+    pub volume_size: Option<String>,
     /// Who signs the tokens that roles show.
     pub role_issuers: Vec<Issuer>,
     /// Who signs the tokens of agents.
@@ -68,6 +70,7 @@ impl Observed {
             connector,
             pod: pod::of(context, &owner),
             seen: context.samples.engine(&owner.uid),
+            volume_size: volume::size(&cluster.children, &owner),
             role_issuers: context.issuers.of_roles(&owner.namespace),
             agent_issuers: context.issuers.of_agents(&owner.namespace),
             channel,

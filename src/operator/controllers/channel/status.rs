@@ -44,6 +44,7 @@ pub async fn report(
     let mut status = channel.status.clone().unwrap_or_default();
     set_found(&mut conditions, findings);
     set_engine(&mut conditions, &mut status, observed, findings);
+    status.volume_size.clone_from(&observed.volume_size);
     let held = set_sampled(context, &mut conditions, observed, now);
     set_missing_unknown(&mut conditions);
     let ready = ready(&conditions, observed, error);

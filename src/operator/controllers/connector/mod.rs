@@ -49,15 +49,26 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
         return outcome.map(|_| None);
     }
     let (status, conditions) =
-        status::status(&observed, outcome.as_ref().ok().map(|done| &done.hash), outcome.as_ref().err(), context.now());
+        status::status(&observed, outcome.as_ref().ok().map(|done| &done.hash), fault(&outcome), context.now());
     summary::report(&context, &context.cluster.connectors, &*connector, status, conditions).await?;
-    Ok(outcome?.again)
+    let done = outcome?;
+    done.refused?;
+    Ok(done.again)
 }
 
 /// What became of validating, planning and applying.
 struct Done {
     hash: ConfigHash,
     again: RequeueAfter,
+    /// One child that does not stand as planned, while everything else does.
+    refused: Result<(), Error>,
+}
+
+fn fault(outcome: &Result<Done, Error>) -> Option<&Error> {
+    match outcome {
+        Ok(done) => done.refused.as_ref().err(),
+        Err(error) => Some(error),
+    }
 }
 
 async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Error> {
@@ -73,7 +84,7 @@ async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Err
     let within = pod::asked_within(observed.pod.as_deref(), &observed.seen, Duration::ZERO, interval);
     context.targets.watch(Target::Gateway(owner.key()), within);
     let again = refresh_gateway_volume(context, observed, &plan.hash, &owner).await?;
-    Ok(Done { hash: plan.hash, again })
+    Ok(Done { hash: plan.hash, again, refused: applied.complete() })
 }
 
 /// Makes the pod look at its configuration and credentials when it should.

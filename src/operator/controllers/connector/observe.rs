@@ -13,6 +13,7 @@ use crate::{
         resources::{
             child::Owner,
             claim::{Claim, Holder},
+            volume,
         },
         runtime::{cache::ObjectKey, error::Error},
     },
@@ -46,6 +47,8 @@ pub struct Observed {
     pub asked: Vec<PhoneNumber>,
     /// Who signs the tokens that roles show.
     pub role_issuers: Vec<Issuer>,
+    /// Size of the spool's volume.
+    pub volume_size: Option<String>,
     /// The gateway's pod.
     pub pod: Option<Arc<Pod>>,
     /// What the gateway said.
@@ -69,6 +72,7 @@ impl Observed {
             held,
             asked,
             role_issuers: context.issuers.of_roles(&namespace),
+            volume_size: volume::size(&context.cluster.children, &owner),
             pod: pod::of(context, &owner),
             seen: context.samples.gateway(&owner.uid),
             connector,

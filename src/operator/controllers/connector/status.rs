@@ -40,6 +40,7 @@ pub fn status(
     let connector = &*observed.connector;
     let mut conditions = summary::begin(connector, now);
     let mut status = connector.status.clone().unwrap_or_default();
+    status.volume_size.clone_from(&observed.volume_size);
     if let Some(desired) = pod::availability(observed.pod.as_deref(), &observed.seen) {
         desired.set(&mut conditions, ConditionType::GatewayAvailable);
     }
