@@ -58,6 +58,7 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
     }
     let channel = finalizer::set(&context, &context.cluster.channels, channel).await?;
     let observed = Observed::of(&context, channel)?;
+    watch_engine(&context, &observed);
     let mut findings = Findings::default();
     let outcome = bring_about(&context, &observed, &mut findings).await;
     if let Err(Error::Transient(_)) = &outcome {
@@ -82,6 +83,15 @@ pub struct Findings {
     number: Option<DesiredCondition>,
     claimed: Option<DesiredCondition>,
     hash: Option<ConfigHash>,
+}
+
+/// The engine is asked for its status whether or not there is a plan for it.
+fn watch_engine(context: &Context, observed: &Observed) {
+    if observed.pod.is_some() {
+        let interval = context.settings.scrape_interval();
+        let within = pod::asked_within(observed.pod.as_deref(), &observed.seen, Duration::ZERO, interval);
+        context.targets.watch(Target::Engine(ObjectKey::of(&*observed.channel)), within);
+    }
 }
 
 async fn bring_about(context: &Context, observed: &Observed, findings: &mut Findings) -> Result<RequeueAfter, Error> {

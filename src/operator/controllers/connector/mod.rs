@@ -43,6 +43,7 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
     let connector = summary::to_reconcile(&context, &context.cluster.connectors, &key).await?;
     let Some(connector) = connector else { return Ok(None) };
     let observed = Observed::of(&context, connector.clone())?;
+    watch_gateway(&context, &observed);
     let outcome = bring_about(&context, &observed).await;
     if let Err(Error::Transient(_)) = &outcome {
         // Nothing is known about the object that was not known before.
@@ -54,6 +55,15 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
     let done = outcome?;
     done.refused?;
     Ok(done.again)
+}
+
+/// The gateway is asked for its status whether or not there is a plan for it.
+fn watch_gateway(context: &Context, observed: &Observed) {
+    if observed.pod.is_some() {
+        let interval = context.settings.scrape_interval();
+        let within = pod::asked_within(observed.pod.as_deref(), &observed.seen, Duration::ZERO, interval);
+        context.targets.watch(Target::Gateway(ObjectKey::of(&*observed.connector)), within);
+    }
 }
 
 /// What became of validating, planning and applying.

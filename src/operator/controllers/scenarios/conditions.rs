@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{World, path};
+use crate::operator::observed::targets::Target;
 
 fn generation(world: &World, type_: &str) -> Option<i64> {
     let conditions = world.conditions("smschannels", "support");
@@ -55,6 +56,18 @@ async fn a_paused_object_is_neither_stalled_nor_of_a_generation_that_nobody_look
     world.written();
     world.reconcile_channel("support").await.unwrap();
     assert!(world.written().is_empty(), "a paused object that was reported is left alone");
+}
+
+#[tokio::test]
+async fn an_engine_is_asked_although_its_channel_cannot_be_planned() {
+    let world = World::at_work().await;
+    // A new leader knows nothing of what pods said.
+    let next = World::on(world.api.clone());
+    next.api.remove(&path("campaigns", "support"));
+    next.relist();
+    next.reconcile_channel("support").await.unwrap();
+    let asked = tokio::time::timeout(std::time::Duration::from_secs(5), next.context.targets.take()).await;
+    assert!(matches!(asked, Ok(Target::Engine(key)) if key.name == "support"));
 }
 
 #[tokio::test]
