@@ -19,7 +19,12 @@ pub const ANNOTATION_ACCEPT_STORAGE: &str = "aldis.dev/accept-storage";
 pub const ANNOTATION_ACCEPT_CLOCK: &str = "aldis.dev/accept-clock";
 /// Annotation on a pod: a new value makes the kubelet refresh the mounted configuration. It is the only thing that the operator patches on pods.
 pub const ANNOTATION_CONFIG_NUDGE: &str = "aldis.dev/config";
-/// Finalizer of a channel: intake stops and the outbox is sent before the engine goes.
+/// Annotation on a connector that is being deleted: the value `skip` lets it go at once, whatever its channels and its spool still hold.
+pub const ANNOTATION_DRAIN: &str = "aldis.dev/drain";
+/// The value of [`ANNOTATION_DRAIN`] that does not wait.
+pub const DRAIN_SKIP: &str = "skip";
+/// Finalizer of a channel: intake stops and the outbox is sent before the engine goes. Of a connector: its channels go and its spool
+/// empties before the gateway goes.
 pub const FINALIZER_DRAIN: &str = "aldis.dev/drain";
 
 /// Standard label: who manages a child object.

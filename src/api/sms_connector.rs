@@ -272,7 +272,8 @@ pub struct Gateway {
     /// Where the pod may run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduling: Option<Scheduling>,
-    /// The volume that holds acknowledged messages while an engine is away, and every attempt to send.
+    /// The volume that holds acknowledged messages while an engine is away, and every attempt to send. It stays when the connector is
+    /// deleted (PersistentVolumeClaim `smsc-<name>`), and a new connector of the same name and account takes it over.
     #[serde(default)]
     pub spool: Volume,
 }

@@ -30,6 +30,20 @@ async fn a_stateful_set_whose_label_was_taken_off_is_known_again_and_drained() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_connector_that_is_deleted_with_its_channels_goes_last() {
+    let (desk, operator) = Desk::at_work().await;
+    engine_holds(&desk, &operator, 2);
+    desk.kubectl(&["delete", "smsconnector/sim", "smschannel/support", "--wait=false"]);
+    let message = desk.until("smsconnector/sim", "Ready", "False", "Draining");
+    assert!(message.contains("support"), "{message}");
+    assert!(desk.get("statefulset/smsc-sim").is_some(), "its channels send through it");
+    engine_holds(&desk, &operator, 0);
+    desk.until_gone("smschannel/support");
+    desk.until_gone("smsconnector/sim");
+    assert!(desk.get("pvc/smsc-sim").is_some(), "the spool's volume stays");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_renamed_container_is_put_right_under_the_servers_rules() {
     let (desk, _operator) = Desk::at_work().await;
     let rename = json!([{"op": "replace", "path": "/spec/template/spec/containers/0/name", "value": "renamed"}]);

@@ -13,7 +13,8 @@ closed! {
         Paused,
         /// The operator applies changes, or waits for pods to start. Wait.
         Progressing,
-        /// The object is being deleted: nothing new comes in, what is under way is sent, for at most 60 seconds.
+        /// The object is being deleted. Of a channel: nothing new comes in, and what is under way is sent, for at most 60 seconds. Of a
+        /// connector: its channels go first, and its spool empties, for at most 120 seconds. The message says what is waited for.
         Draining,
         /// The object was deleted before everything could be sent. What was left is named in the message.
         DrainTimedOut,

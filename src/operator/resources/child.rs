@@ -17,6 +17,8 @@ pub const ANNOTATION_APPLIED: &str = "aldis.dev/applied";
 pub const ANNOTATION_VERSION: &str = "aldis.dev/version";
 /// Number that a volume's conversations belong to.
 pub const ANNOTATION_NUMBER: &str = "aldis.dev/number";
+/// Account that a spool's messages belong to: kind of provider, a slash, and the account.
+pub const ANNOTATION_ACCOUNT: &str = "aldis.dev/account";
 
 /// Whom children are made for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -37,8 +37,8 @@ fn cluster_rules() -> Vec<Value> {
     let split = |text: &str| text.split(' ').map(ToOwned::to_owned).collect::<Vec<_>>();
     let mut rules = vec![
         rule(GROUP, &own, &["get", "list", "watch"]),
-        // The finalizer of a channel, and an annotation that has done its work.
-        rule(GROUP, &["smschannels"], &["patch"]),
+        // Finalizers, and an annotation that has done its work.
+        rule(GROUP, &["smsconnectors", "smschannels"], &["patch"]),
         json!({"apiGroups": [GROUP], "resources": split(&names(&status)), "verbs": ["update"]}),
         // Owner references that block deletion need this.
         json!({"apiGroups": [GROUP], "resources": split(&names(&finalizers)), "verbs": ["update"]}),
@@ -52,6 +52,8 @@ fn cluster_rules() -> Vec<Value> {
         rules.push(rule(group, &plurals, &["get", "list", "watch", "create", "patch", "delete"]));
     }
     rules.push(rule("", &["pods"], &["get", "list", "watch", "patch"]));
+    // A deletion waits for nothing in a namespace that goes itself.
+    rules.push(rule("", &["namespaces"], &["get"]));
     rules.push(rule("events.k8s.io", &["events"], &["create", "patch"]));
     rules.push(rule("apiextensions.k8s.io", &["customresourcedefinitions"], &["get"]));
     rules.push(json!({

@@ -8,9 +8,10 @@ use crate::{
         resources::{Resources, Scheduling, Volume},
     },
     operator::resources::{
-        child::{ANNOTATION_NUMBER, ANNOTATION_VERSION, Bond, Child, Owner},
+        child::{ANNOTATION_VERSION, Bond, Child, Owner},
         configuration::PartKind,
         kinds::ChildKind,
+        volume::Content,
     },
     wire::{config, ports},
 };
@@ -41,8 +42,8 @@ pub struct Workload<'a> {
     pub volume: &'a Volume,
     /// What becomes of the volume.
     pub volume_bond: Bond,
-    /// Number that the volume's content belongs to.
-    pub volume_number: Option<&'a str>,
+    /// To whom the volume's content belongs.
+    pub volume_content: Content<'a>,
     /// Parts of the configuration.
     pub parts: PartKind,
     /// Secret with credentials.
@@ -72,10 +73,8 @@ impl Workload<'_> {
         if let Some(class) = &self.volume.class_name {
             spec["storageClassName"] = class.clone().into();
         }
-        let mut body = json!({"spec": spec});
-        if let Some(number) = self.volume_number {
-            body["metadata"] = json!({"annotations": {ANNOTATION_NUMBER: number}});
-        }
+        let content = self.volume_content;
+        let body = json!({"spec": spec, "metadata": {"annotations": {content.annotation: content.value}}});
         Child::new(self.owner, ChildKind::PersistentVolumeClaim, &self.owner.child_name, self.volume_bond, body)
     }
 

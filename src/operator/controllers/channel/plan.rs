@@ -106,7 +106,7 @@ fn workload_children(
             OnDelete::Retain => Bond::Retained,
             OnDelete::Delete => Bond::Controlled,
         },
-        volume_number: Some(&spec.number),
+        volume_content: storage::content(spec),
         parts: PartKind::Blocklist,
         credentials: None,
     };

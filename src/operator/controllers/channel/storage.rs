@@ -1,16 +1,15 @@
 //! Whether an engine's store is the one that the channel had. Status remembers its id and its number of commits.
 
 use jiff::Timestamp;
-use kube::ResourceExt;
 
 use crate::{
-    api::{ConditionType, Reason, SmsChannel, names, sms_channel::EngineStatus as EngineReport},
+    api::{ConditionType, Reason, SmsChannel, SmsChannelSpec, names, sms_channel::EngineStatus as EngineReport},
     operator::{
         controllers::summary,
         observed::context::Context,
         resources::{
             child::{ANNOTATION_NUMBER, Owner},
-            kinds::ChildKind,
+            volume::{self, Content},
         },
         runtime::{cache::ObjectKey, desired_condition::DesiredCondition, error::Error},
     },
@@ -125,16 +124,19 @@ pub async fn forget_acceptance(context: &Context, key: &ObjectKey) -> Result<(),
 /// # Errors
 /// [`Error::Stalled`] when the volume of this name belongs to another number.
 pub fn check_volume(context: &Context, owner: &Owner, channel: &SmsChannel) -> Result<(), Error> {
-    let key = ObjectKey::new(&owner.namespace, &owner.child_name);
-    let Some(volume) = context.cluster.children.of(ChildKind::PersistentVolumeClaim).get(&key) else { return Ok(()) };
-    match volume.annotations().get(ANNOTATION_NUMBER) {
-        Some(number) if *number != channel.spec.number => Err(Error::stalled(
+    match volume::foreign_content(&context.cluster.children, owner, content(&channel.spec)) {
+        Some(number) => Err(Error::stalled(
             Reason::StorageForeign,
             format!(
                 "PersistentVolumeClaim {} holds the conversations of {number}: delete it, or give the channel another name",
                 owner.child_name
             ),
         )),
-        Some(_) | None => Ok(()),
+        None => Ok(()),
     }
+}
+
+/// To whom the content of the volume belongs.
+pub fn content(spec: &SmsChannelSpec) -> Content<'_> {
+    Content { annotation: ANNOTATION_NUMBER, value: &spec.number }
 }

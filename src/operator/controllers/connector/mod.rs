@@ -1,5 +1,6 @@
-//! SmsConnector: observe, validate, plan, apply, summarize.
+//! SmsConnector: observe, validate, plan, apply, summarize; and drain before it goes.
 
+mod drain;
 mod observe;
 mod plan;
 mod status;
@@ -8,13 +9,14 @@ mod validate;
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    api::names,
+    api::{Reason, names},
     operator::{
-        controllers::{summary, worker::RequeueAfter},
+        controllers::{finalizer, summary, worker::RequeueAfter},
         observed::{context::Context, pod, targets::Target},
         resources::{
             apply,
-            child::Owner,
+            child::{ANNOTATION_ACCOUNT, Owner},
+            volume::{self, Content},
             volume_refresh::{self, Cause},
         },
         runtime::{cache::ObjectKey, error::Error},
@@ -39,9 +41,12 @@ pub use {
 /// # Errors
 /// As [`Error`] says; what a person should know stands in status by then.
 pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
-    // The children of one that is deleted go with it.
-    let connector = summary::to_reconcile(&context, &context.cluster.connectors, &key).await?;
-    let Some(connector) = connector else { return Ok(None) };
+    let store = &context.cluster.connectors;
+    if let Some(deleted) = store.get(&key).filter(|connector| summary::is_deleted(&**connector)) {
+        return drain::reconcile(&context, &deleted).await;
+    }
+    let Some(connector) = summary::to_reconcile(&context, store, &key).await? else { return Ok(None) };
+    let connector = finalizer::set(&context, store, connector).await?;
     let observed = Observed::of(&context, connector.clone())?;
     watch_gateway(&context, &observed);
     let outcome = bring_about(&context, &observed).await;
@@ -51,7 +56,7 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
     }
     let (status, conditions) =
         status::status(&observed, outcome.as_ref().ok().map(|done| &done.hash), fault(&outcome), context.now());
-    summary::report(&context, &context.cluster.connectors, &*connector, status, conditions).await?;
+    summary::report(&context, store, &*connector, status, conditions).await?;
     let done = outcome?;
     done.refused?;
     Ok(done.again)
@@ -84,6 +89,7 @@ fn fault(outcome: &Result<Done, Error>) -> Option<&Error> {
 async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Error> {
     let owner = Owner::connector(&observed.connector);
     let valid = validate::validate(&observed.connector, &context.allowed_base_urls, &context.accounts)?;
+    check_volume(context, &owner, &valid.content)?;
     let plan = plan::plan(&owner, &valid, observed, &context.settings)?;
     let keep: Vec<_> = plan.children.list().iter().map(|child| (child.kind, child.name.clone())).collect();
     let applied = apply::apply(&context.writer, &context.cluster.children, &owner, plan.children).await?;
@@ -95,6 +101,21 @@ async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Err
     context.targets.watch(Target::Gateway(owner.key()), within);
     let again = refresh_gateway_volume(context, observed, &plan.hash, &owner).await?;
     Ok(Done { hash: plan.hash, again, refused: applied.complete() })
+}
+
+/// A retained spool is adopted by a connector of the same name and account only.
+fn check_volume(context: &Context, owner: &Owner, content: &str) -> Result<(), Error> {
+    let content = Content { annotation: ANNOTATION_ACCOUNT, value: content };
+    match volume::foreign_content(&context.cluster.children, owner, content) {
+        Some(account) => Err(Error::stalled(
+            Reason::StorageForeign,
+            format!(
+                "PersistentVolumeClaim {} holds the spool of account {account}: delete it, or give the connector another name",
+                owner.child_name
+            ),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Makes the pod look at its configuration and credentials when it should.

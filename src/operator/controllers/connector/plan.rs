@@ -4,8 +4,9 @@ use crate::{
     operator::{
         controllers::connector::{observe::Observed, validate::Valid},
         resources::{
-            child::{Bond, Children, Owner, Prepared},
+            child::{ANNOTATION_ACCOUNT, Bond, Children, Owner, Prepared},
             configuration::{self, PartKind},
+            volume::Content,
             workload::Workload,
         },
         runtime::{error::Error, settings::Settings},
@@ -67,8 +68,8 @@ pub fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settings: &Se
         resources: spec.gateway.resources.as_ref(),
         scheduling: spec.gateway.scheduling.as_ref(),
         volume: &spec.gateway.spool,
-        volume_bond: Bond::Controlled,
-        volume_number: None,
+        volume_bond: Bond::Retained,
+        volume_content: Content { annotation: ANNOTATION_ACCOUNT, value: &valid.content },
         parts: PartKind::Routes,
         credentials: Some(&valid.member.credentials().name),
     };

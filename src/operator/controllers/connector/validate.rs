@@ -23,6 +23,8 @@ pub struct Valid<'a> {
     pub provider: gateway::Provider,
     /// The provider as the spec has it.
     pub member: ProviderMember<'a>,
+    /// To whom the spool belongs: kind of provider and account.
+    pub content: String,
     /// Numbers offered; none = all.
     pub numbers: Option<Vec<PhoneNumber>>,
     /// Webhooks.
@@ -51,6 +53,7 @@ pub fn validate<'a>(connector: &'a SmsConnector, allowed: &AllowList, accounts: 
     let base_url = member.base_url().trim_end_matches('/').to_owned();
     let account = member.account().to_owned();
     Ok(Valid {
+        content: format!("{}/{account}", member.kind()),
         provider: match member {
             ProviderMember::Twilio(_) => gateway::Provider::Twilio { account_sid: account, base_url },
             ProviderMember::Simulator(_) => gateway::Provider::Simulator { account, base_url },

@@ -69,3 +69,115 @@ async fn a_dead_node_is_named_and_asked_about_ever_more_rarely() {
     assert!(again.unwrap() >= Duration::from_secs(30), "{again:?}");
 }
 
+const CONNECTOR: (&str, &str) = ("smsconnectors", "sim");
+
+/// A connector whose gateway runs, and its channel.
+async fn with_gateway() -> World {
+    let world = World::at_work().await;
+    world.reconcile_connector().await.unwrap();
+    world.pod("smsc-sim", "aldis.dev/connector", "sim");
+    world.gateway_says(json!({}));
+    world.reconcile_connector().await.unwrap();
+    world
+}
+
+fn spool(waiting: u64) -> Value {
+    json!({"spool": {"waiting": waiting, "unrouted": 0, "oldestWaitSeconds": 0}})
+}
+
+#[tokio::test]
+async fn a_connector_goes_after_its_channels_and_its_spool() {
+    let world = with_gateway().await;
+    world.delete(CONNECTOR.0, CONNECTOR.1, 1);
+    world.gateway_says(spool(3));
+    world.reconcile_connector().await.unwrap();
+    let message = world.expect(CONNECTOR.0, CONNECTOR.1, "Ready", "False", "Draining");
+    assert!(message.contains("channels support use it"), "{message}");
+    assert!(world.api.get(&stateful_set("smsc-sim")).is_some());
+    world.api.remove(&path(CHANNEL.0, CHANNEL.1));
+    world.relist();
+    world.reconcile_connector().await.unwrap();
+    let message = world.expect(CONNECTOR.0, CONNECTOR.1, "Ready", "False", "Draining");
+    assert!(message.contains("3 messages wait in its spool"), "{message}");
+    world.gateway_says(spool(0));
+    world.reconcile_connector().await.unwrap();
+    assert!(world.is_gone(CONNECTOR.0, CONNECTOR.1));
+    assert!(world.api.events().iter().all(|reason| reason != "DrainTimedOut"));
+}
+
+#[tokio::test]
+async fn a_connector_that_is_being_deleted_keeps_the_routes_of_channels_that_drain() {
+    let world = with_gateway().await;
+    world.delete(CONNECTOR.0, CONNECTOR.1, 1);
+    world.delete(CHANNEL.0, CHANNEL.1, 1);
+    world.reconcile_connector().await.unwrap();
+    assert!(world.api.get("/api/v1/namespaces/shop/configmaps/smsc-sim.routes-0").is_some());
+}
+
+#[tokio::test]
+async fn a_spool_that_does_not_empty_holds_the_deletion_for_a_limited_time() {
+    let world = with_gateway().await;
+    world.api.remove(&path(CHANNEL.0, CHANNEL.1));
+    world.gateway_says(spool(3));
+    world.delete(CONNECTOR.0, CONNECTOR.1, 60);
+    world.reconcile_connector().await.unwrap();
+    world.expect(CONNECTOR.0, CONNECTOR.1, "Ready", "False", "Draining");
+    world.delete(CONNECTOR.0, CONNECTOR.1, 121);
+    world.reconcile_connector().await.unwrap();
+    assert!(world.is_gone(CONNECTOR.0, CONNECTOR.1));
+    assert!(world.api.events().contains(&"DrainTimedOut".to_owned()));
+}
+
+#[tokio::test]
+async fn a_connector_that_nobody_shall_wait_for_goes_at_once() {
+    let by_hand = |world: &World| {
+        world.edit(&path(CONNECTOR.0, CONNECTOR.1), |connector| {
+            connector["metadata"]["annotations"] = json!({"aldis.dev/drain": "skip"});
+        });
+    };
+    let with_its_namespace = |world: &World| {
+        let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {
+            "name": "shop", "deletionTimestamp": "2026-01-01T00:00:00Z"}});
+        world.api.put::<Value>("/api/v1/namespaces/shop", namespace);
+    };
+    let after_its_gateway = |world: &World| {
+        world.edit(&path(CONNECTOR.0, CONNECTOR.1), |connector| {
+            connector["metadata"]["finalizers"] = json!(["foregroundDeletion", "aldis.dev/drain"]);
+        });
+    };
+    let cases: [&dyn Fn(&World); 3] = [&by_hand, &with_its_namespace, &after_its_gateway];
+    for arrange in cases {
+        let world = with_gateway().await;
+        world.gateway_says(spool(3));
+        world.delete(CONNECTOR.0, CONNECTOR.1, 1);
+        world.reconcile_connector().await.unwrap();
+        let held = |world: &World| world.get(CONNECTOR.0, CONNECTOR.1)["metadata"]["finalizers"].clone();
+        assert_eq!(held(&world), json!(["aldis.dev/drain"]));
+        arrange(&world);
+        world.reconcile_connector().await.unwrap();
+        let is_let_go = world.is_gone(CONNECTOR.0, CONNECTOR.1) || held(&world) == json!(["foregroundDeletion"]);
+        assert!(is_let_go, "{:?}", world.api.get(&path(CONNECTOR.0, CONNECTOR.1)));
+    }
+}
+
+#[tokio::test]
+async fn the_spool_stays_and_is_adopted_by_a_connector_of_the_same_account_only() {
+    let world = with_gateway().await;
+    let volume = "/api/v1/namespaces/shop/persistentvolumeclaims/smsc-sim";
+    let claim = world.api.get(volume).unwrap();
+    assert!(claim["metadata"].get("ownerReferences").is_none(), "{claim}");
+    // The connector and what belongs to it are gone; one of the same name and account is made.
+    for (child, _) in world.api.objects("/smsc-sim") {
+        if child != volume {
+            world.api.remove(&child);
+        }
+    }
+    world.edit(&path(CONNECTOR.0, CONNECTOR.1), |connector| connector["metadata"]["uid"] = "another".into());
+    world.gateway_says(json!({}));
+    world.reconcile_connector().await.unwrap();
+    assert_eq!(world.api.get(volume).unwrap()["metadata"]["uid"], claim["metadata"]["uid"]);
+    world.edit(volume, |claim| claim["metadata"]["annotations"]["aldis.dev/account"] = "simulator/other".into());
+    world.reconcile_connector().await.unwrap_err();
+    let message = world.expect(CONNECTOR.0, CONNECTOR.1, "Ready", "False", "StorageForeign");
+    assert!(message.contains("simulator/other") && message.contains("smsc-sim"), "{message}");
+}
