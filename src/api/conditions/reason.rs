@@ -79,6 +79,10 @@ closed! {
         Claimed,
         /// Another channel has the number. This channel takes over by itself when the other one is gone.
         HeldByOther,
+        /// Another channel got the number while the record of this channel's claim was lost (its Lease was deleted, or not restored).
+        /// This engine is kept as it is, but neither sends nor receives. Delete the one of the two channels that shall not have the
+        /// number.
+        ClaimLost,
 
         /// The provider answers.
         Reachable,
@@ -237,6 +241,7 @@ impl Reason {
                 | Self::NumbersMissing
                 | Self::NumbersNotSmsCapable
                 | Self::HeldByOther
+                | Self::ClaimLost
                 | Self::CredentialsRejected
                 | Self::AccountSuspended
                 | Self::SecretKeyMissing

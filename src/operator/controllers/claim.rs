@@ -1,7 +1,8 @@
 //! One number, one channel: takes, releases and sweeps [claims](crate::operator::resources::claim).
 //!
 //! Creating it is atomic. Who holds it is in `holderIdentity`; it never runs out by time. It is released when the holder's
-//! engine is gone, and swept only after a live read says that the holder does not exist any more.
+//! engine is gone, and swept only after a live read says that the holder does not exist any more. Where a Lease was lost, a channel
+//! that holds the number by its status and whose engine runs comes first.
 
 use std::sync::Arc;
 
@@ -10,10 +11,15 @@ use kube::{Api, ResourceExt};
 use tracing::info;
 
 use crate::{
-    api::SmsChannel,
+    api::{ConditionType, SmsChannel},
     operator::{
+        controllers::summary,
         observed::context::Context,
-        resources::claim::{Claim, Holder},
+        resources::{
+            child::Owner,
+            claim::{Claim, Holder},
+            kinds::ChildKind,
+        },
         runtime::{cache::ObjectKey, error::Error},
     },
 };
@@ -52,6 +58,11 @@ pub async fn take(context: &Context, claim: &Claim, holder: &Holder) -> Result<O
             return Ok(ownership);
         }
     }
+    if let Some(other) = holder_without_lease(context, claim, holder) {
+        let ownership = Ownership::Other(other);
+        note_contender(context, &name, &key, &ownership);
+        return Ok(ownership);
+    }
     let made = context.writer.create("Lease", FIELD_MANAGER, &claim.lease(&context.settings.namespace, holder)).await?;
     let ownership = match made {
         Some(lease) => {
@@ -82,6 +93,35 @@ pub async fn take(context: &Context, claim: &Claim, holder: &Holder) -> Result<O
     })?;
     note_contender(context, &name, &key, &ownership);
     Ok(ownership)
+}
+
+/// Another channel that holds the number by its status and whose engine runs, although its Lease is lost. It takes the claim again;
+/// nobody else may. None where the asking channel is in that place itself: the first of them has it.
+fn holder_without_lease(context: &Context, claim: &Claim, asking: &Holder) -> Option<Holder> {
+    let holds = |channel: &SmsChannel| {
+        channel.spec.number == claim.number()
+            && summary::was_true(channel, ConditionType::NumberClaimed)
+            && has_engine(context, channel)
+            && claim_of(context, channel).as_ref() == Some(claim)
+    };
+    let found: Vec<_> = context.cluster.channels.select(holds).iter().map(|channel| Holder::channel(channel)).collect();
+    if found.contains(asking) { None } else { found.into_iter().next() }
+}
+
+/// What a channel claims, by its connector.
+fn claim_of(context: &Context, channel: &SmsChannel) -> Option<Claim> {
+    let namespace = channel.namespace()?;
+    let connector = context.cluster.connectors.get(&ObjectKey::new(&namespace, &channel.spec.connector_ref.name))?;
+    let provider = connector.spec.provider.member()?;
+    Some(Claim::new(provider, &context.allowed_base_urls, &namespace, &channel.spec.number))
+}
+
+/// Whether the channel has an engine.
+pub fn has_engine(context: &Context, channel: &SmsChannel) -> bool {
+    let owner = Owner::channel(channel);
+    let key = ObjectKey::new(&owner.namespace, &owner.child_name);
+    let found = context.cluster.children.of(ChildKind::StatefulSet).get(&key);
+    found.is_some_and(|found| owner.owns(&found))
 }
 
 fn note_contender(context: &Context, claim: &str, key: &ObjectKey, ownership: &Ownership) {
@@ -168,6 +208,10 @@ pub async fn release(context: &Context, claim: Option<&Claim>, holder: &Holder) 
     }
     for lease in &held {
         remove(context, lease).await?;
+    }
+    // Those who yielded to a channel without a Lease see no Lease go.
+    for key in claim.iter().flat_map(|claim| context.contenders.of(&claim.name())) {
+        context.queues.channels.add(key);
     }
     Ok(!held.is_empty())
 }

@@ -47,6 +47,11 @@ impl Claim {
         }
     }
 
+    /// The number.
+    pub fn number(&self) -> &str {
+        &self.number
+    }
+
     /// Name of the Lease: each part goes into the hash behind its length, so that no two claims share one.
     pub fn name(&self) -> String {
         let mut hash = Sha256::new();

@@ -119,6 +119,12 @@ async fn bring_about(context: &Context, observed: &Observed, findings: &mut Find
             findings.claimed = Some(DesiredCondition::yes(Reason::Claimed, "the number belongs to this channel"));
         }
         claim::Ownership::Other(other) => {
+            if observed.held_number() && claim::has_engine(context, channel) {
+                // Its Lease was lost and another channel came first. What runs is kept until a person decides: the gateway's routes
+                // follow the Lease, so this engine neither sends nor receives.
+                findings.claimed = Some(claim_lost(&other, &owner, &channel.spec.number));
+                return Ok(None);
+            }
             findings.claimed = Some(held_by(&other, &owner, &channel.spec.number));
             // Never two engines for one number. The volume stays.
             let keep = |kind, _: &str| kind == ChildKind::PersistentVolumeClaim;
@@ -154,13 +160,27 @@ fn is_verified(observed: &Observed, findings: &Findings) -> bool {
 }
 
 fn held_by(other: &Holder, owner: &Owner, number: &str) -> DesiredCondition {
-    let who = if other.namespace == owner.namespace {
+    let who = name_of(other, owner);
+    let message = format!("{who} has the number {number}; this channel takes over by itself when that one is deleted");
+    DesiredCondition::no(Reason::HeldByOther, message)
+}
+
+fn claim_lost(other: &Holder, owner: &Owner, number: &str) -> DesiredCondition {
+    let who = name_of(other, owner);
+    let message = format!(
+        "the record of this channel's claim on {number} was lost, and {who} has the number now; this engine is kept, but neither sends \
+         nor receives; delete the one of the two channels that shall not have the number: this one takes over when the other is deleted"
+    );
+    DesiredCondition::no(Reason::ClaimLost, message)
+}
+
+/// Another namespace's channel is not named.
+fn name_of(other: &Holder, owner: &Owner) -> String {
+    if other.namespace == owner.namespace {
         format!("channel {}", other.name)
     } else {
         "a channel of another namespace".into()
-    };
-    let message = format!("{who} has the number {number}; this channel takes over by itself when that one is deleted");
-    DesiredCondition::no(Reason::HeldByOther, message)
+    }
 }
 
 async fn refresh_engine_volume(

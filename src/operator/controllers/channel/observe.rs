@@ -77,6 +77,14 @@ impl Observed {
         })
     }
 
+    /// Whether the status says that the channel holds its number, or that its claim was lost.
+    pub fn held_number(&self) -> bool {
+        let lost = self.channel.status.iter().flat_map(|status| &status.conditions).any(|condition| {
+            condition.type_ == ConditionType::NumberClaimed.as_str() && condition.reason == Reason::ClaimLost.as_str()
+        });
+        lost || summary::was_true(&*self.channel, ConditionType::NumberClaimed)
+    }
+
     /// Whether the status says that the number is valid.
     pub fn was_number_valid(&self) -> bool {
         summary::was_true(&*self.channel, ConditionType::NumberValid)

@@ -5,7 +5,10 @@ use std::time::Duration;
 use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
-    api::{Campaign, ConditionType, Conditions, Reason, SmsChannelStatus, sms_channel::EngineStatus as EngineReport},
+    api::{
+        Campaign, ConditionStatus, ConditionType, Conditions, Reason, SmsChannelStatus,
+        sms_channel::EngineStatus as EngineReport,
+    },
     operator::{
         controllers::{
             channel::{Findings, clock, observe::Observed, sampled, storage, up_to_date::tell_blocklists},
@@ -73,7 +76,7 @@ fn set_found(conditions: &mut Conditions, findings: &Findings) {
 
 fn has_engine(findings: &Findings, conditions: &Conditions) -> bool {
     match &findings.claimed {
-        Some(desired) => desired.status == crate::api::ConditionStatus::True,
+        Some(desired) => desired.status == ConditionStatus::True || desired.reason == Reason::ClaimLost,
         None => conditions.is_true(ConditionType::NumberClaimed),
     }
 }
