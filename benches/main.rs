@@ -11,6 +11,7 @@ mod bare_log;
 mod channels;
 mod figure;
 mod fleet;
+mod history;
 mod in_force;
 mod inbound;
 #[path = "../tests/cluster/installed.rs"]
@@ -100,6 +101,9 @@ async fn main() {
     }
     if wanted.has("inbound") {
         page.add(inbound::measure(scale).await);
+    }
+    if wanted.has("history") {
+        page.add(history::measure(scale).await);
     }
     if wanted.has("operator") {
         page.add(channels::measure(scale, &wanted.sizes("operator")).await);

@@ -56,7 +56,6 @@ impl Goal {
     }
 
     /// The more, the better.
-    #[allow(dead_code, reason = "no row has such a goal yet")]
     pub fn at_least(ours: impl Into<String>, limit: f64, measured: impl Into<Figure>) -> Self {
         Self { ours: ours.into(), limit: Limit::AtLeast(limit), measured: measured.into() }
     }

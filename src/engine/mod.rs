@@ -10,6 +10,7 @@ mod metrics;
 mod resolve;
 mod run;
 mod sender;
+mod shown;
 mod status;
 pub mod store;
 mod writer;

@@ -128,6 +128,9 @@ impl Writer {
             if self.work(jobs, inbox)? {
                 return Ok(());
             }
+            if self.store.index_due().is_some_and(|due| due <= Instant::now()) {
+                self.store.index()?;
+            }
             self.forget()?;
             self.look_for_room(inbox)?;
         }
@@ -141,11 +144,14 @@ impl Writer {
     /// Notes whether the volume has room for anything new.
     fn look_for_room(&mut self, inbox: &Inbox) -> Result<(), CommitError> {
         let was_full = inbox.is_full();
-        let full = self.store.is_full(was_full)?;
+        let mut full = self.store.is_full(was_full)?;
         if full && !was_full {
-            tracing::error!("the volume is full: nothing new is taken until there is room");
             // The log may hold much of the room.
             self.store.empty_log()?;
+            full = self.store.is_full(was_full)?;
+        }
+        if full && !was_full {
+            tracing::error!("the volume is full: nothing new is taken until there is room");
         } else if was_full && !full {
             tracing::info!("the volume has room again");
         }
@@ -158,7 +164,9 @@ impl Writer {
         let at = self.state.next_wakeup().map_or(self.forget_at, |due| due.min(self.forget_at));
         // Rounded up, so that it is due when the writer wakes.
         let wait = at.duration_since(self.now()).saturating_add(SignedDuration::from_millis(1));
-        Duration::try_from(wait).unwrap_or_default().min(if full { FULL_WAKEUP } else { IDLE_WAKEUP })
+        let longest = if full { FULL_WAKEUP } else { IDLE_WAKEUP };
+        let wait = Duration::try_from(wait).unwrap_or_default().min(longest);
+        self.store.index_due().map_or(wait, |due| wait.min(due.saturating_duration_since(Instant::now())))
     }
 
     /// Does these jobs in order; true = told to stop.
@@ -256,14 +264,14 @@ impl Writer {
             batch.answer(&mut transaction, request, waiting)?;
         }
         let Batch { events, owed, .. } = batch;
-        let committed = transaction.commit()?;
+        let committed = transaction.commit(&self.state)?;
 
         if let Some(settings) = settings {
             self.settings.store(settings);
         }
         self.metrics.committed(&events, asked, begun.elapsed());
         let hands_over = events.iter().any(hands_over);
-        self.feed.publish(events, committed.last_sequence);
+        self.feed.publish(&events, committed.last_sequence);
         owed.into_iter().for_each(Owed::pay);
         if hands_over {
             self.hand_over()?;

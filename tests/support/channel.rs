@@ -142,7 +142,11 @@ impl Channel {
         let mut writer =
             Writer { tx, tokens, state: &mut self.state, now: &mut self.now, delivered: &mut self.delivered };
         work(&mut writer);
-        writer.tx.commit().expect("the store can be written")
+        let Writer { tx, state, now, .. } = writer;
+        let committed = tx.commit(state).expect("the store can be written");
+        // Samples stay, as if they were read again when the clock is set back.
+        state.evict_idle(*now - SignedDuration::from_hours(24 * 365));
+        committed
     }
 }
 
@@ -212,8 +216,6 @@ impl Writer<'_> {
             self.tell(&Command::Tick);
         }
         *self.now = until;
-        // Samples stay, as if they were read again when the clock is set back.
-        self.state.evict_idle(until - SignedDuration::from_hours(24 * 365));
     }
 
     fn hydrate(&mut self, address: &Sender) -> Option<CustomerId> {

@@ -63,8 +63,8 @@ impl Judge<'_> {
 
         let rows = sqlite(
             self.store,
-            "SELECT d.provider_id AS id, m.text AS text, c.address AS customer
-             FROM message m JOIN customer c ON c.id = m.customer LEFT JOIN dedup d ON d.message = m.id
+            "SELECT m.provider_id AS id, m.text AS text, c.address AS customer
+             FROM message m JOIN customer c ON c.id = m.customer
              WHERE m.direction = 'Inbound' ORDER BY m.id",
         );
         let mut stored: BTreeMap<String, Vec<(String, String)>> = BTreeMap::new();

@@ -118,7 +118,7 @@ fn message_added(state: &mut State, message: MessageId) {
 fn touch(state: &mut State, interaction: Option<InteractionId>, at: Timestamp) {
     let active_at = state.scalars.clock.at(at);
     if let Some(id) = interaction {
-        state.with_interaction(id, |interaction| interaction.active_at = active_at);
+        state.touch(id, active_at);
     }
 }
 

@@ -416,6 +416,20 @@ impl Event {
         json
     }
 
+    /// Writes what [`to_json`](Self::to_json) gives.
+    ///
+    /// # Errors
+    /// Never, as far as is known: it is made of strings, numbers and names.
+    pub fn write_json(&self, into: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        #[derive(Serialize)]
+        struct Versioned<'e> {
+            v: u32,
+            #[serde(flatten)]
+            event: &'e Event,
+        }
+        serde_json::to_writer(into, &Versioned { v: EVENT_VERSION, event: self })
+    }
+
     /// Reads an event of this or an older version.
     ///
     /// # Errors

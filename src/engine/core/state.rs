@@ -15,6 +15,7 @@ use super::{
     event::{Origin, SampleResult},
     ids::{CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
     outbox::{Outbound, Outbox},
+    strategy::is_available,
 };
 
 /// Everything that decides what happens next, but for the time.
@@ -36,6 +37,8 @@ pub struct State {
     pub(super) idle: BTreeSet<(ChannelTime, InteractionId)>,
     /// Offline agents who have interactions, by the instant they went.
     pub(super) away: BTreeSet<(ChannelTime, UserId)>,
+    /// Agents who can be given an interaction.
+    pub(super) available: BTreeSet<UserId>,
 }
 
 impl PartialEq for State {
@@ -324,6 +327,7 @@ impl State {
             queue: BTreeSet::new(),
             idle: BTreeSet::new(),
             away: BTreeSet::new(),
+            available: BTreeSet::new(),
         };
         for interaction in rows.interactions {
             state.put_interaction(interaction);
@@ -346,6 +350,8 @@ impl State {
     /// Puts another configuration in force. [`Command::ConfigChanged`](super::command::Command::ConfigChanged) comes next.
     pub fn set_config(&mut self, config: Arc<ChannelConfig>) {
         self.config = config;
+        let users: Vec<UserId> = self.agents.keys().cloned().collect();
+        users.iter().for_each(|user| self.note_availability(user));
     }
 
     /// The configuration in force.
@@ -514,5 +520,26 @@ impl State {
         if let (Connection::Offline { since: Some(since) }, false) = (agent.connection, agent.open.is_empty()) {
             self.away.insert((since, user.clone()));
         }
+        self.note_availability(user);
+    }
+
+    fn note_availability(&mut self, user: &UserId) {
+        let member = self.config.members.get(user);
+        let available = member.zip(self.agents.get(user)).is_some_and(|(member, agent)| is_available(member, agent));
+        if !available {
+            self.available.remove(user);
+        } else if !self.available.contains(user) {
+            self.available.insert(user.clone());
+        }
+    }
+
+    /// A message belongs to an interaction: its idle time begins anew.
+    pub(super) fn touch(&mut self, id: InteractionId, at: ChannelTime) {
+        let Some(interaction) = self.interactions.get_mut(&id) else { return };
+        if matches!(interaction.phase, Phase::Active { .. }) {
+            self.idle.remove(&(interaction.active_at, id));
+            self.idle.insert((at, id));
+        }
+        interaction.active_at = at;
     }
 }

@@ -6,7 +6,6 @@ use super::{
     queue,
     service_level::ServiceLevel,
     state::{Interaction, State},
-    strategy,
 };
 
 /// The channel in numbers, at an instant.
@@ -45,7 +44,7 @@ impl State {
                 .unwrap_or(0),
             active: self.idle.len() as u64,
             agents_online: online.filter(|agent| agent.is_online()).count() as u64,
-            agents_available: strategy::available(self).count() as u64,
+            agents_available: self.available.len() as u64,
             outbox_waiting: self.outbox.len() as u64 - in_flight,
             outbox_in_flight: in_flight,
             in_hours: self.config.schedule.is_open(now),

@@ -17,12 +17,7 @@ pub(super) fn is_available(member: &Member, agent: &Agent) -> bool {
 
 /// The available agents, in no order that matters.
 pub(super) fn available(state: &State) -> impl Iterator<Item = (&Member, &Agent)> {
-    state
-        .config
-        .members
-        .iter()
-        .filter_map(|member| state.agents.get(&member.user).map(|agent| (member, agent)))
-        .filter(|(member, agent)| is_available(member, agent))
+    state.available.iter().filter_map(|user| state.config.members.get(user).zip(state.agents.get(user)))
 }
 
 /// The agent who gets the next interaction; none when nobody is available.

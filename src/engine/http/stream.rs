@@ -1,19 +1,17 @@
 //! The stream: committed events as server-sent events, numbered, resumed by `Last-Event-ID`.
 
 use std::{
-    collections::VecDeque,
     convert::Infallible,
-    sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
 
 use axum::{
+    body::{Body, Bytes},
     extract::State,
-    http::HeaderMap,
-    response::sse::{Event as SentEvent, Sse},
+    http::{HeaderMap, header},
+    response::{IntoResponse, Response},
 };
-use futures::stream::{self, Stream};
-use serde_json::json;
+use futures::stream;
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -24,10 +22,7 @@ use super::{
     problem::Failure,
 };
 use crate::{
-    engine::{
-        core::event::Happened,
-        feed::{After, Numbered},
-    },
+    engine::{feed::After, shown},
     wire::problem::Problem,
 };
 
@@ -46,34 +41,31 @@ const CHECK: Duration = Duration::from_secs(1);
 #[utoipa::path(get, path = "/v1/channels/{channel}/stream", tag = "stream",
     params(("Last-Event-ID" = Option<u64>, Header, description = "Number of the last event that was seen")),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem), (status = 403, body = Problem)))]
-pub async fn stream(
-    State(shared): State<Shared>,
-    agent: Agent,
-    headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<SentEvent, Infallible>>>, Failure> {
+pub async fn stream(State(shared): State<Shared>, agent: Agent, headers: HeaderMap) -> Result<Response, Failure> {
     let last_seen = last_seen(&headers)?;
     let watch = shared.feed.watch();
     let newest = shared.feed.last();
     let (cursor, opening) = match last_seen {
-        None => (newest, sent("Opened", newest, &json!({ "after": newest }))),
-        Some(seen) if has_all_after(&shared, seen, newest).await? => {
-            (seen, sent("Opened", seen, &json!({ "after": seen })))
-        }
-        Some(_) => (newest, sent("Reset", newest, &json!({ "after": newest }))),
+        None => (newest, opening("Opened", newest)),
+        Some(seen) if has_all_after(&shared, seen, newest).await? => (seen, opening("Opened", seen)),
+        Some(_) => (newest, opening("Reset", newest)),
     };
     let ended = CancellationToken::new();
     tokio::spawn(be_online(shared.clone(), agent, ended.clone()));
     let watcher = Watcher {
         cursor,
-        ready: VecDeque::from([opening]),
+        opening: Some(opening),
         beat_at: Instant::now() + BEAT,
         watch,
         ended: ended.clone(),
         _end: ended.drop_guard(),
         shared,
     };
-    let events = stream::unfold(watcher, async |mut watcher| watcher.next().await.map(|event| (Ok(event), watcher)));
-    Ok(Sse::new(events))
+    let events = stream::unfold(watcher, async |mut watcher| {
+        watcher.next().await.map(|events| (Ok::<_, Infallible>(events), watcher))
+    });
+    let head = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-cache")];
+    Ok((head, Body::from_stream(events)).into_response())
 }
 
 /// Keeps an agent online until the stream ends, or ends it: the token is over, the agent is a member no more, or gives no sign of
@@ -114,20 +106,20 @@ async fn has_all_after(shared: &Shared, seen: u64, newest: u64) -> Result<bool, 
     shared.query(move |reader| reader.has_event(seen)).await
 }
 
-fn sent(name: &str, number: u64, data: &serde_json::Value) -> SentEvent {
-    SentEvent::default().event(name).id(number.to_string()).data(data.to_string())
+fn opening(name: &str, after: u64) -> Bytes {
+    format!("event: {name}\nid: {after}\ndata: {{\"after\":{after}}}\n\n").into()
 }
 
 /// Asks for a sign of life. It bears no number: it is no event of the channel.
-fn beat() -> SentEvent {
-    SentEvent::default().event("Beat").data(json!({ "withinSeconds": SILENCE.as_secs() }).to_string())
+fn beat() -> Bytes {
+    format!("event: Beat\ndata: {{\"withinSeconds\":{}}}\n\n", SILENCE.as_secs()).into()
 }
 
 /// One open stream.
 struct Watcher {
     shared: Shared,
     cursor: u64,
-    ready: VecDeque<SentEvent>,
+    opening: Option<Bytes>,
     beat_at: Instant,
     watch: watch::Receiver<u64>,
     ended: CancellationToken,
@@ -135,12 +127,12 @@ struct Watcher {
 }
 
 impl Watcher {
-    /// The next event; none when the stream ends.
-    async fn next(&mut self) -> Option<SentEvent> {
+    /// The next events; none when the stream ends.
+    async fn next(&mut self) -> Option<Bytes> {
+        if let Some(opening) = self.opening.take() {
+            return Some(opening);
+        }
         loop {
-            if let Some(event) = self.ready.pop_front() {
-                return Some(event);
-            }
             if self.ended.is_cancelled() {
                 return None;
             }
@@ -150,67 +142,42 @@ impl Watcher {
             }
             // Marked as seen before looking, so that what comes meanwhile wakes us.
             self.watch.borrow_and_update();
+            let before = self.cursor;
             let events = self.more().await?;
-            if events.is_empty() {
+            if !events.is_empty() {
+                return Some(events);
+            }
+            if self.cursor == before {
                 tokio::select! {
                     () = self.ended.cancelled() => return None,
                     changed = self.watch.changed() => changed.ok()?,
                     () = tokio::time::sleep_until(self.beat_at.into()) => {}
                 }
             }
-            for (number, event) in events {
-                self.cursor = number;
-                if is_shown(&event.what) {
-                    self.ready.push_back(sent(event.name(), number, &event.to_json()));
-                }
-            }
         }
     }
 
-    async fn more(&self) -> Option<Vec<Numbered>> {
+    /// What is there after the cursor, which moves on.
+    async fn more(&mut self) -> Option<Bytes> {
+        match self.shared.feed.after(self.cursor) {
+            After::Sent(events, last) => {
+                self.cursor = last;
+                Some(events)
+            }
+            After::Nothing => Some(Bytes::new()),
+            After::Older => self.stored().await,
+        }
+    }
+
+    /// What the feed has no more.
+    async fn stored(&mut self) -> Option<Bytes> {
         let cursor = self.cursor;
-        match self.shared.feed.after(cursor, PAGE as usize) {
-            After::Events(events) => Some(events),
-            After::Older => {
-                let stored = self.shared.query(move |reader| reader.events_after(cursor, PAGE)).await.ok()?;
-                Some(stored.into_iter().map(|stored| (stored.sequence, Arc::new(stored.event))).collect())
-            }
+        let stored = self.shared.query(move |reader| reader.events_after(cursor, PAGE)).await.ok()?;
+        let mut sent = Vec::new();
+        for numbered in stored {
+            self.cursor = numbered.sequence;
+            shown::encode(numbered.sequence, &numbered.event, &mut sent);
         }
-    }
-}
-
-/// Whether an event means something to an agent. The others are the engine's own bookkeeping.
-const fn is_shown(what: &Happened) -> bool {
-    match what {
-        Happened::ConfigApplied { .. }
-        | Happened::ClockSet { .. }
-        | Happened::Disabled
-        | Happened::Enabled
-        | Happened::InboundRecorded { .. }
-        | Happened::OptedOut { .. }
-        | Happened::OptedIn { .. }
-        | Happened::StartBlocked { .. }
-        | Happened::InteractionOpened { .. }
-        | Happened::InteractionQueued { .. }
-        | Happened::InteractionAssigned { .. }
-        | Happened::InteractionRequeued { .. }
-        | Happened::InteractionClosed { .. }
-        | Happened::OutboundCommitted { .. }
-        | Happened::AttemptEnded { .. }
-        | Happened::OutboundCanceled { .. }
-        | Happened::ReceiptApplied { .. }
-        | Happened::AgentOnline { .. }
-        | Happened::AgentOffline { .. }
-        | Happened::AgentPresenceSet { .. }
-        | Happened::NoteAdded { .. } => true,
-        Happened::EngineStarted { .. }
-        | Happened::ClockLeapt { .. }
-        | Happened::StorageAccepted { .. }
-        | Happened::CustomerAdded { .. }
-        | Happened::InboundDuplicated { .. }
-        | Happened::ServiceLevelSampled { .. }
-        | Happened::AttemptStarted { .. }
-        | Happened::AttemptNotSent { .. }
-        | Happened::ReceiptParked => false,
+        Some(sent.into())
     }
 }

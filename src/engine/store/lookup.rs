@@ -52,6 +52,9 @@ impl Transaction<'_> {
     /// # Errors
     /// When the store cannot be read.
     pub fn seen(&self, provider_message_id: &str) -> Result<Option<MessageId>, CommitError> {
+        if let Some(message) = self.recent.seen(provider_message_id) {
+            return Ok(Some(message));
+        }
         Ok(self
             .sql
             .prepare_cached("SELECT message FROM dedup WHERE provider_id = ?")?

@@ -14,13 +14,17 @@ pub mod lookup;
 pub mod open;
 pub mod read;
 pub mod receipt_token;
+mod recent;
 pub mod retention;
 pub mod room;
 pub mod schema;
 mod touched;
 pub mod write;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use rusqlite::{Connection, TransactionBehavior, params};
 
@@ -30,8 +34,10 @@ use self::{
     error::{CommitError, Fault, OpenError},
     open::{Belongs, Identity},
     receipt_token::ReceiptTokens,
+    recent::Recent,
+    touched::Touched,
 };
-use crate::engine::core::state::{OpenRows, Sample, Scalars};
+use crate::engine::core::state::{OpenRows, Sample, State};
 
 /// The writer of one channel's store. There is one in the process, and a lock sees to it that there is one process.
 #[derive(Debug)]
@@ -43,6 +49,7 @@ pub struct Store {
     commits: u64,
     last_sequence: u64,
     failed: bool,
+    recent: Recent,
     /// Pages of what was forgotten may still stand in the write-ahead log.
     log_holds_forgotten: bool,
     _lock: lock::Lock,
@@ -63,6 +70,7 @@ impl Store {
             commits: opened.commits,
             last_sequence: opened.last_sequence,
             failed: false,
+            recent: opened.recent,
             // Unknown after a kill; emptying it once too often costs nothing.
             log_holds_forgotten: true,
             _lock: opened.lock,
@@ -99,7 +107,11 @@ impl Store {
     /// # Errors
     /// When the store cannot be read, or holds what makes no sense.
     pub fn load(&self, samples_since: Timestamp) -> Result<OpenRows, Fault> {
-        load::open_rows(&self.connection, samples_since)
+        let mut rows = load::open_rows(&self.connection, samples_since)?;
+        for interaction in &mut rows.interactions {
+            interaction.active_at = self.recent.active_at(interaction.id).unwrap_or(interaction.active_at);
+        }
+        Ok(rows)
     }
 
     /// A connection for queries, which see what is committed.
@@ -118,6 +130,29 @@ impl Store {
         load::samples(&self.connection, since)
     }
 
+    /// When [`Store::index`] is to be called, if no transaction is committed before; none = nothing waits for it.
+    pub fn index_due(&self) -> Option<Instant> {
+        self.recent.due()
+    }
+
+    /// Writes what was appended lately into the look-ups, in a transaction of its own.
+    ///
+    /// # Errors
+    /// When the store cannot be written. The process must end, as after a failed commit.
+    pub fn index(&mut self) -> Result<(), CommitError> {
+        if self.recent.due().is_none() {
+            return Ok(());
+        }
+        if std::mem::replace(&mut self.failed, true) {
+            return Err(CommitError::Failed);
+        }
+        let sql = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        self.recent.index(&sql)?;
+        sql.commit()?;
+        self.failed = false;
+        Ok(())
+    }
+
     /// Begins a transaction. Dropping it undoes all that it wrote; the state in memory must then be given up, too.
     ///
     /// # Errors
@@ -132,9 +167,11 @@ impl Store {
             commits: &mut self.commits,
             last_sequence: &mut self.last_sequence,
             failed: &mut self.failed,
-            written: 0,
+            recent: &mut self.recent,
+            log: EventLog::default(),
+            touched: Touched::default(),
             dirty: false,
-            scalars: None,
+            index: false,
         })
     }
 }
@@ -146,12 +183,22 @@ pub struct Transaction<'store> {
     commits: &'store mut u64,
     last_sequence: &'store mut u64,
     failed: &'store mut bool,
-    /// Events of this transaction.
-    written: u64,
+    recent: &'store mut Recent,
+    log: EventLog,
+    touched: Touched,
     /// Something but events was written.
     dirty: bool,
-    /// The state's scalars after the last decision.
-    scalars: Option<Scalars>,
+    /// The look-ups are written with this transaction.
+    index: bool,
+}
+
+/// The events of a transaction, as they will stand in its row.
+#[derive(Debug, Default)]
+struct EventLog {
+    count: u64,
+    body: Vec<u8>,
+    /// When the last of them happened.
+    at: i64,
 }
 
 /// What a commit made durable.
@@ -164,18 +211,24 @@ pub struct Committed {
 }
 
 impl Transaction<'_> {
-    /// Makes all that was written durable: when it returns, the disk has it. Writes nothing when nothing was written.
+    /// Makes all that was written durable: when it returns, the disk has it. Writes nothing when nothing was written. `state` is
+    /// the state after the last decision; nobody was evicted from it since the transaction began.
     ///
     /// # Errors
     /// When it could not be written. Nobody knows then whether the disk has it: the process must end.
-    pub fn commit(self) -> Result<Committed, CommitError> {
-        if self.written == 0 && !self.dirty {
+    pub fn commit(mut self, state: &State) -> Result<Committed, CommitError> {
+        if self.log.count == 0 && !self.dirty {
             self.sql.rollback()?;
             *self.failed = false;
             return Ok(Committed { commits: *self.commits, last_sequence: *self.last_sequence });
         }
-        let committed = Committed { commits: *self.commits + 1, last_sequence: *self.last_sequence + self.written };
-        let scalars = self.scalars.as_ref().map(codec::json).transpose()?;
+        let committed = Committed { commits: *self.commits + 1, last_sequence: *self.last_sequence + self.log.count };
+        let scalars = if self.log.count > 0 { Some(codec::json(state.scalars())?) } else { None };
+        self.write_log(committed.last_sequence)?;
+        std::mem::take(&mut self.touched).write(&self.sql, state, self.recent)?;
+        if self.index || self.recent.due().is_some_and(|due| due <= Instant::now()) {
+            self.recent.index(&self.sql)?;
+        }
         self.sql
             .prepare_cached("UPDATE store SET commits = ?, last_sequence = ?, scalars = coalesce(?, scalars)")?
             .execute(params![codec::column(committed.commits), codec::column(committed.last_sequence), scalars])?;

@@ -9,6 +9,7 @@ use super::{
     error::{Fault, OpenError},
     lock::Lock,
     receipt_token::KEY_LENGTH,
+    recent::Recent,
     schema,
 };
 use crate::{engine::core::state::Scalars, sms::PhoneNumber};
@@ -45,6 +46,8 @@ pub(super) struct Opened {
     pub(super) receipt_key: [u8; KEY_LENGTH],
     pub(super) commits: u64,
     pub(super) last_sequence: u64,
+    /// What a process that was killed left to be written into the look-ups.
+    pub(super) recent: Recent,
 }
 
 /// Opens or makes the database at `path`.
@@ -64,7 +67,8 @@ pub(super) fn open(path: &Path, belongs: &Belongs) -> Result<Opened, OpenError> 
     }
     prepare(&mut connection, belongs).map_err(&at)?;
     let (identity, receipt_key, commits, last_sequence) = read_identity(&connection).map_err(&at)?;
-    Ok(Opened { connection, lock, identity, receipt_key, commits, last_sequence })
+    let recent = read_recent(&connection).map_err(&at)?;
+    Ok(Opened { connection, lock, identity, receipt_key, commits, last_sequence, recent })
 }
 
 /// Opens a second connection that can only read.
@@ -121,8 +125,9 @@ fn prepare(connection: &mut Connection, belongs: &Belongs) -> Result<(), Fault> 
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA secure_delete = ON;
-         PRAGMA foreign_keys = ON;
-         PRAGMA journal_size_limit = 67108864;",
+         PRAGMA journal_size_limit = 67108864;
+         PRAGMA wal_autocheckpoint = 4096;
+         PRAGMA cache_size = -8192;",
     )?;
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     schema::migrate(&tx)?;
@@ -143,6 +148,14 @@ fn prepare(connection: &mut Connection, belongs: &Belongs) -> Result<(), Fault> 
     }
     tx.commit()?;
     Ok(())
+}
+
+/// Nothing is written at a start: the volume may be full.
+fn read_recent(connection: &Connection) -> Result<Recent, Fault> {
+    let scalars: String = connection.query_row("SELECT scalars FROM store", [], |row| row.get(0))?;
+    let scalars: Scalars =
+        serde_json::from_str(&scalars).map_err(|error| Fault::Contents(format!("store.scalars: {error}")))?;
+    Recent::read(connection, &scalars.clock)
 }
 
 fn read_identity(connection: &Connection) -> Result<(Identity, [u8; KEY_LENGTH], u64, u64), Fault> {
@@ -193,7 +206,6 @@ mod tests {
         assert_eq!(setting("journal_mode"), "wal".to_owned().into());
         assert_eq!(setting("synchronous"), 2.into(), "FULL: a commit returns after its fsync");
         assert_eq!(setting("secure_delete"), 1.into());
-        assert_eq!(setting("foreign_keys"), 1.into());
         assert_eq!(setting("temp_store"), 2.into(), "no texts in temporary files");
         let reader = open_reader(&path).unwrap();
         assert!(reader.execute("DELETE FROM store", []).is_err(), "a reader cannot write");

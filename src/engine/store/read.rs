@@ -188,12 +188,18 @@ pub struct NumberedEvent {
 const INTERACTION: &str =
     "SELECT i.id, i.customer, c.address, c.opted_out, i.state, i.started_by, i.arrived_at, i.owner,
            i.epoch, i.waiting_since, i.closed_at, i.close_reason
-    FROM interaction i JOIN customer c ON c.id = i.customer";
+    FROM interaction i";
+const WITH_CUSTOMER: &str = "CROSS JOIN customer c ON c.id = i.customer";
 
 const MESSAGE: &str =
-    "SELECT id, interaction, at, text, outcome, received_at, purpose, user, encoding, segments, status,
-           failure_class, provider_code
-    FROM message";
+    "SELECT m.id, m.interaction, m.at, m.text, m.outcome, m.received_at, m.purpose, m.user, m.encoding, m.segments,
+            m.status, m.failure_class, m.provider_code";
+const RECENT: &str = "FROM message m
+    WHERE m.id BETWEEN ?1 AND ?2 AND m.customer = ?3 AND (?4 IS NULL OR m.interaction = ?4)
+    ORDER BY m.id DESC LIMIT ?5";
+const INDEXED: &str = "FROM message_of_customer k CROSS JOIN message m ON m.id = k.message
+    WHERE k.customer = ?3 AND k.message BETWEEN ?1 AND ?2 AND (?4 IS NULL OR m.interaction = ?4)
+    ORDER BY k.message DESC LIMIT ?5";
 
 impl Reader {
     pub(super) fn new(connection: Connection) -> Self {
@@ -210,24 +216,8 @@ impl Reader {
         after: Option<InteractionId>,
         limit: u32,
     ) -> Result<Page<InteractionRow, InteractionId>, Fault> {
-        let (compare, order) = if filter.newest_first { ("<", "DESC") } else { (">", "ASC") };
-        let mut query = format!("{INTERACTION} WHERE 1");
-        let mut values: Vec<Box<dyn ToSql>> = Vec::new();
-        if let Some(state) = filter.state {
-            query += " AND i.state = ?";
-            values.push(Box::new(state_name(state)));
-        }
-        if let Some(owner) = &filter.owner {
-            query += " AND i.owner = ?";
-            values.push(Box::new(owner.as_str().to_owned()));
-        }
-        if let Some(after) = after {
-            query += &format!(" AND i.id {compare} ?");
-            values.push(Box::new(codec::column(after.0)));
-        }
-        query += &format!(" ORDER BY i.id {order} LIMIT ?");
         let limit = page_length(limit);
-        values.push(Box::new(limit + 1));
+        let (query, values) = list(filter, after, limit + 1);
         let rows = all(&self.connection.lock(), &query, rusqlite::params_from_iter(values), read_interaction)?;
         Ok(page(rows, limit, |row| row.id))
     }
@@ -240,13 +230,22 @@ impl Reader {
         let mut connection = self.connection.lock();
         let sql = connection.transaction()?;
         let interaction = sql
-            .prepare_cached(&format!("{INTERACTION} WHERE i.id = ?"))?
+            .prepare_cached(&format!("{INTERACTION} {WITH_CUSTOMER} WHERE i.id = ?"))?
             .query_row([codec::column(id.0)], |row| Ok(read_interaction(row)))
             .optional()?
             .transpose()?;
         let Some(interaction) = interaction else { return Ok(None) };
-        let newest = format!("{MESSAGE} WHERE interaction = ? ORDER BY id DESC LIMIT ?");
-        let mut messages = all(&sql, &newest, params![codec::column(id.0), WITH_INTERACTION], read_message)?;
+        let (first, last): (i64, Option<i64>) = sql
+            .prepare_cached("SELECT first_message, last_message FROM interaction WHERE id = ?")?
+            .query_row([codec::column(id.0)], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let wanted = Wanted {
+            customer: codec::column(interaction.customer.0),
+            interaction: Some(codec::column(id.0)),
+            first,
+            last: last.unwrap_or(i64::MAX),
+            limit: WITH_INTERACTION,
+        };
+        let mut messages = newest_messages(&sql, &wanted)?;
         messages.reverse();
         let newest = "SELECT id, user, at, text FROM note WHERE interaction = ? ORDER BY id DESC LIMIT ?";
         let mut notes = all(&sql, newest, params![codec::column(id.0), WITH_INTERACTION], |row| {
@@ -271,16 +270,16 @@ impl Reader {
         before: Option<MessageId>,
         limit: u32,
     ) -> Result<Option<Page<MessageRow, MessageId>>, Fault> {
-        let connection = self.connection.lock();
-        let customer: Option<i64> = connection
+        let mut connection = self.connection.lock();
+        let sql = connection.transaction()?;
+        let customer: Option<i64> = sql
             .prepare_cached("SELECT id FROM customer WHERE address = ?")?
             .query_row([address.as_str()], |row| row.get(0))
             .optional()?;
         let Some(customer) = customer else { return Ok(None) };
         let limit = page_length(limit);
-        let query = format!("{MESSAGE} WHERE customer = ? AND id < ? ORDER BY id DESC LIMIT ?");
-        let before = before.map_or(i64::MAX, |before| codec::column(before.0));
-        let rows = all(&connection, &query, params![customer, before, limit + 1], read_message)?;
+        let last = before.map_or(i64::MAX, |before| codec::column(before.0) - 1);
+        let rows = newest_messages(&sql, &Wanted { customer, interaction: None, first: 0, last, limit: limit + 1 })?;
         Ok(Some(page(rows, limit, |row| row.id)))
     }
 
@@ -308,15 +307,25 @@ impl Reader {
     /// # Errors
     /// When the store cannot be read, or an event in it makes no sense.
     pub fn events_after(&self, after: u64, limit: u32) -> Result<Vec<NumberedEvent>, Fault> {
-        let query = "SELECT sequence, body FROM event WHERE sequence > ? ORDER BY sequence LIMIT ?";
-        all(&self.connection.lock(), query, params![codec::column(after), limit], |row| {
-            let sequence = codec::id(row.get(0)?);
-            let unreadable = |error: String| Fault::Contents(format!("event {sequence}: {error}"));
-            let body =
-                serde_json::from_str(&row.get::<_, String>(1)?).map_err(|error| unreadable(error.to_string()))?;
-            let event = Event::from_json(body).map_err(|error| unreadable(error.to_string()))?;
-            Ok(NumberedEvent { sequence, event })
-        })
+        let connection = self.connection.lock();
+        let mut transactions =
+            connection.prepare_cached("SELECT first, body FROM event WHERE last > ? ORDER BY last")?;
+        let mut rows = transactions.query([codec::column(after)])?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next()? {
+            let unreadable = |sequence: u64, error: String| Fault::Contents(format!("event {sequence}: {error}"));
+            let first = codec::id(row.get(0)?);
+            let events: Vec<serde_json::Value> = serde_json::from_str(&row.get::<_, String>(1)?)
+                .map_err(|error| unreadable(first, error.to_string()))?;
+            for (sequence, body) in (first..).zip(events).filter(|(sequence, _)| *sequence > after) {
+                if found.len() >= limit as usize {
+                    return Ok(found);
+                }
+                let event = Event::from_json(body).map_err(|error| unreadable(sequence, error.to_string()))?;
+                found.push(NumberedEvent { sequence, event });
+            }
+        }
+        Ok(found)
     }
 
     /// Whether the event with this number is here: neither forgotten nor of a life of the store that a restore undid.
@@ -325,8 +334,9 @@ impl Reader {
     /// When the store cannot be read.
     pub fn has_event(&self, sequence: u64) -> Result<bool, Fault> {
         let connection = self.connection.lock();
-        let mut query = connection.prepare_cached("SELECT 1 FROM event WHERE sequence = ?")?;
-        Ok(query.exists([codec::column(sequence)])?)
+        let mut query = connection.prepare_cached("SELECT first FROM event WHERE last >= ? ORDER BY last LIMIT 1")?;
+        let first: Option<i64> = query.query_row([codec::column(sequence)], |row| row.get(0)).optional()?;
+        Ok(first.is_some_and(|first| codec::id(first) <= sequence))
     }
 
     /// Outbound messages of which nobody knows whether they were sent.
@@ -340,6 +350,66 @@ impl Reader {
                 .query_row("SELECT count(*) FROM message WHERE status = 'Unknown'", [], |row| row.get(0))?;
         Ok(codec::id(count))
     }
+}
+
+/// The query of a list, and its values.
+fn list(filter: &InteractionFilter, after: Option<InteractionId>, limit: u32) -> (String, Vec<Box<dyn ToSql>>) {
+    let (compare, order) = if filter.newest_first { ("<", "DESC") } else { (">", "ASC") };
+    let mut query = format!("{INTERACTION} {} {WITH_CUSTOMER} WHERE 1", index(filter));
+    let mut values: Vec<Box<dyn ToSql>> = Vec::new();
+    if let Some(state) = filter.state {
+        query += match state {
+            InteractionState::Queued | InteractionState::Active => " AND i.closed_at IS NULL AND i.state = ?",
+            InteractionState::Closed => " AND i.state = ?",
+        };
+        values.push(Box::new(state_name(state)));
+    }
+    if let Some(owner) = &filter.owner {
+        query += " AND i.owner = ?";
+        values.push(Box::new(owner.as_str().to_owned()));
+    }
+    if let Some(after) = after {
+        query += &format!(" AND i.id {compare} ?");
+        values.push(Box::new(codec::column(after.0)));
+    }
+    query += &format!(" ORDER BY i.id {order} LIMIT ?");
+    values.push(Box::new(limit));
+    (query, values)
+}
+
+/// The index that a list is read from, in its order: as long as the list, however much is stored.
+const fn index(filter: &InteractionFilter) -> &'static str {
+    match (filter.owner.is_some(), filter.state) {
+        (true, Some(InteractionState::Queued | InteractionState::Active)) => "INDEXED BY interaction_open_by_owner",
+        (true, Some(InteractionState::Closed) | None) => "INDEXED BY interaction_by_owner",
+        (false, Some(InteractionState::Queued | InteractionState::Active)) => "INDEXED BY interaction_open_by_state",
+        (false, Some(InteractionState::Closed) | None) => "NOT INDEXED",
+    }
+}
+
+/// Which messages are wanted.
+struct Wanted {
+    customer: i64,
+    interaction: Option<i64>,
+    first: i64,
+    last: i64,
+    limit: u32,
+}
+
+/// The newest messages of a customer, newest first: those that wait for the look-up, and then those that stand in it.
+fn newest_messages(sql: &Connection, wanted: &Wanted) -> Result<Vec<MessageRow>, Fault> {
+    let indexed: i64 = sql.query_row("SELECT indexed FROM store", [], |row| row.get(0))?;
+    let from = wanted.first.max(indexed.saturating_add(1));
+    let query = format!("{MESSAGE} {RECENT}");
+    let bounds = params![from, wanted.last, wanted.customer, wanted.interaction, wanted.limit];
+    let mut messages = all(sql, &query, bounds, read_message)?;
+    let limit = wanted.limit - u32::try_from(messages.len()).unwrap_or(wanted.limit);
+    if limit > 0 {
+        let query = format!("{MESSAGE} {INDEXED}");
+        let bounds = params![wanted.first, wanted.last, wanted.customer, wanted.interaction, limit];
+        messages.extend(all(sql, &query, bounds, read_message)?);
+    }
+    Ok(messages)
 }
 
 fn page_length(limit: u32) -> u32 {
@@ -409,4 +479,66 @@ fn read_message(row: &Row<'_>) -> Result<MessageRow, Fault> {
         text: row.get(3)?,
         kind,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::store::schema;
+
+    fn plan(sql: &Connection, query: &str) -> Vec<String> {
+        let mut plan = sql.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
+        let values = rusqlite::params_from_iter(vec![0; plan.parameter_count()]);
+        let steps = plan.query_map(values, |row| row.get::<_, String>(3)).unwrap();
+        steps.map(Result::unwrap).collect()
+    }
+
+    /// A list of what is open is read from an index of what is open, one of everything in its own order; none is sorted.
+    #[test]
+    fn no_list_grows_with_what_is_closed() {
+        let mut sql = Connection::open_in_memory().unwrap();
+        let tx = sql.transaction().unwrap();
+        schema::migrate(&tx).unwrap();
+        tx.commit().unwrap();
+        let ana = || Some(UserId::from("ana"));
+        let open = Some(InteractionState::Active);
+        let cases = [
+            (None, Some(InteractionState::Queued), "SEARCH i USING INDEX interaction_open_by_state (state=?"),
+            (None, open, "SEARCH i USING INDEX interaction_open_by_state (state=?"),
+            (ana(), open, "SEARCH i USING INDEX interaction_open_by_owner (owner=?"),
+            (ana(), Some(InteractionState::Closed), "SEARCH i USING INDEX interaction_by_owner (owner=?"),
+            (ana(), None, "SEARCH i USING INDEX interaction_by_owner (owner=?"),
+            (None, Some(InteractionState::Closed), "SEARCH i USING INTEGER PRIMARY KEY"),
+            (None, None, "SEARCH i USING INTEGER PRIMARY KEY"),
+        ];
+        for (owner, state, expected) in cases {
+            for newest_first in [false, true] {
+                let filter = InteractionFilter { state, owner: owner.clone(), newest_first };
+                let (query, _) = list(&filter, Some(InteractionId(1)), 50);
+                let steps = plan(&sql, &query);
+                assert!(steps[0].starts_with(expected), "{filter:?}: {steps:?}");
+                assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{filter:?}: {steps:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn messages_are_found_by_their_customer_or_are_the_newest() {
+        let mut sql = Connection::open_in_memory().unwrap();
+        let tx = sql.transaction().unwrap();
+        schema::migrate(&tx).unwrap();
+        tx.commit().unwrap();
+        let recent = plan(&sql, &format!("{MESSAGE} {RECENT}"));
+        assert_eq!(recent, ["SEARCH m USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]);
+        let indexed = plan(&sql, &format!("{MESSAGE} {INDEXED}"));
+        assert_eq!(
+            indexed,
+            [
+                "SEARCH k USING PRIMARY KEY (customer=? AND message>? AND message<?)",
+                "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)",
+            ]
+        );
+        let events = plan(&sql, "SELECT first, body FROM event WHERE last > ? ORDER BY last");
+        assert_eq!(events, ["SEARCH event USING INTEGER PRIMARY KEY (rowid>?)"]);
+    }
 }

@@ -52,6 +52,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be written. The process must end, as after a failed commit.
     pub fn forget(&mut self, retention: Retention, now: Timestamp, batch: u32) -> Result<Forgotten, CommitError> {
+        self.index()?;
         if std::mem::replace(&mut self.failed, true) {
             return Err(CommitError::Failed);
         }
@@ -62,7 +63,7 @@ impl Store {
         let deleted = [
             forget_interactions(&sql, contents, batch)?,
             forget_loose_messages(&sql, contents, batch)?,
-            forget_rows(&sql, "event", "sequence", contents, batch)?,
+            forget_events(&sql, contents, batch)?,
             forget_rows(&sql, "sample", "id", contents, batch)?,
             forget_rows(&sql, "blocked_start", "id", contents, batch)?,
             forget_rows(&sql, "parked_receipt", "id", contents, batch)?,
@@ -110,14 +111,26 @@ fn forget_interactions(sql: &Connection, until: i64, batch: u32) -> rusqlite::Re
     let mut found = sql.prepare_cached(
         "SELECT id, customer FROM interaction
          WHERE closed_at < ?
-           AND NOT EXISTS (SELECT 1 FROM message m JOIN outbox o ON o.message = m.id WHERE m.interaction = interaction.id)
+           AND NOT EXISTS (SELECT 1 FROM message_of_customer k CROSS JOIN outbox o ON o.message = k.message
+                           WHERE k.customer = interaction.customer
+                             AND k.message BETWEEN interaction.first_message AND interaction.last_message)
          ORDER BY closed_at LIMIT ?",
     )?;
     let found: Vec<(i64, i64)> =
         found.query_map(params![until, batch], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let mut rows = 0;
     for (interaction, customer) in &found {
-        rows += sql.prepare_cached("DELETE FROM message WHERE interaction = ?")?.execute([interaction])?;
+        let mut messages = sql.prepare_cached(
+            "SELECT m.id FROM interaction i
+             CROSS JOIN message_of_customer k ON k.customer = i.customer AND k.message BETWEEN i.first_message AND i.last_message
+             CROSS JOIN message m ON m.id = k.message AND m.interaction = i.id
+             WHERE i.id = ?",
+        )?;
+        let messages: Vec<i64> = messages.query_map([interaction], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        for message in messages {
+            rows += forget_message(sql, *customer, message)?;
+        }
+        sql.prepare_cached("DELETE FROM note WHERE interaction = ?")?.execute([interaction])?;
         rows += sql.prepare_cached("DELETE FROM interaction WHERE id = ?")?.execute([interaction])?;
         rows += forget_customer(sql, *customer)?;
     }
@@ -135,20 +148,40 @@ fn forget_loose_messages(sql: &Connection, until: i64, batch: u32) -> rusqlite::
         found.query_map(params![until, batch], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
     let mut rows = 0;
     for (message, customer) in &found {
-        rows += sql.prepare_cached("DELETE FROM message WHERE id = ?")?.execute([message])?;
+        rows += forget_message(sql, *customer, *message)?;
         rows += forget_customer(sql, *customer)?;
     }
     Ok((rows, found.len() >= batch as usize))
 }
 
-/// A customer of whom nothing is left, unless he opted out.
+/// A customer of whom nothing is left, unless they opted out.
 fn forget_customer(sql: &Connection, customer: i64) -> rusqlite::Result<usize> {
     sql.prepare_cached(
         "DELETE FROM customer WHERE id = ?1 AND opted_out = 0
-           AND NOT EXISTS (SELECT 1 FROM message WHERE customer = ?1)
-           AND NOT EXISTS (SELECT 1 FROM interaction WHERE customer = ?1)",
+           AND NOT EXISTS (SELECT 1 FROM message_of_customer WHERE customer = ?1)
+           AND NOT EXISTS (SELECT 1 FROM interaction WHERE customer = ?1 AND closed_at IS NULL)",
     )?
     .execute([customer])
+}
+
+/// A message with all that is kept of it.
+fn forget_message(sql: &Connection, customer: i64, message: i64) -> rusqlite::Result<usize> {
+    sql.prepare_cached("DELETE FROM message_of_customer WHERE customer = ? AND message = ?")?
+        .execute([customer, message])?;
+    sql.prepare_cached("DELETE FROM attempt WHERE message = ?")?.execute([message])?;
+    sql.prepare_cached("DELETE FROM provider_message WHERE message = ?")?.execute([message])?;
+    sql.prepare_cached("DELETE FROM message WHERE id = ?")?.execute([message])
+}
+
+/// Events: those of a transaction are one row, and the oldest stand first. Where a clock was wrong some bear a later time, and wait.
+fn forget_events(sql: &Connection, until: i64, batch: u32) -> rusqlite::Result<Deleted> {
+    let rows = sql
+        .prepare_cached(
+            "DELETE FROM event WHERE last IN
+                (SELECT last FROM (SELECT last, at FROM event ORDER BY last LIMIT ?2) WHERE at < ?1)",
+        )?
+        .execute(params![until, batch])?;
+    Ok((rows, rows >= batch as usize))
 }
 
 fn forget_rows(sql: &Connection, table: &str, key: &str, until: i64, batch: u32) -> rusqlite::Result<Deleted> {

@@ -1,49 +1,95 @@
-//! Copies of what the state holds open: customers, interactions and agents that a decision touched.
+//! What a transaction changes of the open things: each row is written once, at its end, as the state has it then.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::{codec, error::CommitError};
+use super::{codec, error::CommitError, recent::Recent};
 use crate::engine::core::{
-    event::Happened,
-    ids::{CustomerId, InteractionId, UserId},
+    event::{CloseReason, Happened, Origin},
+    ids::{CustomerId, Epoch, InteractionId, MessageId, UserId},
     state::{Agent, Customer, Interaction, Phase, Place, State},
 };
 
-/// What the events of a decision touched.
-#[derive(Default)]
+/// What the events of a transaction touched.
+#[derive(Debug, Default)]
 pub(super) struct Touched {
     customers: BTreeSet<CustomerId>,
-    interactions: BTreeSet<InteractionId>,
+    interactions: BTreeMap<InteractionId, Change>,
     agents: BTreeSet<UserId>,
 }
 
+/// What happened to an interaction.
+#[derive(Debug, Default)]
+struct Change {
+    opened: Option<Opened>,
+    /// More than that it has another message.
+    moved: bool,
+    epoch: Option<Epoch>,
+    closed: Option<Closed>,
+}
+
+/// How an interaction began.
+#[derive(Debug)]
+struct Opened {
+    customer: CustomerId,
+    started_by: Option<UserId>,
+    opted_out: bool,
+    at: Timestamp,
+    first_message: MessageId,
+}
+
+/// How an interaction ended.
+#[derive(Debug)]
+struct Closed {
+    reason: CloseReason,
+    owner: Option<UserId>,
+    at: Timestamp,
+    last_message: MessageId,
+}
+
 impl Touched {
-    /// Adds what an event touches.
-    pub(super) fn note(&mut self, what: &Happened) {
+    /// Adds what an event touches. The ids of its decision's messages are from `before` to below `after`.
+    pub(super) fn note(&mut self, what: &Happened, at: Timestamp, before: MessageId, after: MessageId) {
         match what {
             Happened::CustomerAdded { customer, .. }
             | Happened::OptedOut { customer, .. }
             | Happened::OptedIn { customer, .. } => {
                 self.customers.insert(*customer);
             }
-            Happened::InboundRecorded { interaction, .. } => self.interactions.extend(*interaction),
+            Happened::InboundRecorded { interaction: Some(interaction), .. } => {
+                self.interactions.entry(*interaction).or_default();
+            }
             Happened::OutboundCommitted { customer, interaction, .. } => {
                 self.customers.insert(*customer);
-                self.interactions.extend(*interaction);
+                if let Some(interaction) = interaction {
+                    self.interactions.entry(*interaction).or_default();
+                }
             }
-            Happened::InteractionOpened { interaction, .. }
-            | Happened::InteractionQueued { interaction, .. }
-            | Happened::ServiceLevelSampled { interaction, .. } => {
-                self.interactions.insert(*interaction);
+            Happened::InteractionOpened { interaction, customer, origin, opted_out } => {
+                let started_by = match origin {
+                    Origin::Customer => None,
+                    Origin::Agent { user } => Some(user.clone()),
+                };
+                let (customer, opted_out) = (*customer, *opted_out);
+                self.moved(*interaction).opened =
+                    Some(Opened { customer, started_by, opted_out, at, first_message: before });
             }
-            Happened::InteractionAssigned { interaction, user, .. }
-            | Happened::InteractionRequeued { interaction, user, .. } => {
-                self.interactions.insert(*interaction);
+            Happened::InteractionQueued { interaction, .. } | Happened::ServiceLevelSampled { interaction, .. } => {
+                self.moved(*interaction);
+            }
+            Happened::InteractionAssigned { interaction, user, epoch }
+            | Happened::InteractionRequeued { interaction, user, epoch, .. } => {
+                self.moved(*interaction).epoch = Some(*epoch);
                 self.agents.insert(user.clone());
             }
-            Happened::InteractionClosed { owner, .. } => self.agents.extend(owner.clone()),
+            Happened::InteractionClosed { interaction, reason, owner } => {
+                let last_message = MessageId(after.0.saturating_sub(1));
+                self.moved(*interaction).closed =
+                    Some(Closed { reason: *reason, owner: owner.clone(), at, last_message });
+                self.agents.extend(owner.clone());
+            }
             Happened::AgentOnline { user }
             | Happened::AgentOffline { user }
             | Happened::AgentPresenceSet { user, .. } => {
@@ -57,6 +103,7 @@ impl Touched {
             | Happened::Enabled
             | Happened::StorageAccepted { .. }
             | Happened::InboundDuplicated { .. }
+            | Happened::InboundRecorded { interaction: None, .. }
             | Happened::StartBlocked { .. }
             | Happened::AttemptStarted { .. }
             | Happened::AttemptNotSent { .. }
@@ -68,13 +115,36 @@ impl Touched {
         }
     }
 
-    /// Copies them. Interactions that are closed by now are no longer in the state; their last row was written by the event.
-    pub(super) fn write(&self, sql: &Connection, state: &State) -> Result<(), CommitError> {
+    fn moved(&mut self, interaction: InteractionId) -> &mut Change {
+        let change = self.interactions.entry(interaction).or_default();
+        change.moved = true;
+        change
+    }
+
+    /// Writes them as the state has them.
+    pub(super) fn write(self, sql: &Connection, state: &State, recent: &mut Recent) -> Result<(), CommitError> {
         for customer in self.customers.iter().filter_map(|id| state.customer(*id)) {
             write_customer(sql, customer)?;
         }
-        for interaction in self.interactions.iter().filter_map(|id| state.interaction(*id)) {
-            write_interaction(sql, interaction)?;
+        for (id, change) in &self.interactions {
+            match (change, state.interaction(*id)) {
+                (Change { moved: false, .. }, Some(interaction)) => {
+                    recent.active(*id, interaction.active_at);
+                    continue;
+                }
+                (Change { moved: false, .. }, None) => {}
+                (Change { opened: Some(opened), closed: None, .. }, Some(interaction)) => {
+                    insert_open(sql, interaction, opened)?;
+                }
+                (Change { opened: None, closed: None, .. }, Some(interaction)) => write_interaction(sql, interaction)?,
+                (Change { opened: Some(opened), closed: Some(closed), epoch, .. }, _) => {
+                    insert_closed(sql, *id, opened, closed, epoch.unwrap_or_default())?;
+                }
+                (Change { opened: None, closed: Some(closed), epoch, .. }, _) => close(sql, *id, closed, *epoch)?,
+                // The state has all that is open.
+                (Change { closed: None, .. }, None) => {}
+            }
+            recent.is_written(*id);
         }
         for agent in self.agents.iter().filter_map(|user| state.agent(user)) {
             write_agent(sql, agent)?;
@@ -100,13 +170,44 @@ fn write_customer(sql: &Connection, customer: &Customer) -> Result<(), CommitErr
     Ok(())
 }
 
-fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), CommitError> {
-    let (name, at_head, place_at) = match &interaction.phase {
+/// Name, whether it is at the head, and the place in the queue.
+fn phase_columns(phase: &Phase) -> (&'static str, bool, Option<i64>) {
+    match phase {
         Phase::Opened => ("Opened", false, None),
-        Phase::Queued { place: Place::Head(at), .. } => ("Queued", true, Some(*at)),
-        Phase::Queued { place: Place::Tail(at), .. } => ("Queued", false, Some(*at)),
+        Phase::Queued { place: Place::Head(at), .. } => ("Queued", true, Some(codec::nanos(*at))),
+        Phase::Queued { place: Place::Tail(at), .. } => ("Queued", false, Some(codec::nanos(*at))),
         Phase::Active { .. } => ("Active", false, None),
-    };
+    }
+}
+
+fn insert_open(sql: &Connection, interaction: &Interaction, opened: &Opened) -> Result<(), CommitError> {
+    let (name, at_head, place_at) = phase_columns(&interaction.phase);
+    sql.prepare_cached(
+        "INSERT INTO interaction (id, customer, state, started_by, opted_out, arrived_at, at_head, place_at, queued_at, owner,
+                                  epoch, waiting_since, active_at, first_message)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        codec::column(interaction.id.0),
+        codec::column(opened.customer.0),
+        name,
+        opened.started_by.as_ref().map(UserId::as_str),
+        opened.opted_out,
+        codec::nanos(interaction.arrived_at),
+        at_head,
+        place_at,
+        interaction.queued_since().map(codec::nanos),
+        interaction.owner().map(UserId::as_str),
+        interaction.epoch.0,
+        interaction.waiting_since.map(codec::nanos),
+        codec::nanos(interaction.active_at.timestamp()),
+        codec::column(opened.first_message.0),
+    ])?;
+    Ok(())
+}
+
+fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), CommitError> {
+    let (name, at_head, place_at) = phase_columns(&interaction.phase);
     sql.prepare_cached(
         "UPDATE interaction
          SET state = ?, at_head = ?, place_at = ?, queued_at = ?, owner = ?, epoch = ?, waiting_since = ?, active_at = ?
@@ -115,7 +216,7 @@ fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), 
     .execute(params![
         name,
         at_head,
-        place_at.map(codec::nanos),
+        place_at,
         interaction.queued_since().map(codec::nanos),
         interaction.owner().map(UserId::as_str),
         interaction.epoch.0,
@@ -123,6 +224,55 @@ fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), 
         codec::nanos(interaction.active_at.timestamp()),
         codec::column(interaction.id.0),
     ])?;
+    Ok(())
+}
+
+/// One that began and ended in the same transaction.
+fn insert_closed(
+    sql: &Connection,
+    id: InteractionId,
+    opened: &Opened,
+    closed: &Closed,
+    epoch: Epoch,
+) -> Result<(), CommitError> {
+    sql.prepare_cached(
+        "INSERT INTO interaction (id, customer, state, started_by, opted_out, arrived_at, at_head, epoch, active_at,
+                                  first_message)
+         VALUES (?1, ?2, 'Opened', ?3, ?4, ?5, 0, 0, ?5, ?6)",
+    )?
+    .execute(params![
+        codec::column(id.0),
+        codec::column(opened.customer.0),
+        opened.started_by.as_ref().map(UserId::as_str),
+        opened.opted_out,
+        codec::nanos(opened.at),
+        codec::column(opened.first_message.0),
+    ])?;
+    close(sql, id, closed, Some(epoch))
+}
+
+fn close(sql: &Connection, id: InteractionId, closed: &Closed, epoch: Option<Epoch>) -> Result<(), CommitError> {
+    let owner = closed.owner.as_ref().map(UserId::as_str);
+    sql.prepare_cached(
+        "UPDATE interaction
+         SET state = 'Closed', owner = ?, epoch = coalesce(?, epoch), place_at = NULL, queued_at = NULL, waiting_since = NULL,
+             closed_at = ?, close_reason = ?, last_message = ?
+         WHERE id = ?",
+    )?
+    .execute(params![
+        owner,
+        epoch.map(|epoch| epoch.0),
+        codec::nanos(closed.at),
+        codec::close_reason_name(closed.reason),
+        codec::column(closed.last_message.0),
+        codec::column(id.0),
+    ])?;
+    if let Some(owner) = owner {
+        sql.prepare_cached(
+            "UPDATE customer SET last_agent = ? WHERE id = (SELECT customer FROM interaction WHERE id = ?)",
+        )?
+        .execute(params![owner, codec::column(id.0)])?;
+    }
     Ok(())
 }
 

@@ -9,16 +9,15 @@ use jiff::Timestamp;
 use rusqlite::params;
 
 use super::{
-    Transaction, clock_set, codec,
+    EventLog, Transaction, clock_set, codec,
     error::{CommitError, Fault},
-    touched::Touched,
 };
 use crate::{
     engine::core::{
         command::{Content, Decision},
         delivery::MessageStatus,
-        event::{Event, Happened, Origin},
-        ids::{CustomerId, InteractionId, MessageId, NoteId},
+        event::{Event, Happened, InboundOutcome, SampleResult},
+        ids::{Attempt, CustomerId, InteractionId, MessageId, NoteId},
         state::State,
     },
     sms::Sender,
@@ -64,37 +63,55 @@ struct Contents<'d> {
     notes: HashMap<NoteId, &'d Arc<str>>,
 }
 
+/// A customer's message as it is stored.
+struct InboundRow<'d> {
+    message: MessageId,
+    customer: CustomerId,
+    interaction: Option<InteractionId>,
+    outcome: InboundOutcome,
+    at: Timestamp,
+    text: &'d str,
+}
+
 impl Transaction<'_> {
-    /// Writes a decision. `state` is the state after its events were applied.
+    /// Writes a decision. `state` is the state after its events were applied; the same one is given to [`Transaction::commit`].
     ///
     /// # Errors
     /// When the store cannot be written, or the decision lacks the text of a message or the address of a customer.
     pub fn write(&mut self, decision: &Decision, cause: &Cause<'_>, state: &State) -> Result<(), CommitError> {
         let contents = self.contents(decision, state)?;
-        let mut touched = Touched::default();
+        let after = state.scalars().next_message;
+        let before = contents.messages.keys().min().copied().unwrap_or(after);
         for event in &decision.events {
             self.append(event)?;
             self.project(event, &contents, cause)?;
-            touched.note(&event.what);
+            self.touched.note(&event.what, event.at, before, after);
         }
-        touched.write(&self.sql, state)?;
-        self.keep_cause(cause, decision)?;
-        if !decision.events.is_empty() {
-            self.scalars = Some(state.scalars().clone());
-        }
-        Ok(())
+        self.keep_cause(cause, decision)
     }
 
     fn append(&mut self, event: &Event) -> Result<(), CommitError> {
-        self.written += 1;
-        self.sql.prepare_cached("INSERT INTO event (sequence, at, type, body) VALUES (?, ?, ?, ?)")?.execute(
-            params![
-                codec::column(*self.last_sequence + self.written),
-                codec::nanos(event.at),
-                event.name(),
-                event.to_json().to_string(),
-            ],
-        )?;
+        self.log.body.push(if self.log.count == 0 { b'[' } else { b',' });
+        event.write_json(&mut self.log.body).map_err(|error| Fault::Contents(error.to_string()))?;
+        self.log.count += 1;
+        self.log.at = codec::nanos(event.at);
+        Ok(())
+    }
+
+    /// Writes the events of the transaction, of which the last one has the number `last`.
+    pub(super) fn write_log(&mut self, last: u64) -> Result<(), CommitError> {
+        let EventLog { count, mut body, at } = std::mem::take(&mut self.log);
+        if count == 0 {
+            return Ok(());
+        }
+        body.push(b']');
+        let body = String::from_utf8(body).map_err(|error| Fault::Contents(error.to_string()))?;
+        self.sql.prepare_cached("INSERT INTO event (last, first, at, body) VALUES (?, ?, ?, ?)")?.execute(params![
+            codec::column(last),
+            codec::column(last + 1 - count),
+            at,
+            body
+        ])?;
         Ok(())
     }
 
@@ -133,212 +150,55 @@ impl Transaction<'_> {
     }
 
     /// Writes what follows from one event alone.
-    fn project(&self, event: &Event, contents: &Contents<'_>, cause: &Cause<'_>) -> Result<(), CommitError> {
+    fn project(&mut self, event: &Event, contents: &Contents<'_>, cause: &Cause<'_>) -> Result<(), CommitError> {
         match &event.what {
             Happened::CustomerAdded { customer, can_receive } => {
                 let sender = contents.customers.get(customer).ok_or_else(|| missing("customer", customer))?;
                 self.insert_customer(*customer, sender, *can_receive)
             }
-            Happened::InboundRecorded { .. } => self.insert_inbound(event, contents, cause),
-            Happened::InteractionOpened { interaction, customer, origin, opted_out } => {
-                self.insert_interaction(*interaction, *customer, origin, *opted_out, event.at)
+            Happened::InboundRecorded { message, customer, outcome, interaction } => {
+                let text = contents.messages.get(message).ok_or_else(|| missing("message", message))?;
+                let inbound = InboundRow {
+                    message: *message,
+                    customer: *customer,
+                    interaction: *interaction,
+                    outcome: *outcome,
+                    at: event.at,
+                    text,
+                };
+                self.insert_inbound(&inbound, cause)
             }
-            Happened::InteractionClosed { .. } => self.close_interaction(event),
-            Happened::ServiceLevelSampled { .. } => self.insert_sample(event),
-            Happened::OutboundCommitted { .. } => self.insert_outbound(event, contents),
-            Happened::AttemptStarted { .. }
-            | Happened::AttemptNotSent { .. }
-            | Happened::AttemptEnded { .. }
-            | Happened::OutboundCanceled { .. }
-            | Happened::ReceiptApplied { .. } => self.move_outbound(event),
-            Happened::ClockSet { to } => clock_set::write(&self.sql, *to, event.at),
-            Happened::NoteAdded { note, interaction, user } => {
-                let text = contents.notes.get(note).ok_or_else(|| missing("note", note))?;
+            Happened::ServiceLevelSampled { interaction, result, waited_millis, target_seconds, in_target } => {
+                self.insert_sample(*interaction, event.at, *result, *in_target, [*waited_millis, *target_seconds])
+            }
+            Happened::OutboundCommitted { message, customer, interaction, purpose, encoding, segments } => {
+                let text = contents.messages.get(message).ok_or_else(|| missing("message", message))?;
+                self.recent.add(*message, *customer);
+                let (purpose, user) = codec::purpose_columns(purpose);
                 self.sql
-                    .prepare_cached("INSERT INTO note (id, interaction, user, at, text) VALUES (?, ?, ?, ?, ?)")?
+                    .prepare_cached(
+                        "INSERT INTO message (id, customer, interaction, direction, at, text, purpose, user, encoding,
+                                              segments, status)
+                         VALUES (?, ?, ?, 'Outbound', ?, ?, ?, ?, ?, ?, 'Waiting')",
+                    )?
                     .execute(params![
-                    codec::column(note.0),
-                    codec::column(interaction.0),
-                    user.as_str(),
-                    codec::nanos(event.at),
-                    text.as_ref(),
-                ])?;
+                        codec::column(message.0),
+                        codec::column(customer.0),
+                        interaction.map(|interaction| codec::column(interaction.0)),
+                        codec::nanos(event.at),
+                        text.as_ref(),
+                        purpose,
+                        user,
+                        codec::encoding_name(*encoding),
+                        segments,
+                    ])?;
+                self.sql
+                    .prepare_cached("INSERT INTO outbox (message, attempt) VALUES (?, 0)")?
+                    .execute([codec::column(message.0)])?;
                 Ok(())
             }
-            // These change nothing, or only what is copied from the state.
-            Happened::EngineStarted { .. }
-            | Happened::ConfigApplied { .. }
-            | Happened::ClockLeapt { .. }
-            | Happened::Disabled
-            | Happened::Enabled
-            | Happened::StorageAccepted { .. }
-            | Happened::InboundDuplicated { .. }
-            | Happened::OptedOut { .. }
-            | Happened::OptedIn { .. }
-            | Happened::StartBlocked { .. }
-            | Happened::InteractionQueued { .. }
-            | Happened::InteractionAssigned { .. }
-            | Happened::InteractionRequeued { .. }
-            | Happened::ReceiptParked
-            | Happened::AgentOnline { .. }
-            | Happened::AgentOffline { .. }
-            | Happened::AgentPresenceSet { .. } => Ok(()),
-        }
-    }
-
-    fn insert_customer(&self, customer: CustomerId, sender: &Sender, can_receive: bool) -> Result<(), CommitError> {
-        self.sql
-            .prepare_cached("INSERT INTO customer (id, address, can_receive, opted_out) VALUES (?, ?, ?, 0)")?
-            .execute(params![codec::column(customer.0), sender.as_str(), can_receive])?;
-        Ok(())
-    }
-
-    fn insert_inbound(&self, event: &Event, contents: &Contents<'_>, cause: &Cause<'_>) -> Result<(), CommitError> {
-        let Happened::InboundRecorded { message, customer, outcome, interaction } = &event.what else { return Ok(()) };
-        let text = contents.messages.get(message).ok_or_else(|| missing("message", message))?;
-        let (provider_id, received_at) = match cause {
-            Cause::Inbound { provider_message_id, received_at } => (Some(*provider_message_id), *received_at),
-            Cause::SendResult { .. } | Cause::Receipt { .. } | Cause::Other => (None, event.at),
-        };
-        self.sql
-            .prepare_cached(
-                "INSERT INTO message (id, customer, interaction, direction, at, text, outcome, received_at)
-                 VALUES (?, ?, ?, 'Inbound', ?, ?, ?, ?)",
-            )?
-            .execute(params![
-                codec::column(message.0),
-                codec::column(customer.0),
-                interaction.map(|interaction| codec::column(interaction.0)),
-                codec::nanos(event.at),
-                text.as_ref(),
-                codec::inbound_outcome_name(*outcome),
-                codec::nanos(received_at),
-            ])?;
-        if let Some(provider_id) = provider_id {
-            self.sql
-                .prepare_cached("INSERT INTO dedup (provider_id, message, at) VALUES (?, ?, ?)")?
-                .execute(params![provider_id, codec::column(message.0), codec::nanos(event.at)])?;
-        }
-        Ok(())
-    }
-
-    fn insert_interaction(
-        &self,
-        interaction: InteractionId,
-        customer: CustomerId,
-        origin: &Origin,
-        opted_out: bool,
-        at: Timestamp,
-    ) -> Result<(), CommitError> {
-        let started_by = match origin {
-            Origin::Customer => None,
-            Origin::Agent { user } => Some(user.as_str()),
-        };
-        self.sql
-            .prepare_cached(
-                "INSERT INTO interaction (id, customer, state, started_by, opted_out, arrived_at, at_head, epoch, active_at)
-                 VALUES (?1, ?2, 'Opened', ?3, ?4, ?5, 0, 0, ?5)",
-            )?
-            .execute(params![
-                codec::column(interaction.0),
-                codec::column(customer.0),
-                started_by,
-                opted_out,
-                codec::nanos(at),
-            ])?;
-        Ok(())
-    }
-
-    fn close_interaction(&self, event: &Event) -> Result<(), CommitError> {
-        let Happened::InteractionClosed { interaction, reason, owner } = &event.what else { return Ok(()) };
-        let owner = owner.as_ref().map(crate::engine::core::ids::UserId::as_str);
-        self.sql
-            .prepare_cached(
-                "UPDATE interaction
-                 SET state = 'Closed', owner = ?, place_at = NULL, queued_at = NULL, waiting_since = NULL,
-                     closed_at = ?, close_reason = ?
-                 WHERE id = ?",
-            )?
-            .execute(params![
-                owner,
-                codec::nanos(event.at),
-                codec::close_reason_name(*reason),
-                codec::column(interaction.0),
-            ])?;
-        if let Some(owner) = owner {
-            self.sql
-                .prepare_cached(
-                    "UPDATE customer SET last_agent = ? WHERE id = (SELECT customer FROM interaction WHERE id = ?)",
-                )?
-                .execute(params![owner, codec::column(interaction.0)])?;
-        }
-        Ok(())
-    }
-
-    fn insert_sample(&self, event: &Event) -> Result<(), CommitError> {
-        let Happened::ServiceLevelSampled { interaction, result, waited_millis, target_seconds, in_target } =
-            &event.what
-        else {
-            return Ok(());
-        };
-        self.sql
-            .prepare_cached(
-                "INSERT INTO sample (interaction, at, result, in_target, waited_millis, target_seconds)
-                 VALUES (?, ?, ?, ?, ?, ?)",
-            )?
-            .execute(params![
-                codec::column(interaction.0),
-                codec::nanos(event.at),
-                codec::sample_result_name(*result),
-                in_target,
-                codec::column(*waited_millis),
-                codec::column(*target_seconds),
-            ])?;
-        Ok(())
-    }
-
-    fn insert_outbound(&self, event: &Event, contents: &Contents<'_>) -> Result<(), CommitError> {
-        let Happened::OutboundCommitted { message, customer, interaction, purpose, encoding, segments } = &event.what
-        else {
-            return Ok(());
-        };
-        let text = contents.messages.get(message).ok_or_else(|| missing("message", message))?;
-        let (purpose, user) = codec::purpose_columns(purpose);
-        self.sql
-            .prepare_cached(
-                "INSERT INTO message (id, customer, interaction, direction, at, text, purpose, user, encoding, segments,
-                                      status)
-                 VALUES (?, ?, ?, 'Outbound', ?, ?, ?, ?, ?, ?, 'Waiting')",
-            )?
-            .execute(params![
-                codec::column(message.0),
-                codec::column(customer.0),
-                interaction.map(|interaction| codec::column(interaction.0)),
-                codec::nanos(event.at),
-                text.as_ref(),
-                purpose,
-                user,
-                codec::encoding_name(*encoding),
-                segments,
-            ])?;
-        self.sql
-            .prepare_cached("INSERT INTO outbox (message, attempt) VALUES (?, 0)")?
-            .execute([codec::column(message.0)])?;
-        Ok(())
-    }
-
-    /// What an attempt's course and receipts mean for the message and its place in the outbox.
-    fn move_outbound(&self, event: &Event) -> Result<(), CommitError> {
-        match &event.what {
             Happened::AttemptStarted { message, attempt, deadline, .. } => {
-                let (id, attempt, deadline) = (codec::column(message.0), attempt.0, codec::nanos(*deadline));
-                self.sql
-                    .prepare_cached("INSERT INTO attempt (message, attempt, started_at, deadline) VALUES (?, ?, ?, ?)")?
-                    .execute(params![id, attempt, codec::nanos(event.at), deadline])?;
-                self.sql
-                    .prepare_cached("UPDATE outbox SET attempt = ?, sending_until = ? WHERE message = ?")?
-                    .execute(params![attempt, deadline, id])?;
-                self.set_status(*message, MessageStatus::Sending)
+                self.start_attempt(*message, *attempt, event.at, *deadline)
             }
             Happened::AttemptNotSent { message, attempt, .. } => {
                 self.end_attempt(*message, attempt.0, event.at, "NotSent")?;
@@ -356,24 +216,140 @@ impl Transaction<'_> {
                 self.leave_outbox(*message)?;
                 self.set_status(*message, MessageStatus::Canceled)
             }
-            Happened::ReceiptApplied { message, status } => {
-                let (name, class) = codec::status_columns(*status);
-                let id = codec::column(message.0);
-                // At the gateway the message stays until the answer is there; else the receipt says that it was sent after all.
-                let waits_for_answer = self
-                    .sql
-                    .prepare_cached(
-                        "UPDATE outbox SET receipt_status = ?, receipt_class = ?
-                         WHERE message = ? AND sending_until IS NOT NULL",
-                    )?
-                    .execute(params![name, class, id])?;
-                if waits_for_answer == 0 {
-                    self.leave_outbox(*message)?;
-                }
-                self.set_status(*message, *status)
+            Happened::ReceiptApplied { message, status } => self.apply_receipt(*message, *status),
+            Happened::NoteAdded { note, interaction, user } => {
+                let text = contents.notes.get(note).ok_or_else(|| missing("note", note))?;
+                self.sql
+                    .prepare_cached("INSERT INTO note (id, interaction, user, at, text) VALUES (?, ?, ?, ?, ?)")?
+                    .execute(params![
+                    codec::column(note.0),
+                    codec::column(interaction.0),
+                    user.as_str(),
+                    codec::nanos(event.at),
+                    text.as_ref(),
+                ])?;
+                Ok(())
             }
-            _ => Ok(()),
+            Happened::ClockSet { to } => {
+                self.index = true;
+                clock_set::write(&self.sql, *to, event.at)
+            }
+            // The clock of the channel changes: the look-ups are not to be made up for under another one.
+            Happened::ClockLeapt { .. } | Happened::Disabled | Happened::Enabled => {
+                self.index = true;
+                Ok(())
+            }
+            // These change nothing, or only what is copied from the state.
+            Happened::EngineStarted { .. }
+            | Happened::ConfigApplied { .. }
+            | Happened::StorageAccepted { .. }
+            | Happened::InboundDuplicated { .. }
+            | Happened::OptedOut { .. }
+            | Happened::OptedIn { .. }
+            | Happened::StartBlocked { .. }
+            | Happened::InteractionOpened { .. }
+            | Happened::InteractionQueued { .. }
+            | Happened::InteractionAssigned { .. }
+            | Happened::InteractionRequeued { .. }
+            | Happened::InteractionClosed { .. }
+            | Happened::ReceiptParked
+            | Happened::AgentOnline { .. }
+            | Happened::AgentOffline { .. }
+            | Happened::AgentPresenceSet { .. } => Ok(()),
         }
+    }
+
+    fn insert_customer(&self, customer: CustomerId, sender: &Sender, can_receive: bool) -> Result<(), CommitError> {
+        self.sql
+            .prepare_cached("INSERT INTO customer (id, address, can_receive, opted_out) VALUES (?, ?, ?, 0)")?
+            .execute(params![codec::column(customer.0), sender.as_str(), can_receive])?;
+        Ok(())
+    }
+
+    fn insert_inbound(&mut self, row: &InboundRow<'_>, cause: &Cause<'_>) -> Result<(), CommitError> {
+        let (provider_id, received_at) = match cause {
+            Cause::Inbound { provider_message_id, received_at } => (Some(*provider_message_id), *received_at),
+            Cause::SendResult { .. } | Cause::Receipt { .. } | Cause::Other => (None, row.at),
+        };
+        let at = codec::nanos(row.at);
+        self.sql
+            .prepare_cached(
+                "INSERT INTO message (id, customer, interaction, direction, at, text, outcome, received_at, provider_id)
+                 VALUES (?, ?, ?, 'Inbound', ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                codec::column(row.message.0),
+                codec::column(row.customer.0),
+                row.interaction.map(|interaction| codec::column(interaction.0)),
+                at,
+                row.text,
+                codec::inbound_outcome_name(row.outcome),
+                codec::nanos(received_at),
+                provider_id,
+            ])?;
+        self.recent.add(row.message, row.customer);
+        if let Some(provider_id) = provider_id {
+            self.recent.identify(row.message, provider_id, at);
+        }
+        Ok(())
+    }
+
+    /// `times` are what was waited in milliseconds, and the target in seconds.
+    fn insert_sample(
+        &self,
+        interaction: InteractionId,
+        at: Timestamp,
+        result: SampleResult,
+        in_target: bool,
+        times: [u64; 2],
+    ) -> Result<(), CommitError> {
+        self.sql
+            .prepare_cached(
+                "INSERT INTO sample (interaction, at, result, in_target, waited_millis, target_seconds)
+                 VALUES (?, ?, ?, ?, ?, ?)",
+            )?
+            .execute(params![
+                codec::column(interaction.0),
+                codec::nanos(at),
+                codec::sample_result_name(result),
+                in_target,
+                codec::column(times[0]),
+                codec::column(times[1]),
+            ])?;
+        Ok(())
+    }
+
+    fn start_attempt(
+        &self,
+        message: MessageId,
+        attempt: Attempt,
+        at: Timestamp,
+        deadline: Timestamp,
+    ) -> Result<(), CommitError> {
+        let (id, attempt, deadline) = (codec::column(message.0), attempt.0, codec::nanos(deadline));
+        self.sql
+            .prepare_cached("INSERT INTO attempt (message, attempt, started_at, deadline) VALUES (?, ?, ?, ?)")?
+            .execute(params![id, attempt, codec::nanos(at), deadline])?;
+        self.sql
+            .prepare_cached("UPDATE outbox SET attempt = ?, sending_until = ? WHERE message = ?")?
+            .execute(params![attempt, deadline, id])?;
+        self.set_status(message, MessageStatus::Sending)
+    }
+
+    /// At the gateway the message stays until the answer is there; else the receipt says that it was sent after all.
+    fn apply_receipt(&self, message: MessageId, status: MessageStatus) -> Result<(), CommitError> {
+        let (name, class) = codec::status_columns(status);
+        let waits_for_answer = self
+            .sql
+            .prepare_cached(
+                "UPDATE outbox SET receipt_status = ?, receipt_class = ?
+                 WHERE message = ? AND sending_until IS NOT NULL",
+            )?
+            .execute(params![name, class, codec::column(message.0)])?;
+        if waits_for_answer == 0 {
+            self.leave_outbox(message)?;
+        }
+        self.set_status(message, status)
     }
 
     fn end_attempt(&self, message: MessageId, attempt: u32, at: Timestamp, outcome: &str) -> Result<(), CommitError> {

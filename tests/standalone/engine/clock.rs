@@ -110,7 +110,7 @@ async fn a_clock_an_hour_behind_stops_nothing_and_needs_no_hand_when_it_is_right
         clock_is(&engine, "the clock is behind", |clock| clock["aheadSeconds"].as_u64() >= Some(3500)).await;
         let _online = super::stream::open(&engine, "ana", None).await;
         works(&engine, &gateway, &format!("SM-2 {restarted}"), TOM).await;
-        let times = engine.sqlite("SELECT at FROM event ORDER BY sequence");
+        let times = engine.sqlite("SELECT at FROM event ORDER BY last");
         assert!(times.windows(2).all(|pair| pair[0]["at"].as_i64() <= pair[1]["at"].as_i64()), "time ran backwards");
         clock.set_wrong_by(SignedDuration::ZERO);
         let right = clock_is(&engine, "it is right again", |clock| clock["aheadSeconds"] == 0).await;

@@ -21,7 +21,7 @@ async fn a_write_that_fails_ends_the_engine_and_costs_nothing_that_was_acknowled
 
     engine.role.start_again();
     ready(engine.address).await;
-    let rows = engine.sqlite("SELECT count(*) AS n FROM dedup");
+    let rows = engine.sqlite("SELECT count(*) AS n FROM message");
     let stored = rows[0]["n"].as_u64().unwrap();
     assert!(stored == acknowledged || stored == acknowledged + 1, "{acknowledged} acknowledged, {stored} stored");
     assert_eq!(engine.inbound("SM-0", MIA, "again").await.1["outcome"], "Duplicate");

@@ -25,7 +25,9 @@ async fn swallowed(engine: &Engine, user: &str) -> TcpStream {
 
 async fn is_online(engine: &Engine, user: &str) -> bool {
     let rows = engine.sqlite(&format!(
-        "SELECT type FROM event WHERE type IN ('AgentOnline', 'AgentOffline') AND body LIKE '%\"{user}\"%' ORDER BY sequence DESC LIMIT 1"
+        "SELECT value ->> 'type' AS type FROM event, json_each(body)
+         WHERE value ->> 'type' IN ('AgentOnline', 'AgentOffline') AND value ->> 'user' = '{user}'
+         ORDER BY last DESC, key DESC LIMIT 1"
     ));
     rows.first().is_some_and(|row| row["type"] == "AgentOnline")
 }

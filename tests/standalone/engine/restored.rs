@@ -26,15 +26,16 @@ async fn a_restored_copy_gives_no_id_out_again_and_takes_no_receipt_of_what_it_f
     let (mut engine, gateway) = desk().await;
     let copy = engine.copy_volume().await;
     let lost = start(&engine, &gateway, MIA).await;
-    let lost_event = engine.sqlite("SELECT max(sequence) AS n FROM event")[0]["n"].as_u64().unwrap();
+    let lost_event = engine.sqlite("SELECT max(last) AS n FROM event")[0]["n"].as_u64().unwrap();
 
     engine.restore_volume(&copy).await;
     let new = start(&engine, &gateway, TOM).await;
     assert!(new["messageId"].as_u64() > lost["messageId"].as_u64(), "{lost} was given out again: {new}");
     assert!(new["messageId"].as_u64().unwrap() < 1 << 53, "every JSON reader can hold it");
-    let newest = engine.sqlite("SELECT max(sequence) AS n FROM event")[0]["n"].as_u64().unwrap();
-    let clear =
-        engine.sqlite(&format!("SELECT count(*) AS n FROM event WHERE sequence = {lost_event}"))[0]["n"].clone();
+    let newest = engine.sqlite("SELECT max(last) AS n FROM event")[0]["n"].as_u64().unwrap();
+    let clear = engine.sqlite(&format!("SELECT count(*) AS n FROM event WHERE {lost_event} BETWEEN first AND last"))[0]
+        ["n"]
+        .clone();
     assert!(newest > lost_event && clear == 0, "event {lost_event} was given out again");
 
     let receipt = json!({
