@@ -85,6 +85,7 @@ pub struct BlockedNumber {
     pub reason: Option<String>,
     /// When the entry ends by itself, in UTC: `2026-12-31T23:59:59Z`. Absent: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 40), regex(pattern = pattern::INSTANT))]
     pub expires_at: Option<Timestamp>,
 }
 

@@ -13,6 +13,11 @@ pub(super) const BASE_URL: &str =
 pub(super) const TIME_RANGE: &str = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
 /// A calendar date, `YYYY-MM-DD`.
 pub(super) const DATE: &str = r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$";
+/// A moment as RFC 3339 writes it, in years and with offsets that clocks have.
+pub(super) const INSTANT: &str = concat!(
+    "^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]([01][0-9]|2[0-3]):[0-5][0-9]:([0-5][0-9]|60)",
+    r"(\.[0-9]{1,9})?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+);
 /// The shape of an IANA time zone name. The operator knows which exist.
 pub(super) const TIME_ZONE: &str = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$";
 /// A name that people give to a step, a case or a disposition.
@@ -30,3 +35,27 @@ pub(super) const KEYWORD: &str = r"^\S+( \S+)*$";
 
 /// Longest text that is sent in one go: ten concatenated GSM-7 segments and what the providers accept.
 pub(super) const TEXT_MAX: u32 = 1600;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_that_passes_can_be_read() {
+        let pattern = regex::Regex::new(INSTANT).unwrap();
+        let cases = [
+            ("2026-12-31T23:59:59Z", true),
+            ("1000-01-01t00:00:00.123456789+23:59", true),
+            ("2999-12-31T23:59:60-23:59", true),
+            ("2026-01-01T00:00:00+99:00", false),
+            ("9999-12-31T23:59:59-23:59", false),
+            ("0000-01-01T00:00:00Z", false),
+            ("2026-01-01T00:00:00.1234567890Z", false),
+            ("2026-01-01 00:00:00Z", false),
+        ];
+        for (text, passes) in cases {
+            assert_eq!(pattern.is_match(text), passes, "{text}");
+            assert!(!passes || text.parse::<jiff::Timestamp>().is_ok(), "{text}");
+        }
+    }
+}

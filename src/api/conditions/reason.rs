@@ -22,6 +22,9 @@ closed! {
         InvalidSpec,
         /// The spec uses a field that this version does not carry out yet. The message names it; remove the field, or set its default.
         NotSupportedYet,
+        /// This version of the operator cannot read the object: it uses something of a newer version, or was written past an older schema.
+        /// The message names the field. What was in force stays in force. Correct the object, or upgrade the operator.
+        Unreadable,
         /// The configuration does not fit into what a pod can be given. The message says what to shorten.
         ConfigTooLarge,
         /// An object with a name that we need exists and is not ours. Rename or delete it.
@@ -225,6 +228,7 @@ impl Reason {
             self,
             Self::InvalidSpec
                 | Self::NotSupportedYet
+                | Self::Unreadable
                 | Self::ConfigTooLarge
                 | Self::NameConflict
                 | Self::BaseUrlNotAllowed

@@ -257,6 +257,36 @@ pub async fn report_fault<K: Reported>(
     Ok(())
 }
 
+/// What is said of an object that cannot be read as a whole. None: it can.
+pub fn unreadable<K: Resource + Clone>(store: &Store<K>, key: &ObjectKey, kind: &str) -> Option<Error> {
+    let found = store.unreadable(key)?;
+    let message = format!(
+        "this version of the operator cannot read {kind} {}: {}; what was in force stays; correct the object, or upgrade the operator",
+        key.name, found.fault
+    );
+    Some(Error::stalled(Reason::Unreadable, message))
+}
+
+/// As [`unreadable`], where no good form of the object is known either.
+pub fn without_good_form<K: Resource + Clone>(store: &Store<K>, key: &ObjectKey, kind: &str) -> Option<Error> {
+    store.unreadable(key).filter(|found| !found.has_good_form)?;
+    unreadable(store, key, kind)
+}
+
+/// Reports that the object cannot be read as a whole, where that is so. Everything else stays as it is.
+///
+/// # Errors
+/// [`Error::Stalled`] once that is reported; faults of the API server.
+pub async fn check_readable<K: Reported>(context: &Context, store: &Store<K>, object: &K) -> Result<(), Error> {
+    let Some(error) = unreadable(store, &ObjectKey::of(object), "this") else { return Ok(()) };
+    if let Error::Stalled { reason, message } = &error {
+        let mut conditions = begin(object, context.now());
+        summarize(&mut conditions, &DesiredCondition::no(*reason, message.clone()));
+        report(context, store, object, object.status().cloned().unwrap_or_default(), conditions).await?;
+    }
+    Err(error)
+}
+
 /// How long ago the object was deleted.
 pub fn age_of_deletion<K: Resource>(object: &K, now: jiff::Timestamp) -> Duration {
     let deleted = object.meta().deletion_timestamp.as_ref();

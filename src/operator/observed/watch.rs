@@ -7,12 +7,12 @@ use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::DynamicObject,
-    core::DeserializeGuard,
+    core::object::HasSpec,
     runtime::{WatchStreamExt, watcher, watcher::Event},
 };
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
-use tracing::{debug, warn};
+use tracing::debug;
 
 use crate::{
     api::{Blocklist, Bot, Campaign, SmsChannel, SmsConnector, names},
@@ -23,6 +23,7 @@ use crate::{
             cache::{Change, ObjectKey, Store},
             leader,
             metrics::QueueLabel,
+            readable::{self, Readable},
         },
     },
 };
@@ -46,7 +47,7 @@ pub fn start(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
 fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
     let all = watcher::Config::default;
     let stores = &context.cluster;
-    spawn_guarded::<SmsConnector>(
+    spawn_readable::<SmsConnector>(
         context,
         tasks,
         "smsconnectors",
@@ -64,7 +65,7 @@ fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
             }
         },
     );
-    spawn_guarded::<SmsChannel>(
+    spawn_readable::<SmsChannel>(
         context,
         tasks,
         "smschannels",
@@ -90,7 +91,7 @@ fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
             }
         },
     );
-    spawn_guarded::<Campaign>(
+    spawn_readable::<Campaign>(
         context,
         tasks,
         "campaigns",
@@ -110,14 +111,14 @@ fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
             }
         },
     );
-    spawn_guarded::<Bot>(context, tasks, "bots", client, all(), stores.bots.clone(), |context, change| {
+    spawn_readable::<Bot>(context, tasks, "bots", client, all(), stores.bots.clone(), |context, change| {
         let key = key_of(&change);
         if is_news(&change) {
             context.queues.bots.add(key.clone());
             enqueue_namespace(context, &key.namespace);
         }
     });
-    spawn_guarded::<Blocklist>(
+    spawn_readable::<Blocklist>(
         context,
         tasks,
         "blocklists",
@@ -264,8 +265,8 @@ fn spawn<K>(
     });
 }
 
-/// As [`spawn`], for a kind whose stored objects may be of another version: one that cannot be read is passed over.
-fn spawn_guarded<K>(
+/// As [`spawn`], for our own kinds, whose objects may have been written by another version.
+fn spawn_readable<K>(
     context: &Arc<Context>,
     tasks: &mut JoinSet<()>,
     name: &'static str,
@@ -274,47 +275,25 @@ fn spawn_guarded<K>(
     store: Arc<Store<K>>,
     changed: fn(&Arc<Context>, Change<K>),
 ) where
-    K: Resource<DynamicType = ()> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K: Resource<DynamicType = ()> + HasSpec<Spec: Clone> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    let api: Api<DeserializeGuard<K>> = Api::all(client.clone());
+    let api: Api<Readable<K>> = Api::all(client.clone());
     let context = context.clone();
     tasks.spawn(async move {
         let mut events = watcher(api, config).default_backoff().boxed();
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
-                    if let Some(event) = unguarded(name, event) {
+                    if let Some(event) = readable::in_known_form(&store, event) {
                         take(&context, name, &store, event, changed);
                     }
+                    let count = i64::try_from(store.count_unreadable()).unwrap_or(i64::MAX);
+                    context.metrics.unreadable.get_or_create(&QueueLabel { name }).set(count);
                 }
                 Err(error) => watch_failed(&context, name, &error),
             }
         }
     });
-}
-
-fn unguarded<K: Resource>(name: &str, event: Event<DeserializeGuard<K>>) -> Option<Event<K>> {
-    let open = |guard: DeserializeGuard<K>| match guard.0 {
-        Ok(object) => Some(object),
-        Err(invalid) => {
-            let metadata = &invalid.metadata;
-            warn!(
-                kind = name,
-                namespace = metadata.namespace,
-                name = metadata.name,
-                error = invalid.error,
-                "cannot be read"
-            );
-            None
-        }
-    };
-    match event {
-        Event::Init => Some(Event::Init),
-        Event::InitDone => Some(Event::InitDone),
-        Event::InitApply(guard) => open(guard).map(Event::InitApply),
-        Event::Apply(guard) => open(guard).map(Event::Apply),
-        Event::Delete(guard) => open(guard).map(Event::Delete),
-    }
 }
 
 fn watch_failed(context: &Context, name: &'static str, error: &watcher::Error) {

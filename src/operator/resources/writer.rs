@@ -4,7 +4,7 @@ use std::fmt::Debug;
 
 use kube::{
     Api, Client, Resource, ResourceExt,
-    api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions},
+    api::{ApiResource, DeleteParams, DynamicObject, ObjectMeta, Patch, PatchParams, PostParams, Preconditions},
     core::NamespaceResourceScope,
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -126,13 +126,20 @@ impl Writer {
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
     {
         self.leadership.may_write()?;
-        let api: Api<K> = Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default());
+        let resource = ApiResource::erase::<K>(&());
+        let namespace = object.namespace().unwrap_or_default();
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &namespace, &resource);
         let params = PostParams { field_manager: Some(manager.into()), ..PostParams::default() };
         let mut body = object.clone();
         body.meta_mut().managed_fields = None;
-        let result = api.replace_status(&object.name_any(), &params, &body).await;
+        let sent: DynamicObject = serde_json::from_value(serde_json::to_value(&body)?)?;
+        let result = api.replace_status(&object.name_any(), &params, &sent).await;
         self.metrics.wrote(kind, "status", &result);
-        result.map(strip).map_err(judge)
+        let answer = result.map_err(judge)?;
+        // The answer holds the spec that stands there, which may be one that we cannot read.
+        let metadata = answer.metadata.clone();
+        let written = serde_json::to_value(answer).and_then(serde_json::from_value);
+        Ok(strip(written.unwrap_or_else(|_| with_metadata(body, metadata))))
     }
 
     /// Sets the finalizers of one of our objects; fails with a conflict if the object has changed meanwhile.
@@ -155,9 +162,10 @@ impl Writer {
         let patch = json!({"metadata": {
             "uid": object.uid(), "resourceVersion": object.resource_version(), "finalizers": finalizers,
         }});
-        let result = api.patch(&object.name_any(), &params, &Patch::Merge(patch)).await;
+        let result = api.patch_metadata(&object.name_any(), &params, &Patch::Merge(patch)).await;
         self.metrics.wrote(kind, "patch", &result);
-        result.map(strip).map_err(judge)
+        // Nothing else of it has changed since it was read, or there would be a conflict.
+        result.map(|answer| strip(with_metadata(object.clone(), answer.metadata))).map_err(judge)
     }
 
     /// Takes an annotation away from one of our objects; fails with a conflict if the object has changed meanwhile.
@@ -180,9 +188,10 @@ impl Writer {
         let patch = json!({"metadata": {
             "uid": object.uid(), "resourceVersion": object.resource_version(), "annotations": {annotation: null},
         }});
-        let result = api.patch(&object.name_any(), &params, &Patch::Merge(patch)).await;
+        let result = api.patch_metadata(&object.name_any(), &params, &Patch::Merge(patch)).await;
         self.metrics.wrote(kind, "patch", &result);
-        result.map(strip).map_err(judge)
+        // Nothing else of it has changed since it was read, or there would be a conflict.
+        result.map(|answer| strip(with_metadata(object.clone(), answer.metadata))).map_err(judge)
     }
 
     /// Sets one annotation of a pod; nothing else of a pod is ever written.
@@ -264,6 +273,11 @@ fn is_gone(error: &kube::Error) -> bool {
 
 fn without_managed_fields(mut object: DynamicObject) -> DynamicObject {
     object.metadata.managed_fields = None;
+    object
+}
+
+fn with_metadata<K: Resource>(mut object: K, metadata: ObjectMeta) -> K {
+    *object.meta_mut() = metadata;
     object
 }
 

@@ -14,6 +14,8 @@ use kube::{Resource, ResourceExt, runtime::watcher::Event};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
+use super::readable::Unreadable;
+
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ObjectKey {
@@ -49,6 +51,8 @@ const FOR_EVER: u64 = u64::MAX;
 /// Objects of one kind.
 pub struct Store<K> {
     state: RwLock<State<K>>,
+    /// Those that cannot be read as a whole.
+    unreadable: RwLock<HashMap<ObjectKey, Unreadable>>,
     ready: watch::Sender<bool>,
 }
 
@@ -90,6 +94,7 @@ impl<K> Default for Store<K> {
                 tombstones: HashMap::new(),
                 tombstone_order: VecDeque::new(),
             }),
+            unreadable: RwLock::default(),
             ready: watch::Sender::new(false),
         }
     }
@@ -126,6 +131,24 @@ impl<K: Resource + Clone> Store<K> {
         self.state.read().objects.len()
     }
 
+    /// What of the object cannot be read; none = it can.
+    pub fn unreadable(&self, key: &ObjectKey) -> Option<Unreadable> {
+        self.unreadable.read().get(key).cloned()
+    }
+
+    /// Objects that cannot be read as a whole.
+    pub fn count_unreadable(&self) -> usize {
+        self.unreadable.read().len()
+    }
+
+    /// Remembers what of the object cannot be read.
+    pub(super) fn note_unreadable(&self, key: &ObjectKey, unreadable: Option<Unreadable>) {
+        match unreadable {
+            Some(unreadable) => drop(self.unreadable.write().insert(key.clone(), unreadable)),
+            None => drop(self.unreadable.write().remove(key)),
+        }
+    }
+
     /// Returns when the first list is complete.
     pub async fn synced(&self) {
         // The sender lives as long as the store, so waiting cannot fail.
@@ -155,6 +178,17 @@ impl<K: Resource + Clone> Store<K> {
 
     /// Takes an event of the watch; says what changed.
     pub fn take(&self, event: Event<K>) -> Vec<Change<K>> {
+        let changes = self.change(event);
+        for gone in changes.iter().filter(|change| change.new.is_none()).filter_map(|change| change.old.as_ref()) {
+            let key = ObjectKey::of(&**gone);
+            if self.get(&key).is_none() {
+                self.note_unreadable(&key, None);
+            }
+        }
+        changes
+    }
+
+    fn change(&self, event: Event<K>) -> Vec<Change<K>> {
         let mut state = self.state.write();
         match event {
             Event::Init => {

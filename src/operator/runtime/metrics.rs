@@ -95,6 +95,8 @@ pub struct Metrics {
     pub queue_retries: Family<QueueLabel, Counter>,
     /// Objects known, by kind.
     pub cached: Family<QueueLabel, Gauge>,
+    /// Objects that cannot be read as a whole, by kind.
+    pub unreadable: Family<QueueLabel, Gauge>,
     /// Watches that had to start again.
     pub watch_errors: Family<QueueLabel, Counter>,
     /// Requests that write.
@@ -124,6 +126,7 @@ impl Metrics {
             queue_depth: Family::default(),
             queue_retries: Family::default(),
             cached: Family::default(),
+            unreadable: Family::default(),
             watch_errors: Family::default(),
             writes: Family::default(),
             scrapes: Family::default(),
@@ -151,6 +154,11 @@ impl Metrics {
         registry.register("workqueue_depth", "Objects that wait to be reconciled", self.queue_depth.clone());
         registry.register("workqueue_retries", "Retries after a passing fault", self.queue_retries.clone());
         registry.register("aldis_operator_cached_objects", "Objects known to the operator", self.cached.clone());
+        registry.register(
+            "aldis_operator_unreadable_objects",
+            "Objects that this version cannot read as a whole; what was in force for them stays",
+            self.unreadable.clone(),
+        );
         registry.register("aldis_operator_watch_errors", "Watches that had to start again", self.watch_errors.clone());
         registry.register("aldis_operator_writes", "Requests to the API server that write", self.writes.clone());
         registry.register("aldis_operator_scrapes", "Readings of engines' and gateways' status", self.scrapes.clone());

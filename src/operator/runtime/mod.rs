@@ -13,4 +13,5 @@ pub mod http;
 pub mod leader;
 pub mod metrics;
 pub mod queue;
+pub mod readable;
 pub mod settings;

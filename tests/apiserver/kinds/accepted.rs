@@ -115,6 +115,11 @@ async fn what_the_schema_forbids_is_refused() {
             json!({"entries": [{"number": "+15557770001", "expiresAt": "tomorrow"}]}),
             "spec.entries[0].expiresAt",
         ),
+        (
+            "Blocklist",
+            json!({"entries": [{"number": "+15557770001", "expiresAt": "2026-01-01T00:00:00+99:00"}]}),
+            "spec.entries[0].expiresAt",
+        ),
         ("Bot", json!({"steps": []}), "spec.steps"),
     ];
     let dry = PostParams { dry_run: true, field_manager: None };

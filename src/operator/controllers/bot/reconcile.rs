@@ -21,6 +21,7 @@ use crate::{
 /// Faults of the API server.
 pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
     let Some(bot) = summary::to_reconcile(&context, &context.cluster.bots, &key).await? else { return Ok(None) };
+    summary::check_readable(&context, &context.cluster.bots, &*bot).await?;
     let mut conditions = summary::begin(&*bot, context.now());
     let allows = |origin: &str| context.allowed_bot_urls.check_listed(origin);
     let (ready, status) = judge(&bot, &allows);

@@ -25,6 +25,7 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
     let Some(campaign) = summary::to_reconcile(&context, &context.cluster.campaigns, &key).await? else {
         return Ok(None);
     };
+    summary::check_readable(&context, &context.cluster.campaigns, &*campaign).await?;
     let now = context.now();
     let mut conditions = summary::begin(&*campaign, now);
     let mut status = campaign.status.clone().unwrap_or_default();

@@ -97,6 +97,7 @@ fn watch_engine(context: &Context, observed: &Observed) {
 async fn bring_about(context: &Context, observed: &Observed, findings: &mut Findings) -> Result<RequeueAfter, Error> {
     let channel = &*observed.channel;
     let owner = Owner::channel(channel);
+    check_readable(context, observed, &owner)?;
     supported::check(&channel.spec)?;
     let references = validate::references(observed);
     findings.references = Some(validate::desired(&references));
@@ -149,6 +150,25 @@ async fn bring_about(context: &Context, observed: &Observed, findings: &mut Find
     let again = refresh_engine_volume(context, observed, &plan.hash, &owner).await?;
     applied.complete()?;
     Ok(again)
+}
+
+/// Nothing is planned from a channel that cannot be read as a whole, nor from what it refers to where no good form of that is known.
+fn check_readable(context: &Context, observed: &Observed, owner: &Owner) -> Result<(), Error> {
+    let (cluster, spec) = (&context.cluster, &observed.channel.spec);
+    if let Some(error) = summary::unreadable(&cluster.channels, &owner.key(), "channel") {
+        return Err(error);
+    }
+    let key = |name: &str| ObjectKey::new(&owner.namespace, name);
+    let (connector, campaign) = (key(&spec.connector_ref.name), key(&spec.campaign_ref.name));
+    let lists = observed.blocklists.iter().map(|list| ObjectKey::of(&**list));
+    let unreadable = summary::without_good_form(&cluster.connectors, &connector, "connector")
+        .or_else(|| summary::without_good_form(&cluster.campaigns, &campaign, "campaign"))
+        .or_else(|| {
+            lists
+                .map(|list| summary::without_good_form(&cluster.blocklists, &list, "blocklist"))
+                .find_map(|error| error)
+        });
+    unreadable.map_or(Ok(()), Err)
 }
 
 /// Verified now, or before this operator started and nobody has said otherwise since.

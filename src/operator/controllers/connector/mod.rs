@@ -88,6 +88,9 @@ fn fault(outcome: &Result<Done, Error>) -> Option<&Error> {
 
 async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Error> {
     let owner = Owner::connector(&observed.connector);
+    if let Some(error) = summary::unreadable(&context.cluster.connectors, &owner.key(), "connector") {
+        return Err(error);
+    }
     let valid = validate::validate(&observed.connector, &context.allowed_base_urls, &context.accounts)?;
     check_volume(context, &owner, &valid.content)?;
     let plan = plan::plan(&owner, &valid, observed, &context.settings)?;

@@ -4,12 +4,13 @@ mod claims;
 mod conditions;
 mod deletion;
 mod repair;
+mod unreadable;
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, iter, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::{Resource, runtime::watcher::Event};
+use kube::{Resource, core::object::HasSpec, runtime::watcher::Event};
 use prometheus_client::registry::Registry;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     operator::{
         controllers::{
-            channel, connector,
+            blocklist, channel, connector,
             plan_tests::settings,
             worker::{self, RequeueAfter},
         },
@@ -30,6 +31,7 @@ use crate::{
             api_fake::ApiFake,
             cache::{ObjectKey, Store},
             error::Error,
+            readable::{self, Readable},
         },
     },
     wire::config::{ConfigHash, MAIN_DOCUMENT},
@@ -90,6 +92,7 @@ impl World {
         let kind = match plural {
             "smsconnectors" => "SmsConnector",
             "smschannels" => "SmsChannel",
+            "blocklists" => "Blocklist",
             _ => "Campaign",
         };
         let object = json!({
@@ -176,6 +179,12 @@ impl World {
         self.relist();
     }
 
+    async fn reconcile_blocklist(&self, name: &str) -> Result<RequeueAfter, Error> {
+        let done = blocklist::reconcile(self.context.clone(), ObjectKey::new("shop", name)).await;
+        self.relist();
+        done
+    }
+
     async fn reconcile_connector(&self) -> Result<RequeueAfter, Error> {
         let done = connector::reconcile(self.context.clone(), ObjectKey::new("shop", "sim")).await;
         self.relist();
@@ -226,9 +235,10 @@ impl World {
     /// Every watch lists anew.
     fn relist(&self) {
         let cluster = &self.context.cluster;
-        self.list("/smsconnectors/", &cluster.connectors, false);
-        self.list("/smschannels/", &cluster.channels, false);
-        self.list("/campaigns/", &cluster.campaigns, false);
+        self.list_ours("/smsconnectors/", &cluster.connectors);
+        self.list_ours("/smschannels/", &cluster.channels);
+        self.list_ours("/campaigns/", &cluster.campaigns);
+        self.list_ours("/blocklists/", &cluster.blocklists);
         for kind in ChildKind::ALL {
             self.list(&format!("/{}/", kind.row().plural), cluster.children.of(kind), true);
         }
@@ -245,6 +255,23 @@ impl World {
             }
         }
         store.take(Event::InitDone);
+    }
+
+    fn list_ours<K>(&self, within: &str, store: &Store<K>)
+    where
+        K: Resource<DynamicType = ()> + HasSpec<Spec: Clone> + Clone + DeserializeOwned,
+    {
+        let listed = self.api.objects(within).into_iter().map(|(_, object)| Event::InitApply(object));
+        for event in iter::once(Event::Init).chain(listed).chain([Event::InitDone]) {
+            let event = match event {
+                Event::InitApply(object) => Event::InitApply(serde_json::from_value::<Readable<K>>(object).unwrap()),
+                Event::Init => Event::Init,
+                Event::Apply(_) | Event::Delete(_) | Event::InitDone => Event::InitDone,
+            };
+            if let Some(event) = readable::in_known_form(store, event) {
+                store.take(event);
+            }
+        }
     }
 
     /// Kinds and names of what was written since the last call.

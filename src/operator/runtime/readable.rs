@@ -1,0 +1,286 @@
+//! Objects of ours that this version cannot read as a whole: a newer version wrote them, or an older schema let them pass.
+//!
+//! What was in force stays in force: the last good form is kept, with the metadata and the status that the object has now. An operator that
+//! has started since knows no good form; what is left of the object when the unreadable is taken out says then what it is and what it
+//! refers to, and nothing is made from it.
+
+use std::borrow::Cow;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kube::{Resource, core::object::HasSpec, runtime::watcher::Event};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error},
+};
+use serde_json::Value;
+use serde_path_to_error::{Path, Segment};
+use tracing::warn;
+
+use super::cache::{ObjectKey, Store};
+
+/// So much is taken out of one object at most.
+const CUTS: usize = 64;
+
+/// An object of ours, as far as this version can read it.
+#[derive(Clone, Debug)]
+pub enum Readable<K> {
+    /// All of it.
+    Whole(K),
+    /// What is left when the unreadable is taken out, and what cannot be read.
+    Partly(K, String),
+    /// Nothing but its metadata, and what cannot be read.
+    Not(Box<ObjectMeta>, String),
+}
+
+/// What a store remembers of an object that cannot be read as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// What cannot be read: the path, and why.
+    pub fault: String,
+    /// Whether the store holds its last good form; else what is left of it.
+    pub has_good_form: bool,
+}
+
+impl<'de, K: Resource + DeserializeOwned> Deserialize<'de> for Readable<K> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::of(Value::deserialize(deserializer)?).map_err(D::Error::custom)
+    }
+}
+
+impl<K: Resource + DeserializeOwned> Readable<K> {
+    fn of(mut value: Value) -> Result<Self, serde_json::Error> {
+        let mut fault = None;
+        for _ in 0..CUTS {
+            let error = match serde_path_to_error::deserialize::<_, K>(&value) {
+                Ok(object) => {
+                    return Ok(match fault {
+                        None => Self::Whole(object),
+                        Some(fault) => Self::Partly(object, fault),
+                    });
+                }
+                Err(error) => error,
+            };
+            // The status is the operator's own, and is written anew.
+            if !matches!(error.path().iter().next(), Some(Segment::Map { key }) if key == "status") {
+                fault.get_or_insert_with(|| error.to_string());
+            }
+            if !cut(&mut value, error.path()) {
+                break;
+            }
+        }
+        let metadata = serde_json::from_value(value["metadata"].take()).map(Box::new)?;
+        Ok(Self::Not(metadata, fault.unwrap_or_default()))
+    }
+}
+
+/// Takes out what a path names. False: it names nothing that can be missed.
+fn cut(value: &mut Value, path: &Path) -> bool {
+    let names: Vec<_> =
+        path.iter().take_while(|segment| !matches!(segment, Segment::Enum { .. } | Segment::Unknown)).collect();
+    let Some((last, parents)) = names.split_last() else { return false };
+    if parents.is_empty() && !matches!(last, Segment::Map { key } if key == "status") {
+        return false;
+    }
+    let parent = parents.iter().try_fold(value, |value, segment| match segment {
+        Segment::Map { key } => value.get_mut(key),
+        Segment::Seq { index } => value.get_mut(index),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    });
+    match (parent, last) {
+        (Some(Value::Object(map)), Segment::Map { key }) => map.remove(key).is_some(),
+        (Some(Value::Array(list)), Segment::Seq { index }) if *index < list.len() => {
+            list.remove(*index);
+            true
+        }
+        _ => false,
+    }
+}
+
+impl<K: Resource> Resource for Readable<K> {
+    type DynamicType = K::DynamicType;
+    type Scope = K::Scope;
+
+    fn kind(dynamic: &Self::DynamicType) -> Cow<'_, str> {
+        K::kind(dynamic)
+    }
+
+    fn group(dynamic: &Self::DynamicType) -> Cow<'_, str> {
+        K::group(dynamic)
+    }
+
+    fn version(dynamic: &Self::DynamicType) -> Cow<'_, str> {
+        K::version(dynamic)
+    }
+
+    fn plural(dynamic: &Self::DynamicType) -> Cow<'_, str> {
+        K::plural(dynamic)
+    }
+
+    fn meta(&self) -> &ObjectMeta {
+        match self {
+            Self::Whole(object) | Self::Partly(object, _) => object.meta(),
+            Self::Not(metadata, _) => metadata,
+        }
+    }
+
+    fn meta_mut(&mut self) -> &mut ObjectMeta {
+        match self {
+            Self::Whole(object) | Self::Partly(object, _) => object.meta_mut(),
+            Self::Not(metadata, _) => metadata,
+        }
+    }
+}
+
+/// An event with the object in the form in which the store shall hold it; the store remembers what cannot be read. None: nothing of the
+/// object is known.
+pub fn in_known_form<K>(store: &Store<K>, event: Event<Readable<K>>) -> Option<Event<K>>
+where
+    K: Resource<DynamicType = ()> + Clone + HasSpec<Spec: Clone>,
+{
+    match event {
+        Event::Init => Some(Event::Init),
+        Event::InitDone => Some(Event::InitDone),
+        Event::InitApply(object) => known_form(store, object).map(Event::InitApply),
+        Event::Apply(object) => known_form(store, object).map(Event::Apply),
+        Event::Delete(object) => known_form(store, object).map(Event::Delete),
+    }
+}
+
+fn known_form<K>(store: &Store<K>, object: Readable<K>) -> Option<K>
+where
+    K: Resource<DynamicType = ()> + Clone + HasSpec<Spec: Clone>,
+{
+    let meta = object.meta();
+    let key = ObjectKey::new(meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
+    let known = store.get(&key).filter(|known| known.meta().uid == meta.uid);
+    let good = known.filter(|_| store.unreadable(&key).is_none_or(|before| before.has_good_form));
+    let has_good_form = good.is_some();
+    let (form, fault) = match (object, good) {
+        (Readable::Whole(object), _) => {
+            store.note_unreadable(&key, None);
+            return Some(object);
+        }
+        (Readable::Partly(mut object, fault), Some(good)) => {
+            object.spec_mut().clone_from(good.spec());
+            (Some(object), fault)
+        }
+        (Readable::Partly(object, fault), None) => (Some(object), fault),
+        (Readable::Not(metadata, fault), Some(good)) => {
+            let mut object = (*good).clone();
+            *object.meta_mut() = *metadata;
+            (Some(object), fault)
+        }
+        (Readable::Not(_, fault), None) => (None, fault),
+    };
+    warn!(kind = %K::kind(&()), object = %key, fault, has_good_form, "cannot be read; what is in force stays");
+    store.note_unreadable(&key, Some(Unreadable { fault, has_good_form }));
+    form
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::api::{Blocklist, SmsChannel};
+
+    fn channel(version: u64, strategy: &str) -> Value {
+        json!({
+            "apiVersion": "aldis.dev/v1alpha1", "kind": "SmsChannel",
+            "metadata": {"name": "a", "namespace": "n", "uid": "1", "resourceVersion": version.to_string(), "generation": version},
+            "spec": {"campaignRef": {"name": "c"}, "connectorRef": {"name": "s"}, "number": "+15551230001",
+                     "strategy": strategy, "maxQueued": version},
+        })
+    }
+
+    fn read<K: Resource + DeserializeOwned>(value: Value) -> Readable<K> {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn take(store: &Store<SmsChannel>, event: Event<Value>) {
+        let event = match event {
+            Event::Init => Event::Init,
+            Event::InitDone => Event::InitDone,
+            Event::InitApply(value) => Event::InitApply(read(value)),
+            Event::Apply(value) => Event::Apply(read(value)),
+            Event::Delete(value) => Event::Delete(read(value)),
+        };
+        if let Some(event) = in_known_form(store, event) {
+            store.take(event);
+        }
+    }
+
+    fn held(store: &Store<SmsChannel>) -> Option<(i32, bool)> {
+        let key = ObjectKey::new("n", "a");
+        let object = store.get(&key)?;
+        assert_eq!(object.spec.number, "+15551230001");
+        Some((object.spec.max_queued, store.unreadable(&key).is_some()))
+    }
+
+    #[test]
+    fn the_last_good_form_stays_while_the_object_cannot_be_read() {
+        let store = Store::default();
+        take(&store, Event::Apply(channel(1, "Random")));
+        assert_eq!(held(&store), Some((1, false)));
+        take(&store, Event::Apply(channel(2, "OfANewerVersion")));
+        assert_eq!(held(&store), Some((1, true)));
+        let key = ObjectKey::new("n", "a");
+        assert_eq!(store.get(&key).unwrap().metadata.generation, Some(2), "with the metadata that it has now");
+        let unreadable = store.unreadable(&key).unwrap();
+        assert!(unreadable.has_good_form && unreadable.fault.contains("spec.strategy"), "{unreadable:?}");
+        // A list that holds it in this state does not say that it is gone.
+        take(&store, Event::Init);
+        take(&store, Event::InitApply(channel(2, "OfANewerVersion")));
+        take(&store, Event::InitDone);
+        assert_eq!(held(&store), Some((1, true)));
+        take(&store, Event::Apply(channel(3, "Random")));
+        assert_eq!(held(&store), Some((3, false)));
+        take(&store, Event::Apply(channel(4, "OfANewerVersion")));
+        take(&store, Event::Delete(channel(5, "OfANewerVersion")));
+        assert_eq!(held(&store), None);
+        assert_eq!(store.unreadable(&key), None);
+    }
+
+    #[test]
+    fn after_a_start_what_is_left_of_it_is_known() {
+        let store = Store::default();
+        take(&store, Event::Init);
+        take(&store, Event::InitApply(channel(2, "OfANewerVersion")));
+        take(&store, Event::InitDone);
+        assert_eq!(held(&store), Some((2, true)));
+        assert!(!store.unreadable(&ObjectKey::new("n", "a")).unwrap().has_good_form);
+        // That is no good form when it comes again.
+        take(&store, Event::Apply(channel(3, "OfANewerVersion")));
+        assert_eq!(held(&store), Some((3, true)));
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_taken_out_and_named() {
+        let list = json!({
+            "metadata": {"name": "a"},
+            "spec": {"entries": [
+                {"number": "+15551230001", "expiresAt": "2026-01-01T00:00:00+99:00"},
+                {"number": "+15551230002", "direction": "Sideways"},
+                {"number": "+15551230003"},
+            ]},
+        });
+        let Readable::Partly(list, fault) = read::<Blocklist>(list) else { panic!("it can be read partly") };
+        assert_eq!(list.spec.entries.len(), 3);
+        assert!(fault.contains("spec.entries[0].expiresAt"), "{fault}");
+    }
+
+    #[test]
+    fn a_status_that_cannot_be_read_is_written_anew() {
+        let mut value = channel(1, "Random");
+        value["status"] = json!({"conditions": "none"});
+        assert!(matches!(read::<SmsChannel>(value), Readable::Whole(_)));
+    }
+
+    #[test]
+    fn of_an_object_without_what_it_needs_the_metadata_are_known() {
+        let mut value = channel(1, "Random");
+        value["spec"]["number"] = 7.into();
+        let found = read::<SmsChannel>(value);
+        assert!(matches!(&found, Readable::Not(metadata, _) if metadata.name.as_deref() == Some("a")), "{found:?}");
+    }
+}
