@@ -37,8 +37,8 @@ use crate::{
 
 /// Agents: a stream and a few requests each, for a thousand of them. Tokens may have 16 KiB.
 const AGENTS: Limits = Limits { connections: 4096, head_bytes: 24 * 1024 };
-/// The gateway, which keeps a few, and the operator.
-const ROLES: Limits = Limits { connections: 256, head_bytes: 24 * 1024 };
+/// The gateway, whose webhooks (512) may all be for this channel, and the operator.
+const ROLES: Limits = Limits { connections: 640, head_bytes: 24 * 1024 };
 
 /// What the handlers work with.
 #[derive(Clone, Debug)]
