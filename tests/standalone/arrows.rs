@@ -140,6 +140,20 @@ fn an_arrow_the_wrong_way_would_be_seen() {
     assert!(!named.iter().any(|name| name.starts_with("operator") || name == "wire"), "{named:?}");
 }
 
+/// Another database can stand behind a store as long as nobody else names this one.
+#[test]
+fn only_the_stores_know_their_database() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let database = Regex::new(r"\brusqlite\b").unwrap();
+    let files = rust_files(&source);
+    let knowing = files.iter().filter(|file| database.is_match(&fs::read_to_string(file).unwrap()));
+    let knowing: Vec<_> = knowing.map(|file| module_of(&source, file)).collect();
+    assert!(!knowing.is_empty());
+    let stores = ["engine::store", "gateway::spool"];
+    let others: Vec<_> = knowing.iter().filter(|module| !stores.iter().any(|store| within(module, store))).collect();
+    assert!(others.is_empty(), "{others:?} name the database");
+}
+
 #[test]
 fn the_core_has_no_clock_and_no_io() {
     let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine/core");
