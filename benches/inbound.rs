@@ -33,12 +33,15 @@ pub const TEXT: &str =
 /// Customers who write.
 const CUSTOMERS: u64 = 100_000;
 
-/// What is measured of each of the three.
+/// What is measured of one way to take messages.
 #[derive(Default)]
-struct Figures {
-    per_second: Figure,
-    median: Figure,
-    most: Figure,
+pub struct Figures {
+    /// How many a second.
+    pub per_second: Figure,
+    /// Milliseconds in the median.
+    pub median: Figure,
+    /// Milliseconds within which 99 % are done.
+    pub most: Figure,
     longest: Figure,
 }
 
@@ -115,7 +118,8 @@ fn section(all: &[(u64, Figures, Figures, Figures)]) -> Section {
     Section { title: "Durable inbound", ratios, goals, text }
 }
 
-async fn durable_inbound(at_once: u64, long: Duration, figures: &mut Figures) {
+/// An engine takes messages from a client that brings so many at once.
+pub async fn durable_inbound(at_once: u64, long: Duration, figures: &mut Figures) {
     let gateway = FakeGateway::start().await;
     let engine = Engine::start(&gateway.url, |_| {}).await;
     let url = format!("{}{}", engine.roles_url(), internal(ports::INBOUND_PATH));
@@ -131,16 +135,21 @@ async fn log_behind_http(at_once: u64, long: Duration, figures: &mut Figures) {
 async fn post(at_once: u64, long: Duration, figures: &mut Figures, url: String, token: String) {
     let client = Client::new();
     let send = move |number: u64| {
-        // In no order, as providers' ids and customers come; each number has its own.
-        let random = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        let from = format!("+1555{:07}", (random >> 32) % CUSTOMERS);
-        let message = inbound(&format!("SM{random:016x}{number:016x}"), &from, TEXT);
+        let (id, from) = customer(number);
+        let message = inbound(&id, &from, TEXT);
         taken(client.post(&url).bearer_auth(&token).json(&message))
     };
     bring(at_once, long, figures, send).await;
 }
 
-async fn taken(request: RequestBuilder) {
+/// The provider's id of a message and who writes it: in no order, as they come; each number has its own.
+pub fn customer(number: u64) -> (String, String) {
+    let random = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    (format!("SM{random:016x}{number:016x}"), format!("+1555{:07}", (random >> 32) % CUSTOMERS))
+}
+
+/// Waits for the whole answer.
+pub async fn taken(request: RequestBuilder) {
     let answer = request.send().await.expect("an answer");
     assert!(answer.status().is_success(), "{}", answer.status());
     answer.bytes().await.expect("the whole answer");
@@ -156,7 +165,7 @@ async fn bare_log(at_once: u64, long: Duration, figures: &mut Figures) {
 }
 
 /// So many at once, each beginning the next when it is done. The first eighth warms up and does not count.
-async fn bring<F, D>(at_once: u64, long: Duration, figures: &mut Figures, one: F)
+pub async fn bring<F, D>(at_once: u64, long: Duration, figures: &mut Figures, one: F)
 where
     F: Fn(u64) -> D + Clone + Send + 'static,
     D: Future<Output = ()> + Send,

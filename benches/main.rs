@@ -31,6 +31,7 @@ mod rows;
 mod store;
 #[path = "../tests/support/mod.rs"]
 mod support;
+mod way;
 
 /// How much is measured.
 #[derive(Clone, Copy)]
@@ -104,6 +105,9 @@ async fn main() {
     }
     if wanted.has("history") {
         page.add(history::measure(scale).await);
+    }
+    if wanted.has("way") {
+        page.add(way::measure(scale).await);
     }
     if wanted.has("operator") {
         page.add(channels::measure(scale, &wanted.sizes("operator")).await);

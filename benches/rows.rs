@@ -11,7 +11,7 @@ pub struct Row {
 }
 
 /// All rows, in the order in which they are measured.
-pub const ROWS: [Row; 10] = [
+pub const ROWS: [Row; 11] = [
     Row { name: "store", about: "the engine's store alone", sizes: &[] },
     Row { name: "inbound", about: "an engine that takes messages", sizes: &[] },
     Row {
@@ -19,6 +19,7 @@ pub const ROWS: [Row; 10] = [
         about: "an engine with a million messages, and a customer with 100,000 interactions",
         sizes: &[],
     },
+    Row { name: "way", about: "a webhook through gateway and engine, and a reply to the provider", sizes: &[] },
     Row {
         name: "operator",
         about: "channels from nothing to Ready, beside a plain client (API server and KWOK)",

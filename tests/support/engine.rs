@@ -162,7 +162,19 @@ impl Engine {
 
     /// A customer's message, as the gateway brings it: status and outcome.
     pub async fn inbound(&self, id: &str, from: &str, text: &str) -> (u16, Value) {
-        answer(self.as_role(GATEWAY, Method::POST, &internal(ports::INBOUND_PATH)).json(&inbound(id, from, text))).await
+        self.inbound_as(&self.issuer.token(GATEWAY, ROLES), id, from, text).await
+    }
+
+    /// A customer's message, as whoever has this token brings it.
+    pub fn inbound_as(
+        &self,
+        token: &str,
+        id: &str,
+        from: &str,
+        text: &str,
+    ) -> impl Future<Output = (u16, Value)> + use<> {
+        let url = format!("{}{}", self.roles_url(), internal(ports::INBOUND_PATH));
+        answer(self.client.post(url).bearer_auth(token).json(&inbound(id, from, text)))
     }
 
     /// What it says of itself.
