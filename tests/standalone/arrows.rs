@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("gateway", &["admin", "process", "sms", "wire"]),
     ("operator::runtime", &["api", "process"]),
     ("operator::resources", &["api", "operator::runtime", "sms", "wire"]),
-    ("operator::observed", &["api", "operator::resources", "operator::runtime", "process", "wire"]),
+    ("operator::observed", &["api", "operator::resources", "operator::runtime", "process", "sms", "wire"]),
     (
         "operator::controllers",
         &["api", "hours", "operator::observed", "operator::resources", "operator::runtime", "sms", "wire"],

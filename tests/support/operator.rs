@@ -354,6 +354,8 @@ pub struct Flags {
     pub sample_interval: u64,
     /// Seconds between two readings of a pod's status.
     pub scrape_interval: u64,
+    /// Seconds that a channel may be on its way before status says so.
+    pub progress_hold: u64,
     /// Seconds that a channel drains.
     pub drain: u64,
     /// Further base URLs that connectors may use.
@@ -364,7 +366,14 @@ pub struct Flags {
 
 impl Default for Flags {
     fn default() -> Self {
-        Self { sample_interval: 2, scrape_interval: 1, drain: 60, base_urls: Vec::new(), more: Vec::new() }
+        Self {
+            sample_interval: 2,
+            scrape_interval: 1,
+            progress_hold: 1,
+            drain: 60,
+            base_urls: Vec::new(),
+            more: Vec::new(),
+        }
     }
 }
 
@@ -415,6 +424,7 @@ impl Operator {
             format!("--allow-base-urls=http://simulator.test:8090,{}", flags.base_urls.join(",")),
             format!("--sample-interval-seconds={}", flags.sample_interval),
             format!("--scrape-interval-seconds={}", flags.scrape_interval),
+            format!("--progress-hold-seconds={}", flags.progress_hold),
             "--lease-duration-seconds=6".to_owned(),
             "--condition-hold-seconds=1".to_owned(),
             format!("--drain-seconds={}", flags.drain),

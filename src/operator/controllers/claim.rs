@@ -14,13 +14,13 @@ use crate::{
     api::{ConditionType, SmsChannel},
     operator::{
         controllers::summary,
-        observed::context::Context,
+        observed::{changes::TOGETHER, context::Context},
         resources::{
             child::Owner,
             claim::{Claim, Holder},
             kinds::ChildKind,
         },
-        runtime::{cache::ObjectKey, error::Error},
+        runtime::{cache::ObjectKey, error::Error, index::Term},
     },
 };
 
@@ -99,12 +99,13 @@ pub async fn take(context: &Context, claim: &Claim, holder: &Holder) -> Result<O
 /// nobody else may. None where the asking channel is in that place itself: the first of them has it.
 fn holder_without_lease(context: &Context, claim: &Claim, asking: &Holder) -> Option<Holder> {
     let holds = |channel: &SmsChannel| {
-        channel.spec.number == claim.number()
-            && summary::was_true(channel, ConditionType::NumberClaimed)
+        summary::was_true(channel, ConditionType::NumberClaimed)
             && has_engine(context, channel)
             && claim_of(context, channel).as_ref() == Some(claim)
     };
-    let found: Vec<_> = context.cluster.channels.select(holds).iter().map(|channel| Holder::channel(channel)).collect();
+    let mut found = context.cluster.channels.with(&Term::SameNumber(claim.number().to_owned()));
+    found.retain(|channel| holds(channel));
+    let found: Vec<_> = found.iter().map(|channel| Holder::channel(channel)).collect();
     if found.contains(asking) { None } else { found.into_iter().next() }
 }
 
@@ -134,7 +135,8 @@ fn note_contender(context: &Context, claim: &str, key: &ObjectKey, ownership: &O
 fn wake_connector(context: &Context, channel: &ObjectKey) {
     if let Some(channel) = context.cluster.channels.get(channel) {
         let namespace = channel.namespace().unwrap_or_default();
-        context.queues.connectors.add(ObjectKey::new(namespace, &channel.spec.connector_ref.name));
+        let connector = ObjectKey::new(namespace, &channel.spec.connector_ref.name);
+        context.queues.connectors.add_spaced(connector, TOGETHER);
     }
 }
 
@@ -185,7 +187,7 @@ async fn sweep(context: &Context, lease: &Lease, holder: &Holder) -> Result<bool
 /// # Errors
 /// Faults of the API server.
 pub async fn sweep_all(context: &Context) -> Result<(), Error> {
-    for lease in context.cluster.claims.select(|_| true) {
+    for lease in context.cluster.claims.all() {
         if let Some(holder) = Holder::of(&lease) {
             sweep(context, &lease, &holder).await?;
         }
@@ -198,7 +200,7 @@ pub async fn sweep_all(context: &Context) -> Result<(), Error> {
 /// # Errors
 /// Faults of the API server.
 pub async fn release(context: &Context, claim: Option<&Claim>, holder: &Holder) -> Result<bool, Error> {
-    let mut held = context.cluster.claims.select(|lease| Holder::of(lease).as_ref() == Some(holder));
+    let mut held = context.cluster.claims.with(&Term::Holder(holder.identity()));
     if let Some(claim) = claim {
         let api: Api<Lease> = Api::namespaced(context.writer.client().clone(), &context.settings.namespace);
         let live = api.get_opt(&claim.name()).await?;

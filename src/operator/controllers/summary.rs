@@ -11,11 +11,12 @@ use crate::{
         Blocklist, Bot, Campaign, ConditionStatus, ConditionType, Conditions, Reason, SmsChannel, SmsConnector, names,
     },
     operator::{
-        observed::context::Context,
+        observed::{context::Context, indexes},
         runtime::{
             cache::{ObjectKey, Store},
             desired_condition::DesiredCondition,
             error::{Error, Transient},
+            index::Term,
             metrics::ReadyLabels,
         },
     },
@@ -178,13 +179,8 @@ async fn report_of<K: Reported>(
 }
 
 fn count_ready<K: Reported>(context: &Context, store: &Store<K>) {
-    for ready in ["True", "False", "Unknown"] {
-        let of = |object: &K| {
-            let conditions = object.status().map(K::conditions).unwrap_or_default();
-            let found = conditions.iter().find(|condition| condition.type_ == ConditionType::Ready.as_str());
-            found.map_or("Unknown", |condition| condition.status.as_str()) == ready
-        };
-        let count = i64::try_from(store.select(of).len()).unwrap_or(i64::MAX);
+    for ready in indexes::READY {
+        let count = i64::try_from(store.count(&Term::Ready(ready))).unwrap_or(i64::MAX);
         context.metrics.ready.get_or_create(&ReadyLabels { kind: K::KIND, ready }).set(count);
     }
 }

@@ -10,7 +10,10 @@ use prometheus_client::registry::Registry;
 use crate::{
     api::{Blocklist, Bot, Campaign, SmsChannel, SmsConnector},
     operator::{
-        observed::{contenders::Contenders, debounce::Debounce, issuers::Issuers, samples::Samples, targets::Targets},
+        observed::{
+            contenders::Contenders, debounce::Debounce, in_force::InForce, indexes, issuers::Issuers, samples::Samples,
+            targets::Targets, throttle::Throttle,
+        },
         resources::{kinds::ChildStores, volume_refresh::VolumeRefreshes, writer::Writer},
         runtime::{
             accounts::{Accounts, InvalidAccounts},
@@ -18,6 +21,7 @@ use crate::{
             backoff::Backoff,
             cache::{ObjectKey, Store},
             events::Events,
+            index::Term,
             leader::Leadership,
             metrics::Metrics,
             queue::Queue,
@@ -62,10 +66,15 @@ pub struct Context {
     pub targets: Targets,
     /// Changes of conditions that wait.
     pub debounce: Debounce,
+    /// Which blocklists the engines have loaded.
+    pub in_force: InForce,
+    /// When campaigns' sums, and what channels that are being deleted wait for, were written last.
+    pub figures: Throttle,
+    /// Since when objects are on their way, which is not written while it passes.
+    pub progress: Throttle,
 }
 
 /// What is known of the cluster.
-#[derive(Default)]
 pub struct Cluster {
     /// Connectors.
     pub connectors: Arc<Store<SmsConnector>>,
@@ -137,6 +146,9 @@ impl Context {
             allowed_bot_urls: AllowList::new(&settings.allow_bot_urls)?,
             targets: Targets::default(),
             debounce: Debounce::default(),
+            in_force: InForce::default(),
+            figures: Throttle::default(),
+            progress: Throttle::default(),
             settings,
         })
     }
@@ -154,20 +166,107 @@ impl Context {
         self.cluster.bots.keys().into_iter().for_each(|key| self.queues.bots.add(key));
         self.cluster.blocklists.keys().into_iter().for_each(|key| self.queues.blocklists.add(key));
     }
+}
 
+impl Default for Cluster {
+    fn default() -> Self {
+        Self {
+            connectors: Arc::new(Store::indexed_by(indexes::connector)),
+            channels: Arc::new(Store::indexed_by(indexes::channel)),
+            campaigns: Arc::new(Store::indexed_by(indexes::campaign)),
+            bots: Arc::new(Store::indexed_by(indexes::bot)),
+            blocklists: Arc::new(Store::indexed_by(indexes::blocklist)),
+            children: ChildStores::default(),
+            pods: Arc::default(),
+            claims: Arc::new(Store::indexed_by(indexes::claim)),
+        }
+    }
+}
+
+impl Cluster {
     /// The channels of a connector, by name.
     pub fn channels_of_connector(&self, connector: &ObjectKey) -> Vec<Arc<SmsChannel>> {
-        self.cluster.channels.select(|channel| {
-            channel.metadata.namespace.as_deref() == Some(connector.namespace.as_str())
-                && channel.spec.connector_ref.name == connector.name
-        })
+        self.channels.with(&Term::Connector(connector.clone()))
     }
 
     /// The channels of a campaign, by name.
     pub fn channels_of_campaign(&self, campaign: &ObjectKey) -> Vec<Arc<SmsChannel>> {
-        self.cluster.channels.select(|channel| {
-            channel.metadata.namespace.as_deref() == Some(campaign.namespace.as_str())
-                && channel.spec.campaign_ref.name == campaign.name
-        })
+        self.channels.with(&Term::Campaign(campaign.clone()))
+    }
+
+    /// The blocklists that bind a channel, by name: of its namespace, and its campaign is named, or none is.
+    pub fn blocklists_of(&self, channel: &SmsChannel) -> Vec<Arc<Blocklist>> {
+        let namespace = channel.metadata.namespace.clone().unwrap_or_default();
+        let campaign = ObjectKey::new(&namespace, &channel.spec.campaign_ref.name);
+        let mut found = self.blocklists.with(&Term::Campaign(campaign));
+        found.extend(self.blocklists.with(&Term::EveryCampaign(namespace)));
+        found.sort_by(|one, other| one.metadata.name.cmp(&other.metadata.name));
+        found
+    }
+
+    /// The channels that a blocklist binds.
+    pub fn bound_by(&self, list: &Blocklist) -> Vec<Arc<SmsChannel>> {
+        let namespace = list.metadata.namespace.as_deref().unwrap_or_default();
+        if list.spec.campaigns.is_empty() {
+            return self.channels.in_namespace(namespace);
+        }
+        // A channel has one campaign, so none is found twice.
+        let campaigns = list.spec.campaigns.iter().map(|campaign| ObjectKey::new(namespace, &campaign.name));
+        campaigns.flat_map(|campaign| self.channels_of_campaign(&campaign)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn object<K: serde::de::DeserializeOwned>(kind: &str, namespace: &str, name: &str, spec: &Value) -> K {
+        serde_json::from_value(json!({
+            "apiVersion": "aldis.dev/v1alpha1", "kind": kind, "spec": spec,
+            "metadata": {"name": name, "namespace": namespace, "uid": format!("{namespace}/{name}")},
+        }))
+        .unwrap()
+    }
+
+    fn cluster() -> Cluster {
+        let cluster = Cluster::default();
+        for (namespace, name, campaign) in [("a", "c1", "sales"), ("a", "c2", "support"), ("b", "c3", "sales")] {
+            let spec = json!({
+                "campaignRef": {"name": campaign}, "connectorRef": {"name": "demo"}, "number": "+15551230001",
+            });
+            cluster.channels.wrote(object("SmsChannel", namespace, name, &spec));
+        }
+        let sales = json!({"campaigns": [{"name": "sales"}]});
+        cluster.blocklists.wrote(object("Blocklist", "a", "of-sales", &sales));
+        cluster.blocklists.wrote(object("Blocklist", "a", "of-all", &json!({})));
+        cluster
+    }
+
+    #[test]
+    fn a_list_binds_the_channels_of_its_campaigns_or_all_of_its_namespace() {
+        let cluster = cluster();
+        let bound = |list: &str| -> Vec<_> {
+            let list = cluster.blocklists.get(&ObjectKey::new("a", list)).unwrap();
+            cluster.bound_by(&list).iter().filter_map(|channel| channel.metadata.name.clone()).collect()
+        };
+        assert_eq!((bound("of-sales"), bound("of-all")), (vec!["c1".into()], vec!["c1".into(), "c2".into()]));
+        let lists = |namespace: &str, channel: &str| -> Vec<_> {
+            let channel = cluster.channels.get(&ObjectKey::new(namespace, channel)).unwrap();
+            cluster.blocklists_of(&channel).iter().filter_map(|list| list.metadata.name.clone()).collect()
+        };
+        assert_eq!(lists("a", "c1"), ["of-all", "of-sales"]);
+        assert_eq!(lists("a", "c2"), ["of-all"]);
+        assert_eq!(lists("b", "c3"), [""; 0]);
+    }
+
+    #[test]
+    fn channels_are_found_by_connector_and_campaign_within_their_namespace() {
+        let cluster = cluster();
+        assert_eq!(cluster.channels_of_connector(&ObjectKey::new("a", "demo")).len(), 2);
+        assert_eq!(cluster.channels_of_connector(&ObjectKey::new("b", "demo")).len(), 1);
+        assert_eq!(cluster.channels_of_campaign(&ObjectKey::new("a", "sales")).len(), 1);
+        assert_eq!(cluster.channels.count(&Term::Ready("Unknown")), 3);
     }
 }

@@ -8,13 +8,16 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
-    api::{ConditionStatus, ConditionType},
+    api::{ConditionStatus, ConditionType, Reason},
     operator::runtime::desired_condition::DesiredCondition,
 };
 
-/// Changes that wait.
+/// What is waited with, and since when.
+type Waiting = (ConditionStatus, Reason, Instant);
+
+/// Changes that wait, by the UID of their object.
 #[derive(Default)]
-pub struct Debounce(Mutex<HashMap<(String, ConditionType), (ConditionStatus, Instant)>>);
+pub struct Debounce(Mutex<HashMap<(String, ConditionType), Waiting>>);
 
 impl Debounce {
     /// Whether the change from `current` to `wanted` has held long enough; if not, how long it still must.
@@ -40,17 +43,18 @@ impl Debounce {
     ) -> Result<(), Duration> {
         let key = (uid.to_owned(), type_);
         let mut waiting = self.0.lock();
-        let known = current.map(|current| current.status);
+        let known = current.map(|current| (current.status, current.reason));
+        let next = (wanted.status, wanted.reason);
         // What nobody could tell before is told at once, and so is that nobody can tell any more.
         let at_once =
-            matches!(known, None | Some(ConditionStatus::Unknown)) || wanted.status == ConditionStatus::Unknown;
-        if at_once || known == Some(wanted.status) {
+            matches!(known, None | Some((ConditionStatus::Unknown, _))) || wanted.status == ConditionStatus::Unknown;
+        if at_once || known == Some(next) {
             waiting.remove(&key);
             return Ok(());
         }
-        let (status, since) = *waiting.entry(key.clone()).or_insert((wanted.status, now));
-        if status != wanted.status {
-            waiting.insert(key, (wanted.status, now));
+        let (status, reason, since) = *waiting.entry(key.clone()).or_insert((next.0, next.1, now));
+        if (status, reason) != next {
+            waiting.insert(key, (next.0, next.1, now));
             return Err(hold);
         }
         let held = now.saturating_duration_since(since);
@@ -88,6 +92,23 @@ mod tests {
         assert_eq!(ask(&met, 25), Ok(()));
         assert_eq!(ask(&missed, 29), Err(hold));
         assert_eq!(ask(&missed, 59), Ok(()));
+    }
+
+    #[test]
+    fn reasons_under_one_status_hold_too() {
+        let debounce = Debounce::default();
+        let hold = Duration::from_secs(30);
+        let (growing, unattended) =
+            (DesiredCondition::no(Reason::BacklogGrowing, ""), DesiredCondition::no(Reason::NoAgentAvailable, ""));
+        let start = Instant::now();
+        let ask = |wanted: &DesiredCondition, seconds: u64| {
+            let now = start + Duration::from_secs(seconds);
+            debounce.allows_at("u", ConditionType::QueueHealthy, Some(&growing), wanted, hold, now)
+        };
+        assert_eq!(ask(&unattended, 0), Err(hold));
+        assert_eq!(ask(&growing, 5), Ok(()), "as it stands");
+        assert_eq!(ask(&unattended, 10), Err(hold));
+        assert_eq!(ask(&unattended, 40), Ok(()));
     }
 
     #[test]

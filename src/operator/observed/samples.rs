@@ -4,7 +4,10 @@ use std::{collections::HashMap, sync::Arc};
 
 use parking_lot::RwLock;
 
-use crate::wire::status::{CredentialsStatus, EngineStatus, GatewayStatus, ProviderStatus};
+use crate::{
+    sms::PhoneNumber,
+    wire::status::{CredentialsStatus, EngineStatus, GatewayStatus, NumberStatus, ProviderStatus},
+};
 
 /// A pod counts as unreachable after so many failures in a row; one lost answer is no news.
 const FAILURES: u32 = 3;
@@ -35,28 +38,93 @@ impl<T> Seen<T> {
     }
 }
 
+/// What a gateway said, with its numbers in order so that one is found among ten thousand at once.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GatewaySample(GatewayStatus);
+
+impl GatewaySample {
+    /// Of a status as it was read.
+    pub fn new(mut status: GatewayStatus) -> Self {
+        status.numbers.sort_by(|one, other| one.number.cmp(&other.number));
+        Self(status)
+    }
+
+    /// A number as the provider has it.
+    pub fn number(&self, number: &PhoneNumber) -> Option<&NumberStatus> {
+        let index = self.numbers.binary_search_by(|known| known.number.cmp(number)).ok()?;
+        self.numbers.get(index)
+    }
+
+    /// The numbers of which `self` says something else than `before` that a channel reads.
+    fn changed_since(&self, before: &Self) -> Numbers {
+        if self.numbers_listed_at.is_some() != before.numbers_listed_at.is_some() {
+            return Numbers::All;
+        }
+        let differs = |one: &NumberStatus, others: &Self| {
+            let other = others.number(&one.number);
+            other.is_none_or(|other| (other.at_provider, other.sms_capable) != (one.at_provider, one.sms_capable))
+        };
+        let new = self.numbers.iter().filter(|number| differs(number, before));
+        let gone = before.numbers.iter().filter(|number| self.number(&number.number).is_none());
+        Numbers::Some(new.chain(gone).map(|number| number.number.clone()).collect())
+    }
+}
+
+impl std::ops::Deref for GatewaySample {
+    type Target = GatewayStatus;
+
+    fn deref(&self) -> &GatewayStatus {
+        &self.0
+    }
+}
+
+/// The numbers of a gateway whose channels read something else now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Numbers {
+    /// All of them: the gateway became known or silent.
+    All,
+    /// These.
+    Some(Vec<PhoneNumber>),
+}
+
+/// How a pod has answered lately.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Habit {
+    /// It answers.
+    Saying {
+        /// So many answers in a row said the same.
+        unchanged: u32,
+    },
+    /// It does not.
+    Silent {
+        /// So many attempts beyond those after which it counted as unreachable.
+        beyond: u32,
+    },
+}
+
 struct Entry<T> {
     last: Option<Arc<T>>,
+    unchanged: u32,
     failures: u32,
     message: String,
 }
 
 impl<T> Default for Entry<T> {
     fn default() -> Self {
-        Self { last: None, failures: 0, message: String::new() }
+        Self { last: None, unchanged: 0, failures: 0, message: String::new() }
     }
 }
 
 /// Answers by UID of the object that the pod runs for.
 #[derive(Default)]
 pub struct Samples {
-    gateways: RwLock<HashMap<String, Entry<GatewayStatus>>>,
+    gateways: RwLock<HashMap<String, Entry<GatewaySample>>>,
     engines: RwLock<HashMap<String, Entry<EngineStatus>>>,
 }
 
 impl Samples {
     /// What the gateway of the connector with this UID said.
-    pub fn gateway(&self, uid: &str) -> Seen<GatewayStatus> {
+    pub fn gateway(&self, uid: &str) -> Seen<GatewaySample> {
         seen(&self.gateways, uid)
     }
 
@@ -65,27 +133,15 @@ impl Samples {
         seen(&self.engines, uid)
     }
 
-    /// Takes an answer of a gateway, or how asking failed; says whether that is news.
-    pub fn gateway_said(&self, uid: &str, answer: Result<GatewayStatus, String>) -> bool {
-        take(&self.gateways, uid, answer, |status| {
-            let mut status = status.clone();
-            status.sampled_at = jiff::Timestamp::UNIX_EPOCH;
-            status.numbers_listed_at = status.numbers_listed_at.map(|_| jiff::Timestamp::UNIX_EPOCH);
-            status.spool.oldest_wait_seconds = 0;
-            match &mut status.credentials {
-                CredentialsStatus::Valid { checked_at }
-                | CredentialsStatus::Invalid { checked_at, .. }
-                | CredentialsStatus::Suspended { checked_at, .. } => *checked_at = jiff::Timestamp::UNIX_EPOCH,
-                CredentialsStatus::Unchecked | CredentialsStatus::Missing { .. } => {}
-            }
-            match &mut status.provider {
-                ProviderStatus::Answers { checked_at } | ProviderStatus::Silent { checked_at, .. } => {
-                    *checked_at = jiff::Timestamp::UNIX_EPOCH;
-                }
-                ProviderStatus::Unasked => {}
-            }
-            status
-        })
+    /// Takes an answer of a gateway, or how asking failed; says of which numbers that is news. None: it is no news at all.
+    pub fn gateway_said(&self, uid: &str, answer: Result<GatewayStatus, String>) -> Option<Numbers> {
+        let before = self.gateway(uid);
+        let answer = answer.map(GatewaySample::new);
+        let numbers = match (&before, &answer) {
+            (Seen::Answered(before), Ok(now)) => now.changed_since(before),
+            (Seen::Never | Seen::Unreachable { .. }, _) | (_, Err(_)) => Numbers::All,
+        };
+        take(&self.gateways, uid, answer, timeless).then_some(numbers)
     }
 
     /// Takes an answer of an engine, or how asking failed; says whether that is news.
@@ -105,11 +161,42 @@ impl Samples {
         })
     }
 
+    /// How the gateway of the connector with this UID has answered.
+    pub fn gateway_habit(&self, uid: &str) -> Habit {
+        habit(&self.gateways, uid)
+    }
+
+    /// How the engine of the channel with this UID has answered.
+    pub fn engine_habit(&self, uid: &str) -> Habit {
+        habit(&self.engines, uid)
+    }
+
     /// Forgets an object that is gone, or whose pod was replaced.
     pub fn forget(&self, uid: &str) {
         self.gateways.write().remove(uid);
         self.engines.write().remove(uid);
     }
+}
+
+/// Without what changes by itself.
+fn timeless(status: &GatewaySample) -> GatewaySample {
+    let mut status = status.0.clone();
+    status.sampled_at = jiff::Timestamp::UNIX_EPOCH;
+    status.numbers_listed_at = status.numbers_listed_at.map(|_| jiff::Timestamp::UNIX_EPOCH);
+    status.spool.oldest_wait_seconds = 0;
+    match &mut status.credentials {
+        CredentialsStatus::Valid { checked_at }
+        | CredentialsStatus::Invalid { checked_at, .. }
+        | CredentialsStatus::Suspended { checked_at, .. } => *checked_at = jiff::Timestamp::UNIX_EPOCH,
+        CredentialsStatus::Unchecked | CredentialsStatus::Missing { .. } => {}
+    }
+    match &mut status.provider {
+        ProviderStatus::Answers { checked_at } | ProviderStatus::Silent { checked_at, .. } => {
+            *checked_at = jiff::Timestamp::UNIX_EPOCH;
+        }
+        ProviderStatus::Unasked => {}
+    }
+    GatewaySample(status)
 }
 
 fn seen<T>(map: &RwLock<HashMap<String, Entry<T>>>, uid: &str) -> Seen<T> {
@@ -119,6 +206,14 @@ fn seen<T>(map: &RwLock<HashMap<String, Entry<T>>>, uid: &str) -> Seen<T> {
             Seen::Unreachable { message: entry.message.clone(), last: entry.last.clone() }
         }
         Some(entry) => entry.last.clone().map_or(Seen::Never, Seen::Answered),
+    }
+}
+
+fn habit<T>(map: &RwLock<HashMap<String, Entry<T>>>, uid: &str) -> Habit {
+    match map.read().get(uid) {
+        Some(entry) if entry.failures > 0 => Habit::Silent { beyond: entry.failures.saturating_sub(FAILURES) },
+        Some(entry) => Habit::Saying { unchanged: entry.unchanged },
+        None => Habit::Saying { unchanged: 0 },
     }
 }
 
@@ -134,11 +229,12 @@ fn take<T: PartialEq>(
         Ok(status) => {
             let returned = entry.failures >= FAILURES;
             let changed = entry.last.as_ref().is_none_or(|last| timeless(last) != timeless(&status));
-            *entry = Entry { last: Some(Arc::new(status)), failures: 0, message: String::new() };
+            let unchanged = if changed { 0 } else { entry.unchanged.saturating_add(1) };
+            *entry = Entry { last: Some(Arc::new(status)), unchanged, failures: 0, message: String::new() };
             returned || changed
         }
         Err(message) => {
-            entry.failures += 1;
+            entry.failures = entry.failures.saturating_add(1);
             let news = entry.failures == FAILURES;
             // The words of the first desired stay, so that status does not change with every attempt.
             if entry.failures <= FAILURES {
@@ -174,6 +270,40 @@ mod tests {
         assert!(samples.engine_said("u", Err("timeout".into())));
         assert!(matches!(samples.engine("u"), Seen::Unreachable { last: Some(_), .. }));
         assert!(samples.engine_said("u", Ok(engine())), "its return is news");
+    }
+
+    fn gateway(numbers: &[(&str, bool)]) -> GatewayStatus {
+        let numbers: Vec<_> = numbers
+            .iter()
+            .map(|(number, capable)| {
+                serde_json::json!({"number": number, "atProvider": true, "smsCapable": capable, "webhook": {"state": "InSync"}})
+            })
+            .collect();
+        serde_json::from_value(serde_json::json!({
+            "version": "0.1.0", "config": {}, "credentials": {"state": "Unchecked"}, "numbers": numbers,
+            "numbersListedAt": "2026-01-01T00:00:00Z", "sampledAt": "2026-01-01T00:00:00Z",
+            "spool": {"waiting": 0, "unrouted": 0, "oldestWaitSeconds": 0},
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_gateway_is_news_for_the_channels_of_those_numbers_only_that_changed() {
+        let samples = Samples::default();
+        let (one, two, three) = ("+15551230001", "+15551230002", "+15551230003");
+        let say = |numbers: &[(&str, bool)]| samples.gateway_said("u", Ok(gateway(numbers)));
+        let some =
+            |numbers: &[&str]| Some(Numbers::Some(numbers.iter().map(|number| number.parse().unwrap()).collect()));
+        assert_eq!(say(&[(two, true), (one, true)]), Some(Numbers::All), "nothing was known before");
+        assert_eq!(say(&[(one, true), (two, true)]), None, "another order is no news");
+        assert_eq!(say(&[(one, true), (two, false), (three, true)]), some(&[two, three]));
+        assert_eq!(say(&[(one, true), (three, true)]), some(&[two]));
+        let Seen::Answered(sample) = samples.gateway("u") else { panic!("it answers") };
+        assert!(sample.number(&three.parse().unwrap()).is_some() && sample.number(&two.parse().unwrap()).is_none());
+        for _ in 0..FAILURES - 1 {
+            assert_eq!(samples.gateway_said("u", Err("timeout".into())), None);
+        }
+        assert_eq!(samples.gateway_said("u", Err("timeout".into())), Some(Numbers::All), "nothing is known any more");
     }
 
     #[test]

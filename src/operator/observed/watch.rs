@@ -17,10 +17,10 @@ use tracing::debug;
 use crate::{
     api::{Blocklist, Bot, Campaign, SmsChannel, SmsConnector, names},
     operator::{
-        observed::context::Context,
+        observed::{changes, context::Context},
         resources::{claim, kinds::ChildKind},
         runtime::{
-            cache::{Change, ObjectKey, Store},
+            cache::{Change, Store},
             leader,
             metrics::QueueLabel,
             readable::{self, Readable},
@@ -34,212 +34,32 @@ pub fn start(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
     for kind in ChildKind::ALL {
         let api = Api::<DynamicObject>::all_with(client.clone(), &kind.api_resource());
         let store = context.cluster.children.of(kind).clone();
-        spawn(context, tasks, kind.row().plural, api, labelled(), store, child_changed);
+        spawn(context, tasks, kind.row().plural, api, labelled(), store, changes::child);
     }
     let pods = Api::<Pod>::all(client.clone());
-    spawn(context, tasks, "pods", pods, labelled(), context.cluster.pods.clone(), pod_changed);
+    spawn(context, tasks, "pods", pods, labelled(), context.cluster.pods.clone(), changes::pod);
     let claims = Api::<Lease>::namespaced(client.clone(), &context.settings.namespace);
     // By name and not by label: a claim whose label somebody took off still is one.
     let selector = watcher::Config::default().fields(&format!("metadata.name!={}", leader::LEASE_NAME));
-    spawn(context, tasks, "claims", claims, selector, context.cluster.claims.clone(), claim_changed);
+    spawn(context, tasks, "claims", claims, selector, context.cluster.claims.clone(), changes::claim);
 }
 
 fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
-    let all = watcher::Config::default;
-    let stores = &context.cluster;
-    spawn_readable::<SmsConnector>(
-        context,
-        tasks,
-        "smsconnectors",
-        client,
-        all(),
-        stores.connectors.clone(),
-        |context, change| {
-            let key = key_of(&change);
-            forget_gone(context, &change);
-            if is_news(&change) {
-                context.queues.connectors.add(key.clone());
-            }
-            for channel in context.channels_of_connector(&key) {
-                context.queues.channels.add(ObjectKey::of(&*channel));
-            }
-        },
-    );
-    spawn_readable::<SmsChannel>(
-        context,
-        tasks,
-        "smschannels",
-        client,
-        all(),
-        stores.channels.clone(),
-        |context, change| {
-            let key = key_of(&change);
-            forget_gone(context, &change);
-            if is_news(&change) {
-                context.queues.channels.add(key.clone());
-            }
-            if let Some(channel) = change.new.as_ref().or(change.old.as_ref()) {
-                let reference = |name: &str| ObjectKey::new(&key.namespace, name);
-                context.queues.connectors.add(reference(&channel.spec.connector_ref.name));
-                context.queues.campaigns.add(reference(&channel.spec.campaign_ref.name));
-            }
-            // The lists count the channels that they bind.
-            if is_news(&change) {
-                for list in context.cluster.blocklists.in_namespace(&key.namespace) {
-                    context.queues.blocklists.add(ObjectKey::of(&*list));
-                }
-            }
-        },
-    );
-    spawn_readable::<Campaign>(
-        context,
-        tasks,
-        "campaigns",
-        client,
-        all(),
-        stores.campaigns.clone(),
-        |context, change| {
-            let key = key_of(&change);
-            if is_news(&change) {
-                context.queues.campaigns.add(key.clone());
-                for channel in context.channels_of_campaign(&key) {
-                    context.queues.channels.add(ObjectKey::of(&*channel));
-                }
-                for list in context.cluster.blocklists.in_namespace(&key.namespace) {
-                    context.queues.blocklists.add(ObjectKey::of(&*list));
-                }
-            }
-        },
-    );
-    spawn_readable::<Bot>(context, tasks, "bots", client, all(), stores.bots.clone(), |context, change| {
-        let key = key_of(&change);
-        if is_news(&change) {
-            context.queues.bots.add(key.clone());
-            enqueue_namespace(context, &key.namespace);
-        }
-    });
-    spawn_readable::<Blocklist>(
-        context,
-        tasks,
-        "blocklists",
-        client,
-        all(),
-        stores.blocklists.clone(),
-        |context, change| {
-            let key = key_of(&change);
-            if is_news(&change) {
-                context.queues.blocklists.add(key.clone());
-                enqueue_namespace(context, &key.namespace);
-            }
-        },
-    );
-}
-
-/// What a pod said goes with the object that it ran for.
-fn forget_gone<K: Resource>(context: &Context, change: &Change<K>) {
-    let uid = |object: &Option<Arc<K>>| object.as_ref().and_then(|object| object.meta().uid.clone());
-    let (old, new) = (uid(&change.old), uid(&change.new));
-    if let Some(gone) = old.filter(|old| new.as_ref() != Some(old)) {
-        context.samples.forget(&gone);
-        context.debounce.forget(&gone);
+    macro_rules! watch {
+        ($kind:ty, $name:literal, $stores:ident, $changed:path) => {
+            let store = context.cluster.$stores.clone();
+            spawn_readable::<$kind>(context, tasks, $name, client, watcher::Config::default(), store, $changed);
+        };
     }
-}
-
-fn enqueue_namespace(context: &Context, namespace: &str) {
-    for channel in context.cluster.channels.in_namespace(namespace) {
-        context.queues.channels.add(ObjectKey::of(&*channel));
-    }
+    watch!(SmsConnector, "smsconnectors", connectors, changes::connector);
+    watch!(SmsChannel, "smschannels", channels, changes::channel);
+    watch!(Campaign, "campaigns", campaigns, changes::campaign);
+    watch!(Bot, "bots", bots, changes::bot);
+    watch!(Blocklist, "blocklists", blocklists, changes::blocklist);
 }
 
 fn labelled() -> watcher::Config {
     watcher::Config::default().labels(&format!("{}={}", names::LABEL_MANAGED_BY, names::MANAGED_BY))
-}
-
-fn key_of<K: Resource>(change: &Change<K>) -> ObjectKey {
-    change
-        .new
-        .as_ref()
-        .or(change.old.as_ref())
-        .map_or_else(|| ObjectKey::new("", ""), |object| ObjectKey::of(&**object))
-}
-
-/// Whether more than the status has changed.
-fn is_news<K: Resource>(change: &Change<K>) -> bool {
-    match (&change.old, &change.new) {
-        (Some(old), Some(new)) => {
-            let (old, new) = (old.meta(), new.meta());
-            old.uid != new.uid
-                || old.generation != new.generation
-                || old.deletion_timestamp != new.deletion_timestamp
-                || old.annotations != new.annotations
-                || old.finalizers != new.finalizers
-        }
-        (None, _) | (_, None) => true,
-    }
-}
-
-fn enqueue_owner(context: &Context, object: &impl Resource) {
-    let meta = object.meta();
-    let namespace = meta.namespace.clone().unwrap_or_default();
-    let labels = meta.labels.as_ref();
-    let named = |label: &str| labels.and_then(|labels| labels.get(label)).cloned();
-    if let Some(name) = named(names::LABEL_CONNECTOR) {
-        context.queues.connectors.add(ObjectKey::new(&namespace, name));
-    }
-    if let Some(name) = named(names::LABEL_CHANNEL) {
-        context.queues.channels.add(ObjectKey::new(&namespace, name));
-    }
-    for owner in meta.owner_references.iter().flatten().filter(|owner| owner.controller == Some(true)) {
-        match owner.kind.as_str() {
-            "SmsConnector" => context.queues.connectors.add(ObjectKey::new(&namespace, &owner.name)),
-            "SmsChannel" => context.queues.channels.add(ObjectKey::new(&namespace, &owner.name)),
-            _ => {}
-        }
-    }
-}
-
-fn child_changed(context: &Arc<Context>, change: Change<DynamicObject>) {
-    if change.echo {
-        return;
-    }
-    for object in change.old.iter().chain(&change.new) {
-        enqueue_owner(context, &**object);
-    }
-}
-
-fn pod_changed(context: &Arc<Context>, change: Change<Pod>) {
-    if let (Some(pod), None) = (&change.old, &change.new) {
-        forget_pod(context, pod);
-    }
-    for object in change.old.iter().chain(&change.new) {
-        enqueue_owner(context, &**object);
-    }
-}
-
-/// What a pod said says nothing about its successor.
-fn forget_pod(context: &Context, pod: &Pod) {
-    context.volume_refreshes.forget(&pod.uid().unwrap_or_default());
-    let key = |label: &str| Some(ObjectKey::new(pod.namespace()?, pod.labels().get(label)?));
-    let connector = key(names::LABEL_CONNECTOR).and_then(|key| context.cluster.connectors.get(&key)?.uid());
-    let channel = key(names::LABEL_CHANNEL).and_then(|key| context.cluster.channels.get(&key)?.uid());
-    for uid in connector.iter().chain(&channel) {
-        context.samples.forget(uid);
-    }
-}
-
-fn claim_changed(context: &Arc<Context>, change: Change<Lease>) {
-    for lease in change.old.iter().chain(&change.new) {
-        if let Some(holder) = claim::Holder::of(lease) {
-            let key = ObjectKey::new(&holder.namespace, &holder.name);
-            if let Some(channel) = context.cluster.channels.get(&key) {
-                context.queues.connectors.add(ObjectKey::new(&key.namespace, &channel.spec.connector_ref.name));
-            }
-            context.queues.channels.add(key);
-        }
-        for key in context.contenders.of(&lease.name_any()) {
-            context.queues.channels.add(key);
-        }
-    }
 }
 
 fn spawn<K>(
@@ -249,7 +69,7 @@ fn spawn<K>(
     api: Api<K>,
     config: watcher::Config,
     store: Arc<Store<K>>,
-    changed: fn(&Arc<Context>, Change<K>),
+    changed: fn(&Arc<Context>, &Change<K>),
 ) where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
@@ -273,7 +93,7 @@ fn spawn_readable<K>(
     client: &Client,
     config: watcher::Config,
     store: Arc<Store<K>>,
-    changed: fn(&Arc<Context>, Change<K>),
+    changed: fn(&Arc<Context>, &Change<K>),
 ) where
     K: Resource<DynamicType = ()> + HasSpec<Spec: Clone> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
@@ -306,7 +126,7 @@ fn take<K: Resource + Clone>(
     name: &'static str,
     store: &Store<K>,
     event: Event<K>,
-    changed: fn(&Arc<Context>, Change<K>),
+    changed: fn(&Arc<Context>, &Change<K>),
 ) {
     let event = event.modify(|object| object.meta_mut().managed_fields = None);
     let watched = match &event {
@@ -321,7 +141,9 @@ fn take<K: Resource + Clone>(
         return;
     }
     for change in store.take(event) {
-        changed(context, change);
+        if !change.echo {
+            changed(context, &change);
+        }
     }
     let count = i64::try_from(store.len()).unwrap_or(i64::MAX);
     context.metrics.cached.get_or_create(&QueueLabel { name }).set(count);

@@ -17,7 +17,7 @@ use crate::{
             volume,
             writer::Writer,
         },
-        runtime::{cache::ObjectKey, error::Error},
+        runtime::{cache::ObjectKey, error::Error, index::Term},
     },
 };
 
@@ -217,13 +217,13 @@ pub async fn prune(
 ) -> Result<(), Error> {
     for kind in ChildKind::ALL {
         let store = stores.of(kind);
-        let superfluous = store.select(|object| {
+        let superfluous = |object: &DynamicObject| {
             object.meta().namespace.as_deref() == Some(owner.namespace.as_str())
-                && owner.controls(object)
                 && object.metadata.deletion_timestamp.is_none()
                 && !keep(kind, &object.name_any())
-        });
-        for object in superfluous {
+        };
+        let owned = store.with(&Term::Controller(owner.uid.clone()));
+        for object in owned.into_iter().filter(|object| superfluous(object)) {
             let key = ObjectKey::of(&*object);
             writer.delete_child(kind, &key, &object.uid().unwrap_or_default(), store).await?;
         }

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use kube::api::{ApiResource, DynamicObject};
 
-use crate::operator::runtime::cache::Store;
+use super::child::controller_uid;
+use crate::operator::runtime::{
+    cache::Store,
+    index::{Term, Terms},
+};
 
 /// A kind of child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -76,7 +80,9 @@ pub struct ChildStores(BTreeMap<ChildKind, Arc<Store<DynamicObject>>>);
 
 impl Default for ChildStores {
     fn default() -> Self {
-        Self(ChildKind::ALL.into_iter().map(|kind| (kind, Arc::default())).collect())
+        let terms: Terms<DynamicObject> =
+            |child| controller_uid(child).map(|uid| Term::Controller(uid.to_owned())).into_iter().collect();
+        Self(ChildKind::ALL.into_iter().map(|kind| (kind, Arc::new(Store::indexed_by(terms)))).collect())
     }
 }
 

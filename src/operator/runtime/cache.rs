@@ -14,7 +14,10 @@ use kube::{Resource, ResourceExt, runtime::watcher::Event};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
-use super::readable::Unreadable;
+use super::{
+    index::{Objects, Term, Terms},
+    readable::Unreadable,
+};
 
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -57,7 +60,7 @@ pub struct Store<K> {
 }
 
 struct State<K> {
-    objects: HashMap<ObjectKey, Arc<K>>,
+    objects: Objects<K>,
     /// The list that has begun with the last `Init`.
     listed: Option<Listed>,
     /// By UID: the version at which the object went.
@@ -87,9 +90,16 @@ pub struct Change<K> {
 
 impl<K> Default for Store<K> {
     fn default() -> Self {
+        Self::indexed_by(|_| Vec::new())
+    }
+}
+
+impl<K> Store<K> {
+    /// An empty store whose objects are found by these terms too.
+    pub fn indexed_by(terms: Terms<K>) -> Self {
         Self {
             state: RwLock::new(State {
-                objects: HashMap::new(),
+                objects: Objects::indexed_by(terms),
                 listed: None,
                 tombstones: HashMap::new(),
                 tombstone_order: VecDeque::new(),
@@ -106,24 +116,29 @@ impl<K: Resource + Clone> Store<K> {
         self.state.read().objects.get(key).cloned()
     }
 
-    /// All objects that `keep` accepts, in order of namespace and name.
-    pub fn select(&self, keep: impl Fn(&K) -> bool) -> Vec<Arc<K>> {
-        let state = self.state.read();
-        let mut found: Vec<_> = state.objects.iter().filter(|(_, object)| keep(object)).collect();
-        found.sort_unstable_by_key(|(key, _)| *key);
-        found.into_iter().map(|(_, object)| object.clone()).collect()
+    /// All objects with this term, in order of namespace and name.
+    pub fn with(&self, term: &Term) -> Vec<Arc<K>> {
+        self.state.read().objects.with(term).cloned().collect()
+    }
+
+    /// How many objects have this term.
+    pub fn count(&self, term: &Term) -> usize {
+        self.state.read().objects.count(term)
+    }
+
+    /// All objects, in order of namespace and name.
+    pub fn all(&self) -> Vec<Arc<K>> {
+        self.state.read().objects.iter().map(|(_, object)| object.clone()).collect()
     }
 
     /// All objects of a namespace, by name.
     pub fn in_namespace(&self, namespace: &str) -> Vec<Arc<K>> {
-        self.select(|object| object.meta().namespace.as_deref() == Some(namespace))
+        self.state.read().objects.in_namespace(namespace).cloned().collect()
     }
 
     /// All keys.
     pub fn keys(&self) -> Vec<ObjectKey> {
-        let mut keys: Vec<_> = self.state.read().objects.keys().cloned().collect();
-        keys.sort_unstable();
-        keys
+        self.state.read().objects.iter().map(|(key, _)| key.clone()).collect()
     }
 
     /// Objects in the store.
@@ -205,7 +220,8 @@ impl<K: Resource + Clone> Store<K> {
             }
             Event::InitDone => {
                 let listed = state.listed.take().unwrap_or_default();
-                let missing: Vec<_> = state.objects.keys().filter(|key| !listed.keys.contains(*key)).cloned().collect();
+                let known = state.objects.iter().map(|(key, _)| key);
+                let missing: Vec<_> = known.filter(|key| !listed.keys.contains(*key)).cloned().collect();
                 let changes = missing.into_iter().filter_map(|key| state.drop_key(&key, listed.version)).collect();
                 drop(state);
                 self.ready.send_replace(true);

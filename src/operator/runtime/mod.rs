@@ -10,6 +10,7 @@ pub mod desired_condition;
 pub mod error;
 pub mod events;
 pub mod http;
+pub mod index;
 pub mod leader;
 pub mod metrics;
 pub mod queue;

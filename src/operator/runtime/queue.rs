@@ -21,6 +21,8 @@ struct State<K> {
     keys: HashMap<u64, K>,
     running: HashSet<K>,
     again: HashMap<K, Instant>,
+    /// When keys that are spaced were due last.
+    spaced: HashMap<K, Instant>,
     next: u64,
 }
 
@@ -33,6 +35,7 @@ impl<K: Clone + Eq + Hash> Default for Queue<K> {
                 keys: HashMap::new(),
                 running: HashSet::new(),
                 again: HashMap::new(),
+                spaced: HashMap::new(),
                 next: 0,
             }),
             changed: Notify::new(),
@@ -49,6 +52,25 @@ impl<K: Clone + Eq + Hash> Queue<K> {
     /// Works on `key` after `delay`, or earlier if it is added again.
     pub fn add_after(&self, key: K, delay: Duration) {
         self.add_at(key, Instant::now() + delay);
+    }
+
+    /// Works on `key` as soon as there is a worker, but not within `gap` of when it was last due in this way: what is added
+    /// meanwhile is worked on together.
+    pub fn add_spaced(&self, key: K, gap: Duration) {
+        let now = Instant::now();
+        let at = {
+            let mut state = self.state.lock();
+            let last = state.spaced.get(&key).copied();
+            let at = match last {
+                // It waits already.
+                Some(last) if last > now => last,
+                Some(last) => now.max(last + gap),
+                None => now,
+            };
+            state.spaced.insert(key.clone(), at);
+            at
+        };
+        self.add_at(key, at);
     }
 
     fn add_at(&self, key: K, at: Instant) {
@@ -111,10 +133,13 @@ impl<K: Clone + Eq + Hash> Queue<K> {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-        if let Some(at) = at {
-            state.enqueue(key.clone(), at);
-            drop(state);
-            self.changed.notify_one();
+        match at {
+            Some(at) => {
+                state.enqueue(key.clone(), at);
+                drop(state);
+                self.changed.notify_one();
+            }
+            None => drop(state.spaced.remove(key)),
         }
     }
 
@@ -188,6 +213,24 @@ mod tests {
         assert_eq!(queue.take().await, "a");
         queue.done(&"a", Some(SOON));
         assert_eq!(queue.take().await, "a");
+    }
+
+    #[tokio::test]
+    async fn a_spaced_key_is_due_once_for_all_that_comes_together() {
+        let queue = Queue::default();
+        let (gap, start) = (SOON * 3, Instant::now());
+        let mut due = Vec::new();
+        for _ in 0..3 {
+            // The first is due at once, the others within the gap together at its end.
+            for _ in 0..50 {
+                queue.add_spaced("a", gap);
+            }
+            let key = queue.take().await;
+            due.push(start.elapsed());
+            queue.add_spaced("a", gap);
+            queue.done(&key, None);
+        }
+        assert!(due[1] >= gap && due[2] >= gap * 2, "{due:?}");
     }
 
     #[tokio::test]

@@ -83,6 +83,11 @@ pub struct Settings {
     #[arg(long, env = "ALDIS_CONDITION_HOLD_SECONDS", default_value_t = 30)]
     pub condition_hold_seconds: u64,
 
+    /// Seconds that a channel may be on its way (its pod starts, its configuration is being loaded) before status says so; one
+    /// that is Ready sooner is written once
+    #[arg(long, env = "ALDIS_PROGRESS_HOLD_SECONDS", default_value_t = 10)]
+    pub progress_hold_seconds: u64,
+
     /// Reconciles of one kind at a time
     #[arg(long, env = "ALDIS_CONCURRENCY", default_value_t = 8)]
     pub concurrency: usize,

@@ -3,11 +3,10 @@
 mod reconcile;
 
 use jiff::Timestamp;
-use kube::ResourceExt;
 
 use crate::{
     api::{
-        Blocklist, BlocklistSpec, SmsChannel,
+        Blocklist, BlocklistSpec,
         blocklist::{BlockedNumber, Direction, EntryCounts},
     },
     sms::{NumberError, PhoneNumber},
@@ -72,12 +71,6 @@ fn entry(declared: &BlockedNumber) -> Result<BlocklistEntry, NumberError> {
     })
 }
 
-/// Whether a list binds a channel: same namespace, and the channel's campaign is named, or none is.
-pub fn concerns(list: &Blocklist, channel: &SmsChannel) -> bool {
-    list.namespace() == channel.namespace()
-        && (list.spec.campaigns.is_empty() || list.spec.campaigns.contains(&channel.spec.campaign_ref))
-}
-
 /// The entries of all these lists, as an engine is told of them: by number, so that the order of the lists changes nothing. A number may
 /// stand in several lists. An entry without a number is left out; its list says so.
 pub fn for_engine(lists: &[impl AsRef<Blocklist>]) -> Vec<BlocklistEntry> {
@@ -105,30 +98,6 @@ mod tests {
         let mut list = Blocklist::new("list", serde_json::from_value(spec).unwrap());
         list.metadata.namespace = Some(namespace.into());
         Arc::new(list)
-    }
-
-    fn channel(namespace: &str, campaign: &str) -> SmsChannel {
-        let spec =
-            json!({"campaignRef": {"name": campaign}, "connectorRef": {"name": "demo"}, "number": "+15551230001"});
-        let mut channel = SmsChannel::new("channel", serde_json::from_value(spec).unwrap());
-        channel.metadata.namespace = Some(namespace.into());
-        channel
-    }
-
-    #[test]
-    fn a_list_binds_the_channels_of_its_campaigns_or_all_of_its_namespace() {
-        let all = list("a", json!({}));
-        let sales = list("a", json!({"campaigns": [{"name": "sales"}]}));
-        let cases = [
-            (&all, channel("a", "support"), true),
-            (&all, channel("b", "support"), false),
-            (&sales, channel("a", "sales"), true),
-            (&sales, channel("a", "support"), false),
-            (&sales, channel("b", "sales"), false),
-        ];
-        for (list, channel, expected) in cases {
-            assert_eq!(concerns(list, &channel), expected, "{:?} {:?}", list.spec, channel.spec.campaign_ref);
-        }
     }
 
     #[test]

@@ -4,16 +4,19 @@ use std::{sync::Arc, time::Duration};
 
 use kube::ResourceExt;
 
-use super::{ValidBlocklist, concerns, validate};
+use super::{ValidBlocklist, validate};
 use crate::{
     api::{Blocklist, ConditionType, Reason, SmsChannel},
     operator::{
         controllers::{
-            channel,
             summary::{self, summarize},
             worker::RequeueAfter,
         },
-        observed::context::Context,
+        observed::{
+            changes,
+            context::Context,
+            in_force::{self, Loaded},
+        },
         runtime::{cache::ObjectKey, desired_condition::DesiredCondition, error::Error},
     },
 };
@@ -30,7 +33,7 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
     let mut status = list.status.clone().unwrap_or_default();
     let references = references(&context, &list, &key);
     references.set(&mut conditions, ConditionType::ReferencesResolved);
-    let bound = context.cluster.channels.select(|channel| concerns(&list, channel));
+    let bound = context.cluster.bound_by(&list);
     let valid = validate(&list.spec);
     let ready = match &valid {
         Err(faults) => {
@@ -38,7 +41,12 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
             DesiredCondition::no(Reason::InvalidSpec, faults.join("; "))
         }
         Ok(_) if references.reason != Reason::Resolved => references,
-        Ok(_) => in_force(&context, &bound)?,
+        Ok(_) => match in_force(&context, &list, &bound) {
+            Some(desired) => desired,
+            // They are being looked at, and wake this list. What was said before stands meanwhile.
+            None if list.status.is_some() => return Ok(None),
+            None => DesiredCondition::unknown(Reason::NotCheckedYet, "the channels are being looked at"),
+        },
     };
     status.entries = valid.as_ref().ok().map(|valid| valid.counts(now));
     status.channels = i64::try_from(bound.len()).ok();
@@ -61,17 +69,25 @@ fn references(context: &Context, list: &Blocklist, key: &ObjectKey) -> DesiredCo
     )
 }
 
-fn in_force(context: &Context, bound: &[Arc<SmsChannel>]) -> Result<DesiredCondition, Error> {
-    let mut behind = Vec::new();
-    for channel in bound {
-        if !channel::is_up_to_date(context, channel)? {
-            behind.push(channel.name_any());
+/// Whether the engines have loaded the list. None: some channels have not been looked at since this operator started.
+fn in_force(context: &Context, list: &Blocklist, bound: &[Arc<SmsChannel>]) -> Option<DesiredCondition> {
+    let edition = in_force::edition(list);
+    let (mut behind, mut first) = (0, None);
+    // Where no engine runs nothing is to be loaded.
+    for channel in bound.iter().filter(|channel| changes::is_claimed(channel)) {
+        match context.in_force.is_loaded(channel.metadata.uid.as_deref().unwrap_or_default(), &edition) {
+            Loaded::Yes => {}
+            Loaded::Unknown => return None,
+            Loaded::No => {
+                behind += 1;
+                first.get_or_insert(channel);
+            }
         }
     }
-    Ok(match behind.first() {
+    Some(match first {
         None => DesiredCondition::yes(Reason::InForce, "the entries are in force on every channel concerned"),
         Some(first) => {
-            let message = format!("{} channels have not loaded the entries yet, {first} among them", behind.len());
+            let message = format!("{behind} channels have not loaded the entries yet, {} among them", first.name_any());
             DesiredCondition::no(Reason::PartlyInForce, message)
         }
     })

@@ -5,5 +5,5 @@ mod sums;
 mod validate;
 
 pub use reconcile::{reconcile, unsupported};
-pub use sums::sum;
+pub use sums::{Sums, sum};
 pub use validate::{Hours, for_engine, validate};

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::{Hours, sum, validate};
+use super::{Hours, Sums, sum, validate};
 use crate::{
-    api::{Campaign, CampaignSpec, CampaignStatus, ConditionType, Reason, SmsChannel},
+    api::{Campaign, CampaignSpec, CampaignStatus, ConditionType, Reason},
     operator::{
         controllers::{
             summary::{self, summarize},
@@ -31,9 +31,18 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
     let mut status = campaign.status.clone().unwrap_or_default();
     let (ready, hours, change) = judge(&campaign, now);
     hours.set(&mut conditions, ConditionType::InHours);
-    let due = take_sums(&context, &mut status, &context.channels_of_campaign(&key), now);
+    let uid = campaign.metadata.uid.clone().unwrap_or_default();
+    let interval = Duration::from_secs(context.settings.sample_interval_seconds);
+    let sums = sum(context.cluster.channels_of_campaign(&key).iter().map(|channel| &**channel));
+    let due = take_sums(&mut status, sums, context.figures.left(&uid, interval));
     summarize(&mut conditions, &ready);
+    let figures =
+        |status: &CampaignStatus| (status.channels.clone(), status.queue.clone(), status.service_level.clone());
+    let are_new = campaign.status.as_ref().map(figures) != Some(figures(&status));
     summary::report(&context, &context.cluster.campaigns, &*campaign, status, conditions).await?;
+    if are_new {
+        context.figures.wrote(&uid);
+    }
     Ok(sooner(change, due))
 }
 
@@ -84,22 +93,13 @@ pub fn unsupported(spec: &CampaignSpec) -> Option<String> {
     Some(format!("this version does not carry out {fields} yet: remove what is set there"))
 }
 
-/// Takes the sums into the status: at once when the number of channels changes, else at most once per sample interval. Says when
-/// new ones are due.
-fn take_sums(
-    context: &Context,
-    status: &mut CampaignStatus,
-    channels: &[Arc<SmsChannel>],
-    now: Timestamp,
-) -> RequeueAfter {
-    let sums = sum(channels.iter().map(|channel| &**channel));
-    let counted = Some(sums.channels.clone());
+/// Takes the sums into the status: at once when the number of channels changes, else when `left` of the sample interval since they
+/// were last written is none. Says when new ones are due.
+fn take_sums(status: &mut CampaignStatus, sums: Sums, left: Option<Duration>) -> RequeueAfter {
+    let counted = Some(sums.channels);
     if (&counted, &sums.queue, &sums.service_level) == (&status.channels, &status.queue, &status.service_level) {
         return None;
     }
-    let interval = Duration::from_secs(context.settings.sample_interval_seconds);
-    let age = status.sampled_at.map(|at| Duration::try_from(now.duration_since(at)).unwrap_or_default());
-    let left = age.and_then(|age| interval.checked_sub(age)).filter(|left| !left.is_zero());
     if counted == status.channels && left.is_some() {
         return left;
     }
@@ -115,6 +115,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::api::sms_channel::QueueStatus;
 
     fn campaign(spec: Value) -> Campaign {
         Campaign::new("support", serde_json::from_value(spec).unwrap())
@@ -139,5 +140,23 @@ mod tests {
         let (ready, hours, change) = judge(&campaign, "2026-11-23T12:59:00Z".parse().unwrap());
         assert_eq!((ready.reason, hours.reason), (Reason::Valid, Reason::Open));
         assert_eq!(change.unwrap().as_secs(), 60);
+    }
+
+    #[test]
+    fn sums_are_written_once_per_interval_however_old_the_channels_samples_are() {
+        let sums = |waiting: i64| Sums {
+            queue: Some(QueueStatus { waiting, ..QueueStatus::default() }),
+            sampled_at: Some(Timestamp::UNIX_EPOCH),
+            ..Sums::default()
+        };
+        let waiting = |status: &CampaignStatus| status.queue.as_ref().map(|queue| queue.waiting);
+        let mut status = CampaignStatus::default();
+        let left = Duration::from_secs(40);
+        take_sums(&mut status, sums(1), None);
+        assert_eq!((take_sums(&mut status, sums(2), Some(left)), waiting(&status)), (Some(left), Some(1)));
+        assert_eq!((take_sums(&mut status, sums(2), None), waiting(&status)), (None, Some(2)));
+        let mut more = sums(3);
+        more.channels.total = 1;
+        assert_eq!((take_sums(&mut status, more, Some(left)), waiting(&status)), (None, Some(3)), "a new channel");
     }
 }

@@ -2,10 +2,13 @@
 
 use jiff::Timestamp;
 
-use crate::api::{
-    SmsChannel,
-    campaign::ChannelCounts,
-    sms_channel::{QueueStatus, ServiceLevelStatus},
+use crate::{
+    api::{
+        SmsChannel,
+        campaign::ChannelCounts,
+        sms_channel::{QueueStatus, ServiceLevelStatus},
+    },
+    operator::observed::changes::is_ready,
 };
 
 /// The sums over the channels of a campaign.
@@ -46,15 +49,6 @@ pub fn sum<'a>(channels: impl IntoIterator<Item = &'a SmsChannel>) -> Sums {
             percent(level.answered_in_target + level.abandoned_in_target, decided + level.abandoned);
     }
     sums
-}
-
-fn is_ready(channel: &SmsChannel) -> bool {
-    let conditions = channel.status.iter().flat_map(|status| &status.conditions);
-    conditions.into_iter().any(|condition| {
-        condition.type_ == "Ready"
-            && condition.status == "True"
-            && condition.observed_generation == channel.metadata.generation
-    })
 }
 
 fn add_queue(sum: &mut QueueStatus, queue: &QueueStatus) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tracing::info;
 
 use crate::{
-    api::{Reason, SmsChannel},
+    api::{ConditionType, Reason, SmsChannel},
     operator::{
         controllers::{
             channel::observe::Observed,
@@ -30,6 +30,8 @@ use crate::{
     wire::config::{ConfigHash, MAIN_DOCUMENT},
 };
 
+/// Between two writes of how much waits to be sent.
+const COUNT: Duration = Duration::from_secs(10);
 /// Between two looks at the outbox.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -91,8 +93,9 @@ async fn outbox(context: &Context, channel: &Arc<SmsChannel>, owner: &Owner) -> 
     if stopped.is_some_and(|said| said.outbox.waiting == 0 && said.outbox.in_flight == 0) {
         return Ok(None);
     }
-    let left = match said {
-        Some(said) => format!("{} messages wait to be sent", said.outbox.waiting + said.outbox.in_flight),
+    let left = match said.map(|said| said.outbox.waiting + said.outbox.in_flight) {
+        Some(count) if stopped.is_some() => format!("{count} messages wait to be sent"),
+        Some(count) => format!("the engine has not stopped taking messages yet, and {count} wait to be sent"),
         None => "the engine cannot be asked what waits to be sent".to_owned(),
     };
     if is_time_over(context, channel) {
@@ -169,7 +172,15 @@ async fn release(context: &Context, channel: &SmsChannel, owner: &Owner) -> Resu
     Ok(())
 }
 
+/// Says what is waited for: something else at once, another count of the same from time to time.
 async fn report(context: &Context, channel: &SmsChannel, what: &str) -> Result<(), Error> {
+    let uid = channel.uid().unwrap_or_default();
+    let said = DesiredCondition::of(&summary::begin(channel, context.now()), ConditionType::Ready);
+    let differs_in_figures = said.is_some_and(|said| without_figures(&said.message).ends_with(&without_figures(what)));
+    if differs_in_figures && context.figures.left(&uid, COUNT).is_some() {
+        return Ok(());
+    }
+    context.figures.wrote(&uid);
     let mut conditions = summary::begin(channel, context.now());
     summarize(
         &mut conditions,
@@ -177,6 +188,10 @@ async fn report(context: &Context, channel: &SmsChannel, what: &str) -> Result<(
     );
     let status = channel.status.clone().unwrap_or_default();
     summary::report(context, &context.cluster.channels, channel, status, conditions).await
+}
+
+fn without_figures(text: &str) -> String {
+    text.chars().filter(|character| !character.is_ascii_digit()).collect()
 }
 
 #[cfg(test)]

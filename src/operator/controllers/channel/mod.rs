@@ -9,10 +9,11 @@ mod sampled;
 mod status;
 mod storage;
 mod supported;
-mod up_to_date;
 mod validate;
 
 use std::{sync::Arc, time::Duration};
+
+use kube::ResourceExt;
 
 use crate::{
     api::{ConditionStatus, Reason, names},
@@ -22,7 +23,7 @@ use crate::{
             summary::{self, is_deleted},
             worker::{RequeueAfter, sooner},
         },
-        observed::{context::Context, pod, targets::Target},
+        observed::{changes, context::Context, in_force, pod, targets::Target},
         resources::{
             apply,
             child::Owner,
@@ -36,7 +37,6 @@ use crate::{
 };
 pub use observe::Observed;
 
-pub use up_to_date::is_up_to_date;
 #[cfg(test)]
 pub use {
     plan::{Plan, plan},
@@ -54,6 +54,9 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
     }
     if names::is_paused(&*channel) {
         summary::report_paused(&context, &context.cluster.channels, &channel).await?;
+        if context.in_force.note_unplanned(&channel.uid().unwrap_or_default()) {
+            changes::wake_blocklists(&context, &channel);
+        }
         return Ok(None);
     }
     let channel = finalizer::set(&context, &context.cluster.channels, channel).await?;
@@ -61,6 +64,9 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
     watch_engine(&context, &observed);
     let mut findings = Findings::default();
     let outcome = bring_about(&context, &observed, &mut findings).await;
+    if findings.hash.is_none() && context.in_force.note_unplanned(&observed.channel.uid().unwrap_or_default()) {
+        changes::wake_blocklists(&context, &observed.channel);
+    }
     if let Err(Error::Transient(_)) = &outcome {
         // Nothing is known about the object that was not known before.
         return outcome;
@@ -70,7 +76,7 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
     let said = observed.seen.answered().and_then(|said| said.clock.as_ref());
     clock::forget_acceptance(&context, &key, said).await?;
     let again = outcome?;
-    if storage::is_to_be_told(&context, &observed.channel) {
+    if storage::is_to_be_told(&context, &observed) {
         return Ok(Some(Duration::ZERO));
     }
     Ok(sooner(again, reported))
@@ -143,6 +149,7 @@ async fn bring_about(context: &Context, observed: &Observed, findings: &mut Find
     let kept = |kind, name: &str| keep.iter().any(|(kept, known)| *kept == kind && known == name);
     apply::prune(&context.writer, &context.cluster.children, &owner, kept).await?;
     findings.hash = Some(plan.hash);
+    note_lists(context, observed, plan.hash);
     context.events.repaired(channel, applied.repaired()).await;
     let interval = context.settings.scrape_interval();
     let within = pod::asked_within(observed.pod.as_deref(), &observed.seen, Duration::ZERO, interval);
@@ -169,6 +176,18 @@ fn check_readable(context: &Context, observed: &Observed, owner: &Owner) -> Resu
                 .find_map(|error| error)
         });
     unreadable.map_or(Ok(()), Err)
+}
+
+/// Leaves behind which blocklists the planned configuration holds, and whether the engine has it.
+fn note_lists(context: &Context, observed: &Observed, planned: ConfigHash) {
+    let channel = &*observed.channel;
+    let reported = channel.status.as_ref().and_then(|status| status.engine.as_ref()?.config_hash.clone());
+    let said = observed.seen.answered().and_then(|said| said.config.hash.as_ref().map(ConfigHash::to_string));
+    let lists = observed.blocklists.iter().map(|list| in_force::edition(list)).collect();
+    let uid = channel.uid().unwrap_or_default();
+    if context.in_force.note(&uid, planned, lists, said.or(reported).as_deref()) {
+        changes::wake_blocklists(context, channel);
+    }
 }
 
 /// Verified now, or before this operator started and nobody has said otherwise since.

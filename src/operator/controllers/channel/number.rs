@@ -4,11 +4,10 @@ use crate::{
     api::{Reason, SmsConnector},
     operator::{
         controllers::channel::observe::Observed,
-        observed::samples::Seen,
+        observed::samples::{GatewaySample, Seen},
         runtime::{desired_condition::DesiredCondition, error::Error},
     },
     sms::PhoneNumber,
-    wire::status::GatewayStatus,
 };
 
 /// Judges by the connector's spec and what its gateway last found at the provider. None: the gateway has not been asked since
@@ -33,12 +32,12 @@ pub fn desired(observed: &Observed, connector: &SmsConnector) -> Result<Option<D
     })
 }
 
-fn at_provider(observed: &Observed, said: &GatewayStatus, number: &PhoneNumber) -> Option<DesiredCondition> {
+fn at_provider(observed: &Observed, said: &GatewaySample, number: &PhoneNumber) -> Option<DesiredCondition> {
     let name = &observed.channel.spec.connector_ref.name;
     if said.numbers_listed_at.is_none() {
         return unlisted(observed, name);
     }
-    match said.numbers.iter().find(|known| known.number == *number) {
+    match said.number(number) {
         Some(known) if known.at_provider && known.sms_capable => {
             Some(DesiredCondition::yes(Reason::Verified, "the provider has the number, and it can do SMS"))
         }

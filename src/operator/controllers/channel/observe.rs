@@ -9,16 +9,20 @@ use crate::{
     api::{Blocklist, Campaign, ConditionType, Reason, SmsChannel, SmsConnector},
     operator::{
         controllers::{
-            blocklist,
+            channel::storage,
             summary::{self, is_deleted},
         },
-        observed::{context::Context, pod, samples::Seen},
+        observed::{
+            context::Context,
+            pod,
+            samples::{GatewaySample, Seen},
+        },
         resources::{child::Owner, volume},
         runtime::{cache::ObjectKey, error::Error},
     },
     wire::{
-        config::issuers::Issuer,
-        status::{EngineStatus, GatewayStatus},
+        config::{engine::StoreExpectation, issuers::Issuer},
+        status::EngineStatus,
     },
 };
 
@@ -33,7 +37,7 @@ pub struct Observed {
     /// The blocklists that bind it, by name.
     pub blocklists: Vec<Arc<Blocklist>>,
     /// What the connector's gateway said.
-    pub gateway: Seen<GatewayStatus>,
+    pub gateway: Seen<GatewaySample>,
     /// The engine's pod.
     pub pod: Option<Arc<Pod>>,
     /// What the engine said.
@@ -85,6 +89,18 @@ impl Observed {
         lost || summary::was_true(&*self.channel, ConditionType::NumberClaimed)
     }
 
+    /// What the engine is told about its store.
+    pub fn store_expectation(&self) -> StoreExpectation {
+        self.store_expectation_of(&self.channel)
+    }
+
+    /// The same where the channel stands otherwise now.
+    pub fn store_expectation_of(&self, channel: &SmsChannel) -> StoreExpectation {
+        let account = self.connector.as_ref().and_then(|connector| connector.spec.provider.member());
+        let said = self.seen.answered();
+        storage::expectation(channel, account.map(|member| member.account()), said.map(|said| &**said))
+    }
+
     /// Whether the status says that the number is valid.
     pub fn was_number_valid(&self) -> bool {
         summary::was_true(&*self.channel, ConditionType::NumberValid)
@@ -92,5 +108,7 @@ impl Observed {
 }
 
 fn blocklists(context: &Context, channel: &SmsChannel) -> Vec<Arc<Blocklist>> {
-    context.cluster.blocklists.select(|list| !is_deleted(list) && blocklist::concerns(list, channel))
+    let mut lists = context.cluster.blocklists_of(channel);
+    lists.retain(|list| !is_deleted(&**list));
+    lists
 }

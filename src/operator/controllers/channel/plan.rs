@@ -76,7 +76,7 @@ pub fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settings: &Se
         session_idle_seconds: unsigned(spec.session.idle_seconds),
         per_number_limit: rate_limit::rate_limit(valid.connector.spec.limits.per_number),
         retention_days: unsigned(spec.engine.storage.retention_days),
-        store: storage::expectation(&observed.channel),
+        store: observed.store_expectation(),
         clock_accepted: clock::accepted(&observed.channel),
         role_issuers: observed.role_issuers.clone(),
         operator_user: settings.operator_user(),

@@ -6,17 +6,17 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use crate::{
     api::{
-        Campaign, ConditionStatus, ConditionType, Conditions, Reason, SmsChannelStatus,
+        Campaign, ConditionStatus, ConditionType, Conditions, Reason, SmsChannel, SmsChannelStatus,
         sms_channel::EngineStatus as EngineReport,
     },
     operator::{
         controllers::{
-            channel::{Findings, clock, observe::Observed, sampled, storage, up_to_date::tell_blocklists},
+            channel::{Findings, clock, observe::Observed, sampled, storage},
             summary::{self, first_obstacle, is_others_change, summarize},
-            worker::RequeueAfter,
+            worker::{RequeueAfter, sooner},
         },
-        observed::{context::Context, pod, samples::Seen},
-        runtime::{desired_condition::DesiredCondition, error::Error},
+        observed::{changes, context::Context, pod, samples::Seen},
+        runtime::{cache::ObjectKey, desired_condition::DesiredCondition, error::Error},
     },
     wire::{config::ConfigHash, status::EngineStatus},
 };
@@ -52,13 +52,31 @@ pub async fn report(
     set_missing_unknown(&mut conditions);
     let ready = ready(&conditions, observed, error);
     summarize(&mut conditions, &ready);
+    if let Some(left) = on_its_way(context, channel, &ready) {
+        return Ok(sooner(held, Some(left)));
+    }
     let due = take_figures(context, &mut status, &conditions, observed, now);
     summary::report(context, &context.cluster.channels, channel, status, conditions).await?;
-    tell_blocklists(context, channel);
-    Ok(match (held, due) {
-        (Some(one), Some(other)) => Some(one.min(other)),
-        (one, other) => one.or(other),
-    })
+    let now = context.cluster.channels.get(&ObjectKey::of(channel));
+    changes::depends_on_channel(context, Some(channel), now.as_deref());
+    Ok(sooner(held, due))
+}
+
+/// What passes within seconds is not written; how long it may still pass, none when it is to be written. A channel on its way to
+/// `Ready` would otherwise be written at every step of it.
+fn on_its_way(context: &Context, channel: &SmsChannel, ready: &DesiredCondition) -> RequeueAfter {
+    let passes =
+        matches!(ready.reason, Reason::Starting | Reason::Applying | Reason::Progressing | Reason::NotCheckedYet);
+    let uid = channel.metadata.uid.as_deref().unwrap_or_default();
+    let stands = DesiredCondition::of(&summary::begin(channel, context.now()), ConditionType::Ready);
+    let is_new = channel.status.as_ref().is_none_or(|status| status.observed_generation != channel.metadata.generation);
+    // One that was ready is written at once when it is not any more, but for its own new spec on its way to the pod.
+    let may_wait = is_new || stands.is_none_or(|stands| stands.status != ConditionStatus::True);
+    if !passes || !may_wait {
+        context.progress.forget(uid);
+        return None;
+    }
+    context.progress.hold(uid, Duration::from_secs(context.settings.progress_hold_seconds))
 }
 
 fn set_found(conditions: &mut Conditions, findings: &Findings) {
@@ -97,7 +115,7 @@ fn set_engine(conditions: &mut Conditions, status: &mut SmsChannelStatus, observ
         let judged = storage::judge(&observed.channel, account.map(|member| member.account()), said);
         judged.desired.set(conditions, ConditionType::StorageIntact);
         let before = status.engine.clone().unwrap_or_default();
-        store_is_told = before.store_id == judged.id;
+        store_is_told = observed.store_expectation().id == judged.id;
         status.engine = Some(EngineReport {
             config_hash: said.config.hash.as_ref().map(ConfigHash::to_string),
             version: Some(said.version.clone()),

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{
     api::{ConditionType, Reason, SmsChannel, SmsChannelSpec, names, sms_channel::EngineStatus as EngineReport},
     operator::{
-        controllers::summary,
+        controllers::{channel::observe::Observed, summary},
         observed::context::Context,
         resources::{
             child::{ANNOTATION_NUMBER, Owner},
@@ -19,18 +19,21 @@ use crate::{
     },
 };
 
-/// What the engine is told about its store.
-pub fn expectation(channel: &SmsChannel) -> StoreExpectation {
+/// What the engine is told about its store: what status remembers of it, else what the engine itself said first, which status
+/// remembers from now on.
+pub fn expectation(channel: &SmsChannel, account: Option<&str>, said: Option<&EngineStatus>) -> StoreExpectation {
     let remembered = channel.status.as_ref().and_then(|status| status.engine.as_ref());
-    let id = remembered.and_then(|engine| engine.store_id.clone());
+    let remembered = remembered.and_then(|engine| engine.store_id.clone());
+    let id = remembered.or_else(|| said.and_then(|said| judge(channel, account, said).id));
     let accepted_id = summary::annotation(channel, names::ANNOTATION_ACCEPT_STORAGE).map(ToOwned::to_owned);
     StoreExpectation { id, accepted_id, held: was_rolled_back(channel) }
 }
 
 /// Whether status remembers something else of the store than it did when the configuration was made.
-pub fn is_to_be_told(context: &Context, before: &SmsChannel) -> bool {
+pub fn is_to_be_told(context: &Context, observed: &Observed) -> bool {
+    let before = &*observed.channel;
     let now = context.cluster.channels.get(&ObjectKey::of(before));
-    now.is_some_and(|now| expectation(&now) != expectation(before))
+    now.is_some_and(|now| observed.store_expectation_of(&now) != observed.store_expectation())
 }
 
 fn was_rolled_back(channel: &SmsChannel) -> bool {

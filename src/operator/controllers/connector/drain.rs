@@ -87,7 +87,7 @@ async fn waits_for_nothing(context: &Context, connector: &SmsConnector) -> Resul
 /// What is waited for; none = nothing.
 fn left(context: &Context, observed: &Observed) -> Option<String> {
     let owner = Owner::connector(&observed.connector);
-    let channels = context.channels_of_connector(&owner.key());
+    let channels = context.cluster.channels_of_connector(&owner.key());
     if !channels.is_empty() {
         let named: Vec<_> = channels.iter().take(NAMED).map(|channel| channel.name_any()).collect();
         let more = channels.len().saturating_sub(NAMED);

@@ -9,7 +9,11 @@ use crate::{
     api::{Reason, SmsChannel, SmsConnector, names},
     operator::{
         controllers::{claim, summary::is_deleted},
-        observed::{context::Context, pod, samples::Seen},
+        observed::{
+            context::Context,
+            pod,
+            samples::{GatewaySample, Seen},
+        },
         resources::{
             child::Owner,
             claim::{Claim, Holder},
@@ -21,7 +25,6 @@ use crate::{
     wire::{
         config::{gateway::Route, issuers::Issuer},
         ports,
-        status::GatewayStatus,
     },
 };
 
@@ -52,7 +55,7 @@ pub struct Observed {
     /// The gateway's pod.
     pub pod: Option<Arc<Pod>>,
     /// What the gateway said.
-    pub seen: Seen<GatewayStatus>,
+    pub seen: Seen<GatewaySample>,
 }
 
 impl Observed {
@@ -110,7 +113,7 @@ fn held_and_asked(context: &Context, connector: &SmsConnector) -> (Vec<Held>, Ve
         claim::is_held(context, &claim, &Holder::channel(channel))
     };
     let (mut held, mut asked) = (Vec::new(), BTreeSet::new());
-    for channel in context.channels_of_connector(&key) {
+    for channel in context.cluster.channels_of_connector(&key) {
         let Ok(number) = channel.spec.number.parse() else { continue };
         if holds(&channel) {
             held.push(Held { number, channel: channel.name_any() });

@@ -14,14 +14,14 @@ use crate::{
             connector::observe::Observed,
             summary::{self, first_obstacle, is_others_change, summarize},
         },
-        observed::pod,
+        observed::{pod, samples::GatewaySample},
         runtime::{desired_condition::DesiredCondition, error::Error},
     },
     sms::PhoneNumber,
     wire::{
         config::ConfigHash,
         ports,
-        status::{self as wire, CredentialsStatus, GatewayStatus, ProviderStatus, Trouble, Unanswered, WebhookStatus},
+        status::{self as wire, CredentialsStatus, ProviderStatus, Trouble, Unanswered, WebhookStatus},
     },
 };
 
@@ -139,7 +139,7 @@ fn applied(observed: &Observed, hash: Option<&ConfigHash>) -> DesiredCondition {
     }
 }
 
-fn credentials(said: &GatewayStatus, provider: ProviderMember<'_>) -> DesiredCondition {
+fn credentials(said: &GatewaySample, provider: ProviderMember<'_>) -> DesiredCondition {
     let field = format!("spec.provider.{}", provider.kind());
     let secret = format!("Secret {} ({field}.credentialsSecretRef)", provider.credentials().name);
     match &said.credentials {
@@ -203,7 +203,7 @@ fn silent(why: &Unanswered, provider: ProviderMember<'_>) -> String {
 }
 
 /// The numbers that the connector offers: those of the spec, else every SMS-capable one of the account.
-fn offered(observed: &Observed, said: &GatewayStatus) -> Vec<PhoneNumber> {
+fn offered(observed: &Observed, said: &GatewaySample) -> Vec<PhoneNumber> {
     let spec = &observed.connector.spec;
     let mut offered: Vec<PhoneNumber> = if spec.numbers.is_empty() {
         let usable = said.numbers.iter().filter(|number| number.at_provider && number.sms_capable);
@@ -216,12 +216,7 @@ fn offered(observed: &Observed, said: &GatewayStatus) -> Vec<PhoneNumber> {
     offered
 }
 
-/// A number as the provider has it.
-pub fn find<'a>(said: &'a GatewayStatus, number: &PhoneNumber) -> Option<&'a wire::NumberStatus> {
-    said.numbers.iter().find(|known| known.number == *number)
-}
-
-fn numbers(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) -> DesiredCondition {
+fn numbers(observed: &Observed, said: &GatewaySample, offered: &[PhoneNumber]) -> DesiredCondition {
     if let Some(why) = &said.numbers_error {
         let message = format!("the numbers cannot be listed: {}; the gateway tries again by itself", why.message);
         return DesiredCondition::unknown(trouble(why), message);
@@ -230,7 +225,7 @@ fn numbers(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) -
         return DesiredCondition::unknown(Reason::NotCheckedYet, "the numbers have not been listed yet");
     }
     let of = |is_so: fn(Option<&wire::NumberStatus>) -> bool| -> Vec<_> {
-        offered.iter().filter(|number| is_so(find(said, number))).collect()
+        offered.iter().filter(|number| is_so(said.number(number))).collect()
     };
     let missing = of(|known| known.is_some_and(|known| !known.at_provider));
     if !missing.is_empty() {
@@ -258,7 +253,7 @@ fn some(numbers: &[&PhoneNumber]) -> String {
     if more == 0 { named.join(", ") } else { format!("{} and {more} more", named.join(", ")) }
 }
 
-fn webhook(observed: &Observed, said: &GatewayStatus) -> DesiredCondition {
+fn webhook(observed: &Observed, said: &GatewaySample) -> DesiredCondition {
     let webhook = &observed.connector.spec.webhook;
     match webhook.management {
         WebhookManagement::Ignore => {
@@ -266,7 +261,7 @@ fn webhook(observed: &Observed, said: &GatewayStatus) -> DesiredCondition {
         }
         WebhookManagement::Observe => {}
     }
-    let used: Vec<_> = observed.held.iter().filter_map(|held| find(said, &held.number)).collect();
+    let used: Vec<_> = observed.held.iter().filter_map(|held| said.number(&held.number)).collect();
     let ours = format!("{}{}", webhook.public_url.trim_end_matches('/'), ports::HOOK_INBOUND_PATH);
     let of = |wanted: fn(&WebhookStatus) -> bool| -> Vec<&PhoneNumber> {
         used.iter().filter(|number| wanted(&number.webhook)).map(|number| &number.number).collect()
@@ -295,7 +290,7 @@ fn webhook(observed: &Observed, said: &GatewayStatus) -> DesiredCondition {
     DesiredCondition::yes(Reason::InSync, format!("the provider has our address for {} numbers in use", used.len()))
 }
 
-fn routed(said: &GatewayStatus) -> DesiredCondition {
+fn routed(said: &GatewaySample) -> DesiredCondition {
     if said.spool.unrouted == 0 {
         return DesiredCondition::yes(Reason::AllRouted, "every inbound message found a channel");
     }
@@ -309,9 +304,9 @@ fn routed(said: &GatewayStatus) -> DesiredCondition {
     )
 }
 
-fn counts(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) -> ConnectorCounts {
+fn counts(observed: &Observed, said: &GatewaySample, offered: &[PhoneNumber]) -> ConnectorCounts {
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    let capable = offered.iter().filter(|number| find(said, number).is_some_and(|known| known.sms_capable)).count();
+    let capable = offered.iter().filter(|number| said.number(number).is_some_and(|known| known.sms_capable)).count();
     let claimed = offered.iter().filter(|number| observed.channel_of(number).is_some()).count();
     ConnectorCounts {
         numbers: count(offered.len()),
@@ -322,11 +317,11 @@ fn counts(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) ->
 }
 
 /// Those with something wrong first, then those of channels, then the rest.
-fn list(observed: &Observed, said: &GatewayStatus, offered: &[PhoneNumber]) -> Vec<NumberStatus> {
+fn list(observed: &Observed, said: &GatewaySample, offered: &[PhoneNumber]) -> Vec<NumberStatus> {
     let mut all: Vec<NumberStatus> = offered
         .iter()
         .map(|number| {
-            let known = find(said, number);
+            let known = said.number(number);
             NumberStatus {
                 number: number.to_string(),
                 sms_capable: known.map(|known| known.sms_capable),

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{World, path};
-use crate::operator::observed::targets::Target;
+use crate::operator::observed::targets::{Class, Target};
 
 fn generation(world: &World, type_: &str) -> Option<i64> {
     let conditions = world.conditions("smschannels", "support");
@@ -66,7 +66,8 @@ async fn an_engine_is_asked_although_its_channel_cannot_be_planned() {
     next.api.remove(&path("campaigns", "support"));
     next.relist();
     next.reconcile_channel("support").await.unwrap();
-    let asked = tokio::time::timeout(std::time::Duration::from_secs(5), next.context.targets.take()).await;
+    let asked =
+        tokio::time::timeout(std::time::Duration::from_secs(5), next.context.targets.take(Class::Answering)).await;
     assert!(matches!(asked, Ok(Target::Engine(key)) if key.name == "support"));
 }
 

@@ -13,7 +13,13 @@ use tracing::trace;
 use crate::{
     api::names,
     operator::{
-        observed::{context::Context, pod, targets::Target},
+        observed::{
+            changes,
+            context::Context,
+            pod,
+            samples::Habit,
+            targets::{Class, Next, Target},
+        },
         resources::{child::Owner, kinds::ChildKind},
         runtime::{cache::ObjectKey, metrics::ScrapeLabels},
     },
@@ -24,14 +30,28 @@ use crate::{
 };
 use tokens::Tokens;
 
-/// Longest that one pod may take to answer.
-const DEADLINE: Duration = Duration::from_secs(3);
+/// Longest that one of the pods that answer may take to do so; one that does not is asked again among the silent ones.
+const DEADLINE: Duration = Duration::from_secs(1);
+/// Longest that one of the silent pods may take to answer.
+const LAST_DEADLINE: Duration = Duration::from_secs(3);
 /// A pod that has just become ready may be out of reach for a moment, until the nodes know the way.
 const FIRST_AGAIN: Duration = Duration::from_secs(1);
-/// Pods asked at a time.
-const WORKERS: usize = 32;
-/// Longest status that is read: 10,000 numbers fit well.
-const LONGEST: usize = 8 << 20;
+/// Pods asked at a time of those that answer. They take milliseconds; many only so that thousands that fall silent at once are found
+/// out soon.
+const WORKERS: usize = 128;
+/// Pods asked at a time of those that are silent. Each waits for its deadline.
+const WORKERS_FOR_SILENT: usize = 64;
+/// Longest between two attempts to ask a silent pod.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+/// Longest between two questions to a pod at which nothing happens, where the interval itself is not longer: with all else a queue that
+/// turns bad is still seen within 10 s.
+const QUIET_INTERVAL: Duration = Duration::from_secs(9);
+/// A pod that has said the same so many times in a row is quiet.
+const QUIET: u32 = 12;
+/// Longest status of a gateway that is read, in bytes: 10,000 numbers fit well, with the address that each has at the provider.
+const LONGEST_OF_GATEWAY: usize = 4 << 20;
+/// Longest status of an engine that is read, in bytes. It is some hundred long.
+const LONGEST_OF_ENGINE: usize = 64 << 10;
 
 /// Why a pod gave no status.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +68,14 @@ enum ScrapeError {
     Parse(serde_json::Error),
 }
 
+/// What is asked of a pod.
+#[derive(Clone, Copy)]
+struct Question<'a> {
+    path: &'a str,
+    /// Longest answer that is read, in bytes.
+    longest: usize,
+}
+
 struct Scraper {
     context: Arc<Context>,
     http: reqwest::Client,
@@ -58,16 +86,17 @@ struct Scraper {
 pub fn start(context: &Arc<Context>, http: reqwest::Client, tasks: &mut JoinSet<()>, stop: &CancellationToken) {
     let tokens = Tokens::new(&context.settings);
     let scraper = Arc::new(Scraper { context: context.clone(), http, tokens });
-    for _ in 0..WORKERS {
+    let classes = [(Class::Answering, WORKERS), (Class::Silent, WORKERS_FOR_SILENT)];
+    for class in classes.into_iter().flat_map(|(class, workers)| std::iter::repeat_n(class, workers)) {
         let (scraper, stop) = (scraper.clone(), stop.clone());
         tasks.spawn(async move {
             loop {
                 let target = tokio::select! {
                     () = stop.cancelled() => return,
-                    target = scraper.context.targets.take() => target,
+                    target = scraper.context.targets.take(class) => target,
                 };
-                let again = scraper.visit(&target).await;
-                scraper.context.targets.done(&target, again);
+                let next = scraper.visit(&target, class).await.unwrap_or(Next::Never);
+                scraper.context.targets.done(&target, class, next);
             }
         });
     }
@@ -75,40 +104,63 @@ pub fn start(context: &Arc<Context>, http: reqwest::Client, tasks: &mut JoinSet<
 
 impl Scraper {
     /// Asks once; says when to ask again, none when there is nobody to ask any more.
-    async fn visit(&self, target: &Target) -> Option<Duration> {
-        let interval = self.context.settings.scrape_interval();
-        let (label, result, again) = match target {
+    async fn visit(&self, target: &Target, class: Class) -> Option<Next> {
+        let samples = &self.context.samples;
+        let (label, is_answered, after) = match target {
             Target::Gateway(key) => {
                 let connector = self.context.cluster.connectors.get(key)?;
                 let owner = Owner::connector(&connector);
                 self.has_pod(&owner)?;
-                let answer = self.ask::<GatewayStatus>(&owner, ports::STATUS_PATH).await;
-                let result = outcome(&answer);
-                if self.context.samples.gateway_said(&owner.uid, answer.map_err(|error| error.to_string())) {
-                    self.context.queues.connectors.add(key.clone());
-                    for channel in self.context.channels_of_connector(key) {
-                        self.context.queues.channels.add(ObjectKey::of(&*channel));
+                let answer = self
+                    .ask::<GatewayStatus>(
+                        &owner,
+                        class,
+                        Question { path: ports::STATUS_PATH, longest: LONGEST_OF_GATEWAY },
+                    )
+                    .await;
+                let is_answered = answer.is_ok();
+                if is_answered || class == Class::Silent {
+                    let answer = answer.map_err(|error| error.to_string());
+                    if let Some(numbers) = samples.gateway_said(&owner.uid, answer) {
+                        self.context.queues.connectors.add(key.clone());
+                        changes::gateway_said(&self.context, key, &numbers);
                     }
                 }
-                let (pod, seen) = (pod::of(&self.context, &owner), self.context.samples.gateway(&owner.uid));
-                ("gateway", result, pod::asked_within(pod.as_deref(), &seen, FIRST_AGAIN, interval))
+                let (pod, seen) = (pod::of(&self.context, &owner), samples.gateway(&owner.uid));
+                let interval = self.interval(samples.gateway_habit(&owner.uid));
+                ("gateway", is_answered, pod::asked_within(pod.as_deref(), &seen, FIRST_AGAIN, interval))
             }
             Target::Engine(key) => {
                 let channel = self.context.cluster.channels.get(key)?;
                 let owner = Owner::channel(&channel);
                 self.has_pod(&owner)?;
                 let path = ports::of_channel(ports::CHANNEL_STATUS_PATH, &owner.name);
-                let answer = self.ask::<EngineStatus>(&owner, &path).await;
-                let result = outcome(&answer);
-                if self.context.samples.engine_said(&owner.uid, answer.map_err(|error| error.to_string())) {
+                let question = Question { path: &path, longest: LONGEST_OF_ENGINE };
+                let answer = self.ask::<EngineStatus>(&owner, class, question).await;
+                let is_answered = answer.is_ok();
+                if (is_answered || class == Class::Silent)
+                    && samples.engine_said(&owner.uid, answer.map_err(|error| error.to_string()))
+                {
                     self.context.queues.channels.add(key.clone());
                 }
-                let (pod, seen) = (pod::of(&self.context, &owner), self.context.samples.engine(&owner.uid));
-                ("engine", result, pod::asked_within(pod.as_deref(), &seen, FIRST_AGAIN, interval))
+                let (pod, seen) = (pod::of(&self.context, &owner), samples.engine(&owner.uid));
+                let interval = self.interval(samples.engine_habit(&owner.uid));
+                ("engine", is_answered, pod::asked_within(pod.as_deref(), &seen, FIRST_AGAIN, interval))
             }
         };
+        let result = if is_answered { "success" } else { "error" };
         self.context.metrics.scrapes.get_or_create(&ScrapeLabels { target: label, result }).inc();
-        Some(again.mul_f64(0.9 + fastrand::f64() * 0.2))
+        let next = match (is_answered, class) {
+            (true, _) => Class::Answering,
+            // It had little time. With more of it, it may answer yet.
+            (false, Class::Answering) => return Some(Next::After(Duration::ZERO, Class::Silent)),
+            (false, Class::Silent) => Class::Silent,
+        };
+        Some(Next::After(after.mul_f64(0.9 + fastrand::f64() * 0.2), next))
+    }
+
+    fn interval(&self, habit: Habit) -> Duration {
+        interval(habit, self.context.settings.scrape_interval())
     }
 
     /// Nobody is asked before the StatefulSet is there.
@@ -117,22 +169,34 @@ impl Scraper {
         self.context.cluster.children.of(ChildKind::StatefulSet).get(&key).map(|_| ())
     }
 
-    async fn ask<T: DeserializeOwned>(&self, owner: &Owner, path: &str) -> Result<T, ScrapeError> {
-        let asked = self.ask_without_limit(owner, path);
-        let answer = tokio::time::timeout(DEADLINE, asked).await;
-        let result = answer.unwrap_or_else(|_| Err(ScrapeError::Http(format!("not within {} s", DEADLINE.as_secs()))));
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        owner: &Owner,
+        class: Class,
+        question: Question<'_>,
+    ) -> Result<T, ScrapeError> {
+        let deadline = match class {
+            Class::Answering => DEADLINE,
+            Class::Silent => LAST_DEADLINE,
+        };
+        let answer = tokio::time::timeout(deadline, self.ask_without_limit(owner, question)).await;
+        let result = answer.unwrap_or_else(|_| Err(ScrapeError::Http(format!("not within {} s", deadline.as_secs()))));
         if let Err(error) = &result {
             trace!(target = owner.child_name, namespace = owner.namespace, %error, "not answered");
         }
         result
     }
 
-    async fn ask_without_limit<T: DeserializeOwned>(&self, owner: &Owner, path: &str) -> Result<T, ScrapeError> {
+    async fn ask_without_limit<T: DeserializeOwned>(
+        &self,
+        owner: &Owner,
+        question: Question<'_>,
+    ) -> Result<T, ScrapeError> {
         let audience = names::role_audience(&owner.namespace);
         let client = self.context.writer.client();
         let token = self.tokens.get(client, &audience).await.map_err(ScrapeError::Token)?;
         let host = format!("{}.{}.svc:{}", owner.child_name, owner.namespace, ports::ROLES);
-        let url = url(&host, path, self.context.settings.resolve_services_to);
+        let url = url(&host, question.path, self.context.settings.resolve_services_to);
         let request = self.http.get(url).header("host", host).bearer_auth(token);
         let mut answer = request.send().await.map_err(|error| ScrapeError::Http(root_cause(&error)))?;
         if answer.status().as_u16() == 401 {
@@ -145,7 +209,7 @@ impl Scraper {
         let mut body = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(|error| ScrapeError::Http(root_cause(&error)))? {
             body.extend_from_slice(&chunk);
-            if body.len() > LONGEST {
+            if body.len() > question.longest {
                 return Err(ScrapeError::TooLong);
             }
         }
@@ -153,8 +217,16 @@ impl Scraper {
     }
 }
 
-fn outcome<T>(answer: &Result<T, ScrapeError>) -> &'static str {
-    if answer.is_ok() { "success" } else { "error" }
+/// Between two questions to a pod with this habit: longer where nothing happens, and ever longer where nobody answers.
+fn interval(habit: Habit, interval: Duration) -> Duration {
+    match habit {
+        Habit::Saying { unchanged } if unchanged >= QUIET => interval.max(QUIET_INTERVAL.min(interval * 2)),
+        Habit::Saying { .. } => interval,
+        Habit::Silent { beyond } => {
+            let backoff = interval.saturating_mul(2u32.saturating_pow(beyond.min(10)));
+            backoff.min(LONGEST_BACKOFF).max(interval)
+        }
+    }
 }
 
 fn url(host: &str, path: &str, instead: Option<SocketAddr>) -> String {
@@ -171,4 +243,27 @@ fn root_cause(error: &dyn std::error::Error) -> String {
         cause = inner;
     }
     cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pod_is_asked_less_often_where_nothing_happens_and_where_nobody_answers() {
+        let seconds = Duration::from_secs;
+        let cases = [
+            (Habit::Saying { unchanged: 0 }, 5, 5),
+            (Habit::Saying { unchanged: QUIET }, 5, 9),
+            (Habit::Saying { unchanged: QUIET }, 1, 2),
+            (Habit::Saying { unchanged: QUIET }, 30, 30),
+            (Habit::Silent { beyond: 0 }, 5, 5),
+            (Habit::Silent { beyond: 2 }, 5, 20),
+            (Habit::Silent { beyond: 40 }, 5, 60),
+            (Habit::Silent { beyond: 40 }, 90, 90),
+        ];
+        for (habit, base, expected) in cases {
+            assert_eq!(interval(habit, seconds(base)), seconds(expected), "{habit:?} every {base} s");
+        }
+    }
 }

@@ -1,0 +1,328 @@
+//! Which objects must be looked at again when one has changed: those that read what is different now, and no others.
+//!
+//! The watches call this for what others wrote; what the operator itself wrote comes back as an echo that wakes nobody, so those who
+//! depend on it are woken when it is written.
+
+use std::{sync::Arc, time::Duration};
+
+use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
+use kube::{Resource, ResourceExt, api::DynamicObject};
+
+use crate::{
+    api::{
+        Blocklist, Bot, Campaign, ConditionType, SmsChannel, SmsConnector, names,
+        sms_channel::{QueueStatus, ServiceLevelStatus},
+    },
+    operator::{
+        observed::{context::Context, samples::Numbers},
+        resources::claim::Holder,
+        runtime::{
+            cache::{Change, ObjectKey},
+            index::Term,
+        },
+    },
+};
+
+/// What many objects are part of is looked at once for all that changes within this time.
+pub const TOGETHER: Duration = Duration::from_secs(1);
+
+/// A connector has changed. Its channels read its spec, and nothing of its status.
+pub fn connector(context: &Arc<Context>, change: &Change<SmsConnector>) {
+    forget_gone(context, change);
+    if !is_news(change) {
+        return;
+    }
+    let key = key_of(change);
+    if is_other_spec(change) {
+        wake_channels(context, context.cluster.channels_of_connector(&key));
+    }
+    context.queues.connectors.add(key);
+}
+
+/// A channel has changed.
+pub fn channel(context: &Arc<Context>, change: &Change<SmsChannel>) {
+    let key = key_of(change);
+    forget_gone(context, change);
+    if is_news(change) {
+        context.queues.channels.add(key);
+    }
+    depends_on_channel(context, change.old.as_deref(), change.new.as_deref());
+}
+
+/// Wakes those who read something of a channel that is different now.
+pub fn depends_on_channel(context: &Context, old: Option<&SmsChannel>, new: Option<&SmsChannel>) {
+    let Some(channel) = new.or(old) else { return };
+    let key = ObjectKey::of(channel);
+    let reference = |name: &str| ObjectKey::new(&key.namespace, name);
+    if old.map(routed) != new.map(routed) {
+        context.queues.connectors.add_spaced(reference(&channel.spec.connector_ref.name), TOGETHER);
+        // The lists count the channels that they bind.
+        wake_blocklists(context, channel);
+    }
+    if old.map(summed) != new.map(summed) {
+        context.queues.campaigns.add_spaced(reference(&channel.spec.campaign_ref.name), TOGETHER);
+    }
+    let campaign = |channel: &SmsChannel| channel.spec.campaign_ref.name.clone();
+    if let (Some(old), Some(new)) = (old, new)
+        && campaign(old) != campaign(new)
+    {
+        context.queues.campaigns.add_spaced(reference(&old.spec.campaign_ref.name), TOGETHER);
+        wake_blocklists(context, old);
+        wake_blocklists(context, new);
+    }
+    if old.map(is_claimed) != new.map(is_claimed) {
+        wake_blocklists(context, channel);
+    }
+}
+
+/// What a connector reads of its channels.
+fn routed(channel: &SmsChannel) -> (Option<&str>, &str, &str, bool) {
+    let spec = &channel.spec;
+    let uid = channel.metadata.uid.as_deref();
+    (uid, &spec.number, &spec.connector_ref.name, channel.metadata.deletion_timestamp.is_some())
+}
+
+/// What a campaign reads of its channels.
+fn summed(channel: &SmsChannel) -> (&str, bool, Option<&QueueStatus>, Option<&ServiceLevelStatus>) {
+    let status = channel.status.as_ref();
+    (
+        &channel.spec.campaign_ref.name,
+        is_ready(channel),
+        status.and_then(|status| status.queue.as_ref()),
+        status.and_then(|status| status.service_level.as_ref()),
+    )
+}
+
+/// Whether the channel is ready as its spec is now.
+pub fn is_ready(channel: &SmsChannel) -> bool {
+    let conditions = channel.status.iter().flat_map(|status| &status.conditions);
+    conditions.into_iter().any(|condition| {
+        condition.type_ == ConditionType::Ready.as_str()
+            && condition.status == "True"
+            && condition.observed_generation == channel.metadata.generation
+    })
+}
+
+/// Whether the channel has its number, so that an engine runs or is to run.
+pub fn is_claimed(channel: &SmsChannel) -> bool {
+    let conditions = channel.status.iter().flat_map(|status| &status.conditions);
+    let mut claimed = conditions.filter(|condition| condition.type_ == ConditionType::NumberClaimed.as_str());
+    claimed.any(|condition| condition.status == "True")
+}
+
+/// Has the blocklists that bind a channel looked at again.
+pub fn wake_blocklists(context: &Context, channel: &SmsChannel) {
+    for list in context.cluster.blocklists_of(channel) {
+        context.queues.blocklists.add_spaced(ObjectKey::of(&*list), TOGETHER);
+    }
+}
+
+fn wake_channels(context: &Context, channels: impl IntoIterator<Item = Arc<SmsChannel>>) {
+    channels.into_iter().for_each(|channel| context.queues.channels.add(ObjectKey::of(&*channel)));
+}
+
+/// Has the channels looked at again whose numbers a gateway says something new of.
+pub fn gateway_said(context: &Context, connector: &ObjectKey, numbers: &Numbers) {
+    match numbers {
+        Numbers::All => wake_channels(context, context.cluster.channels_of_connector(connector)),
+        Numbers::Some(numbers) => {
+            for number in numbers {
+                let term = Term::Number(connector.clone(), number.as_str().to_owned());
+                wake_channels(context, context.cluster.channels.with(&term));
+            }
+        }
+    }
+}
+
+/// A campaign has changed.
+pub fn campaign(context: &Arc<Context>, change: &Change<Campaign>) {
+    forget_gone(context, change);
+    if !is_news(change) {
+        return;
+    }
+    let key = key_of(change);
+    wake_channels(context, context.cluster.channels_of_campaign(&key));
+    let appeared_or_went = change.old.is_none() || change.new.is_none();
+    if appeared_or_went {
+        for list in context.cluster.blocklists.with(&Term::Campaign(key.clone())) {
+            context.queues.blocklists.add(ObjectKey::of(&*list));
+        }
+    }
+    context.queues.campaigns.add(key);
+}
+
+/// A bot has changed.
+pub fn bot(context: &Arc<Context>, change: &Change<Bot>) {
+    if is_news(change) {
+        let key = key_of(change);
+        wake_channels(context, context.cluster.channels.in_namespace(&key.namespace));
+        context.queues.bots.add(key);
+    }
+}
+
+/// A blocklist has changed.
+pub fn blocklist(context: &Arc<Context>, change: &Change<Blocklist>) {
+    if is_news(change) {
+        for list in change.old.iter().chain(&change.new) {
+            wake_channels(context, context.cluster.bound_by(list));
+        }
+        context.queues.blocklists.add(key_of(change));
+    }
+}
+
+/// A child has changed.
+pub fn child(context: &Arc<Context>, change: &Change<DynamicObject>) {
+    for object in change.old.iter().chain(&change.new) {
+        enqueue_owner(context, &**object);
+    }
+}
+
+/// A pod has changed.
+pub fn pod(context: &Arc<Context>, change: &Change<Pod>) {
+    if let (Some(pod), None) = (&change.old, &change.new) {
+        forget_pod(context, pod);
+    }
+    for object in change.old.iter().chain(&change.new) {
+        enqueue_owner(context, &**object);
+    }
+}
+
+/// What a pod said says nothing about its successor.
+fn forget_pod(context: &Context, pod: &Pod) {
+    context.volume_refreshes.forget(&pod.uid().unwrap_or_default());
+    let key = |label: &str| Some(ObjectKey::new(pod.namespace()?, pod.labels().get(label)?));
+    let connector = key(names::LABEL_CONNECTOR).and_then(|key| context.cluster.connectors.get(&key)?.uid());
+    let channel = key(names::LABEL_CHANNEL).and_then(|key| context.cluster.channels.get(&key)?.uid());
+    for uid in connector.iter().chain(&channel) {
+        context.samples.forget(uid);
+    }
+}
+
+/// A claim has changed: its holder and those who wait for it look, and the connector whose routes it makes.
+pub fn claim(context: &Arc<Context>, change: &Change<Lease>) {
+    for lease in change.old.iter().chain(&change.new) {
+        if let Some(holder) = Holder::of(lease) {
+            let key = ObjectKey::new(&holder.namespace, &holder.name);
+            if let Some(channel) = context.cluster.channels.get(&key) {
+                let connector = ObjectKey::new(&holder.namespace, &channel.spec.connector_ref.name);
+                context.queues.connectors.add_spaced(connector, TOGETHER);
+            }
+            context.queues.channels.add(key);
+        }
+        for key in context.contenders.of(&lease.name_any()) {
+            context.queues.channels.add(key);
+        }
+    }
+}
+
+fn enqueue_owner(context: &Context, object: &impl Resource) {
+    let meta = object.meta();
+    let namespace = meta.namespace.clone().unwrap_or_default();
+    let labels = meta.labels.as_ref();
+    let named = |label: &str| labels.and_then(|labels| labels.get(label)).cloned();
+    if let Some(name) = named(names::LABEL_CONNECTOR) {
+        context.queues.connectors.add(ObjectKey::new(&namespace, name));
+    }
+    if let Some(name) = named(names::LABEL_CHANNEL) {
+        context.queues.channels.add(ObjectKey::new(&namespace, name));
+    }
+    for owner in meta.owner_references.iter().flatten().filter(|owner| owner.controller == Some(true)) {
+        match owner.kind.as_str() {
+            "SmsConnector" => context.queues.connectors.add(ObjectKey::new(&namespace, &owner.name)),
+            "SmsChannel" => context.queues.channels.add(ObjectKey::new(&namespace, &owner.name)),
+            _ => {}
+        }
+    }
+}
+
+/// What a pod said goes with the object that it ran for.
+fn forget_gone<K: Resource>(context: &Context, change: &Change<K>) {
+    let uid = |object: &Option<Arc<K>>| object.as_ref().and_then(|object| object.meta().uid.clone());
+    let (old, new) = (uid(&change.old), uid(&change.new));
+    if let Some(gone) = old.filter(|old| new.as_ref() != Some(old)) {
+        context.samples.forget(&gone);
+        context.debounce.forget(&gone);
+        context.in_force.forget(&gone);
+        context.figures.forget(&gone);
+        context.progress.forget(&gone);
+    }
+}
+
+fn key_of<K: Resource>(change: &Change<K>) -> ObjectKey {
+    change
+        .new
+        .as_ref()
+        .or(change.old.as_ref())
+        .map_or_else(|| ObjectKey::new("", ""), |object| ObjectKey::of(&**object))
+}
+
+/// Whether more than the status has changed.
+fn is_news<K: Resource>(change: &Change<K>) -> bool {
+    match (&change.old, &change.new) {
+        (Some(old), Some(new)) => {
+            let (old, new) = (old.meta(), new.meta());
+            old.uid != new.uid
+                || old.generation != new.generation
+                || old.deletion_timestamp != new.deletion_timestamp
+                || old.annotations != new.annotations
+                || old.finalizers != new.finalizers
+        }
+        (None, _) | (_, None) => true,
+    }
+}
+
+/// Whether those who read the spec read another one now.
+fn is_other_spec<K: Resource>(change: &Change<K>) -> bool {
+    match (&change.old, &change.new) {
+        (Some(old), Some(new)) => {
+            let (old, new) = (old.meta(), new.meta());
+            (&old.uid, old.generation, &old.deletion_timestamp) != (&new.uid, new.generation, &new.deletion_timestamp)
+        }
+        (None, _) | (_, None) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn channel(status: &Value) -> SmsChannel {
+        serde_json::from_value(json!({
+            "apiVersion": "aldis.dev/v1alpha1", "kind": "SmsChannel",
+            "metadata": {"name": "a", "namespace": "n", "uid": "u", "generation": 2},
+            "spec": {"campaignRef": {"name": "support"}, "connectorRef": {"name": "demo"}, "number": "+15551230001"},
+            "status": status,
+        }))
+        .unwrap()
+    }
+
+    fn condition(type_: &str, status: &str) -> Value {
+        json!({"type": type_, "status": status, "reason": "R", "message": "", "observedGeneration": 2,
+               "lastTransitionTime": "2026-01-01T00:00:00Z"})
+    }
+
+    #[test]
+    fn a_status_write_is_news_for_those_only_who_read_what_it_changed() {
+        let before = channel(&json!({"conditions": [condition("ConfigApplied", "False")]}));
+        let cases = [
+            ("another condition", json!({"conditions": [condition("ConfigApplied", "True")]}), false, false),
+            ("ready", json!({"conditions": [condition("Ready", "True")]}), true, false),
+            ("claimed", json!({"conditions": [condition("NumberClaimed", "True")]}), false, true),
+            (
+                "figures",
+                json!({"queue": {"waiting": 1, "oldestWaitSeconds": 0, "withBot": 0, "active": 0}}),
+                true,
+                false,
+            ),
+            ("their time alone", json!({"sampledAt": "2026-01-01T00:00:00Z"}), false, false),
+        ];
+        for (what, status, campaign, claim) in cases {
+            let after = channel(&status);
+            assert_eq!(routed(&before), routed(&after), "{what}: the connector reads nothing of the status");
+            assert_eq!(summed(&before) != summed(&after), campaign, "{what}: the campaign");
+            assert_eq!(is_claimed(&before) != is_claimed(&after), claim, "{what}: the blocklists");
+        }
+    }
+}

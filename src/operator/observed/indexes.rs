@@ -1,0 +1,67 @@
+//! By what the objects of each kind are looked for.
+
+use k8s_openapi::{api::coordination::v1::Lease, apimachinery::pkg::apis::meta::v1::Condition};
+use kube::{Resource, ResourceExt};
+
+use crate::{
+    api::{Blocklist, Bot, Campaign, ConditionType, SmsChannel, SmsConnector},
+    operator::runtime::{cache::ObjectKey, index::Term},
+};
+
+/// The statuses that `Ready` may have, for gauges.
+pub const READY: [&str; 3] = ["True", "False", "Unknown"];
+
+/// Terms of a connector.
+pub fn connector(connector: &SmsConnector) -> Vec<Term> {
+    vec![ready(connector.status.as_ref().map(|status| &status.conditions))]
+}
+
+/// Terms of a channel.
+pub fn channel(channel: &SmsChannel) -> Vec<Term> {
+    let connector = beside(channel, &channel.spec.connector_ref.name);
+    vec![
+        Term::Campaign(beside(channel, &channel.spec.campaign_ref.name)),
+        Term::Number(connector.clone(), channel.spec.number.clone()),
+        Term::Connector(connector),
+        Term::SameNumber(channel.spec.number.clone()),
+        ready(channel.status.as_ref().map(|status| &status.conditions)),
+    ]
+}
+
+/// Terms of a campaign.
+pub fn campaign(campaign: &Campaign) -> Vec<Term> {
+    vec![ready(campaign.status.as_ref().map(|status| &status.conditions))]
+}
+
+/// Terms of a bot.
+pub fn bot(bot: &Bot) -> Vec<Term> {
+    vec![ready(bot.status.as_ref().map(|status| &status.conditions))]
+}
+
+/// Terms of a blocklist.
+pub fn blocklist(list: &Blocklist) -> Vec<Term> {
+    let mut terms = vec![ready(list.status.as_ref().map(|status| &status.conditions))];
+    terms.extend(list.spec.campaigns.iter().map(|campaign| Term::Campaign(beside(list, &campaign.name))));
+    if list.spec.campaigns.is_empty() {
+        terms.push(Term::EveryCampaign(list.namespace().unwrap_or_default()));
+    }
+    terms
+}
+
+/// Terms of a claim.
+pub fn claim(lease: &Lease) -> Vec<Term> {
+    let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.clone());
+    holder.map(Term::Holder).into_iter().collect()
+}
+
+/// The key of an object of this name in the same namespace.
+fn beside<K: Resource>(object: &K, name: &str) -> ObjectKey {
+    ObjectKey::new(object.meta().namespace.clone().unwrap_or_default(), name)
+}
+
+fn ready(conditions: Option<&Vec<Condition>>) -> Term {
+    let mut found = conditions.into_iter().flatten();
+    let found = found.find(|condition| condition.type_ == ConditionType::Ready.as_str());
+    let status = found.map_or("Unknown", |condition| condition.status.as_str());
+    Term::Ready(READY.into_iter().find(|known| *known == status).unwrap_or("Unknown"))
+}

@@ -1,0 +1,145 @@
+//! Objects of one kind by key, and by what else they are looked for, so that nothing is found by looking through all of them.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use super::cache::ObjectKey;
+
+/// What an object is looked for by, beside its key.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Term {
+    /// It refers to this connector.
+    Connector(ObjectKey),
+    /// It refers to this campaign.
+    Campaign(ObjectKey),
+    /// It holds for every campaign of this namespace.
+    EveryCampaign(String),
+    /// It asks this connector for this number.
+    Number(ObjectKey, String),
+    /// It asks for this number, whichever connector it refers to.
+    SameNumber(String),
+    /// Its controller has this UID.
+    Controller(String),
+    /// A claim that this identity holds.
+    Holder(String),
+    /// Status of its condition `Ready`.
+    Ready(&'static str),
+}
+
+/// Says by what an object is looked for.
+pub type Terms<K> = fn(&K) -> Vec<Term>;
+
+/// Objects of one kind.
+pub struct Objects<K> {
+    by_key: BTreeMap<ObjectKey, Arc<K>>,
+    by_term: HashMap<Term, BTreeSet<ObjectKey>>,
+    terms: Terms<K>,
+}
+
+impl<K> Objects<K> {
+    /// None yet; each will be found by its `terms`.
+    pub fn indexed_by(terms: Terms<K>) -> Self {
+        Self { by_key: BTreeMap::new(), by_term: HashMap::new(), terms }
+    }
+
+    /// The object of this key.
+    pub fn get(&self, key: &ObjectKey) -> Option<&Arc<K>> {
+        self.by_key.get(key)
+    }
+
+    /// All objects, in order of namespace and name.
+    pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<K>)> {
+        self.by_key.iter()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// The objects of a namespace, by name.
+    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<K>> {
+        let all = self.by_key.range(ObjectKey::new(namespace, "")..);
+        all.take_while(move |(key, _)| key.namespace == namespace).map(|(_, object)| object)
+    }
+
+    /// The objects with this term, in order of namespace and name.
+    pub fn with<'a>(&'a self, term: &Term) -> impl Iterator<Item = &'a Arc<K>> {
+        self.by_term.get(term).into_iter().flatten().filter_map(|key| self.by_key.get(key))
+    }
+
+    /// How many objects have this term.
+    pub fn count(&self, term: &Term) -> usize {
+        self.by_term.get(term).map_or(0, BTreeSet::len)
+    }
+
+    /// Puts an object in; returns what had its key before.
+    pub fn insert(&mut self, key: ObjectKey, object: Arc<K>) -> Option<Arc<K>> {
+        let terms = (self.terms)(&object);
+        let old = self.by_key.insert(key.clone(), object);
+        if let Some(old) = &old {
+            self.forget(&key, old, &terms);
+        }
+        for term in terms {
+            self.by_term.entry(term).or_default().insert(key.clone());
+        }
+        old
+    }
+
+    /// Takes an object out.
+    pub fn remove(&mut self, key: &ObjectKey) -> Option<Arc<K>> {
+        let old = self.by_key.remove(key)?;
+        self.forget(key, &old, &[]);
+        Some(old)
+    }
+
+    /// Removes the terms of `old` but for those that stay.
+    fn forget(&mut self, key: &ObjectKey, old: &K, stay: &[Term]) {
+        for term in (self.terms)(old).into_iter().filter(|term| !stay.contains(term)) {
+            if let Some(keys) = self.by_term.get_mut(&term) {
+                keys.remove(key);
+                if keys.is_empty() {
+                    self.by_term.remove(&term);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Thing(&'static str);
+
+    fn objects(things: &[(&str, &str, &'static str)]) -> Objects<Thing> {
+        let mut objects = Objects::indexed_by(|thing: &Thing| vec![Term::Controller(thing.0.to_owned())]);
+        for (namespace, name, owner) in things {
+            objects.insert(ObjectKey::new(*namespace, *name), Arc::new(Thing(owner)));
+        }
+        objects
+    }
+
+    fn term(owner: &str) -> Term {
+        Term::Controller(owner.to_owned())
+    }
+
+    #[test]
+    fn an_object_is_found_by_its_terms_of_now_only() {
+        let mut objects = objects(&[("n", "a", "one"), ("n", "b", "one"), ("n", "c", "two")]);
+        assert_eq!((objects.count(&term("one")), objects.with(&term("two")).count()), (2, 1));
+        objects.insert(ObjectKey::new("n", "a"), Arc::new(Thing("two")));
+        assert_eq!((objects.count(&term("one")), objects.count(&term("two"))), (1, 2));
+        objects.remove(&ObjectKey::new("n", "b"));
+        assert_eq!((objects.count(&term("one")), objects.by_term.len()), (0, 1), "nothing is left behind");
+    }
+
+    #[test]
+    fn a_namespace_ends_where_the_next_begins() {
+        let objects = objects(&[("a", "x", "1"), ("ab", "x", "2"), ("ab", "y", "3"), ("b", "x", "4")]);
+        let owners: Vec<_> = objects.in_namespace("ab").map(|thing| thing.0).collect();
+        assert_eq!(owners, ["2", "3"]);
+    }
+}
