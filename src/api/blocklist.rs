@@ -19,6 +19,7 @@ use super::reference::LocalRef;
     kind = "Blocklist",
     plural = "blocklists",
     singular = "blocklist",
+    shortname = "smsbl",
     category = "aldis",
     namespaced,
     status = "BlocklistStatus",

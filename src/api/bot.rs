@@ -23,6 +23,7 @@ pub use step::{
     kind = "Bot",
     plural = "bots",
     singular = "bot",
+    shortname = "smsbot",
     category = "aldis",
     namespaced,
     status = "BotStatus",

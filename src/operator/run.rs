@@ -21,7 +21,7 @@ use crate::{
             context::{Context, InvalidSettings},
             discovery, issuers, scrape, watch,
         },
-        runtime::{http, leader::Election, settings::Settings},
+        runtime::{http, leader::Election, metrics::QueueDepths, settings::Settings},
     },
 };
 
@@ -54,6 +54,9 @@ pub enum RunError {
     /// The admin port or a signal handler failed.
     #[error("{0}")]
     Admin(#[from] std::io::Error),
+    /// A task that runs as long as the operator ended before it.
+    #[error("a task of the operator ended: {0}")]
+    Task(String),
     /// Another replica leads now; this one starts again as a follower.
     #[error("leadership was lost")]
     LostLeadership,
@@ -70,6 +73,8 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let health = Health::default();
     let mut registry = Registry::default();
     let context = Arc::new(Context::new(settings, client.clone(), &mut registry)?);
+    let counted = context.clone();
+    registry.register_collector(Box::new(QueueDepths(move || counted.queue_depths())));
     let issuers_http = http::client(context.settings.ca_file.as_deref())?;
     let pods_http = http::client(None)?;
 
@@ -88,14 +93,20 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
         context.leadership.clone(),
     );
     let started = tokio::select! {
-        () = stop.cancelled() => false,
-        () = start(&context, &client, agents, issuers_http, &mut background, &ending) => true,
+        () = stop.cancelled() => None,
+        started = start(&context, &client, agents, issuers_http, &mut background, &ending) => Some(started),
     };
-    let mut result = Ok(());
-    if started {
-        health.not_ready.clear("caches");
-        result = lead(&context, election, pods_http, &stop).await;
-    }
+    let result = match started {
+        None => Ok(()),
+        Some(Err(error)) => Err(error),
+        Some(Ok(())) => {
+            health.not_ready.clear("caches");
+            tokio::select! {
+                led = lead(&context, election, pods_http, &stop) => led,
+                ended = first_end(&mut background) => Err(ended),
+            }
+        }
+    };
     ending.cancel();
     background.shutdown().await;
     result
@@ -109,13 +120,27 @@ async fn start(
     http: reqwest::Client,
     background: &mut JoinSet<()>,
     ending: &CancellationToken,
-) {
+) -> Result<(), RunError> {
     definitions_established(client).await;
     watch::start(context, client, background);
     background.spawn(discovery::run(context.clone(), agents, http, ending.clone()));
-    watch::synced(context).await;
+    tokio::select! {
+        () = watch::synced(context) => {}
+        ended = first_end(background) => return Err(ended),
+    }
     context.enqueue_everything();
     info!("caches are filled");
+    Ok(())
+}
+
+/// Waits for the first task that ends, which none should before all do: without a watch, a worker or the admin port the operator would go on
+/// and see, do or say nothing. The process ends then, and starts anew.
+async fn first_end(tasks: &mut JoinSet<()>) -> RunError {
+    match tasks.join_next().await {
+        Some(Err(error)) => RunError::Task(error.to_string()),
+        Some(Ok(())) => RunError::Task("it came to its end".into()),
+        None => std::future::pending().await,
+    }
 }
 
 /// Leads when the lease is ours; ends in order: workers first, the lease last.
@@ -136,16 +161,17 @@ async fn lead(
     let release_when = release.clone();
     let mut election = tokio::spawn(election.run(async move { release_when.cancelled().await }));
     let lost = tokio::select! {
-        () = stop.cancelled() => false,
-        _ = &mut election => true,
+        () = stop.cancelled() => None,
+        _ = &mut election => Some(RunError::LostLeadership),
+        ended = first_end(&mut workers) => Some(ended),
     };
     work_ends.cancel();
     let ended = async { while workers.join_next().await.is_some() {} };
     if tokio::time::timeout(LAST_WORK, ended).await.is_err() {
         warn!("reconciles were still running when the time was over");
     }
-    if lost {
-        return Err(RunError::LostLeadership);
+    if let Some(error) = lost {
+        return Err(error);
     }
     release.cancel();
     drop(election.await);
@@ -231,4 +257,18 @@ async fn definitions_established(client: &Client) {
 fn is_established(definition: &CustomResourceDefinition) -> bool {
     let conditions = definition.status.iter().flat_map(|status| status.conditions.iter().flatten());
     conditions.into_iter().any(|condition| condition.type_ == "Established" && condition.status == "True")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_panics_ends_the_operator_with_its_words() {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(std::future::pending());
+        tasks.spawn(async { panic!("the watch of pods") });
+        let error = first_end(&mut tasks).await.to_string();
+        assert!(error.contains("a task of the operator ended") && error.contains("the watch of pods"), "{error}");
+    }
 }

@@ -19,7 +19,7 @@ use crate::{
         runtime::{
             cache::{ObjectKey, Store},
             error::{Error, Transient},
-            metrics::{ControllerLabel, QueueLabel},
+            metrics::ControllerLabel,
             queue::Queue,
         },
     },
@@ -72,8 +72,6 @@ pub fn start<K, F, R>(
                 }
                 let again = work(&context, name, store, key.clone(), reconcile).await;
                 queue.done(&key, next_look(store, &key, again));
-                let depth = i64::try_from(queue.depth()).unwrap_or(i64::MAX);
-                context.metrics.queue_depth.get_or_create(&QueueLabel { name }).set(depth);
             }
         });
     }

@@ -153,6 +153,18 @@ impl Context {
         })
     }
 
+    /// How many objects wait in each queue, by the name of its controller.
+    pub fn queue_depths(&self) -> [(&'static str, usize); 5] {
+        let queues = &self.queues;
+        [
+            ("smsconnector", queues.connectors.depth()),
+            ("smschannel", queues.channels.depth()),
+            ("campaign", queues.campaigns.depth()),
+            ("bot", queues.bots.depth()),
+            ("blocklist", queues.blocklists.depth()),
+        ]
+    }
+
     /// Now.
     pub fn now(&self) -> Timestamp {
         Timestamp::now()

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use prometheus_client::{
-    encoding::EncodeLabelSet,
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
     metrics::{
+        MetricType,
         counter::Counter,
         family::Family,
-        gauge::Gauge,
+        gauge::{ConstGauge, Gauge},
         histogram::{Histogram, exponential_buckets},
     },
     registry::Registry,
@@ -25,6 +27,30 @@ pub struct ControllerLabel {
 pub struct QueueLabel {
     /// Its name: the controller's.
     pub name: &'static str,
+}
+
+/// How many objects wait to be reconciled, by queue: counted when somebody asks, since what waits grows while every worker is busy.
+pub struct QueueDepths<F>(pub F);
+
+impl<F> std::fmt::Debug for QueueDepths<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("QueueDepths")
+    }
+}
+
+impl<F, const N: usize> Collector for QueueDepths<F>
+where
+    F: Fn() -> [(&'static str, usize); N] + Send + Sync + 'static,
+{
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let help = "Objects that wait to be reconciled";
+        let mut metric = encoder.encode_descriptor("workqueue_depth", help, None, MetricType::Gauge)?;
+        for (name, depth) in self.0() {
+            let depth = ConstGauge::new(i64::try_from(depth).unwrap_or(i64::MAX));
+            depth.encode(metric.encode_family(&QueueLabel { name })?)?;
+        }
+        Ok(())
+    }
 }
 
 /// Labels of a finished reconcile.
@@ -89,8 +115,6 @@ pub struct Metrics {
     pub max_concurrent: Family<ControllerLabel, Gauge>,
     /// Reconciles that run now.
     pub active: Family<ControllerLabel, Gauge>,
-    /// Keys that wait.
-    pub queue_depth: Family<QueueLabel, Gauge>,
     /// Retries after a passing fault.
     pub queue_retries: Family<QueueLabel, Counter>,
     /// Objects known, by kind.
@@ -123,7 +147,6 @@ impl Metrics {
             duration: Family::new_with_constructor(histogram),
             max_concurrent: Family::default(),
             active: Family::default(),
-            queue_depth: Family::default(),
             queue_retries: Family::default(),
             cached: Family::default(),
             unreadable: Family::default(),
@@ -151,7 +174,6 @@ impl Metrics {
         controller.register("reconcile_time_seconds", "Duration of reconciles", self.duration.clone());
         controller.register("max_concurrent_reconciles", "Reconciles allowed at a time", self.max_concurrent.clone());
         controller.register("active_workers", "Reconciles that run now", self.active.clone());
-        registry.register("workqueue_depth", "Objects that wait to be reconciled", self.queue_depth.clone());
         registry.register("workqueue_retries", "Retries after a passing fault", self.queue_retries.clone());
         registry.register("aldis_operator_cached_objects", "Objects known to the operator", self.cached.clone());
         registry.register(
@@ -196,5 +218,29 @@ impl Metrics {
             Err(_) => "error".to_owned(),
         };
         self.writes.get_or_create(&WriteLabels { kind, verb, code }).inc();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::operator::runtime::queue::Queue;
+
+    #[test]
+    fn the_depth_of_a_queue_is_that_of_now_though_no_worker_has_taken_anything() {
+        let queue = Arc::new(Queue::default());
+        let (counted, mut registry) = (queue.clone(), Registry::default());
+        registry.register_collector(Box::new(QueueDepths(move || [("smschannel", counted.depth())])));
+        let shown = || {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+            text
+        };
+        assert!(shown().contains("workqueue_depth{name=\"smschannel\"} 0"), "{}", shown());
+        queue.add("a");
+        queue.add("b");
+        assert!(shown().contains("workqueue_depth{name=\"smschannel\"} 2"), "{}", shown());
     }
 }
