@@ -1,5 +1,8 @@
 //! Kubernetes Events: on transitions only, with the reason of the condition.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{
     Client, Resource,
@@ -14,6 +17,11 @@ const NOTE: usize = 1000;
 
 /// Reasons that come and go with every start and every change.
 const PASSING: [Reason; 4] = [Reason::Starting, Reason::Applying, Reason::Progressing, Reason::NotCheckedYet];
+
+/// Reasons that pass by themselves when objects are applied together: they come in any order.
+const ARRIVING: [Reason; 2] = [Reason::CampaignNotFound, Reason::ConnectorNotFound];
+/// Nobody is warned of them for so long after the object was created.
+const ARRIVAL: Duration = Duration::from_secs(10);
 
 /// Publishes Events.
 #[derive(Clone)]
@@ -47,8 +55,9 @@ impl Events {
 
     /// Publishes what changed between two lists of conditions.
     pub async fn transitions<K: Resource<DynamicType = ()>>(&self, about: &K, old: &[Condition], new: &[Condition]) {
+        let created = about.meta().creation_timestamp.as_ref().map(|created| created.0);
         for condition in transitions(old, new) {
-            let warning = condition.status != "True";
+            let warning = is_warning(condition, created, Timestamp::now());
             self.publish(about, warning, &condition.reason, &condition.message).await;
         }
     }
@@ -77,6 +86,13 @@ fn transitions<'a>(old: &[Condition], new: &'a [Condition]) -> Vec<&'a Condition
         .collect()
 }
 
+fn is_warning(condition: &Condition, created: Option<Timestamp>, now: Timestamp) -> bool {
+    let is_new =
+        created.is_some_and(|created| Duration::try_from(now.duration_since(created)).unwrap_or_default() < ARRIVAL);
+    let arrives = is_new && ARRIVING.iter().any(|arriving| arriving.as_str() == condition.reason);
+    condition.status != "True" && !arrives
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +110,22 @@ mod tests {
         assert!(transitions(&old, &old).is_empty());
         assert_eq!(transitions(&old, &list(ConditionStatus::True, Reason::Accepted)).len(), 1);
         assert_eq!(transitions(&old, &list(ConditionStatus::False, Reason::SecretKeyMissing)).len(), 1);
+    }
+
+    #[test]
+    fn nobody_is_warned_at_once_of_what_arrives_with_the_object() {
+        let at = |second| Timestamp::from_second(second).unwrap();
+        let cases = [
+            (Reason::ConnectorNotFound, 1, false),
+            (Reason::CampaignNotFound, 9, false),
+            (Reason::ConnectorNotFound, 10, true),
+            (Reason::SecretMissing, 1, true),
+        ];
+        for (reason, age, warns) in cases {
+            let conditions = list(ConditionStatus::False, reason);
+            assert_eq!(is_warning(&conditions[0], Some(at(100)), at(100 + age)), warns, "{reason} after {age} s");
+        }
+        assert!(is_warning(&list(ConditionStatus::False, Reason::ConnectorNotFound)[0], None, at(100)));
+        assert!(!is_warning(&list(ConditionStatus::True, Reason::Accepted)[0], Some(at(0)), at(100)));
     }
 }
