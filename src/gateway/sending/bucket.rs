@@ -8,7 +8,7 @@ use crate::wire::config::RateLimit;
 #[derive(Debug)]
 pub struct Bucket {
     limit: RateLimit,
-    /// Segments that may go now. Negative after a message that is longer than the whole bucket.
+    /// Segments that may go now. Negative after a message that was longer than the level.
     level: f64,
     at: Instant,
 }
@@ -19,20 +19,21 @@ impl Bucket {
         Self { limit, level: limit.segments as f64, at: now }
     }
 
-    /// Takes `segments` under `limit`. A message that is longer than the bucket passes when the bucket is full.
+    /// Takes `segments` under `limit`. One segment is enough for a message of any length to pass: others wait until its debt is paid.
+    /// If it had to wait for all of them, shorter ones would pass it for ever. Within any time no more passes than the bucket,
+    /// what flows in, and the rest of one message.
     ///
     /// # Errors
     /// How long until it would pass.
     pub fn take(&mut self, limit: RateLimit, segments: u32, now: Instant) -> Result<(), Duration> {
         self.fill(limit, now);
         let cost = f64::from(segments.max(1));
-        let needed = cost.min(f64::from(limit.segments));
         // A hair's breadth of rounding must not hold a message back.
-        if self.level + 1e-9 >= needed {
+        if self.level + 1e-9 >= 1.0 {
             self.level -= cost;
             return Ok(());
         }
-        Err(Duration::from_secs_f64((needed - self.level) / self.per_second()))
+        Err(Duration::from_secs_f64((1.0 - self.level) / self.per_second()))
     }
 
     /// Gives back what was taken for a message that did not go.
@@ -67,10 +68,27 @@ mod tests {
         assert_eq!(bucket.take(LIMIT, 6, start), Ok(()));
         assert_eq!(bucket.take(LIMIT, 4, start), Ok(()));
         assert_eq!(bucket.take(LIMIT, 1, start), Err(Duration::from_millis(200)));
-        assert_eq!(bucket.take(LIMIT, 5, start), Err(Duration::from_secs(1)));
-        assert_eq!(bucket.take(LIMIT, 5, start + Duration::from_secs(1)), Ok(()));
+        assert_eq!(bucket.take(LIMIT, 5, start), Err(Duration::from_millis(200)));
+        let later = start + Duration::from_secs(1);
+        assert_eq!(bucket.take(LIMIT, 5, later), Ok(()));
         bucket.give_back(5);
-        assert_eq!(bucket.take(LIMIT, 5, start + Duration::from_secs(1)), Ok(()));
+        assert_eq!(bucket.take(LIMIT, 5, later), Ok(()));
+        assert_eq!(bucket.take(LIMIT, 1, later), Err(Duration::from_millis(200)));
+    }
+
+    #[test]
+    fn a_long_message_is_not_passed_by_short_ones_for_ever() {
+        let mut now = Instant::now();
+        let mut bucket = Bucket::new(LIMIT, now);
+        assert_eq!(bucket.take(LIMIT, 10, now), Ok(()));
+        // Short messages come whenever one would pass; the long one comes just before each of them.
+        for _ in 0..3 {
+            now += Duration::from_millis(200);
+            assert_eq!(bucket.take(LIMIT, 8, now), Ok(()));
+            assert_eq!(bucket.take(LIMIT, 1, now), Err(Duration::from_millis(1600)), "its debt is paid first");
+            now += Duration::from_millis(1600);
+            assert_eq!(bucket.take(LIMIT, 1, now), Ok(()));
+        }
     }
 
     #[test]
@@ -106,7 +124,8 @@ mod tests {
                         passed += f64::from(segments);
                     }
                 }
-                prop_assert!(passed <= 10.0 + 5.0 * (now - start).as_secs_f64() + 1e-3);
+                // The last message, of at most 4 segments, passed when there was room for one.
+                prop_assert!(passed <= 10.0 + 3.0 + 5.0 * (now - start).as_secs_f64() + 1e-3);
             }
         }
     }
