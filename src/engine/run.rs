@@ -27,7 +27,7 @@ use super::{
     handle::Handle,
     http::{self, Alive, Shared},
     metrics::Metrics,
-    sender::Sender,
+    sender::{Backoff, Sender},
     store::{
         Store,
         error::{CommitError, Fault, OpenError},
@@ -224,6 +224,7 @@ impl Engine {
         let clock = Clock::begin(state.scalars().last);
         let ids_from = first_of_life(now, state.scalars().last_id().max(store.last_sequence()), fastrand::u32(..));
         store.begin_life(ids_from);
+        let clock_was_behind = now < state.scalars().last;
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let (handle, inbox) = Handle::new();
         let (outbound, handovers) = mpsc::unbounded_channel();
@@ -245,6 +246,7 @@ impl Engine {
                 settings: Arc::clone(&settings),
                 token: TokenFile::new(&args.token_file),
                 engine: handle,
+                backoff: Backoff::default(),
                 shutdown: sender_end.clone(),
             }
             .run(handovers),
@@ -261,6 +263,7 @@ impl Engine {
             ids_from,
             forget_at: clock.time(),
             clock,
+            clock_was_behind,
         };
         let (ended, written) = oneshot::channel();
         std::thread::Builder::new().name("writer".into()).spawn(move || {

@@ -2,7 +2,7 @@
 //! answers and has effects performed.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, mpsc::RecvTimeoutError},
     time::{Duration, Instant},
 };
@@ -18,6 +18,7 @@ use super::{
         command::{Command, Refusal},
         event::{Event, Happened},
         ids::{Attempt, MessageId, UserId},
+        sending::BEGIN_WITHIN,
         state::State,
     },
     feed::Feed,
@@ -62,6 +63,8 @@ pub(super) struct Writer {
     /// The first id of this life of the store.
     pub(super) ids_from: u64,
     pub(super) clock: Clock,
+    /// Whether the clock was behind the store's time at the start: nobody knows then how long the engine was down.
+    pub(super) clock_was_behind: bool,
     /// When retention is seen to next.
     pub(super) forget_at: Timestamp,
 }
@@ -271,17 +274,19 @@ impl Writer {
         }
         self.metrics.committed(&events, asked, begun.elapsed());
         let hands_over = events.iter().any(hands_over);
+        let new = events.iter().filter_map(new_attempt).collect();
         self.feed.publish(&events, committed.last_sequence);
         owed.into_iter().for_each(Owed::pay);
         if hands_over {
-            self.hand_over()?;
+            self.hand_over(&new)?;
         }
         Ok(())
     }
 
-    /// Hands over every attempt that is to be at the gateway and was not handed over by this process.
-    fn hand_over(&mut self) -> Result<(), CommitError> {
-        let settings = self.settings.load();
+    /// Hands over every attempt that is to be at the gateway and was not handed over by this process; `new` are those that nobody
+    /// can have asked the gateway for.
+    fn hand_over(&mut self, new: &HashSet<(MessageId, Attempt)>) -> Result<(), CommitError> {
+        let (settings, now) = (self.settings.load(), self.now());
         for outbound in self.state.in_flight() {
             if self.handed_over.get(&outbound.message) == Some(&outbound.attempt) {
                 continue;
@@ -291,18 +296,25 @@ impl Writer {
                 continue;
             };
             self.handed_over.insert(outbound.message, outbound.attempt);
+            let is_new = new.contains(&(outbound.message, outbound.attempt));
+            let begin_within = millis(deadline.duration_since(now));
+            let age = millis(now.duration_since(deadline).saturating_add(BEGIN_WITHIN));
             // The sender only ends together with the engine; the attempt is then handed over after the restart.
-            let _ = self.outbound.send(SendRequest {
+            let request = SendRequest {
                 store_id: self.store.identity().id.clone(),
                 message_id: outbound.message.0,
                 attempt: outbound.attempt.0,
-                deadline,
+                asked_before: !is_new,
+                begun_millis_ago: (is_new || !self.clock_was_behind).then_some(age),
+                begin_within_millis: begin_within,
+                sent_at: now,
                 from: settings.number.to_string(),
                 to: dispatch.to.as_str().to_owned(),
                 text: dispatch.text.as_ref().to_owned(),
                 segments: dispatch.segments,
                 receipt_token: self.store.receipt_tokens().token(outbound.message),
-            });
+            };
+            let _ = self.outbound.send(Handover { request, at: Instant::now() });
         }
         Ok(())
     }
@@ -388,6 +400,19 @@ impl Batch<'_> {
             }
         }
         Ok(())
+    }
+}
+
+/// Whole milliseconds; what is negative is none.
+fn millis(duration: SignedDuration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or_default()
+}
+
+/// The attempt that an event begins.
+const fn new_attempt(event: &Event) -> Option<(MessageId, Attempt)> {
+    match event.what {
+        Happened::AttemptStarted { message, attempt, .. } => Some((message, attempt)),
+        _ => None,
     }
 }
 

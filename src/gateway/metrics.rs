@@ -8,7 +8,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::public_url::Hook;
+use super::{public_url::Hook, spool::Begun};
 use crate::wire::{outbound::SendOutcome, status::SpoolStatus};
 
 /// What became of a call of a webhook.
@@ -64,6 +64,11 @@ struct AttemptLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LedgerLabels {
+    answer: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CallLabels {
     call: ProviderCall,
     ok: &'static str,
@@ -84,6 +89,7 @@ pub struct Metrics {
     rows: Family<StateLabels, Gauge>,
     oldest: Gauge,
     attempts: Family<AttemptLabels, Counter>,
+    ledger: Family<LedgerLabels, Counter>,
     calls: Family<CallLabels, Histogram>,
 }
 
@@ -99,6 +105,7 @@ impl Metrics {
             rows: Family::default(),
             oldest: Gauge::default(),
             attempts: Family::default(),
+            ledger: Family::default(),
             calls: Family::new_with_constructor(buckets),
         };
         let registry = registry.sub_registry_with_prefix("gateway");
@@ -118,6 +125,11 @@ impl Metrics {
             metrics.oldest.clone(),
         );
         registry.register("attempts", "Attempts to send by what became of them", metrics.attempts.clone());
+        registry.register(
+            "attempts_not_made",
+            "Attempts to send that were answered from the ledger, by what it says of them",
+            metrics.ledger.clone(),
+        );
         registry.register_with_unit(
             "provider_request_duration",
             "Requests to the provider",
@@ -169,6 +181,17 @@ impl Metrics {
             SendOutcome::Unknown { .. } => ("Unknown", String::new()),
         };
         self.attempts.get_or_create(&AttemptLabels { outcome, reason }).inc();
+    }
+
+    /// The ledger stood in the way of an attempt.
+    pub fn answered_by_ledger(&self, begun: &Begun) {
+        let answer = match begun {
+            Begun::New => "NotWhole",
+            Begun::Recorded(_) => "Recorded",
+            Begun::OtherContent => "OtherContent",
+            Begun::Late => "Late",
+        };
+        self.ledger.get_or_create(&LedgerLabels { answer }).inc();
     }
 
     /// A request to the provider ended.

@@ -115,7 +115,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         }
     });
 
-    let reporter = Reporter { current: current.clone(), checks, delivery: delivery.clone() };
+    let reporter = Reporter { current: current.clone(), checks, delivery: delivery.clone(), sending: sending.clone() };
     let ingress = Ingress { current: current.clone(), delivery: delivery.clone(), metrics };
     let webhooks = serve(public, ingress.router(), ingress::LIMITS, shutdown.clone());
     let roles_router = Roles { current, sending: sending.clone(), reporter }.router();

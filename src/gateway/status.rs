@@ -10,6 +10,7 @@ use super::{
     current::Current,
     deliver::Delivery,
     public_url::Hook,
+    sending::Sending,
     settings::Settings,
     spool::SpoolError,
 };
@@ -30,6 +31,8 @@ pub struct Reporter {
     pub checks: Checks,
     /// What waits.
     pub delivery: Delivery,
+    /// Knows the engines' clocks.
+    pub sending: Sending,
 }
 
 impl Reporter {
@@ -54,6 +57,7 @@ impl Reporter {
             numbers_error,
             numbers,
             spool,
+            clock_skew: self.sending.clock_skew(),
             sampled_at: Timestamp::now(),
         })
     }

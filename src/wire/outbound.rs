@@ -1,7 +1,8 @@
 //! Engine to gateway: one attempt to send a message.
 //!
 //! The gateway commits the attempt to its spool before it calls the provider. The same attempt again gets the recorded outcome,
-//! and [`SendOutcome::Unknown`] where none was recorded: it is never sent twice.
+//! and [`SendOutcome::Unknown`] where none was recorded: it is never sent twice. Times are relative, so that nothing depends on
+//! two clocks that agree.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -16,8 +17,17 @@ pub struct SendRequest {
     pub message_id: u64,
     /// 1 for the first attempt. A new number is a new permission to send.
     pub attempt: u32,
-    /// After this the gateway must not begin: it answers `NotSent`.
-    pub deadline: Timestamp,
+    /// Whether the engine may have asked for this attempt before. False only for the first request of a new attempt.
+    pub asked_before: bool,
+    /// How long ago the engine began the attempt, in milliseconds, by its own measure. None when it cannot tell, because its
+    /// clock was set back while it was down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_millis_ago: Option<u64>,
+    /// The gateway must begin within so many milliseconds from now, or it answers `NotSent`. With 0 it only looks up what came
+    /// of the attempt.
+    pub begin_within_millis: u64,
+    /// The engine's clock now. The gateway shows how far the two clocks differ, and decides nothing by it.
+    pub sent_at: Timestamp,
     /// Our number, canonical form.
     pub from: String,
     /// The customer's number, canonical form.
@@ -83,8 +93,11 @@ pub enum NotSentReason {
     Unreachable,
     /// The provider said that it has a passing fault and did not take the message.
     Temporary,
-    /// The deadline had passed.
+    /// The time within which the gateway had to begin was over.
     DeadlinePassed,
+    /// The ledger has this attempt with another receiver or text: an earlier life of the engine's store used the same ids. This
+    /// text was not sent; another attempt may send it.
+    OtherContent,
     /// The caller has no route for this number (yet).
     NotRouted,
     /// The gateway's own spool failed.

@@ -55,6 +55,9 @@ pub struct GatewayStatus {
     pub numbers: Vec<NumberStatus>,
     /// What waits in the spool.
     pub spool: SpoolStatus,
+    /// The engine whose clock differs most from the gateway's, of those that have sent in the last ten minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_skew: Option<ClockSkew>,
     /// When this was made.
     pub sampled_at: Timestamp,
 }
@@ -175,6 +178,16 @@ pub enum WebhookStatus {
         /// What is set, without query and user information.
         found: String,
     },
+}
+
+/// How far an engine's clock differs from the gateway's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClockSkew {
+    /// The engine's number.
+    pub number: String,
+    /// By how many milliseconds the engine's clock is ahead; negative when it is behind.
+    pub engine_ahead_millis: i64,
 }
 
 /// What waits in a gateway's spool.

@@ -95,7 +95,7 @@ impl Tenant {
             "providerMessageId": format!("tenancy-{id}"), "to": NUMBER, "from": MIA, "text": "hello", "receivedAt": now,
         });
         let attempt = json!({
-            "storeId": "tenancy", "messageId": id, "attempt": 1, "deadline": now + jiff::SignedDuration::from_secs(60),
+            "storeId": "tenancy", "messageId": id, "attempt": 1, "askedBefore": false, "beginWithinMillis": 60_000, "sentAt": now,
             "from": NUMBER, "to": MIA, "text": "hello", "segments": 1, "receiptToken": "tenancy",
         });
         let client = reqwest::Client::new();

@@ -6,7 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use aldis::wire::outbound::SendOutcome;
@@ -27,9 +27,10 @@ type Verdicts = BTreeMap<u64, SendOutcome>;
 
 /// Sends one message as an engine does: asks about the same attempt until there is an answer, makes a new one only after `NotSent`.
 async fn send(client: &reqwest::Client, roles: &str, token: &str, message_id: u64) -> SendOutcome {
-    let mut attempt = 1;
+    let (mut attempt, mut begun, mut asked_before) = (1, Instant::now(), false);
     loop {
-        let message = request(message_id, attempt, &format!("message {message_id}"));
+        let mut message = request(message_id, attempt, &format!("message {message_id}"));
+        (message.asked_before, message.begun_millis_ago) = (asked_before, Some(begun.elapsed().as_millis() as u64));
         let post = client.post(format!("{roles}/internal/messages")).bearer_auth(token).json(&message);
         let answer = match post.timeout(Duration::from_secs(20)).send().await {
             Ok(response) if response.status().is_success() => response.json::<SendOutcome>().await.ok(),
@@ -37,11 +38,14 @@ async fn send(client: &reqwest::Client, roles: &str, token: &str, message_id: u6
         };
         match answer {
             Some(SendOutcome::NotSent { retry_after_millis, .. }) => {
-                attempt += 1;
+                (attempt, begun, asked_before) = (attempt + 1, Instant::now(), false);
                 tokio::time::sleep(Duration::from_millis(retry_after_millis.clamp(5, 200))).await;
             }
             Some(outcome) => return outcome,
-            None => tokio::time::sleep(Duration::from_millis(20)).await,
+            None => {
+                asked_before = true;
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
         }
     }
 }

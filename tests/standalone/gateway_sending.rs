@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use aldis::wire::outbound::{NotSentReason, RefusalClass, SendOutcome};
-use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::support::{
@@ -202,7 +201,7 @@ async fn not_sent_is_never_said_of_an_attempt_that_was_made() {
     gateway.until("misses the token", |status| format!("{:?}", status.credentials).contains("Missing")).await;
     assert_eq!(gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap(), sent, "without credentials");
     let mut late = request(1, 1, "Hello");
-    late.deadline = Timestamp::now() - SignedDuration::from_secs(1);
+    late.begin_within_millis = 0;
     assert_eq!(gateway.send(ENGINE, &late).await.unwrap(), sent, "after the deadline");
     // A ledger that cannot be read answers nothing at all.
     let path = gateway.path("data/spool.db");
@@ -219,7 +218,7 @@ async fn not_sent_is_never_said_of_an_attempt_that_was_made() {
 async fn what_must_not_begin_does_not() {
     let (twilio, mut gateway) = start().await;
     let mut late = request(1, 1, "Hello");
-    late.deadline = Timestamp::now() - SignedDuration::from_secs(1);
+    late.begin_within_millis = 0;
     assert_eq!(reason(&gateway.send(ENGINE, &late).await.unwrap()), NotSentReason::DeadlinePassed);
     gateway.configure("/enabled", json!(false)).await;
     assert_eq!(reason(&gateway.send(ENGINE, &request(2, 1, "Hello")).await.unwrap()), NotSentReason::Disabled);
@@ -252,4 +251,90 @@ async fn refused_credentials_stop_sending_until_they_are_good() {
     assert_eq!(reason(&gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap()), NotSentReason::Credentials);
     gateway.credentials(&[("authToken", "a new one")]);
     assert!(matches!(send_patiently(&gateway, 1, 2).await, SendOutcome::Accepted { .. }));
+}
+
+#[tokio::test]
+async fn ids_that_were_used_for_another_message_never_count_as_sent() {
+    let (twilio, gateway) = start().await;
+    assert!(matches!(gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap(), SendOutcome::Accepted { .. }));
+    // A restored copy of the engine's store begins again with the same ids.
+    let other = gateway.send(ENGINE, &request(1, 1, "Good morning")).await.unwrap();
+    assert_eq!(reason(&other), NotSentReason::OtherContent);
+    let elsewhere = aldis::wire::outbound::SendRequest { to: "+15559870009".into(), ..request(1, 1, "Hello") };
+    assert_eq!(reason(&gateway.send(ENGINE, &elsewhere).await.unwrap()), NotSentReason::OtherContent);
+    assert_eq!(gateway.metric("aldis_gateway_attempts_not_made_total{answer=\"OtherContent\"}").await, 2.0);
+    // Under the next number it goes out.
+    assert!(matches!(
+        gateway.send(ENGINE, &request(1, 2, "Good morning")).await.unwrap(),
+        SendOutcome::Accepted { .. }
+    ));
+    let texts = twilio.account(|account| account.sent.iter().map(|sent| sent.form.clone()).collect::<Vec<_>>());
+    let bodies: Vec<_> =
+        texts.iter().flatten().filter(|(name, _)| name == "Body").map(|(_, text)| text.as_str()).collect();
+    assert_eq!(bodies, ["Hello", "Good morning"]);
+}
+
+#[tokio::test]
+async fn ids_that_are_being_used_for_another_message_do_not_count_as_sent_either() {
+    let (twilio, gateway) = start().await;
+    twilio.account(|account| account.faults.push_back(Fault::Slow(Duration::from_millis(500))));
+    let (one, two) = (request(1, 1, "Hello"), request(1, 1, "Good morning"));
+    let (one, two) = tokio::join!(gateway.send(ENGINE, &one), gateway.send(ENGINE, &two));
+    let outcomes = [one.unwrap(), two.unwrap()];
+    assert_eq!(outcomes.iter().filter(|outcome| matches!(outcome, SendOutcome::Accepted { .. })).count(), 1);
+    assert_eq!(twilio.account(|account| account.sent.len()), 1, "{outcomes:?}");
+}
+
+#[tokio::test]
+async fn a_lost_ledger_never_leads_to_a_second_sending() {
+    let (twilio, mut gateway) = start().await;
+    assert!(matches!(gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap(), SendOutcome::Accepted { .. }));
+    gateway.kill();
+    for name in ["data/spool.db", "data/spool.db-wal", "data/spool.db-shm"] {
+        let _ = std::fs::remove_file(gateway.path(name));
+    }
+    gateway.kill_and_restart();
+    gateway.until("is back", |_| true).await;
+    // The answer to the attempt was lost, so the engine asks again.
+    for age in [Some(0), Some(20_000), Some(86_400_000), None] {
+        let mut again = request(1, 1, "Hello");
+        (again.asked_before, again.begun_millis_ago) = (true, age);
+        let outcome = gateway.send(ENGINE, &again).await.unwrap();
+        assert!(matches!(outcome, SendOutcome::Unknown { .. }), "{age:?}: {outcome:?}");
+    }
+    assert_eq!(gateway.metric("aldis_gateway_attempts_not_made_total{answer=\"NotWhole\"}").await, 4.0);
+    // What is asked for the first time cannot have been made.
+    assert!(matches!(gateway.send(ENGINE, &request(2, 1, "Hello")).await.unwrap(), SendOutcome::Accepted { .. }));
+    assert_eq!(twilio.account(|account| account.requests), 2);
+}
+
+#[tokio::test]
+async fn a_whole_ledger_knows_what_was_never_made() {
+    let (twilio, mut gateway) = start().await;
+    assert!(matches!(gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap(), SendOutcome::Accepted { .. }));
+    gateway.kill();
+    // As if it had been kept for an hour.
+    let ledger = rusqlite::Connection::open(gateway.path("data/spool.db")).unwrap();
+    ledger.execute("UPDATE ledger SET whole_since = whole_since - 3600000", []).unwrap();
+    drop(ledger);
+    gateway.kill_and_restart();
+    gateway.until("is back", |_| true).await;
+    let mut again = request(2, 1, "Hello");
+    (again.asked_before, again.begun_millis_ago) = (true, Some(2 * 3_600_000));
+    assert!(matches!(gateway.send(ENGINE, &again).await.unwrap(), SendOutcome::Unknown { .. }));
+    again.begun_millis_ago = Some(30 * 60_000);
+    assert!(matches!(gateway.send(ENGINE, &again).await.unwrap(), SendOutcome::Accepted { .. }));
+    assert_eq!(twilio.account(|account| account.requests), 2);
+}
+
+#[tokio::test]
+async fn how_far_an_engines_clock_is_off_is_shown() {
+    let (_twilio, gateway) = start().await;
+    assert_eq!(gateway.status().await.unwrap().clock_skew, None);
+    let mut fast = request(1, 1, "Hello");
+    fast.sent_at = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(1);
+    assert!(matches!(gateway.send(ENGINE, &fast).await.unwrap(), SendOutcome::Accepted { .. }), "nothing hangs on it");
+    let skew = gateway.status().await.unwrap().clock_skew.unwrap();
+    assert_eq!(skew.number, NUMBER);
+    assert!((3_500_000..=3_600_000).contains(&skew.engine_ahead_millis), "{skew:?}");
 }

@@ -10,6 +10,7 @@ mod engine;
 mod engine_replay;
 mod engine_store;
 mod gateway_checks;
+mod gateway_clocks;
 mod gateway_hostile;
 mod gateway_inbound;
 mod gateway_kills;

@@ -17,7 +17,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::issuer::TestIssuer;
+use super::{issuer::TestIssuer, wall_clock::WallClock};
 
 /// Our number in most tests.
 pub const NUMBER: &str = "+15551230001";
@@ -48,6 +48,8 @@ pub struct Gateway {
     pub admin: String,
     /// Signs the roles' tokens.
     pub issuer: TestIssuer,
+    /// Its wall clock.
+    pub clock: WallClock,
     config: Value,
     routes: Vec<Value>,
     client: Client,
@@ -78,6 +80,7 @@ impl Gateway {
             roles: format!("http://127.0.0.1:{roles}"),
             admin: format!("http://127.0.0.1:{admin}"),
             issuer,
+            clock: WallClock::new(),
             config,
             routes: Vec::new(),
             client: Client::new(),
@@ -144,7 +147,9 @@ impl Gateway {
     fn run(&mut self) {
         let port = |url: &str| url.rsplit_once(':').unwrap().1.to_owned();
         let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_aldis"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_aldis"));
+        command.envs(self.clock.environment());
+        let child = command
             .args(["gateway", "--address", "127.0.0.1"])
             .args(["--public-port", &port(&self.public), "--roles-port", &port(&self.roles)])
             .args(["--admin-port", &port(&self.admin)])
@@ -232,13 +237,16 @@ impl Drop for Gateway {
     }
 }
 
-/// A request to send that may begin within a minute.
+/// The first request of an attempt that was begun just now and may begin within a minute.
 pub fn request(message_id: u64, attempt: u32, text: &str) -> SendRequest {
     SendRequest {
         store_id: "store-1".into(),
         message_id,
         attempt,
-        deadline: jiff::Timestamp::now() + jiff::SignedDuration::from_mins(1),
+        asked_before: false,
+        begun_millis_ago: Some(0),
+        begin_within_millis: 60_000,
+        sent_at: jiff::Timestamp::now(),
         from: NUMBER.into(),
         to: "+15559870001".into(),
         text: text.into(),

@@ -19,7 +19,7 @@ use super::{
 use crate::sms;
 
 /// The gateway must have begun with an attempt so soon.
-const BEGIN_WITHIN: SignedDuration = SignedDuration::from_secs(30);
+pub const BEGIN_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 /// The longest that a gateway can make a channel wait with one answer.
 const LONGEST_HOLD: SignedDuration = SignedDuration::from_mins(10);
 /// Most segments of a message. Twilio takes 1,600 characters, which this stays within.

@@ -20,8 +20,6 @@ const EXPIRE_EVERY: u64 = 360;
 const PARKED_ROWS: u32 = 64;
 /// Until an engine has answered.
 const DEADLINE: Duration = Duration::from_secs(2);
-/// Attempts are remembered so long: far longer than an engine asks about one.
-const ATTEMPTS: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Numbers with unrouted rows that status names.
 const NAMED: usize = 20;
 
@@ -40,6 +38,7 @@ impl Delivery {
 
     async fn keep_up_once(&self, tick: u64) -> Result<(), SpoolError> {
         if tick.is_multiple_of(PARKED_EVERY) {
+            self.0.spool.note_age().await?;
             self.retry_parked().await?;
         }
         if tick.is_multiple_of(EXPIRE_EVERY) {
@@ -94,7 +93,7 @@ impl Delivery {
             self.less(number, *count);
         }
         self.0.metrics.expired(gone.values().sum::<u64>() + parked);
-        self.0.spool.forget_attempts(ago(ATTEMPTS)).await?;
+        self.0.spool.forget_attempts().await?;
         // Numbers that had traffic once are of no interest for ever.
         self.0.numbers.lock().retain(|_, number| number.waiting > 0 || number.draining);
         Ok(())

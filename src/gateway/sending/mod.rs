@@ -1,6 +1,7 @@
 //! Sending: one attempt at a time, written down before the provider is called, and never made twice.
 
 mod bucket;
+mod clocks;
 mod pauses;
 
 use std::{
@@ -25,8 +26,12 @@ use super::{
     providers::{Provider, Scope},
     spool::{AttemptKey, Begun, Spool, SpoolError},
 };
-use crate::wire::outbound::{NotSentReason, SendOutcome, SendRequest};
+use crate::wire::{
+    outbound::{NotSentReason, SendOutcome, SendRequest},
+    status::ClockSkew,
+};
 use bucket::Bucket;
+use clocks::Clocks;
 use pauses::Pauses;
 
 /// When to come again after a refusal that a change of configuration heals.
@@ -35,6 +40,10 @@ const AFTER_CHANGE: Duration = Duration::from_secs(2);
 const AFTER_CREDENTIALS: Duration = Duration::from_secs(5);
 /// When to come again after a failure of the spool.
 const AFTER_SPOOL: Duration = Duration::from_secs(1);
+/// When to come again with a new attempt after one that came too late.
+const AFTER_LATE: Duration = Duration::from_secs(1);
+/// When to come again with a new attempt after one whose ids belong to another message.
+const AFTER_OTHER: Duration = Duration::from_millis(100);
 
 type Flight = Shared<BoxFuture<'static, Result<SendOutcome, SpoolError>>>;
 
@@ -50,6 +59,7 @@ struct Inner {
     metrics: Metrics,
     bucket: Mutex<Option<Bucket>>,
     pauses: Mutex<Pauses>,
+    clocks: Mutex<Clocks>,
     /// Attempts under way: a repeated one waits for the same end.
     flights: Mutex<HashMap<AttemptKey, Flight>>,
     tasks: TaskTracker,
@@ -65,6 +75,14 @@ impl Drop for Landing {
     fn drop(&mut self) {
         self.inner.flights.lock().remove(&self.key);
     }
+}
+
+/// An attempt that an engine asks for.
+struct Asked {
+    request: SendRequest,
+    key: AttemptKey,
+    /// The provider is called before this or not at all.
+    until: Instant,
 }
 
 /// An attempt that is not made.
@@ -97,6 +115,7 @@ impl Sending {
             metrics,
             bucket: Mutex::default(),
             pauses: Mutex::default(),
+            clocks: Mutex::default(),
             flights: Mutex::default(),
             tasks: TaskTracker::new(),
         }))
@@ -106,6 +125,11 @@ impl Sending {
     pub async fn ended(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
+    }
+
+    /// The engine whose clock differs most from ours, of those that asked lately.
+    pub fn clock_skew(&self) -> Option<ClockSkew> {
+        self.0.clocks.lock().worst(Instant::now())
     }
 
     /// Good credentials end a pause that bad ones began.
@@ -121,18 +145,27 @@ impl Sending {
     /// # Errors
     /// When the ledger cannot be read, so that nobody can tell whether the attempt was made: ask again.
     pub async fn send(&self, user: &str, request: SendRequest) -> Result<SendOutcome, SpoolError> {
+        let now = Instant::now();
         let active = self.0.current.borrow().active.clone();
         let may_send =
             |active: &Active| active.settings.route(&request.from).is_some_and(|route| route.engine_user == user);
         let active =
             active.filter(may_send).ok_or_else(|| format!("{user} is not the engine of {} here", request.from));
-        let key = AttemptKey::from(&request);
+        if active.is_ok() {
+            self.0.clocks.lock().note(&request.from, request.sent_at, Timestamp::now(), now);
+        }
+        let asked = Asked {
+            key: AttemptKey::from(&request),
+            until: now.checked_add(Duration::from_millis(request.begin_within_millis)).unwrap_or(now),
+            request,
+        };
         let flight = {
             let mut flights = self.0.flights.lock();
-            match flights.get(&key) {
+            match flights.get(&asked.key) {
                 Some(flight) => flight.clone(),
                 None => {
-                    let flight = self.begin(active, request, key.clone());
+                    let key = asked.key.clone();
+                    let flight = self.begin(active, asked);
                     flights.insert(key, flight.clone());
                     flight
                 }
@@ -142,10 +175,10 @@ impl Sending {
     }
 
     /// Called with the list of flights locked, so that the landing comes after the entry.
-    fn begin(&self, active: Result<Active, String>, request: SendRequest, key: AttemptKey) -> Flight {
-        let landing = Landing { inner: Arc::clone(&self.0), key };
+    fn begin(&self, active: Result<Active, String>, asked: Asked) -> Flight {
+        let landing = Landing { inner: Arc::clone(&self.0), key: asked.key.clone() };
         let task = self.0.tasks.spawn(async move {
-            let outcome = landing.inner.attempt(active, &request, &landing.key).await?;
+            let outcome = landing.inner.attempt(active, &asked).await?;
             landing.inner.metrics.attempt(&outcome);
             Ok(outcome)
         });
@@ -159,43 +192,46 @@ impl Sending {
 }
 
 impl Inner {
-    async fn attempt(
-        &self,
-        active: Result<Active, String>,
-        request: &SendRequest,
-        key: &AttemptKey,
-    ) -> Result<SendOutcome, SpoolError> {
-        if let Some(outcome) = recorded(self.spool.look_up(key.clone()).await?) {
+    async fn attempt(&self, active: Result<Active, String>, asked: &Asked) -> Result<SendOutcome, SpoolError> {
+        let begun = self.spool.look_up(asked.key.clone()).await?;
+        if let Some(outcome) = self.recorded(&begun) {
             return Ok(outcome);
+        }
+        let age = asked.request.begun_millis_ago.map(Duration::from_millis);
+        if asked.request.asked_before && !self.spool.would_know(age) {
+            self.metrics.answered_by_ledger(&begun);
+            let message =
+                "the ledger of attempts does not reach back to the beginning of this one: it may have been made";
+            return Ok(SendOutcome::Unknown { message: message.into() });
         }
         let new = async {
             let active = active.map_err(|message| Held::new(NotSentReason::NotRouted, AFTER_CHANGE, message))?;
-            self.attempt_new(&active, request, key).await
+            self.attempt_new(&active, asked).await
         };
         Ok(new.await.unwrap_or_else(SendOutcome::from))
     }
 
     /// An attempt that was not made before.
-    async fn attempt_new(&self, active: &Active, request: &SendRequest, key: &AttemptKey) -> Result<SendOutcome, Held> {
-        let provider = self.permit(active, request)?;
-        let now = Instant::now();
-        let passed = self.pauses.lock().enter(&request.from, now);
+    async fn attempt_new(&self, active: &Active, asked: &Asked) -> Result<SendOutcome, Held> {
+        let provider = self.permit(active, asked)?;
+        let (now, from) = (Instant::now(), &asked.request.from);
+        let passed = self.pauses.lock().enter(from, now);
         passed.map_err(|(reason, wait)| {
             Held::new(reason, wait, "the provider asked for a pause, or had a fault; one is kept")
         })?;
-        let made = self.make(active, &provider, request, key).await;
+        let made = self.make(active, &provider, asked).await;
         if made.is_err() {
-            self.pauses.lock().not_made(&request.from);
+            self.pauses.lock().not_made(from);
         }
         made
     }
 
     /// Whether settings and credentials allow an attempt now.
-    fn permit(&self, active: &Active, request: &SendRequest) -> Result<Arc<Provider>, Held> {
+    fn permit(&self, active: &Active, asked: &Asked) -> Result<Arc<Provider>, Held> {
         if !active.settings.enabled {
             return Err(Held::new(NotSentReason::Disabled, AFTER_CREDENTIALS, "the connector is disabled"));
         }
-        in_time(request)?;
+        asked.in_time()?;
         let credentials = |message: String| Held::new(NotSentReason::Credentials, AFTER_CREDENTIALS, message);
         let provider = active
             .provider
@@ -208,35 +244,31 @@ impl Inner {
     }
 
     /// The attempt itself: limit, ledger, provider, ledger.
-    async fn make(
-        &self,
-        active: &Active,
-        provider: &Provider,
-        request: &SendRequest,
-        key: &AttemptKey,
-    ) -> Result<SendOutcome, Held> {
+    async fn make(&self, active: &Active, provider: &Provider, asked: &Asked) -> Result<SendOutcome, Held> {
+        let request = &asked.request;
         self.take(active, request)?;
-        let begun = self.spool.begin(key.clone(), Timestamp::now()).await.map_err(|error| {
+        let begun = self.spool.begin(asked.key.clone()).await.map_err(|error| {
             self.give_back(request);
             // Nothing was sent, and nothing will be: the caller goes on with a new attempt.
             Held::new(NotSentReason::Spool, AFTER_SPOOL, error.to_string())
         })?;
-        if let Some(outcome) = recorded(begun) {
+        if let Some(outcome) = self.recorded(&begun) {
             self.give_back(request);
             self.pauses.lock().not_made(&request.from);
             return Ok(outcome);
         }
         // The commit may have taken its time.
-        let outcome = match in_time(request) {
+        let outcome = match asked.in_time() {
             Ok(()) => self.call(active, provider, request).await,
             Err(late) => {
+                self.give_back(request);
                 self.pauses.lock().not_made(&request.from);
                 late.into()
             }
         };
-        if let Err(error) = self.spool.finish(key.clone(), outcome.clone()).await {
+        if let Err(error) = self.spool.finish(asked.key.clone(), outcome.clone()).await {
             // The engine learns it now; asked again, we could only say that nobody knows.
-            tracing::error!(%error, message_id = key.message_id, "the outcome of an attempt is not on the disk");
+            tracing::error!(%error, message_id = request.message_id, "the outcome of an attempt is not on the disk");
         }
         Ok(outcome)
     }
@@ -283,27 +315,36 @@ impl Inner {
             bucket.give_back(request.segments);
         }
     }
-}
 
-/// What the ledger says: `None` when nothing stands in the way.
-fn recorded(begun: Begun) -> Option<SendOutcome> {
-    match begun {
-        Begun::New => None,
-        Begun::Recorded(Some(outcome)) => Some(outcome),
-        Begun::Recorded(None) => {
-            let message = "this attempt was begun; what came of it was not written down";
-            Some(SendOutcome::Unknown { message: message.into() })
-        }
-        Begun::Late => {
-            let message = "a later attempt of this message was made already";
-            Some(Held::new(NotSentReason::DeadlinePassed, Duration::ZERO, message).into())
-        }
+    /// What the ledger says: `None` when nothing stands in the way.
+    fn recorded(&self, begun: &Begun) -> Option<SendOutcome> {
+        let outcome = match begun {
+            Begun::New => return None,
+            Begun::Recorded(Some(outcome)) => outcome.clone(),
+            Begun::Recorded(None) => {
+                let message = "this attempt was begun; what came of it was not written down";
+                SendOutcome::Unknown { message: message.into() }
+            }
+            Begun::OtherContent => {
+                let message = "the ledger has this attempt with another receiver or text; this text was not sent";
+                Held::new(NotSentReason::OtherContent, AFTER_OTHER, message).into()
+            }
+            Begun::Late => {
+                let message = "a later attempt of this message was made already";
+                Held::new(NotSentReason::DeadlinePassed, AFTER_LATE, message).into()
+            }
+        };
+        self.metrics.answered_by_ledger(begun);
+        Some(outcome)
     }
 }
 
-fn in_time(request: &SendRequest) -> Result<(), Held> {
-    if Timestamp::now() < request.deadline {
-        return Ok(());
+impl Asked {
+    fn in_time(&self) -> Result<(), Held> {
+        if Instant::now() < self.until {
+            return Ok(());
+        }
+        let message = format!("the attempt was to begin within {} ms of the request", self.request.begin_within_millis);
+        Err(Held::new(NotSentReason::DeadlinePassed, AFTER_LATE, message))
     }
-    Err(Held::new(NotSentReason::DeadlinePassed, Duration::ZERO, format!("the deadline was {}", request.deadline)))
 }

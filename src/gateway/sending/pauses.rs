@@ -120,6 +120,7 @@ impl State {
             | NotSentReason::Unreachable
             | NotSentReason::Temporary
             | NotSentReason::DeadlinePassed
+            | NotSentReason::OtherContent
             | NotSentReason::NotRouted
             | NotSentReason::Spool => (Duration::from_millis(500), Duration::from_secs(15)),
         };

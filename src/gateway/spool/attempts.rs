@@ -1,12 +1,14 @@
 //! The ledger of attempts to send: written before the provider is called, so that no attempt is made twice.
 
-use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, params};
+use std::time::Duration;
 
-use super::{Spool, SpoolError};
+use rusqlite::{Connection, OptionalExtension, params};
+use sha2::{Digest, Sha256};
+
+use super::{Spool, SpoolError, ledger};
 use crate::wire::outbound::{SendOutcome, SendRequest};
 
-/// What names an attempt.
+/// What names an attempt, and what it says to whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AttemptKey {
     /// Our number.
@@ -17,7 +19,13 @@ pub struct AttemptKey {
     pub message_id: u64,
     /// The attempt.
     pub attempt: u32,
+    /// Receiver and text.
+    pub content: Content,
 }
+
+/// A digest of receiver and text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Content([u8; 16]);
 
 /// What the ledger says to one who wants to make an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,8 +34,23 @@ pub enum Begun {
     New,
     /// It was made; this came of it. Without an outcome nobody knows.
     Recorded(Option<SendOutcome>),
+    /// It was made with another receiver or text: the ids were used before.
+    OtherContent,
     /// A later attempt of the message was made, so this one is late.
     Late,
+}
+
+impl Content {
+    /// The digest of a message.
+    pub fn new(to: &str, text: &str) -> Self {
+        let mut digest = Sha256::new();
+        digest.update((to.len() as u64).to_be_bytes());
+        digest.update(to);
+        digest.update(text);
+        let mut content = [0; 16];
+        content.copy_from_slice(&digest.finalize()[..16]);
+        Self(content)
+    }
 }
 
 impl From<&SendRequest> for AttemptKey {
@@ -37,6 +60,7 @@ impl From<&SendRequest> for AttemptKey {
             store_id: request.store_id.clone(),
             message_id: request.message_id,
             attempt: request.attempt,
+            content: Content::new(&request.to, &request.text),
         }
     }
 }
@@ -54,13 +78,17 @@ impl Spool {
     ///
     /// # Errors
     /// When it is not on the disk: the attempt must not be made.
-    pub async fn begin(&self, key: AttemptKey, now: Timestamp) -> Result<Begun, SpoolError> {
+    pub async fn begin(&self, key: AttemptKey) -> Result<Begun, SpoolError> {
+        let now = self.ledger.now();
         let work = move |connection: &Connection| {
             let begun = find(connection, &key)?;
             if begun == Begun::New {
                 connection
-                    .prepare("INSERT INTO attempt (number, store_id, message_id, attempt, begun_at) VALUES (?1, ?2, ?3, ?4, ?5)")?
-                    .execute(params![key.number, key.store_id, id(&key), key.attempt, now.as_millisecond()])?;
+                    .prepare_cached(
+                        "INSERT INTO attempt (number, store_id, message_id, attempt, begun_at, digest)
+                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    )?
+                    .execute(params![key.number, key.store_id, id(&key), key.attempt, now, key.content.0])?;
             }
             Ok(begun)
         };
@@ -74,7 +102,7 @@ impl Spool {
     pub async fn finish(&self, key: AttemptKey, outcome: SendOutcome) -> Result<(), SpoolError> {
         let work = move |connection: &Connection| {
             connection
-                .prepare(
+                .prepare_cached(
                     "UPDATE attempt SET outcome = ?5 WHERE number = ?1 AND store_id = ?2 AND message_id = ?3 AND attempt = ?4",
                 )?
                 .execute(params![key.number, key.store_id, id(&key), key.attempt, text(&outcome)?])
@@ -83,38 +111,61 @@ impl Spool {
         self.writer.transact(work).await
     }
 
-    /// Forgets attempts that were begun before `before`. Returns how many.
+    /// Whether an attempt that began so long ago would be in the ledger, had it been made. None: nobody can tell how long ago.
+    pub fn would_know(&self, age: Option<Duration>) -> bool {
+        age.is_some_and(|age| self.ledger.covers(age))
+    }
+
+    /// Forgets attempts that are older than is remembered, and writes down how long the ledger has lived. Returns how many are
+    /// forgotten.
     ///
     /// # Errors
     /// When nothing was forgotten.
-    pub async fn forget_attempts(&self, before: Timestamp) -> Result<usize, SpoolError> {
-        let before = before.as_millisecond();
-        self.writer
-            .transact(move |connection| connection.execute("DELETE FROM attempt WHERE begun_at < ?1", [before]))
-            .await
+    pub async fn forget_attempts(&self) -> Result<usize, SpoolError> {
+        let (now, before) = (self.ledger.now(), self.ledger.remembered_since());
+        let work = move |connection: &Connection| {
+            let forgotten = connection.execute("DELETE FROM attempt WHERE begun_at < ?1", [before])?;
+            ledger::write(connection, now, before)?;
+            Ok(forgotten)
+        };
+        let forgotten = self.writer.transact(work).await?;
+        self.ledger.whole_since(before);
+        Ok(forgotten)
     }
-}
 
-/// Attempts that were under way when the process ended: nobody knows what came of them.
-pub fn settle_unfinished(connection: &Connection) -> rusqlite::Result<usize> {
-    let outcome = SendOutcome::Unknown { message: "the gateway ended while this attempt was under way".into() };
-    connection.execute("UPDATE attempt SET outcome = ?1 WHERE outcome IS NULL", [text(&outcome)?])
+    /// Writes down how long the ledger has lived.
+    ///
+    /// # Errors
+    /// When it was not written; the ledger will think itself younger, which is safe.
+    pub async fn note_age(&self) -> Result<(), SpoolError> {
+        let now = self.ledger.now();
+        self.writer.transact(move |connection| ledger::write(connection, now, i64::MIN)).await
+    }
 }
 
 fn find(connection: &Connection, key: &AttemptKey) -> rusqlite::Result<Begun> {
     let same = connection
-        .prepare(
-            "SELECT outcome FROM attempt WHERE number = ?1 AND store_id = ?2 AND message_id = ?3 AND attempt = ?4",
+        .prepare_cached(
+            "SELECT outcome, digest FROM attempt WHERE number = ?1 AND store_id = ?2 AND message_id = ?3 AND attempt = ?4",
         )?
-        .query_row(params![key.number, key.store_id, id(key), key.attempt], |row| row.get::<_, Option<String>>(0))
+        .query_row(params![key.number, key.store_id, id(key), key.attempt], |row| {
+            Ok((row.get::<_, Option<String>>(0)?, row.get::<_, Option<[u8; 16]>>(1)?))
+        })
         .optional()?;
-    if let Some(outcome) = same {
+    if let Some((outcome, digest)) = same {
+        // Older versions wrote no digest.
+        if digest.is_some_and(|digest| digest != key.content.0) {
+            return Ok(Begun::OtherContent);
+        }
         // What cannot be read is not known.
         return Ok(Begun::Recorded(outcome.and_then(|text| serde_json::from_str(&text).ok())));
     }
     let later = connection
-        .prepare("SELECT 1 FROM attempt WHERE number = ?1 AND store_id = ?2 AND message_id = ?3 AND attempt > ?4")?
-        .exists(params![key.number, key.store_id, id(key), key.attempt])?;
+        .prepare_cached(
+            "SELECT 1 FROM attempt WHERE number = ?1 AND store_id = ?2 AND message_id = ?3 AND attempt > ?4
+             AND (digest IS NULL OR digest = ?5)",
+        )?
+        .exists(params![key.number, key.store_id, id(key), key.attempt, key.content.0])?;
     Ok(if later { Begun::Late } else { Begun::New })
 }
 
@@ -132,7 +183,8 @@ mod tests {
     use super::*;
 
     fn key(message_id: u64, attempt: u32) -> AttemptKey {
-        AttemptKey { number: "+15550001".into(), store_id: "s".into(), message_id, attempt }
+        let content = Content::new("+15559001", "Hello");
+        AttemptKey { number: "+15550001".into(), store_id: "s".into(), message_id, attempt, content }
     }
 
     fn accepted() -> SendOutcome {
@@ -143,35 +195,47 @@ mod tests {
     async fn an_attempt_is_made_once() {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::open(&dir.path().join("spool.db")).unwrap();
-        let now = Timestamp::now();
         assert_eq!(spool.look_up(key(u64::MAX, 1)).await.unwrap(), Begun::New);
-        assert_eq!(spool.begin(key(u64::MAX, 1), now).await.unwrap(), Begun::New);
-        assert_eq!(spool.begin(key(u64::MAX, 1), now).await.unwrap(), Begun::Recorded(None));
+        assert_eq!(spool.begin(key(u64::MAX, 1)).await.unwrap(), Begun::New);
+        assert_eq!(spool.begin(key(u64::MAX, 1)).await.unwrap(), Begun::Recorded(None));
         spool.finish(key(u64::MAX, 1), accepted()).await.unwrap();
         assert_eq!(spool.look_up(key(u64::MAX, 1)).await.unwrap(), Begun::Recorded(Some(accepted())));
-        assert_eq!(spool.begin(key(u64::MAX, 2), now).await.unwrap(), Begun::New);
-        assert_eq!(spool.begin(key(1, 2), now).await.unwrap(), Begun::New);
-        assert_eq!(spool.begin(key(1, 1), now).await.unwrap(), Begun::Late, "attempt 1 came late");
+        assert_eq!(spool.begin(key(u64::MAX, 2)).await.unwrap(), Begun::New);
+        assert_eq!(spool.begin(key(1, 2)).await.unwrap(), Begun::New);
+        assert_eq!(spool.begin(key(1, 1)).await.unwrap(), Begun::Late, "attempt 1 came late");
         let elsewhere = AttemptKey { store_id: "t".into(), ..key(1, 1) };
-        assert_eq!(spool.begin(elsewhere, now).await.unwrap(), Begun::New);
+        assert_eq!(spool.begin(elsewhere).await.unwrap(), Begun::New);
     }
 
     #[tokio::test]
-    async fn an_attempt_under_way_at_the_end_is_unknown() {
+    async fn another_receiver_or_text_is_another_message() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(&dir.path().join("spool.db")).unwrap();
+        spool.begin(key(1, 1)).await.unwrap();
+        spool.finish(key(1, 1), accepted()).await.unwrap();
+        for content in [Content::new("+15559001", "Hello!"), Content::new("+15559002", "Hello")] {
+            let other = AttemptKey { content, ..key(1, 1) };
+            assert_eq!(spool.look_up(other.clone()).await.unwrap(), Begun::OtherContent);
+            assert_eq!(spool.begin(other).await.unwrap(), Begun::OtherContent);
+            let earlier = AttemptKey { content, ..key(1, 0) };
+            assert_eq!(spool.look_up(earlier).await.unwrap(), Begun::New, "it is not late");
+        }
+        assert_eq!(spool.look_up(key(1, 1)).await.unwrap(), Begun::Recorded(Some(accepted())));
+        assert_ne!(Content::new("1", "23"), Content::new("12", "3"));
+    }
+
+    #[tokio::test]
+    async fn an_attempt_under_way_at_the_end_has_no_outcome() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("spool.db");
         let spool = Spool::open(&path).unwrap();
-        let now = Timestamp::now();
-        spool.begin(key(1, 1), now).await.unwrap();
-        spool.begin(key(2, 1), now).await.unwrap();
+        spool.begin(key(1, 1)).await.unwrap();
+        spool.begin(key(2, 1)).await.unwrap();
         spool.finish(key(2, 1), accepted()).await.unwrap();
         drop(spool);
         let spool = Spool::open(&path).unwrap();
-        let Begun::Recorded(Some(SendOutcome::Unknown { .. })) = spool.look_up(key(1, 1)).await.unwrap() else {
-            panic!()
-        };
+        assert_eq!(spool.look_up(key(1, 1)).await.unwrap(), Begun::Recorded(None));
         assert_eq!(spool.look_up(key(2, 1)).await.unwrap(), Begun::Recorded(Some(accepted())));
-        assert_eq!(spool.forget_attempts(now).await.unwrap(), 0);
-        assert_eq!(spool.forget_attempts(now + jiff::SignedDuration::from_secs(1)).await.unwrap(), 2);
+        assert_eq!(spool.forget_attempts().await.unwrap(), 0, "seven days are not over");
     }
 }

@@ -4,6 +4,7 @@
 //! one fsync serves many, and answers only after the commit.
 
 mod attempts;
+mod ledger;
 mod schema;
 mod waiting;
 mod writer;
@@ -13,6 +14,7 @@ use std::{path::Path, sync::Arc};
 pub use attempts::{AttemptKey, Begun};
 pub use waiting::{Item, Row, Rows};
 
+use ledger::Ledger;
 use writer::Writer;
 
 /// Why the spool cannot be opened.
@@ -51,16 +53,17 @@ impl SpoolError {
 #[derive(Clone, Debug)]
 pub struct Spool {
     writer: Writer,
+    ledger: Ledger,
 }
 
 impl Spool {
-    /// Opens the spool in `path`, and makes it if there is none. Attempts that were under way are settled as unknown.
+    /// Opens the spool in `path`, and makes it if there is none. Into one of this version nothing is written.
     ///
     /// # Errors
     /// When it cannot be used.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
         let connection = schema::open(path)?;
-        attempts::settle_unfinished(&connection)?;
-        Ok(Self { writer: Writer::start(connection)? })
+        let ledger = Ledger::open(&connection)?;
+        Ok(Self { writer: Writer::start(connection)?, ledger })
     }
 }

@@ -42,6 +42,17 @@ const STEPS: &[&str] = &["
         PRIMARY KEY (number, store_id, message_id, attempt)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX attempt_by_age ON attempt (begun_at);
+", "
+    -- A digest of receiver and text. NULL in rows of older versions.
+    ALTER TABLE attempt ADD COLUMN digest BLOB;
+    -- The ledger's own time, which `attempt.begun_at` is in: milliseconds since 1970 as the clock was when the ledger began, and from
+    -- there at the pace of a monotonic clock.
+    CREATE TABLE ledger (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        lived_until INTEGER NOT NULL,
+        -- Attempts that began before this may be missing.
+        whole_since INTEGER NOT NULL
+    ) STRICT;
 "];
 
 /// Opens a file, makes or upgrades its tables.
@@ -60,6 +71,10 @@ pub fn open(path: &Path) -> Result<Connection, OpenError> {
     let done = usize::try_from(found).unwrap_or(usize::MAX);
     if done > STEPS.len() {
         return Err(OpenError::Newer { found, known });
+    }
+    if done == STEPS.len() {
+        // Nothing is written: the volume may be full.
+        return Ok(connection);
     }
     let transaction = connection.transaction()?;
     for step in &STEPS[done..] {

@@ -1,0 +1,113 @@
+//! How old the ledger is, and since when it is whole.
+//!
+//! Both are measured by a monotonic clock that is written down now and then and goes on from there after a restart: it never
+//! runs backwards, whatever is done to the clock of the machine, and it never runs ahead of the time that has passed. So whatever
+//! began less long ago than the ledger has been whole is in it, if it was made.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension};
+
+/// Attempts are remembered so long: far longer than an engine asks about one.
+const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// A request may have been on its way for so long when it is read, and the attempt is older by that.
+const ON_ITS_WAY: Duration = Duration::from_secs(10);
+
+/// The ledger's own time, in milliseconds. Clones share it.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    /// Time of the ledger at `opened`.
+    base: i64,
+    opened: Instant,
+    whole_since: Arc<AtomicI64>,
+}
+
+impl Ledger {
+    /// Reads the ledger's time from a file whose tables are there; begins it in a new one.
+    pub fn open(connection: &Connection) -> rusqlite::Result<Self> {
+        let select = "SELECT lived_until, whole_since FROM ledger";
+        let found = connection.query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let newest: Option<i64> = connection.query_row("SELECT max(begun_at) FROM attempt", [], |row| row.get(0))?;
+        let (lived_until, whole_since) = match found {
+            Some(found) => found,
+            None => {
+                let now = Timestamp::now().as_millisecond();
+                // Older versions did not write it down; their ledgers are at least as old as their oldest attempt.
+                let oldest: Option<i64> =
+                    connection.query_row("SELECT min(begun_at) FROM attempt", [], |row| row.get(0))?;
+                let begins = (newest.unwrap_or(now), oldest.unwrap_or(now));
+                connection.execute("INSERT INTO ledger (one, lived_until, whole_since) VALUES (1, ?1, ?2)", begins)?;
+                begins
+            }
+        };
+        Ok(Self {
+            base: newest.map_or(lived_until, |newest| newest.max(lived_until)),
+            opened: Instant::now(),
+            whole_since: Arc::new(AtomicI64::new(whole_since)),
+        })
+    }
+
+    /// The ledger's time now.
+    pub fn now(&self) -> i64 {
+        self.base.saturating_add(millis(self.opened.elapsed()))
+    }
+
+    /// Attempts that began before this may be forgotten.
+    pub fn remembered_since(&self) -> i64 {
+        self.now().saturating_sub(millis(REMEMBERED))
+    }
+
+    /// Attempts that began before this are forgotten.
+    pub fn whole_since(&self, since: i64) {
+        self.whole_since.fetch_max(since, Ordering::Relaxed);
+    }
+
+    /// Whether an attempt that is so old would be in the ledger.
+    pub fn covers(&self, age: Duration) -> bool {
+        let whole = self.now().saturating_sub(self.whole_since.load(Ordering::Relaxed));
+        millis(age.saturating_add(ON_ITS_WAY)) <= whole
+    }
+}
+
+/// Writes down the ledger's time, and since when it is whole, if that is later than before.
+pub fn write(connection: &Connection, now: i64, whole_since: i64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE ledger SET lived_until = max(lived_until, ?1), whole_since = max(whole_since, ?2)")?
+        .execute([now, whole_since])
+        .map(drop)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ledger(lived: Duration, whole: Duration) -> Ledger {
+        let base = 1_700_000_000_000 + millis(lived);
+        Ledger { base, opened: Instant::now(), whole_since: Arc::new(AtomicI64::new(base - millis(whole))) }
+    }
+
+    #[test]
+    fn a_ledger_speaks_for_the_time_that_it_has_lived() {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let young = ledger(Duration::ZERO, Duration::ZERO);
+        assert!(!young.covers(Duration::ZERO), "a request may be older than its own age");
+        let old = ledger(minutes(60), minutes(60));
+        assert!(old.covers(minutes(59)) && !old.covers(minutes(61)));
+        old.whole_since(old.now() - millis(minutes(5)));
+        assert!(old.covers(minutes(4)) && !old.covers(minutes(6)), "what was forgotten is not known");
+        old.whole_since(0);
+        assert!(!old.covers(minutes(6)), "it does not become whole again");
+        assert!(!old.covers(Duration::MAX));
+    }
+}
