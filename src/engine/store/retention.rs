@@ -13,9 +13,9 @@ use super::{
     open::BUSY_TIMEOUT,
 };
 
-/// The shortest time for which the provider's ids of inbound messages are kept: providers repeat a webhook for up to 24 hours,
-/// and an ours-was-lost is settled by hand within days.
-pub const SHORTEST_DEDUP: SignedDuration = SignedDuration::from_hours(72);
+/// The shortest time for which the provider's ids of inbound messages are kept: a message that the engine committed while its answer
+/// was lost may come again from a gateway's spool, where it waits for up to 90 days.
+pub const SHORTEST_DEDUP: SignedDuration = SignedDuration::from_hours(100 * 24);
 
 /// How long things are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
