@@ -12,6 +12,9 @@ use crate::wire::status::ClockSkew;
 /// An engine that has not asked for so long is not spoken of.
 const RECENT: Duration = Duration::from_secs(10 * 60);
 
+/// A smaller change is no news.
+const STEADY_MILLIS: u64 = 2000;
+
 /// The last difference of each engine, by its number.
 #[derive(Debug, Default)]
 pub struct Clocks(HashMap<String, (i64, Instant)>);
@@ -20,6 +23,8 @@ impl Clocks {
     /// An engine asked; its clock showed `theirs` when ours showed `ours`.
     pub fn note(&mut self, number: &str, theirs: Timestamp, ours: Timestamp, now: Instant) {
         let ahead = i64::try_from(theirs.duration_since(ours).as_millis()).unwrap_or(i64::MAX);
+        let known = self.0.get(number).map(|(known, _)| *known);
+        let ahead = known.filter(|known| known.abs_diff(ahead) < STEADY_MILLIS).unwrap_or(ahead);
         self.0.insert(number.to_owned(), (ahead, now));
     }
 
@@ -45,7 +50,8 @@ mod tests {
         clocks.note("+15550003", at(1030), at(1000), now + RECENT / 2);
         let skew = |number: &str, engine_ahead_millis| Some(ClockSkew { number: number.into(), engine_ahead_millis });
         assert_eq!(clocks.worst(now), skew("+15550002", -3_600_000));
-        assert_eq!(clocks.worst(now + RECENT), skew("+15550003", 30_000));
+        clocks.note("+15550003", at(1031), at(1000), now + RECENT / 2);
+        assert_eq!(clocks.worst(now + RECENT), skew("+15550003", 30_000), "it has not changed much");
         assert_eq!(clocks.worst(now + RECENT * 2), None);
     }
 }

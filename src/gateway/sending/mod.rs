@@ -23,12 +23,12 @@ use super::{
     checking::Checks,
     current::{Active, Current},
     metrics::{Metrics, ProviderCall},
-    providers::{Provider, Scope},
+    providers::{CheckError, Pause, Provider, Scope},
     spool::{AttemptKey, Begun, Spool, SpoolError},
 };
 use crate::wire::{
     outbound::{NotSentReason, SendOutcome, SendRequest},
-    status::ClockSkew,
+    status::{ClockSkew, Trouble},
 };
 use bucket::Bucket;
 use clocks::Clocks;
@@ -216,10 +216,16 @@ impl Inner {
         let provider = self.permit(active, asked)?;
         let (now, from) = (Instant::now(), &asked.request.from);
         let passed = self.pauses.lock().enter(from, now);
-        passed.map_err(|(reason, wait)| {
+        let half_open = passed.map_err(|(reason, wait)| {
             Held::new(reason, wait, "the provider asked for a pause, or had a fault; one is kept")
         })?;
-        let made = self.make(active, &provider, asked).await;
+        let made = match half_open {
+            Some(NotSentReason::Temporary | NotSentReason::Unreachable) => match self.probe(&provider, from).await {
+                Ok(()) => self.make(active, &provider, asked).await,
+                Err(held) => Err(held),
+            },
+            Some(_) | None => self.make(active, &provider, asked).await,
+        };
         if made.is_err() {
             self.pauses.lock().not_made(from);
         }
@@ -241,6 +247,32 @@ impl Inner {
             Some(message) => Err(credentials(message)),
             None => Ok(provider),
         }
+    }
+
+    /// After a fault: asks the provider what does no harm, before a customer's message is risked.
+    async fn probe(&self, provider: &Provider, from: &str) -> Result<(), Held> {
+        let began = Instant::now();
+        let checked = provider.check().await;
+        let ended = Instant::now();
+        self.metrics.provider_call(ProviderCall::Check, checked.is_ok(), ended - began);
+        let (reason, message) = match checked {
+            Ok(()) => return Ok(()),
+            Err(CheckError::Unasked(unanswered)) => {
+                let reason = match unanswered.trouble {
+                    Trouble::Unreachable => NotSentReason::Unreachable,
+                    Trouble::RateLimited => NotSentReason::RateLimited,
+                    Trouble::Slow | Trouble::Fault => NotSentReason::Temporary,
+                };
+                (reason, unanswered.message)
+            }
+            Err(CheckError::Invalid(message) | CheckError::Suspended(message)) => {
+                self.checks.again();
+                (NotSentReason::Credentials, message)
+            }
+        };
+        let mut pauses = self.pauses.lock();
+        pauses.ended(from, Some(Pause { scope: Scope::Account, reason, at_least: None }), began, ended);
+        Err(Held::new(reason, pauses.remaining(from, ended), message))
     }
 
     /// The attempt itself: limit, ledger, provider, ledger.

@@ -1,4 +1,5 @@
-//! [`Pauses`]: after the provider has asked for less, or has had a fault, few attempts are made until one goes well.
+//! [`Pauses`]: a circuit breaker. After the provider has asked for less, or has had a fault, few attempts are made until one goes
+//! well.
 
 use std::{
     collections::HashMap,
@@ -37,12 +38,12 @@ struct State {
 }
 
 impl Pauses {
-    /// Whether an attempt from `number` may be made now. After a pause only one may, until its end is known: see
-    /// [`Self::ended`].
+    /// Whether an attempt from `number` may be made now. After a pause the circuit breaker is half-open: only one may be made, until
+    /// its end is known, see [`Self::ended`]; what is given is then the account's reason for the pause.
     ///
     /// # Errors
     /// Why not, and when to come again.
-    pub fn enter(&mut self, number: &str, now: Instant) -> Result<(), (NotSentReason, Duration)> {
+    pub fn enter(&mut self, number: &str, now: Instant) -> Result<Option<NotSentReason>, (NotSentReason, Duration)> {
         for state in self.account.iter().chain(self.numbers.get(number)) {
             let trying = state.trying.is_some_and(|since| now.saturating_duration_since(since) < LONGEST_TRY);
             let wait = if trying { WHILE_TRYING } else { state.until.saturating_duration_since(now) };
@@ -53,7 +54,7 @@ impl Pauses {
         for state in self.account.iter_mut().chain(self.numbers.get_mut(number)) {
             state.trying = Some(now);
         }
-        Ok(())
+        Ok(self.account.as_ref().map(|state| state.reason))
     }
 
     /// An attempt from `number` that [`Self::enter`] let pass at `began` has ended.
@@ -147,15 +148,15 @@ mod tests {
     fn the_provider_says_how_long() {
         let now = Instant::now();
         let mut pauses = Pauses::default();
-        assert_eq!(pauses.enter(A, now), Ok(()));
+        assert_eq!(pauses.enter(A, now), Ok(None));
         pauses.ended(A, pause(Scope::Account, NotSentReason::RateLimited, Some(7)), now, now);
         assert_eq!(pauses.enter(B, now), Err((NotSentReason::RateLimited, Duration::from_secs(7))));
         let later = now + Duration::from_secs(7);
-        assert_eq!(pauses.enter(B, later), Ok(()));
+        assert_eq!(pauses.enter(B, later), Ok(Some(NotSentReason::RateLimited)));
         assert_eq!(pauses.enter(A, later), Err((NotSentReason::RateLimited, WHILE_TRYING)), "one tries for all");
         pauses.ended(B, None, later, later);
-        assert_eq!(pauses.enter(A, later), Ok(()));
-        assert_eq!(pauses.enter(B, later), Ok(()));
+        assert_eq!(pauses.enter(A, later), Ok(None));
+        assert_eq!(pauses.enter(B, later), Ok(None));
     }
 
     #[test]
@@ -164,7 +165,7 @@ mod tests {
         let mut pauses = Pauses::default();
         pauses.ended(A, pause(Scope::Number, NotSentReason::RateLimited, Some(7)), now, now);
         assert!(pauses.enter(A, now).is_err());
-        assert_eq!(pauses.enter(B, now), Ok(()));
+        assert_eq!(pauses.enter(B, now), Ok(None));
         pauses.ended(B, None, now, now);
         assert!(pauses.enter(A, now).is_err());
     }
@@ -175,16 +176,20 @@ mod tests {
         let mut pauses = Pauses::default();
         let mut before = Duration::ZERO;
         for _ in 0..5 {
-            assert_eq!(pauses.enter(A, now), Ok(()));
+            assert!(pauses.enter(A, now).is_ok());
             pauses.ended(A, pause(Scope::Account, NotSentReason::Temporary, None), now, now);
             let remaining = pauses.remaining(A, now);
             assert!(remaining > before && remaining <= Duration::from_secs(18), "{remaining:?}");
             before = remaining;
             now += remaining;
         }
-        assert_eq!(pauses.enter(A, now), Ok(()));
+        assert_eq!(pauses.enter(A, now), Ok(Some(NotSentReason::Temporary)));
         pauses.not_made(A);
-        assert_eq!(pauses.enter(A, now), Ok(()), "whoever did not try makes room for the next");
+        assert_eq!(
+            pauses.enter(A, now),
+            Ok(Some(NotSentReason::Temporary)),
+            "whoever did not try makes room for the next"
+        );
     }
 
     #[test]
@@ -201,9 +206,9 @@ mod tests {
         }
         assert_eq!(pauses.remaining(A, failed), Duration::from_secs(7), "ten that were under way are one failure");
         let later = failed + Duration::from_secs(7);
-        assert_eq!(pauses.enter(A, later), Ok(()));
+        assert_eq!(pauses.enter(A, later), Ok(Some(NotSentReason::RateLimited)));
         pauses.ended(A, None, later, later);
-        assert_eq!(pauses.enter(B, later), Ok(()));
+        assert_eq!(pauses.enter(B, later), Ok(None));
     }
 
     #[test]
@@ -213,7 +218,7 @@ mod tests {
         pauses.ended(A, pause(Scope::Account, NotSentReason::Credentials, None), now, now);
         assert!(pauses.enter(A, now).is_err());
         pauses.credentials_valid();
-        assert_eq!(pauses.enter(A, now), Ok(()));
+        assert_eq!(pauses.enter(A, now), Ok(None));
         pauses.ended(A, pause(Scope::Account, NotSentReason::RateLimited, None), now, now);
         pauses.credentials_valid();
         assert!(pauses.enter(A, now).is_err());
