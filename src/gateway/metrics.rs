@@ -8,7 +8,10 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{public_url::Hook, spool::Begun};
+use super::{
+    public_url::Hook,
+    spool::{Begun, NoRoom},
+};
 use crate::wire::{outbound::SendOutcome, status::SpoolStatus};
 
 /// What became of a call of a webhook.
@@ -64,6 +67,11 @@ struct AttemptLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct NoRoomLabels {
+    full: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct LedgerLabels {
     answer: &'static str,
 }
@@ -87,6 +95,9 @@ pub struct Metrics {
     media: Counter,
     expired: Counter,
     rows: Family<StateLabels, Gauge>,
+    capacity: Gauge,
+    used: Gauge,
+    no_room: Family<NoRoomLabels, Counter>,
     oldest: Gauge,
     attempts: Family<AttemptLabels, Counter>,
     ledger: Family<LedgerLabels, Counter>,
@@ -103,6 +114,9 @@ impl Metrics {
             media: Counter::default(),
             expired: Counter::default(),
             rows: Family::default(),
+            capacity: Gauge::default(),
+            used: Gauge::default(),
+            no_room: Family::default(),
             oldest: Gauge::default(),
             attempts: Family::default(),
             ledger: Family::default(),
@@ -123,6 +137,14 @@ impl Metrics {
             "Age of the oldest row that waits for its engine",
             Unit::Seconds,
             metrics.oldest.clone(),
+        );
+        let (capacity, used) = (metrics.capacity.clone(), metrics.used.clone());
+        registry.register_with_unit("spool_capacity", "What the spool may take of its volume", Unit::Bytes, capacity);
+        registry.register_with_unit("spool_used", "What the spool takes", Unit::Bytes, used);
+        registry.register(
+            "spool_no_room",
+            "Items that found no room in the spool, by what is full; the provider was asked to come again",
+            metrics.no_room.clone(),
         );
         registry.register("attempts", "Attempts to send by what became of them", metrics.attempts.clone());
         registry.register(
@@ -161,6 +183,22 @@ impl Metrics {
     /// Rows were removed that nobody took.
     pub fn expired(&self, count: u64) {
         self.expired.inc_by(count);
+    }
+
+    /// Bytes that the spool may take, and takes.
+    pub fn spool_bytes(&self, capacity: u64, used: u64) {
+        self.capacity.set(i64::try_from(capacity).unwrap_or(i64::MAX));
+        self.used.set(i64::try_from(used).unwrap_or(i64::MAX));
+    }
+
+    /// An item found no room.
+    pub fn no_room(&self, why: NoRoom) {
+        let full = match why {
+            NoRoom::Volume => "Volume",
+            NoRoom::Number => "Number",
+            NoRoom::Unrouted => "Unrouted",
+        };
+        self.no_room.get_or_create(&NoRoomLabels { full }).inc();
     }
 
     /// What waits now.

@@ -19,7 +19,7 @@ use super::{
     providers::Client,
     roles::{self, Roles},
     sending::Sending,
-    spool::{OpenError, Spool, SpoolError},
+    spool::{OpenError, Spool},
     status::Reporter,
 };
 use crate::{
@@ -72,9 +72,9 @@ pub enum RunError {
     /// The spool's file.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The spool.
-    #[error(transparent)]
-    Spool(#[from] SpoolError),
+    /// The spool's file turned out to be damaged while it was in use.
+    #[error("the spool is damaged; it is set aside at the next start")]
+    Damaged,
     /// HTTP clients.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -98,9 +98,9 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let current = source.subscribe();
     let spool = Spool::open(&args.data_dir.join("spool.db"))?;
     let engines = Engines::new(TokenFile::new(args.token_file))?;
-    let delivery = Delivery::start(spool.clone(), engines, current.clone(), metrics.clone(), shutdown.clone()).await?;
+    let delivery = Delivery::start(spool.clone(), engines, current.clone(), metrics.clone(), shutdown.clone());
     let checks = Checks::default();
-    let sending = Sending::new(spool, current.clone(), checks.clone(), metrics.clone());
+    let sending = Sending::new(spool.clone(), current.clone(), checks.clone(), metrics.clone());
 
     tokio::spawn(source.run(shutdown.clone()));
     let valid = {
@@ -128,6 +128,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     };
     tokio::pin!(last_work);
     tokio::select! {
+        () = spool.damaged() => return Err(RunError::Damaged),
         // The listeners end with the shutdown only.
         () = &mut last_work => {}
         () = shutdown.cancelled() => {

@@ -12,7 +12,6 @@ use super::{
     public_url::Hook,
     sending::Sending,
     settings::Settings,
-    spool::SpoolError,
 };
 use crate::{
     sms::PhoneNumber,
@@ -37,18 +36,15 @@ pub struct Reporter {
 
 impl Reporter {
     /// The status, now.
-    ///
-    /// # Errors
-    /// When the spool cannot be read.
-    pub async fn report(&self) -> Result<GatewayStatus, SpoolError> {
-        let spool = self.delivery.status().await?;
+    pub fn report(&self) -> GatewayStatus {
+        let spool = self.delivery.status();
         let Current { config, active } = self.current.borrow().clone();
         let Found { credentials, provider, listed, numbers_error, .. } = self.checks.found();
         let numbers = match (&active, &listed) {
             (Some(active), Some(listed)) => numbers(&active.settings, listed),
             (_, _) => Vec::new(),
         };
-        Ok(GatewayStatus {
+        GatewayStatus {
             version: env!("CARGO_PKG_VERSION").into(),
             config,
             credentials,
@@ -59,7 +55,7 @@ impl Reporter {
             spool,
             clock_skew: self.sending.clock_skew(),
             sampled_at: Timestamp::now(),
-        })
+        }
     }
 }
 

@@ -206,6 +206,50 @@ pub struct SpoolStatus {
     /// Unrouted rows by number, the first 20 numbers.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unrouted_numbers: BTreeMap<String, u64>,
+    /// Parked rows by number, the first 20 numbers.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parked_numbers: BTreeMap<String, ParkedNumber>,
+    /// The room in the spool's volume.
+    #[serde(default)]
+    pub room: SpoolRoom,
+    /// Names of damaged spool files that were set aside and are still in the volume.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<String>,
+}
+
+/// The parked rows of one number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ParkedNumber {
+    /// How many.
+    pub rows: u64,
+    /// Why the last of them was parked.
+    pub reason: String,
+}
+
+/// The room in a spool's volume.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SpoolRoom {
+    /// Whether inbound messages are turned away.
+    pub state: RoomState,
+    /// How much of what the spool may take it takes, in percent, a multiple of ten.
+    pub used_percent: u64,
+    /// Numbers that have as much in it as one number may have, the first 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub full_numbers: Vec<String>,
+}
+
+/// How much room there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RoomState {
+    /// Enough.
+    #[default]
+    Enough,
+    /// Some numbers have as much as they may have; what comes for them is turned away unless their engines take it.
+    NumbersFull,
+    /// None for inbound messages that their engines do not take; the provider is asked to come again.
+    Full,
 }
 
 /// An engine's status.

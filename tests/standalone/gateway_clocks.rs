@@ -1,8 +1,7 @@
 //! Engine and gateway whose clocks differ: messages leave all the same, without hurry, and the difference is shown.
 
-use serde_json::{Value, json};
-
 use jiff::SignedDuration;
+use serde_json::{Value, json};
 
 use crate::support::{
     engine::{Engine, trust},

@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::support::{
     engine_fake::{EngineFake, Mood},
     gateway::{ENGINE, Gateway, NUMBER, OTHER_ENGINE, OTHER_NUMBER, PUBLIC_URL},
+    process::eventually,
     twilio_fake::{TOKEN, TwilioFake, call_webhook},
 };
 
@@ -267,4 +268,60 @@ async fn a_proxy_may_leave_the_public_path() {
     let response = desk.client.post(url).header("X-Twilio-Signature", signature).form(&form).send().await.unwrap();
     assert_eq!(response.status().as_u16(), 200);
     assert_eq!(desk.ids(), ["SM1"]);
+}
+
+#[tokio::test]
+async fn an_engine_that_is_away_is_asked_with_one_message_at_a_time() {
+    let desk = Desk::start().await;
+    desk.engine.mood(Mood::Answers(503));
+    let texts = (0..20).map(|customer| {
+        let desk = &desk;
+        async move {
+            for at in 0..8 {
+                let from = format!("+1555987{customer:04}");
+                assert_eq!(desk.text(&format!("SM{customer}-{at}"), NUMBER, &from, "x").await.0, 200);
+            }
+        }
+    });
+    futures::future::join_all(texts).await;
+    // What was under way has ended once it asks again.
+    let asked_again = |more: u64| {
+        let posts = desk.engine.posts();
+        let engine = desk.engine.clone();
+        async move {
+            eventually("it asks again", || async {
+                if engine.posts() >= posts + more { Ok(()) } else { Err(engine.posts()) }
+            })
+            .await
+        }
+    };
+    asked_again(3).await;
+    desk.engine.most_at_once();
+    asked_again(3).await;
+    assert_eq!(desk.engine.most_at_once(), 1);
+    desk.engine.mood(Mood::Well);
+    desk.engine.until("has all", |messages| messages.len() == 160).await;
+}
+
+#[tokio::test]
+async fn what_is_parked_says_why_and_is_kept_until_it_is_taken() {
+    let mut desk = Desk::start().await;
+    desk.engine.mood(Mood::Poisoned(422));
+    assert_eq!(desk.text("SM1", NUMBER, MIA, "poison").await.0, 200);
+    let status = desk.gateway.until("counts it", |status| status.spool.parked == 1).await;
+    assert_eq!(status.spool.parked_numbers[NUMBER].rows, 1);
+    assert!(status.spool.parked_numbers[NUMBER].reason.starts_with("HTTP 422"), "{status:#?}");
+    // As if it had come a hundred days ago; what is too old is looked for at each start.
+    desk.gateway.kill();
+    let spool = rusqlite::Connection::open(desk.gateway.path("data/spool.db")).unwrap();
+    spool.execute("UPDATE waiting SET received_at = received_at - 8640000000", []).unwrap();
+    drop(spool);
+    let posts = desk.engine.posts();
+    desk.gateway.kill_and_restart();
+    eventually("it was tried again", || async { if desk.engine.posts() > posts { Ok(()) } else { Err(posts) } }).await;
+    assert_eq!(desk.gateway.status().await.unwrap().spool.parked, 1);
+    desk.engine.mood(Mood::Well);
+    desk.gateway.kill_and_restart();
+    desk.engine.until("has it", |messages| messages.len() == 1).await;
+    desk.gateway.until("has nothing more", |status| status.spool.parked_numbers.is_empty()).await;
 }

@@ -11,6 +11,7 @@ mod engine_replay;
 mod engine_store;
 mod gateway_checks;
 mod gateway_clocks;
+mod gateway_full;
 mod gateway_hostile;
 mod gateway_inbound;
 mod gateway_kills;

@@ -45,6 +45,8 @@ struct Taken {
     receipts: Vec<Receipt>,
     known: HashSet<String>,
     posts: u64,
+    now: u64,
+    most: u64,
 }
 
 /// An engine on a port that it keeps.
@@ -129,6 +131,11 @@ impl EngineFake {
         self.taken.lock().posts
     }
 
+    /// The most posts at once since this was asked last.
+    pub fn most_at_once(&self) -> u64 {
+        std::mem::take(&mut self.taken.lock().most)
+    }
+
     /// Waits until the messages are so.
     pub async fn until(&self, what: &str, is_so: impl Fn(&[InboundMessage]) -> bool) {
         for _ in 0..1200 {
@@ -141,7 +148,17 @@ impl EngineFake {
     }
 
     async fn behave(&self, headers: &HeaderMap, text: &str) -> Result<(), Response> {
-        self.taken.lock().posts += 1;
+        {
+            let mut taken = self.taken.lock();
+            taken.posts += 1;
+            taken.now += 1;
+            taken.most = taken.most.max(taken.now);
+        }
+        // Long enough for others to come at the same time.
+        if matches!(*self.mood.lock(), Mood::Answers(_)) {
+            tokio::time::sleep(Duration::from_millis(30)).await;
+        }
+        self.taken.lock().now -= 1;
         let caller = bearer(headers).and_then(|token| self.verifier.verify(token));
         if !caller.is_ok_and(|identity| identity.user == GATEWAY) {
             return Err(StatusCode::UNAUTHORIZED.into_response());

@@ -50,6 +50,7 @@ pub struct Gateway {
     pub issuer: TestIssuer,
     /// Its wall clock.
     pub clock: WallClock,
+    has_volume: bool,
     config: Value,
     routes: Vec<Value>,
     client: Client,
@@ -58,6 +59,11 @@ pub struct Gateway {
 impl Gateway {
     /// A gateway for a provider, as in the `provider` of its document. No routes yet.
     pub async fn start(provider: Value, credentials: &[(&str, &str)]) -> Self {
+        Self::start_on(provider, credentials, None).await
+    }
+
+    /// A gateway with its data on a volume of its own of so many MiB, in memory.
+    pub async fn start_on(provider: Value, credentials: &[(&str, &str)], volume: Option<u32>) -> Self {
         aldis::process::crypto::install_providers();
         let issuer = TestIssuer::new("https://cluster.example");
         let config = json!({
@@ -81,12 +87,19 @@ impl Gateway {
             admin: format!("http://127.0.0.1:{admin}"),
             issuer,
             clock: WallClock::new(),
+            has_volume: volume.is_some(),
             config,
             routes: Vec::new(),
             client: Client::new(),
         };
         for name in ["config", "credentials", "data"] {
             fs::create_dir(gateway.path(name)).unwrap();
+        }
+        if let Some(size) = volume {
+            let options = format!("size={size}m");
+            let mount = ["-t", "tmpfs", "-o", &options, "tmpfs"];
+            let mounted = Command::new("mount").args(mount).arg(gateway.path("data")).status();
+            assert!(mounted.unwrap().success(), "mounting takes root");
         }
         write(&gateway.path("token"), gateway.issuer.token(GATEWAY, AUDIENCE).as_bytes());
         gateway.credentials(credentials);
@@ -234,6 +247,10 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.kill();
+        if self.has_volume {
+            // If it stays, the folder stays; the test has its result all the same.
+            let _ = Command::new("umount").arg(self.path("data")).status();
+        }
     }
 }
 

@@ -3,8 +3,14 @@
 //! A number's rows go one after the other. When many wait, rows of different customers go side by side, or a busy number would never
 //! catch up; each customer's stay in order. An item that the engine refuses for its form, or that cannot be read, is parked. One that
 //! fails again and again while others are taken is parked too, so that it blocks nobody; parked items are tried again every minute.
+//! An engine that is away is asked with one row at a time. What was settled and could not be written down, because the spool's volume is
+//! full, is remembered here until it can be.
 
-use std::{collections::HashMap, time::Duration};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{StreamExt, stream};
 
@@ -15,7 +21,7 @@ use crate::gateway::{
 };
 
 /// Rows that are read at once.
-const ROWS: u32 = 64;
+const ROWS: usize = 64;
 /// From so many waiting rows on customers go side by side.
 const MANY: u64 = 100;
 /// So many customers at once.
@@ -27,6 +33,26 @@ const DEADLINE: Duration = Duration::from_secs(5);
 /// First pause after a failure; doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(3);
+
+/// What the task of a number remembers.
+#[derive(Debug, Default)]
+struct Memory {
+    /// How often a row failed that may be at fault.
+    suspicions: HashMap<i64, u32>,
+    /// Rows that the engine has and that are still in the spool.
+    undeleted: HashSet<i64>,
+    /// Rows that are to be parked, and why.
+    unparked: HashMap<i64, String>,
+    /// How often in a row the engine was away.
+    away: usize,
+}
+
+impl Memory {
+    /// Rows that are settled.
+    fn settled(&self) -> HashSet<i64> {
+        self.undeleted.iter().chain(self.unparked.keys()).copied().collect()
+    }
+}
 
 /// What came of one look at the rows.
 #[derive(Debug, Default)]
@@ -51,10 +77,10 @@ impl Delivery {
     }
 
     async fn drain_number(self, number: String) {
-        let mut suspicions: HashMap<i64, u32> = HashMap::new();
+        let mut memory = Memory::default();
         let mut pause = FIRST_PAUSE;
         loop {
-            let progress = match self.drain_once(&number, &mut suspicions).await {
+            let progress = match self.drain_once(&number, &mut memory).await {
                 Ok(Some(progress)) => progress,
                 Ok(None) => return,
                 Err(error) => {
@@ -77,9 +103,14 @@ impl Delivery {
     }
 
     /// One look at the oldest rows. `None`: nothing waits any more, or the route is gone; the task is over.
-    async fn drain_once(&self, number: &str, suspicions: &mut HashMap<i64, u32>) -> Result<Option<bool>, SpoolError> {
-        let Rows { items, unreadable } = self.0.spool.next(number.to_owned(), ROWS).await?;
+    async fn drain_once(&self, number: &str, memory: &mut Memory) -> Result<Option<bool>, SpoolError> {
+        let written_down = self.write_down(number, memory).await;
+        let Rows { items, unreadable } = self.0.spool.next(number.to_owned(), ROWS, Arc::new(memory.settled())).await?;
         let none_read = items.is_empty() && unreadable.is_empty();
+        if none_read {
+            // It is tried again, with a pause in between.
+            written_down?;
+        }
         if self.stop(number, none_read) {
             if self.route(number).is_some() {
                 // A route or a row came while the task was ending.
@@ -92,24 +123,25 @@ impl Delivery {
             return Ok(Some(false));
         };
         let many = self.waiting(number) > MANY;
-        let suspected = suspicions.values().any(|count| *count >= SUSPECTED);
-        let mut round = self.round(&route, items, many || suspected).await;
+        let suspected = memory.suspicions.values().any(|count| *count >= SUSPECTED);
+        let mut lanes = lanes(items, many || suspected);
+        if memory.away > 0 {
+            // Whether it is back, one row tells. Not always the same one, which may be what it cannot stand.
+            let place = memory.away % lanes.len().max(1);
+            lanes = lanes.into_iter().skip(place).take(1).collect();
+            lanes.iter_mut().for_each(|lane| lane.truncate(1));
+        }
+        let mut round = self.round(&route, lanes).await;
+        let is_away = round.delivered.is_empty() && round.failed.iter().any(|(_, doubtful, _)| !doubtful);
+        memory.away = if is_away { memory.away + 1 } else { 0 };
         round.refused.extend(unreadable);
-        self.settle(number, round, suspicions).await.map(Some)
+        let progress = self.settle(number, round, memory);
+        self.write_down(number, memory).await?;
+        Ok(Some(progress))
     }
 
-    /// Posts rows in order; `side_by_side`, only within a customer.
-    async fn round(&self, route: &Route, rows: Vec<Row>, side_by_side: bool) -> Round {
-        let mut lanes: Vec<Vec<Row>> = Vec::new();
-        let mut places: HashMap<String, usize> = HashMap::new();
-        for row in rows {
-            let lane = if side_by_side { row.item.lane().to_owned() } else { String::new() };
-            let place = *places.entry(lane).or_insert_with(|| {
-                lanes.push(Vec::new());
-                lanes.len() - 1
-            });
-            lanes[place].push(row);
-        }
+    /// Posts the rows of each lane in order.
+    async fn round(&self, route: &Route, lanes: Vec<Vec<Row>>) -> Round {
         let rounds = stream::iter(lanes).map(|lane| self.lane(route, lane)).buffer_unordered(SIDE_BY_SIDE);
         rounds
             .fold(Round::default(), async |mut all, lane| {
@@ -143,15 +175,15 @@ impl Delivery {
         round
     }
 
-    /// Writes down what came of a round. Whether there was any progress.
-    async fn settle(&self, number: &str, round: Round, suspicions: &mut HashMap<i64, u32>) -> Result<bool, SpoolError> {
+    /// Notes what came of a round. Whether there was any progress.
+    fn settle(&self, number: &str, round: Round, memory: &mut Memory) -> bool {
         let mut parked = round.refused;
         for (seq, doubtful, reason) in round.failed {
             tracing::debug!(number, seq, reason, "the engine did not take a waiting item");
             if !doubtful {
                 continue;
             }
-            let count = suspicions.entry(seq).or_default();
+            let count = memory.suspicions.entry(seq).or_default();
             *count += 1;
             // Others were taken meanwhile, so it is not the engine.
             if *count > SUSPECTED && !round.delivered.is_empty() {
@@ -161,19 +193,31 @@ impl Delivery {
         let delivered = round.delivered.len() as u64;
         let settled = delivered + parked.len() as u64;
         for seq in round.delivered.iter().chain(parked.iter().map(|(seq, _)| seq)) {
-            suspicions.remove(seq);
+            memory.suspicions.remove(seq);
         }
-        if !round.delivered.is_empty() {
-            self.0.spool.delivered(round.delivered).await?;
-            self.0.metrics.drained(delivered);
-            self.less(number, delivered);
-        }
-        for (seq, reason) in parked {
+        for (seq, reason) in &parked {
             tracing::error!(number, seq, reason, "a waiting item is parked");
-            self.0.spool.park(seq, reason).await?;
-            self.less(number, 1);
         }
-        Ok(settled > 0)
+        self.0.metrics.drained(delivered);
+        memory.undeleted.extend(round.delivered);
+        memory.unparked.extend(parked);
+        self.less(number, settled);
+        settled > 0
+    }
+
+    /// Removes and parks what is settled. What cannot be is tried again, and not brought to the engine again meanwhile.
+    async fn write_down(&self, number: &str, memory: &mut Memory) -> Result<(), SpoolError> {
+        if !memory.undeleted.is_empty() {
+            let delivered: Vec<_> = memory.undeleted.iter().copied().collect();
+            self.0.spool.delivered(number.to_owned(), delivered).await?;
+            memory.undeleted.clear();
+        }
+        let unparked: Vec<_> = memory.unparked.iter().map(|(seq, reason)| (*seq, reason.clone())).collect();
+        for (seq, reason) in unparked {
+            self.0.spool.park(number.to_owned(), seq, reason).await?;
+            memory.unparked.remove(&seq);
+        }
+        Ok(())
     }
 
     fn waiting(&self, number: &str) -> u64 {
@@ -191,4 +235,19 @@ impl Delivery {
         }
         over
     }
+}
+
+/// Rows that go one after the other: all of them, or `side_by_side` those of each customer.
+fn lanes(rows: Vec<Row>, side_by_side: bool) -> Vec<Vec<Row>> {
+    let mut lanes: Vec<Vec<Row>> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for row in rows {
+        let lane = if side_by_side { row.item.lane().to_owned() } else { String::new() };
+        let place = *places.entry(lane).or_insert_with(|| {
+            lanes.push(Vec::new());
+            lanes.len() - 1
+        });
+        lanes[place].push(row);
+    }
+    lanes
 }

@@ -20,7 +20,7 @@ use super::{
     current::Current,
     metrics::{Metrics, Outcome},
     settings::Route,
-    spool::{Item, Spool, SpoolError},
+    spool::{Item, Kept, NoRoom, Place, Spool, SpoolError},
 };
 use lanes::Lanes;
 
@@ -64,18 +64,16 @@ impl Default for Number {
 
 impl Delivery {
     /// Takes over what waits in the spool.
-    ///
-    /// # Errors
-    /// When the spool cannot be read.
-    pub async fn start(
+    pub fn start(
         spool: Spool,
         engines: Engines,
         current: watch::Receiver<Current>,
         metrics: Metrics,
         shutdown: CancellationToken,
-    ) -> Result<Self, SpoolError> {
-        let waiting = spool.counts().await?;
-        let numbers = waiting
+    ) -> Self {
+        let numbers = spool
+            .tally()
+            .numbers
             .into_iter()
             .map(|(number, counts)| (number, Number { waiting: counts.waiting, ..Number::default() }))
             .collect();
@@ -91,7 +89,7 @@ impl Delivery {
         }));
         delivery.0.tasks.spawn(delivery.clone().follow_routes());
         delivery.0.tasks.spawn(delivery.clone().keep_up());
-        Ok(delivery)
+        delivery
     }
 
     /// Waits for the tasks that were started, after the shutdown.
@@ -148,22 +146,49 @@ impl Delivery {
     /// Commits an item to the spool; parked rows stand outside of the order.
     async fn keep(&self, item: Item, parked: Option<String>) -> Result<Outcome, SpoolError> {
         let number = item.number().to_owned();
-        if parked.is_some() {
-            self.0.spool.keep(item, parked).await?;
+        if let Some(reason) = parked {
+            self.commit(item, Place::Parked(reason)).await?;
             return Ok(Outcome::Parked);
         }
+        let routed = self.route(&number).is_some();
+        let place = if routed { Place::Behind } else { Place::Unrouted(self.unrouted_rows()) };
         // Counted before it is written: what comes meanwhile must queue behind it.
         self.0.numbers.lock().entry(number.clone()).or_default().waiting += 1;
-        let kept = self.0.spool.keep(item, None).await;
+        let kept = self.commit(item, place).await;
         if !matches!(kept, Ok(true)) {
             self.less(&number, 1);
         }
         kept?;
-        if self.route(&number).is_none() {
+        if !routed {
             return Ok(Outcome::Unrouted);
         }
         self.drain(number);
         Ok(Outcome::Spooled)
+    }
+
+    /// Whether it is new.
+    async fn commit(&self, item: Item, place: Place) -> Result<bool, SpoolError> {
+        let number = item.number().to_owned();
+        match self.0.spool.keep(item, place).await? {
+            Kept::New => Ok(true),
+            Kept::Known => Ok(false),
+            Kept::NoRoom(why) => {
+                self.0.metrics.no_room(why);
+                tracing::error!(number, ?why, "there is no room for an item in the spool");
+                Err(SpoolError::new(match why {
+                    NoRoom::Volume => "its volume is full",
+                    NoRoom::Number => "this number has as much in it as one number may have",
+                    NoRoom::Unrouted => "numbers without a route have as much in it as they may have",
+                }))
+            }
+        }
+    }
+
+    /// Rows that wait without a route.
+    fn unrouted_rows(&self) -> u64 {
+        let numbers = self.0.numbers.lock();
+        let unrouted = numbers.iter().filter(|(name, number)| number.waiting > 0 && self.route(name).is_none());
+        unrouted.map(|(_, number)| number.waiting).sum()
     }
 
     fn is_waiting(&self, number: &str) -> bool {

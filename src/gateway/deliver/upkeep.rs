@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Delivery, NotTaken};
 use crate::{
     gateway::spool::{Row, Rows, SpoolError},
-    wire::status::SpoolStatus,
+    wire::status::{ParkedNumber, RoomState, SpoolRoom, SpoolStatus},
 };
 
 /// Between two looks at the spool.
@@ -17,7 +17,7 @@ const PARKED_EVERY: u64 = 6;
 /// What is too old goes every so many looks.
 const EXPIRE_EVERY: u64 = 360;
 /// Parked rows that are read at once.
-const PARKED_ROWS: u32 = 64;
+const PARKED_ROWS: usize = 64;
 /// Until an engine has answered.
 const DEADLINE: Duration = Duration::from_secs(2);
 /// Numbers with unrouted rows that status names.
@@ -37,15 +37,17 @@ impl Delivery {
     }
 
     async fn keep_up_once(&self, tick: u64) -> Result<(), SpoolError> {
+        self.0.metrics.spool(&self.status());
+        let (capacity, used, _) = self.0.spool.bytes();
+        self.0.metrics.spool_bytes(capacity, used);
+        self.0.spool.measure_volume().await?;
         if tick.is_multiple_of(PARKED_EVERY) {
-            self.0.spool.note_age().await?;
             self.retry_parked().await?;
+            self.0.spool.note_age().await?;
         }
         if tick.is_multiple_of(EXPIRE_EVERY) {
             self.expire().await?;
         }
-        let status = self.status().await?;
-        self.0.metrics.spool(&status);
         Ok(())
     }
 
@@ -65,7 +67,7 @@ impl Delivery {
                 match self.0.engines.post(&route, &item, DEADLINE).await {
                     Ok(()) => {
                         tracing::info!(number = item.number(), seq, "the engine has taken a parked item");
-                        self.0.spool.delivered(vec![seq]).await?;
+                        self.0.spool.delivered(item.number().to_owned(), vec![seq]).await?;
                     }
                     Err(NotTaken::Unavailable(_)) => drop(unavailable.insert(item.number().to_owned())),
                     Err(NotTaken::Doubtful(_) | NotTaken::Refused(_)) => {}
@@ -74,43 +76,62 @@ impl Delivery {
         }
     }
 
-    /// Removes what is older than the retention: rows of numbers without a route, and parked ones. What waits for an engine stays.
+    /// Removes rows of numbers without a route that are older than the retention. What waits for an engine stays, and so does what is
+    /// parked: somebody has to look at it.
     async fn expire(&self) -> Result<(), SpoolError> {
         let Some(settings) = self.0.current.borrow().active.as_ref().map(|active| active.settings.clone()) else {
             return Ok(());
         };
-        let now = Timestamp::now();
-        let ago = |age: SignedDuration| now.checked_sub(age).unwrap_or(Timestamp::MIN);
         let unrouted: Vec<String> = {
             let numbers = self.0.numbers.lock();
             let names = numbers.iter().filter(|(name, number)| number.waiting > 0 && settings.route(name).is_none());
             names.map(|(name, _)| name.clone()).collect()
         };
         let retention = SignedDuration::try_from(settings.retention).unwrap_or(SignedDuration::MAX);
-        let (gone, parked) = self.0.spool.expire(unrouted, ago(retention)).await?;
+        let before = Timestamp::now().checked_sub(retention).unwrap_or(Timestamp::MIN);
+        let gone = self.0.spool.expire(unrouted, before).await?;
         for (number, count) in &gone {
             tracing::warn!(number, count, "unrouted items are older than the retention; they are removed");
             self.less(number, *count);
         }
-        self.0.metrics.expired(gone.values().sum::<u64>() + parked);
-        self.0.spool.forget_attempts().await?;
+        self.0.metrics.expired(gone.values().sum());
+        while self.0.spool.forget_attempts().await? {}
         // Numbers that had traffic once are of no interest for ever.
         self.0.numbers.lock().retain(|_, number| number.waiting > 0 || number.draining);
         Ok(())
     }
 
-    /// What waits.
-    ///
-    /// # Errors
-    /// When the spool cannot be read.
-    pub async fn status(&self) -> Result<SpoolStatus, SpoolError> {
-        let counts = self.0.spool.counts().await?;
+    /// What waits, as it is counted in memory.
+    pub fn status(&self) -> SpoolStatus {
+        let (capacity, used, failed) = self.0.spool.bytes();
+        // In steps, so that the status is no news each time it is asked for.
+        let used_percent = (used.saturating_mul(10) / capacity.max(1)).min(10) * 10;
+        let (full, mut full_numbers) = self.0.spool.no_room();
+        full_numbers.truncate(NAMED);
+        let state = match (full || failed, full_numbers.is_empty()) {
+            (true, _) => RoomState::Full,
+            (false, false) => RoomState::NumbersFull,
+            (false, true) => RoomState::Enough,
+        };
+        let mut status = SpoolStatus {
+            room: SpoolRoom { state, used_percent, full_numbers },
+            set_aside: self.0.spool.files_set_aside().to_vec(),
+            ..SpoolStatus::default()
+        };
         let now = Timestamp::now();
-        let mut status = SpoolStatus { parked: self.0.spool.parked().await?, ..SpoolStatus::default() };
-        for (number, counts) in counts {
+        for (number, counts) in self.0.spool.tally().numbers {
+            status.parked += counts.parked;
+            if counts.parked > 0 && status.parked_numbers.len() < NAMED {
+                let reason = counts.parked_for.unwrap_or_default();
+                status.parked_numbers.insert(number.clone(), ParkedNumber { rows: counts.parked, reason });
+            }
+            if counts.waiting == 0 {
+                continue;
+            }
             if self.route(&number).is_some() {
                 status.waiting += counts.waiting;
-                let age = u64::try_from(now.duration_since(counts.oldest).as_secs()).unwrap_or_default();
+                let oldest = counts.oldest.unwrap_or(now);
+                let age = u64::try_from(now.duration_since(oldest).as_secs()).unwrap_or_default();
                 status.oldest_wait_seconds = status.oldest_wait_seconds.max(age);
             } else {
                 status.unrouted += counts.waiting;
@@ -119,6 +140,6 @@ impl Delivery {
                 }
             }
         }
-        Ok(status)
+        status
     }
 }

@@ -1,12 +1,20 @@
 //! The ledger of attempts to send: written before the provider is called, so that no attempt is made twice.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest, Sha256};
 
-use super::{Spool, SpoolError, ledger};
+use super::{
+    Spool, SpoolError,
+    ledger::{self, Ledger},
+};
 use crate::wire::outbound::{SendOutcome, SendRequest};
+
+/// Attempts that are forgotten at once.
+const AT_ONCE: u32 = 1000;
+/// Attempts that make room for one.
+const FOR_ONE: u32 = 8;
 
 /// What names an attempt, and what it says to whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -74,25 +82,33 @@ impl Spool {
         self.writer.transact(move |connection| find(connection, &key)).await
     }
 
-    /// Writes an attempt, unless it or a later one is there.
+    /// Writes an attempt, unless it or a later one is there. When room is short, older attempts make room for it.
     ///
     /// # Errors
     /// When it is not on the disk: the attempt must not be made.
     pub async fn begin(&self, key: AttemptKey) -> Result<Begun, SpoolError> {
-        let now = self.ledger.now();
+        let (now, room, ledger) = (self.ledger.now(), self.room.clone(), self.ledger.clone());
+        let (tally, counted) = (Arc::clone(&self.tally), Arc::clone(&self.tally));
         let work = move |connection: &Connection| {
             let begun = find(connection, &key)?;
-            if begun == Begun::New {
-                connection
-                    .prepare_cached(
-                        "INSERT INTO attempt (number, store_id, message_id, attempt, begun_at, digest)
-                         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                    )?
-                    .execute(params![key.number, key.store_id, id(&key), key.attempt, now, key.content.0])?;
+            if begun != Begun::New {
+                return Ok((begun, 0));
             }
-            Ok(begun)
+            let short = room.is_short_for_attempts(tally.lock().totals);
+            let forgotten = if short { forget(connection, &ledger, ledger.answered_before(), FOR_ONE)? } else { 0 };
+            connection
+                .prepare_cached(
+                    "INSERT INTO attempt (number, store_id, message_id, attempt, begun_at, digest)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                )?
+                .execute(params![key.number, key.store_id, id(&key), key.attempt, now, key.content.0])?;
+            Ok((begun, forgotten))
         };
-        self.writer.transact(work).await
+        let then = move |(begun, forgotten): &(Begun, u64)| {
+            let attempts = &mut counted.lock().totals.attempts;
+            *attempts = attempts.saturating_sub(*forgotten) + u64::from(*begun == Begun::New);
+        };
+        Ok(self.writer.transact_then(work, then).await?.0)
     }
 
     /// Writes what came of an attempt.
@@ -116,21 +132,18 @@ impl Spool {
         age.is_some_and(|age| self.ledger.covers(age))
     }
 
-    /// Forgets attempts that are older than is remembered, and writes down how long the ledger has lived. Returns how many are
-    /// forgotten.
+    /// Forgets some of the attempts that are older than is remembered. Returns whether there are more.
     ///
     /// # Errors
     /// When nothing was forgotten.
-    pub async fn forget_attempts(&self) -> Result<usize, SpoolError> {
-        let (now, before) = (self.ledger.now(), self.ledger.remembered_since());
-        let work = move |connection: &Connection| {
-            let forgotten = connection.execute("DELETE FROM attempt WHERE begun_at < ?1", [before])?;
-            ledger::write(connection, now, before)?;
-            Ok(forgotten)
+    pub async fn forget_attempts(&self) -> Result<bool, SpoolError> {
+        let (before, ledger, tally) = (self.ledger.remembered_since(), self.ledger.clone(), Arc::clone(&self.tally));
+        let work = move |connection: &Connection| forget(connection, &ledger, before, AT_ONCE);
+        let then = move |forgotten: &u64| {
+            let attempts = &mut tally.lock().totals.attempts;
+            *attempts = attempts.saturating_sub(*forgotten);
         };
-        let forgotten = self.writer.transact(work).await?;
-        self.ledger.whole_since(before);
-        Ok(forgotten)
+        Ok(self.writer.transact_then(work, then).await? == u64::from(AT_ONCE))
     }
 
     /// Writes down how long the ledger has lived.
@@ -141,6 +154,29 @@ impl Spool {
         let now = self.ledger.now();
         self.writer.transact(move |connection| ledger::write(connection, now, i64::MIN)).await
     }
+}
+
+/// Forgets the oldest attempts that began before `before`. The ledger says first that it is not whole any more: whoever looks meanwhile
+/// must not believe that what is gone was never made.
+fn forget(connection: &Connection, ledger: &Ledger, before: i64, most: u32) -> rusqlite::Result<u64> {
+    let mut select = connection.prepare_cached(
+        "SELECT number, store_id, message_id, attempt, begun_at FROM attempt INDEXED BY attempt_by_age
+         WHERE begun_at < ?1 ORDER BY begun_at LIMIT ?2",
+    )?;
+    let oldest = select
+        .query_map(params![before, most], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)))?
+        .collect::<rusqlite::Result<Vec<(String, String, i64, u32, i64)>>>()?;
+    let Some((.., last)) = oldest.last() else { return Ok(0) };
+    let whole_since = last.saturating_add(1);
+    ledger.whole_since(whole_since);
+    ledger::write(connection, ledger.now(), whole_since)?;
+    let mut delete = connection.prepare_cached(
+        "DELETE FROM attempt WHERE number = ?1 AND store_id = ?2 AND message_id = ?3 AND attempt = ?4",
+    )?;
+    for (number, store_id, message_id, attempt, _) in &oldest {
+        delete.execute(params![number, store_id, message_id, attempt])?;
+    }
+    Ok(oldest.len() as u64)
 }
 
 fn find(connection: &Connection, key: &AttemptKey) -> rusqlite::Result<Begun> {
@@ -236,6 +272,7 @@ mod tests {
         let spool = Spool::open(&path).unwrap();
         assert_eq!(spool.look_up(key(1, 1)).await.unwrap(), Begun::Recorded(None));
         assert_eq!(spool.look_up(key(2, 1)).await.unwrap(), Begun::Recorded(Some(accepted())));
-        assert_eq!(spool.forget_attempts().await.unwrap(), 0, "seven days are not over");
+        assert!(!spool.forget_attempts().await.unwrap());
+        assert_eq!(spool.tally().totals.attempts, 2, "seven days are not over");
     }
 }

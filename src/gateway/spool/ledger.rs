@@ -17,6 +17,8 @@ use rusqlite::{Connection, OptionalExtension};
 
 /// Attempts are remembered so long: far longer than an engine asks about one.
 const REMEMBERED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+/// An engine has long had the answer to an attempt that is so old, or has no hope of one.
+const ANSWERED: Duration = Duration::from_secs(10 * 60);
 /// A request may have been on its way for so long when it is read, and the attempt is older by that.
 const ON_ITS_WAY: Duration = Duration::from_secs(10);
 
@@ -62,6 +64,11 @@ impl Ledger {
     /// Attempts that began before this may be forgotten.
     pub fn remembered_since(&self) -> i64 {
         self.now().saturating_sub(millis(REMEMBERED))
+    }
+
+    /// Attempts that began before this are forgotten first when room is short.
+    pub fn answered_before(&self) -> i64 {
+        self.now().saturating_sub(millis(ANSWERED))
     }
 
     /// Attempts that began before this are forgotten.

@@ -4,18 +4,27 @@
 //! one fsync serves many, and answers only after the commit.
 
 mod attempts;
+mod broken;
 mod ledger;
+mod room;
 mod schema;
+mod tally;
 mod waiting;
 mod writer;
 
 use std::{path::Path, sync::Arc};
 
+use parking_lot::Mutex;
+use rusqlite::{Connection, ErrorCode};
+use tokio_util::sync::CancellationToken;
+
 pub use attempts::{AttemptKey, Begun};
-pub use waiting::{Item, Row, Rows};
+pub use tally::Tally;
+pub use waiting::{Item, Kept, NoRoom, Place, Row, Rows};
 
 use ledger::Ledger;
-use writer::Writer;
+use room::Room;
+use writer::{After, Writer};
 
 /// Why the spool cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -33,9 +42,9 @@ pub enum OpenError {
     /// Anything else.
     #[error("the spool cannot be opened: {0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// The thread cannot be started.
-    #[error("the spool's thread cannot be started: {0}")]
-    Thread(#[from] std::io::Error),
+    /// The thread cannot be started, or a file cannot be set aside.
+    #[error("the spool cannot be opened: {0}")]
+    Io(#[from] std::io::Error),
 }
 
 /// Work that was not committed.
@@ -49,21 +58,129 @@ impl SpoolError {
     }
 }
 
+impl From<rusqlite::Error> for SpoolError {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
 /// The spool. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Spool {
     writer: Writer,
     ledger: Ledger,
+    room: Room,
+    tally: Arc<Mutex<Tally>>,
+    set_aside: Arc<[String]>,
+    broken: CancellationToken,
 }
 
 impl Spool {
-    /// Opens the spool in `path`, and makes it if there is none. Into one of this version nothing is written.
+    /// Opens the spool in `path`, and makes it if there is none. Into one of this version nothing is written. A file that is damaged
+    /// is set aside, and what can be read of it is taken over.
     ///
     /// # Errors
     /// When it cannot be used.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
+        if broken::is_marked(path) {
+            return Self::set_aside(path);
+        }
+        match Self::open_file(path) {
+            Err(OpenError::Sqlite(error)) if is_damage(error.sqlite_error_code()) => {
+                tracing::error!(%error, "the spool is damaged");
+                Self::set_aside(path)
+            }
+            // Even an open file takes a little room beside it.
+            Err(OpenError::Sqlite(error)) if room::give_up_reserve(path) => {
+                tracing::warn!(%error, "the spool is opened with the room that was held in reserve");
+                Self::open_file(path)
+            }
+            opened => opened,
+        }
+    }
+
+    fn set_aside(path: &Path) -> Result<Self, OpenError> {
+        let aside = broken::set_aside(path)?;
+        let mut connection = schema::open(path)?;
+        // Before anything is taken over: what is missing is not known.
+        Ledger::open(&connection)?;
+        let saved = broken::salvage(&aside, &mut connection)?;
+        tracing::error!(file = %aside.display(), saved.waiting, saved.attempts, "a damaged spool was set aside; what could be read was taken over");
+        drop(connection);
+        Self::open_file(path)
+    }
+
+    fn open_file(path: &Path) -> Result<Self, OpenError> {
         let connection = schema::open(path)?;
         let ledger = Ledger::open(&connection)?;
-        Ok(Self { writer: Writer::start(connection)?, ledger })
+        let room = Room::open(path, &connection)?;
+        let tally = Arc::new(Mutex::new(Tally::count(&connection)?));
+        let set_aside = broken::files(path).into();
+        let broken = CancellationToken::new();
+        let after = after(room.clone(), path.to_owned(), broken.clone());
+        Ok(Self { writer: Writer::start(connection, after)?, ledger, room, tally, set_aside, broken })
     }
+
+    /// Waits until the file turns out to be damaged. The process must end and start again, which sets it aside.
+    pub async fn damaged(&self) {
+        self.broken.cancelled().await;
+    }
+
+    /// What is in it.
+    pub fn tally(&self) -> Tally {
+        self.tally.lock().clone()
+    }
+
+    /// Damaged files that were set aside and are still there, by name.
+    pub fn files_set_aside(&self) -> &[String] {
+        &self.set_aside
+    }
+
+    /// How many bytes the file may take, how many of them hold something, and whether a write found no room lately.
+    pub fn bytes(&self) -> (u64, u64, bool) {
+        let (capacity, used) = self.room.bytes();
+        (capacity, used, self.room.failed_lately())
+    }
+
+    /// Whether there is no room for one more row; and which numbers have as much as one may have.
+    pub fn no_room(&self) -> (bool, Vec<String>) {
+        let tally = self.tally.lock();
+        let left = self.room.left(tally.totals);
+        if left.rows == 0 {
+            return (true, Vec::new());
+        }
+        let rows = tally.numbers.iter().map(|(number, counts)| (number, counts.waiting + counts.parked));
+        (false, rows.filter(|(_, rows)| !left.for_number(*rows)).map(|(number, _)| number.clone()).collect())
+    }
+
+    /// Looks at the volume, which may have grown.
+    ///
+    /// # Errors
+    /// When it cannot be measured.
+    pub async fn measure_volume(&self) -> Result<(), SpoolError> {
+        let room = self.room.clone();
+        self.writer.outside_of_transactions(move |connection| room.measure_volume(connection)).await
+    }
+}
+
+/// What is seen to after each batch.
+fn after(room: Room, path: std::path::PathBuf, broken: CancellationToken) -> After {
+    Box::new(move |connection: &Connection, failure: Option<ErrorCode>| {
+        if let Err(error) = room.measure(connection) {
+            tracing::error!(%error, "the spool cannot be measured");
+        }
+        match failure {
+            Some(ErrorCode::DiskFull) => room.is_full(connection),
+            failure if is_damage(failure) && !broken.is_cancelled() => {
+                tracing::error!("the spool is damaged; the gateway ends, and sets it aside when it starts again");
+                broken::mark(&path);
+                broken.cancel();
+            }
+            _ => {}
+        }
+    })
+}
+
+fn is_damage(code: Option<ErrorCode>) -> bool {
+    matches!(code, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }

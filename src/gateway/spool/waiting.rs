@@ -1,11 +1,14 @@
 //! Traffic that waits for its engine.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, HashSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::{Spool, SpoolError};
+use super::{Spool, SpoolError, tally::oldest};
 use crate::wire::{inbound::InboundMessage, receipt::Receipt};
 
 /// What is for an engine.
@@ -35,13 +38,37 @@ pub struct Rows {
     pub unreadable: Vec<(i64, String)>,
 }
 
-/// What waits for one number.
+/// Where an item is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Behind all that wait for its number, which has a route.
+    Behind,
+    /// Behind all that wait for its number, which has no route; so many rows wait without one.
+    Unrouted(u64),
+    /// Outside of the order, for this reason.
+    Parked(String),
+}
+
+/// What became of an item that was to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counts {
-    /// Rows that wait in order.
-    pub waiting: u64,
-    /// When the oldest of them arrived.
-    pub oldest: Timestamp,
+pub enum Kept {
+    /// It is on the disk.
+    New,
+    /// It is on the disk since before: the provider brought it again.
+    Known,
+    /// There is no room for it.
+    NoRoom(NoRoom),
+}
+
+/// Why there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoRoom {
+    /// The volume is full.
+    Volume,
+    /// The number has as much as one may have.
+    Number,
+    /// Rows without a route have as much as they may have.
+    Unrouted,
 }
 
 impl Item {
@@ -103,103 +130,127 @@ impl Item {
 }
 
 impl Spool {
-    /// Keeps an item behind all that wait; parked at once when a reason is given. False when this message is there already.
+    /// Keeps an item.
     ///
     /// # Errors
     /// When it is not on the disk.
-    pub async fn keep(&self, item: Item, parked: Option<String>) -> Result<bool, SpoolError> {
-        self.writer.transact(move |connection| insert(connection, &item, parked)).await
+    pub async fn keep(&self, item: Item, place: Place) -> Result<Kept, SpoolError> {
+        if let Some(no_room) = self.has_no_room(&item, &place) {
+            return Ok(Kept::NoRoom(no_room));
+        }
+        let parked = match place {
+            Place::Behind | Place::Unrouted(_) => None,
+            Place::Parked(reason) => Some(reason),
+        };
+        let (number, received_at, tally) = (item.number().to_owned(), item.received_at(), Arc::clone(&self.tally));
+        let reason = parked.clone();
+        let work = move |connection: &Connection| insert(connection, &item, parked.as_deref());
+        let then = move |new: &bool| {
+            if *new {
+                tally.lock().came(&number, received_at, reason.as_deref());
+            }
+        };
+        let new = self.writer.transact_then(work, then).await?;
+        Ok(if new { Kept::New } else { Kept::Known })
     }
 
-    /// The oldest rows that wait for `number`, in order.
+    fn has_no_room(&self, item: &Item, place: &Place) -> Option<NoRoom> {
+        let tally = self.tally.lock();
+        let left = self.room.left(tally.totals);
+        match place {
+            _ if left.rows == 0 => Some(NoRoom::Volume),
+            Place::Unrouted(rows) if !left.for_unrouted(*rows) => Some(NoRoom::Unrouted),
+            _ if !left.for_number(tally.rows(item.number())) => Some(NoRoom::Number),
+            Place::Behind | Place::Unrouted(_) | Place::Parked(_) => None,
+        }
+    }
+
+    /// The oldest rows that wait for `number`, in order, without those in `skip`.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn next(&self, number: String, most: u32) -> Result<Rows, SpoolError> {
-        let sql = "SELECT seq, kind, payload FROM waiting WHERE number = ?1 AND parked IS NULL ORDER BY seq LIMIT ?2";
-        self.writer.transact(move |connection| rows(connection, sql, params![number, most])).await
+    pub async fn next(&self, number: String, most: usize, skip: Arc<HashSet<i64>>) -> Result<Rows, SpoolError> {
+        let sql = "SELECT seq, kind, payload FROM waiting WHERE number = ?1 AND parked IS NULL ORDER BY seq";
+        self.writer.transact(move |connection| rows(connection, sql, params![number], most, &skip)).await
     }
 
     /// Parked rows after `seq`, in order.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn parked_after(&self, seq: i64, most: u32) -> Result<Rows, SpoolError> {
-        let sql = "SELECT seq, kind, payload FROM waiting WHERE seq > ?1 AND parked IS NOT NULL ORDER BY seq LIMIT ?2";
-        self.writer.transact(move |connection| rows(connection, sql, params![seq, most])).await
+    pub async fn parked_after(&self, seq: i64, most: usize) -> Result<Rows, SpoolError> {
+        let sql = "SELECT seq, kind, payload FROM waiting WHERE seq > ?1 AND parked IS NOT NULL ORDER BY seq";
+        self.writer.transact(move |connection| rows(connection, sql, params![seq], most, &HashSet::new())).await
     }
 
-    /// Removes rows that the engine has.
+    /// Removes rows of a number that the engine has.
     ///
     /// # Errors
     /// When they are still there; the engine will say that it knows them.
-    pub async fn delivered(&self, seqs: Vec<i64>) -> Result<(), SpoolError> {
+    pub async fn delivered(&self, number: String, seqs: Vec<i64>) -> Result<(), SpoolError> {
+        let (of, tally) = (number.clone(), Arc::clone(&self.tally));
         let work = move |connection: &Connection| {
-            let mut delete = connection.prepare("DELETE FROM waiting WHERE seq = ?1")?;
-            seqs.iter().try_for_each(|seq| delete.execute([seq]).map(drop))
+            let mut delete =
+                connection.prepare_cached("DELETE FROM waiting WHERE seq = ?1 RETURNING parked IS NULL")?;
+            let (mut waiting, mut parked) = (0, 0);
+            for seq in &seqs {
+                match delete.query_row([seq], |row| row.get(0)).optional()? {
+                    Some(true) => waiting += 1,
+                    Some(false) => parked += 1,
+                    None => {}
+                }
+            }
+            Ok((waiting, parked, oldest(connection, &of)?))
         };
-        self.writer.transact(work).await
+        let then = move |&(waiting, parked, oldest): &_| tally.lock().gone(&number, waiting, parked, oldest);
+        self.writer.transact_then(work, then).await.map(drop)
     }
 
-    /// Takes a row out of the order, and says why.
+    /// Takes a row of a number out of the order, and says why.
     ///
     /// # Errors
     /// When it still waits.
-    pub async fn park(&self, seq: i64, reason: String) -> Result<(), SpoolError> {
+    pub async fn park(&self, number: String, seq: i64, reason: String) -> Result<(), SpoolError> {
+        let (of, why, tally) = (number.clone(), reason.clone(), Arc::clone(&self.tally));
         let work = move |connection: &Connection| {
-            connection.prepare("UPDATE waiting SET parked = ?2 WHERE seq = ?1")?.execute(params![seq, reason]).map(drop)
+            let parked = connection
+                .prepare_cached("UPDATE waiting SET parked = ?2 WHERE seq = ?1 AND parked IS NULL")?
+                .execute(params![seq, why])?;
+            Ok((parked as u64, oldest(connection, &of)?))
         };
-        self.writer.transact(work).await
+        let then = move |&(rows, oldest): &_| tally.lock().parked(&number, rows, &reason, oldest);
+        self.writer.transact_then(work, then).await.map(drop)
     }
 
-    /// What waits in order, by number.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn counts(&self) -> Result<BTreeMap<String, Counts>, SpoolError> {
-        self.writer.transact(counts).await
-    }
-
-    /// How many rows are parked.
-    ///
-    /// # Errors
-    /// When it cannot be read.
-    pub async fn parked(&self) -> Result<u64, SpoolError> {
-        let sql = "SELECT count(*) FROM waiting WHERE parked IS NOT NULL";
-        self.writer.transact(|connection| connection.query_row(sql, [], |row| unsigned(row.get(0)?))).await
-    }
-
-    /// Removes parked rows, and rows of `numbers`, that arrived before `before`. Returns how many of which number that still wait
-    /// in order are gone, and how many parked ones.
+    /// Removes rows that wait for `numbers` and arrived before `before`. Returns how many of which number are gone.
     ///
     /// # Errors
     /// When nothing was removed.
-    pub async fn expire(
-        &self,
-        numbers: Vec<String>,
-        before: Timestamp,
-    ) -> Result<(BTreeMap<String, u64>, u64), SpoolError> {
-        let before = before.as_millisecond();
+    pub async fn expire(&self, numbers: Vec<String>, before: Timestamp) -> Result<BTreeMap<String, u64>, SpoolError> {
+        let (before, tally) = (before.as_millisecond(), Arc::clone(&self.tally));
         let work = move |connection: &Connection| {
             let mut gone = BTreeMap::new();
             let mut delete =
                 connection.prepare("DELETE FROM waiting WHERE number = ?1 AND parked IS NULL AND received_at < ?2")?;
-            for number in numbers {
+            for number in &numbers {
                 let removed = delete.execute(params![number, before])?;
                 if removed > 0 {
-                    gone.insert(number, removed as u64);
+                    gone.insert(number.clone(), (removed as u64, oldest(connection, number)?));
                 }
             }
-            let parked =
-                connection.execute("DELETE FROM waiting WHERE parked IS NOT NULL AND received_at < ?1", [before])?;
-            Ok((gone, parked as u64))
+            Ok(gone)
         };
-        self.writer.transact(work).await
+        let then = move |gone: &BTreeMap<String, (u64, _)>| {
+            let mut tally = tally.lock();
+            gone.iter().for_each(|(number, (rows, oldest))| tally.gone(number, *rows, 0, *oldest));
+        };
+        let gone = self.writer.transact_then(work, then).await?;
+        Ok(gone.into_iter().map(|(number, (rows, _))| (number, rows)).collect())
     }
 }
 
-fn insert(connection: &Connection, item: &Item, parked: Option<String>) -> rusqlite::Result<bool> {
-    let mut insert = connection.prepare(
+fn insert(connection: &Connection, item: &Item, parked: Option<&str>) -> rusqlite::Result<bool> {
+    let mut insert = connection.prepare_cached(
         "INSERT INTO waiting (kind, number, lane, provider_message_id, payload, received_at, parked)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING RETURNING seq",
     )?;
@@ -220,41 +271,40 @@ fn insert(connection: &Connection, item: &Item, parked: Option<String>) -> rusql
     Ok(inserted.is_some())
 }
 
-fn rows(connection: &Connection, sql: &str, parameters: impl rusqlite::Params) -> rusqlite::Result<Rows> {
-    let mut select = connection.prepare(sql)?;
+fn rows(
+    connection: &Connection,
+    sql: &str,
+    parameters: impl rusqlite::Params,
+    most: usize,
+    skip: &HashSet<i64>,
+) -> rusqlite::Result<Rows> {
+    let mut select = connection.prepare_cached(sql)?;
     let mut found = select.query(parameters)?;
     let mut rows = Rows::default();
     while let Some(row) = found.next()? {
         let seq = row.get(0)?;
+        if skip.contains(&seq) {
+            continue;
+        }
         match Item::read(&row.get::<_, String>(1)?, &row.get::<_, String>(2)?) {
             Ok(item) => rows.items.push(Row { seq, item }),
             Err(error) => rows.unreadable.push((seq, format!("cannot be read by this version: {error}"))),
+        }
+        if rows.items.len() + rows.unreadable.len() == most {
+            break;
         }
     }
     Ok(rows)
 }
 
-/// A count, which is never negative.
-fn unsigned(count: i64) -> rusqlite::Result<u64> {
-    u64::try_from(count).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, count))
-}
-
-fn counts(connection: &Connection) -> rusqlite::Result<BTreeMap<String, Counts>> {
-    let sql = "SELECT number, count(*), min(received_at) FROM waiting WHERE parked IS NULL GROUP BY number";
-    let mut select = connection.prepare(sql)?;
-    let found = select.query_map([], |row| {
-        let oldest = Timestamp::from_millisecond(row.get(2)?).unwrap_or_default();
-        Ok((row.get(0)?, Counts { waiting: unsigned(row.get(1)?)?, oldest }))
-    })?;
-    found.collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::receipt::DeliveryState;
+    use crate::{gateway::spool::tally::Counts, wire::receipt::DeliveryState};
 
-    pub fn message(id: &str, to: &str, from: &str) -> Item {
+    const NUMBER: &str = "+15550001";
+
+    fn message(id: &str, to: &str, from: &str) -> Item {
         Item::Inbound(InboundMessage {
             provider_message_id: id.into(),
             to: to.into(),
@@ -286,27 +336,39 @@ mod tests {
             [message("1", "+15550001", "+15559001"), receipt("1", "+15550001"), message("2", "+15550001", "+15559002")];
         let spool = Spool::open(&path).unwrap();
         for item in items.clone() {
-            assert!(spool.keep(item, None).await.unwrap());
+            assert_eq!(spool.keep(item, Place::Behind).await.unwrap(), Kept::New);
         }
-        assert!(!spool.keep(items[0].clone(), None).await.unwrap(), "the provider brought it again");
-        assert!(spool.keep(receipt("1", "+15550001"), None).await.unwrap(), "receipts may repeat");
-        spool.keep(message("3", "+15550002", "+15559001"), None).await.unwrap();
+        assert_eq!(spool.keep(items[0].clone(), Place::Behind).await.unwrap(), Kept::Known, "brought again");
+        let again = spool.keep(receipt("1", "+15550001"), Place::Behind).await.unwrap();
+        assert_eq!(again, Kept::New, "receipts may repeat");
+        spool.keep(message("3", "+15550002", "+15559001"), Place::Unrouted(0)).await.unwrap();
         drop(spool);
 
         let spool = Spool::open(&path).unwrap();
-        let rows = spool.next("+15550001".into(), 3).await.unwrap().items;
+        let rows = spool.next(NUMBER.into(), 3, Arc::default()).await.unwrap().items;
         assert_eq!(rows.iter().map(|row| row.item.clone()).collect::<Vec<_>>(), items);
-        let counts = spool.counts().await.unwrap();
-        assert_eq!((counts["+15550001"].waiting, counts["+15550002"].waiting), (4, 1));
-        assert_eq!(counts["+15550001"].oldest, items[0].received_at());
+        let counts = spool.tally().numbers;
+        assert_eq!((counts[NUMBER].waiting, counts["+15550002"].waiting), (4, 1));
+        assert_eq!(counts[NUMBER].oldest, Some(items[0].received_at()));
+        let skip = Arc::new(HashSet::from([rows[0].seq, rows[1].seq]));
+        assert_eq!(spool.next(NUMBER.into(), 1, skip).await.unwrap().items, rows[2..]);
 
-        spool.park(rows[0].seq, "400".into()).await.unwrap();
-        spool.delivered(vec![rows[1].seq]).await.unwrap();
-        let left = spool.next("+15550001".into(), 10).await.unwrap().items;
+        spool.park(NUMBER.into(), rows[0].seq, "400".into()).await.unwrap();
+        spool.delivered(NUMBER.into(), vec![rows[1].seq, rows[1].seq]).await.unwrap();
+        let left = spool.next(NUMBER.into(), 10, Arc::default()).await.unwrap().items;
         assert_eq!(left.iter().map(|row| row.item.kind()).collect::<Vec<_>>(), ["Inbound", "Receipt"]);
-        assert_eq!(spool.parked().await.unwrap(), 1);
         assert_eq!(spool.parked_after(0, 10).await.unwrap().items, rows[..1]);
         assert_eq!(spool.parked_after(rows[0].seq, 10).await.unwrap(), Rows::default());
+        let counted = spool.tally();
+        let expected =
+            Counts { waiting: 2, oldest: Some(left[0].item.received_at()), parked: 1, parked_for: Some("400".into()) };
+        assert_eq!(counted.numbers[NUMBER], expected);
+        drop(spool);
+        let again = Spool::open(&path).unwrap();
+        assert_eq!(again.tally(), counted, "a new start counts the same");
+        again.delivered(NUMBER.into(), vec![rows[0].seq, left[0].seq, left[1].seq]).await.unwrap();
+        assert_eq!(again.tally().numbers.keys().collect::<Vec<_>>(), ["+15550002"]);
+        assert_eq!(again.tally().totals.rows, 1);
     }
 
     #[tokio::test]
@@ -315,32 +377,33 @@ mod tests {
         let path = dir.path().join("spool.db");
         let spool = Spool::open(&path).unwrap();
         for id in ["1", "2"] {
-            spool.keep(message(id, "+15550001", "x"), None).await.unwrap();
+            spool.keep(message(id, NUMBER, "x"), Place::Behind).await.unwrap();
         }
         let newer = "UPDATE waiting SET payload = json_set(payload, '$.providerOptOut', 'Later') WHERE provider_message_id = '1'";
         Connection::open(&path).unwrap().execute(newer, []).unwrap();
-        let rows = spool.next("+15550001".into(), 10).await.unwrap();
+        let rows = spool.next(NUMBER.into(), 10, Arc::default()).await.unwrap();
         assert_eq!(rows.items.iter().map(|row| row.item.provider_message_id()).collect::<Vec<_>>(), ["2"]);
         let [(seq, problem)] = rows.unreadable.as_slice() else { panic!("{rows:?}") };
         assert!(problem.contains("Later"), "{problem}");
-        spool.park(*seq, problem.clone()).await.unwrap();
+        spool.park(NUMBER.into(), *seq, problem.clone()).await.unwrap();
         assert_eq!(spool.parked_after(0, 10).await.unwrap().unreadable.len(), 1, "it is kept");
     }
 
     #[tokio::test]
-    async fn only_what_nobody_takes_expires() {
+    async fn only_what_has_no_route_expires() {
         let dir = tempfile::tempdir().unwrap();
         let spool = Spool::open(&dir.path().join("spool.db")).unwrap();
-        for (id, number) in [("1", "+15550001"), ("2", "+15550002")] {
-            spool.keep(message(id, number, "x"), None).await.unwrap();
+        for (id, number) in [("1", NUMBER), ("2", "+15550002")] {
+            spool.keep(message(id, number, "x"), Place::Unrouted(0)).await.unwrap();
         }
-        spool.keep(message("3", "+15550002", "x"), Some("400".into())).await.unwrap();
+        spool.keep(message("3", NUMBER, "x"), Place::Parked("400".into())).await.unwrap();
         let at = |text: &str| text.parse().unwrap();
-        let unrouted = vec!["+15550001".to_owned()];
-        let nothing = spool.expire(unrouted.clone(), at("2026-01-02T03:04:05Z")).await.unwrap();
-        assert_eq!(nothing, (BTreeMap::new(), 0));
+        let unrouted = vec![NUMBER.to_owned()];
+        assert_eq!(spool.expire(unrouted.clone(), at("2026-01-02T03:04:05Z")).await.unwrap(), BTreeMap::new());
         let gone = spool.expire(unrouted, at("2026-01-02T03:04:06Z")).await.unwrap();
-        assert_eq!(gone, (BTreeMap::from([("+15550001".into(), 1)]), 1));
-        assert_eq!(spool.counts().await.unwrap().keys().collect::<Vec<_>>(), ["+15550002"]);
+        assert_eq!(gone, BTreeMap::from([(NUMBER.into(), 1)]));
+        let counts = spool.tally().numbers;
+        assert_eq!((counts[NUMBER].waiting, counts[NUMBER].parked), (0, 1), "what is parked stays");
+        assert_eq!(counts["+15550002"].waiting, 1);
     }
 }

@@ -1,0 +1,121 @@
+//! What is in the spool, counted in memory: nobody has to read it whole to know.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use rusqlite::Connection;
+
+/// What there is of one number.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rows that wait in order.
+    pub waiting: u64,
+    /// When the oldest of them arrived.
+    pub oldest: Option<Timestamp>,
+    /// Rows that stand outside of the order.
+    pub parked: u64,
+    /// Why the last of these does.
+    pub parked_for: Option<String>,
+}
+
+/// Counts over all numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Rows, waiting and parked.
+    pub rows: u64,
+    /// Attempts in the ledger.
+    pub attempts: u64,
+}
+
+/// All counts. Changed on the spool's thread only.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// By number; none without rows.
+    pub numbers: BTreeMap<String, Counts>,
+    /// Over all.
+    pub totals: Totals,
+}
+
+impl Tally {
+    /// Counts what a file has. Reads no more than indexes, and one row of each number.
+    pub fn count(connection: &Connection) -> rusqlite::Result<Self> {
+        let mut tally = Self::default();
+        let waiting = "SELECT number, count(*) FROM waiting WHERE parked IS NULL GROUP BY number";
+        let parked = "SELECT number, count(*), parked FROM waiting WHERE parked IS NOT NULL GROUP BY number";
+        let mut select = connection.prepare(waiting)?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let number: String = row.get(0)?;
+            let oldest = oldest(connection, &number)?;
+            let counts = Counts { waiting: unsigned(row.get(1)?)?, oldest, ..Counts::default() };
+            tally.numbers.insert(number, counts);
+        }
+        let mut select = connection.prepare(parked)?;
+        let mut rows = select.query([])?;
+        while let Some(row) = rows.next()? {
+            let counts = tally.numbers.entry(row.get(0)?).or_default();
+            counts.parked = unsigned(row.get(1)?)?;
+            counts.parked_for = row.get(2)?;
+        }
+        let attempts = connection.query_row("SELECT count(*) FROM attempt", [], |row| unsigned(row.get(0)?))?;
+        let rows = tally.numbers.values().map(|counts| counts.waiting + counts.parked).sum();
+        tally.totals = Totals { rows, attempts };
+        Ok(tally)
+    }
+
+    /// Rows of a number, waiting and parked.
+    pub fn rows(&self, number: &str) -> u64 {
+        self.numbers.get(number).map_or(0, |counts| counts.waiting + counts.parked)
+    }
+
+    /// A row came.
+    pub fn came(&mut self, number: &str, received_at: Timestamp, parked_for: Option<&str>) {
+        self.totals.rows += 1;
+        let counts = self.numbers.entry(number.to_owned()).or_default();
+        match parked_for {
+            Some(reason) => {
+                counts.parked += 1;
+                counts.parked_for = Some(reason.to_owned());
+            }
+            None => {
+                counts.waiting += 1;
+                counts.oldest.get_or_insert(received_at);
+            }
+        }
+    }
+
+    /// Rows that waited in order are parked; the oldest that waits now arrived at `oldest`.
+    pub fn parked(&mut self, number: &str, rows: u64, reason: &str, oldest: Option<Timestamp>) {
+        let counts = self.numbers.entry(number.to_owned()).or_default();
+        counts.waiting = counts.waiting.saturating_sub(rows);
+        counts.oldest = oldest;
+        counts.parked += rows;
+        counts.parked_for = Some(reason.to_owned());
+    }
+
+    /// Rows that waited or were parked have gone; the oldest that waits now arrived at `oldest`.
+    pub fn gone(&mut self, number: &str, waiting: u64, parked: u64, oldest: Option<Timestamp>) {
+        let Some(counts) = self.numbers.get_mut(number) else { return };
+        counts.waiting = counts.waiting.saturating_sub(waiting);
+        counts.parked = counts.parked.saturating_sub(parked);
+        counts.oldest = oldest;
+        if counts.waiting == 0 && counts.parked == 0 {
+            self.numbers.remove(number);
+        }
+        self.totals.rows = self.totals.rows.saturating_sub(waiting + parked);
+    }
+}
+
+/// When the oldest row that waits for a number arrived.
+pub fn oldest(connection: &Connection, number: &str) -> rusqlite::Result<Option<Timestamp>> {
+    let sql = "SELECT received_at FROM waiting WHERE number = ?1 AND parked IS NULL ORDER BY seq LIMIT 1";
+    let mut select = connection.prepare_cached(sql)?;
+    let mut rows = select.query([number])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(Timestamp::from_millisecond(row.get(0)?).unwrap_or_default()))
+}
+
+/// A count, which is never negative.
+pub fn unsigned(count: i64) -> rusqlite::Result<u64> {
+    u64::try_from(count).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, count))
+}

@@ -1,0 +1,176 @@
+//! A spool whose volume is full, by its own rows or by somebody else's files, or whose file is damaged: what was acknowledged arrives,
+//! sending goes on, and the status says what is wrong.
+
+use std::{fs::File, io::Write, path::Path};
+
+use aldis::wire::{outbound::SendOutcome, status::RoomState};
+
+use crate::support::{
+    engine_fake::EngineFake,
+    gateway::{ENGINE, Gateway, NUMBER, OTHER_ENGINE, OTHER_NUMBER, PUBLIC_URL, request},
+    process::eventually,
+    twilio_fake::{TOKEN, TwilioFake, call_webhook, number},
+};
+
+const UNROUTED: &str = "+15551230009";
+/// Customers who write side by side.
+const CUSTOMERS: usize = 8;
+
+struct Desk {
+    twilio: TwilioFake,
+    gateway: Gateway,
+    engine: EngineFake,
+    other: EngineFake,
+    client: reqwest::Client,
+}
+
+impl Desk {
+    async fn start(volume: Option<u32>) -> Self {
+        let twilio = TwilioFake::start().await;
+        twilio.account(|account| account.numbers.push(number(NUMBER, true, "")));
+        let mut gateway = Gateway::start_on(twilio.provider(), &[("authToken", TOKEN)], volume).await;
+        let engine = EngineFake::start(&gateway.issuer).await;
+        let other = EngineFake::start(&gateway.issuer).await;
+        gateway.route(NUMBER, &engine.url, ENGINE).await;
+        gateway.route(OTHER_NUMBER, &other.url, OTHER_ENGINE).await;
+        Self { twilio, gateway, engine, other, client: reqwest::Client::new() }
+    }
+
+    async fn text(&self, id: &str, to: &str, from: &str, text: &str) -> u16 {
+        let form = [("MessageSid", id), ("To", to), ("From", from), ("Body", text), ("NumMedia", "0")];
+        let called = call_webhook(&self.client, &self.gateway.public, PUBLIC_URL, "/hooks/inbound", &form).await;
+        called.unwrap().0
+    }
+
+    /// Customers write to a number until they are turned away, or so many texts each. The ids that were acknowledged, by customer.
+    async fn write(&self, to: &str, most: usize) -> Vec<Vec<String>> {
+        let text = "a long text ".repeat(120);
+        let text = &text;
+        let customers = (0..CUSTOMERS).map(|customer| async move {
+            let mut acknowledged = Vec::new();
+            while acknowledged.len() < most {
+                let id = format!("SM{to}-{customer}-{}", acknowledged.len());
+                match self.text(&id, to, &format!("+1555987{customer:04}"), text).await {
+                    200 => acknowledged.push(id),
+                    503 => break,
+                    other => panic!("{other}"),
+                }
+            }
+            acknowledged
+        });
+        futures::future::join_all(customers).await
+    }
+
+    /// Waits until an engine has exactly what was acknowledged, each customer's in order.
+    async fn has(engine: &EngineFake, acknowledged: &[Vec<String>]) {
+        let total: usize = acknowledged.iter().map(Vec::len).sum();
+        engine.until("has all", |messages| messages.len() >= total).await;
+        for (customer, ids) in acknowledged.iter().enumerate() {
+            let from = format!("+1555987{customer:04}");
+            let theirs = engine.messages().into_iter().filter(|message| message.from == from);
+            assert_eq!(&theirs.map(|message| message.provider_message_id).collect::<Vec<_>>(), ids);
+        }
+    }
+
+    async fn sends(&self, message_id: u64) {
+        let outcome = self.gateway.send(ENGINE, &request(message_id, 1, "Hello")).await.unwrap();
+        assert!(matches!(outcome, SendOutcome::Accepted { .. }), "{outcome:?}\n{}", self.gateway.log());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_number_whose_engine_is_away_leaves_room_for_all_others() {
+    let mut desk = Desk::start(Some(10)).await;
+    desk.engine.away();
+    let acknowledged = desk.write(NUMBER, usize::MAX).await;
+    let total: usize = acknowledged.iter().map(Vec::len).sum();
+    assert!(total > 500, "{total}");
+    let status =
+        desk.gateway.until("names the number", |status| status.spool.room.state == RoomState::NumbersFull).await;
+    assert_eq!(status.spool.room.full_numbers, [NUMBER]);
+    assert_eq!(status.spool.waiting, total as u64);
+
+    // Others have room: a number whose engine is away, and one without a route, which gets less.
+    assert_eq!(desk.text("SX1", OTHER_NUMBER, "+15559870001", "x").await, 200);
+    desk.other.away();
+    assert_eq!(desk.text("SX2", OTHER_NUMBER, "+15559870001", "x").await, 200);
+    let unrouted: usize = desk.write(UNROUTED, usize::MAX).await.iter().map(Vec::len).sum();
+    assert!((1..total / 3).contains(&unrouted), "{unrouted} of {total}");
+    assert!(desk.gateway.metric("aldis_gateway_spool_no_room_total{full=\"Number\"}").await >= 1.0);
+    assert!(desk.gateway.metric("aldis_gateway_spool_no_room_total{full=\"Unrouted\"}").await >= 1.0);
+    for message_id in 0..50 {
+        desk.sends(message_id).await;
+    }
+
+    desk.gateway.kill_and_restart();
+    desk.gateway.until("is back", |status| status.spool.waiting == total as u64 + 1).await;
+    desk.sends(50).await;
+    desk.engine.back().await;
+    desk.other.back().await;
+    Desk::has(&desk.engine, &acknowledged).await;
+    desk.gateway
+        .until("has room", |status| status.spool.room.state == RoomState::Enough && status.spool.waiting == 0)
+        .await;
+    assert_eq!(desk.twilio.account(|account| account.sent.len()), 51);
+}
+
+/// Fills a volume to its last byte.
+fn fill(folder: &Path) -> std::path::PathBuf {
+    let path = folder.join("filler");
+    let mut file = File::create(&path).unwrap();
+    let block = [1; 4096];
+    while file.write(&block).is_ok_and(|written| written > 0) {}
+    path
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_volume_that_others_fill_stops_neither_delivery_nor_sending_nor_a_restart() {
+    let mut desk = Desk::start(Some(16)).await;
+    desk.engine.away();
+    let acknowledged = desk.write(NUMBER, 40).await;
+    let filler = fill(&desk.gateway.path("data"));
+    desk.gateway.until("sees it", |status| status.spool.room.state == RoomState::Full).await;
+    assert_eq!(desk.text("SX1", UNROUTED, "+15559870001", "x").await, 503);
+    assert_eq!(desk.text("SX2", OTHER_NUMBER, "+15559870001", "x").await, 200, "its engine takes it");
+    desk.gateway.kill_and_restart();
+    desk.gateway.until("is back", |status| status.spool.waiting == 320).await;
+    desk.sends(1).await;
+    // More than the rows that are read at once.
+    desk.engine.back().await;
+    Desk::has(&desk.engine, &acknowledged).await;
+    desk.sends(2).await;
+    std::fs::remove_file(filler).unwrap();
+    desk.gateway
+        .until("has room", |status| status.spool.room.state == RoomState::Enough && status.spool.waiting == 0)
+        .await;
+    assert_eq!(desk.text("SX1", UNROUTED, "+15559870001", "x").await, 200);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_spool_is_set_aside_and_the_gateway_goes_on() {
+    let mut desk = Desk::start(None).await;
+    desk.engine.away();
+    desk.sends(1).await;
+    desk.write(NUMBER, 2).await;
+    desk.gateway.kill();
+    let file = File::options().write(true).open(desk.gateway.path("data/spool.db")).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, &[0xAA; 512], 0).unwrap();
+    // The log has the first page too.
+    std::fs::remove_file(desk.gateway.path("data/spool.db-wal")).unwrap();
+    desk.gateway.kill_and_restart();
+    let status = desk.gateway.until("is back", |_| true).await;
+    let [aside] = status.spool.set_aside.as_slice() else { panic!("{status:#?}") };
+    assert!(desk.gateway.path("data").join(aside).exists(), "nothing is deleted");
+    // Nobody knows what the old ledger had: what may have been sent is not sent again.
+    let mut again = request(1, 1, "Hello");
+    (again.asked_before, again.begun_millis_ago) = (true, Some(5000));
+    assert!(matches!(desk.gateway.send(ENGINE, &again).await.unwrap(), SendOutcome::Unknown { .. }));
+    desk.sends(2).await;
+    assert_eq!(desk.text("SX1", NUMBER, "+15559870001", "x").await, 200);
+    desk.engine.back().await;
+    let arrived = || async {
+        if desk.engine.messages().iter().any(|message| message.provider_message_id == "SX1") { Ok(()) } else { Err(()) }
+    };
+    eventually("the engine has what came since", arrived).await;
+    assert_eq!(desk.twilio.account(|account| account.sent.len()), 2);
+}
