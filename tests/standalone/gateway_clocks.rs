@@ -31,14 +31,14 @@ impl Desk {
         std::fs::write(engine.dir.path().join("token"), gateway.issuer.token(ENGINE, AUDIENCE)).unwrap();
         gateway.route(NUMBER, &engine.roles_url(), ENGINE).await;
         let start = json!({ "number": "+15559870001", "text": "text 0" });
-        let (status, started) = engine.post("ana", "/v1/interactions", start).await;
+        let (status, started) = engine.post("ana", "/v1/channels/support/interactions", start).await;
         assert_eq!(status, 201, "{started}");
         Self { twilio, gateway, engine, interaction: started["interaction"].clone(), sent: 1 }
     }
 
     /// Sends some texts, and waits until the provider has them, each once.
     async fn send(&mut self, texts: usize) {
-        let path = format!("/v1/interactions/{}/reply", self.interaction);
+        let path = format!("/v1/channels/support/interactions/{}/reply", self.interaction);
         for _ in 0..texts {
             let body = json!({ "epoch": 1, "text": format!("text {}", self.sent) });
             assert_eq!(self.engine.post("ana", &path, body).await.0, 202);
@@ -109,7 +109,7 @@ async fn what_is_not_sent_is_not_tried_again_at_once() {
     let reply = || crate::support::gateway_fake::Reply::Outcome(late.clone());
     gateway.answer_with(std::iter::repeat_with(reply).take(6));
     let begun = std::time::Instant::now();
-    engine.post("ana", "/v1/interactions", json!({ "number": "+15559870001", "text": "hello" })).await;
+    engine.post("ana", "/v1/channels/support/interactions", json!({ "number": "+15559870001", "text": "hello" })).await;
     gateway.wait_for(7).await;
     // 0.1, 0.2, 0.4 … seconds: no clock of a busy machine makes this shorter.
     assert!(begun.elapsed() >= std::time::Duration::from_millis(6300), "{:?}", begun.elapsed());

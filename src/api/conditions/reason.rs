@@ -116,10 +116,18 @@ closed! {
         WebhookNotSet,
         /// `webhook.management` is Ignore: nobody looks.
         NotManaged,
-        /// Every inbound message found a channel.
+        /// Every inbound message found a channel, and there is room in the spool.
         AllRouted,
         /// Messages wait in the spool, since no channel has their number. They are delivered if one appears within the retention period.
         Unrouted,
+        /// An engine does not take some messages, while it takes others. They are kept and tried again every minute. The message has the
+        /// engine's words; mend the cause.
+        Parked,
+        /// The spool's volume is full, or a number has as much in it as one may have. What is in it is delivered, and sending goes on; further
+        /// messages for engines that are away are turned away. Get the engines running, or enlarge the volume.
+        SpoolFull,
+        /// The spool's file was damaged and set aside. What could be read was taken over, and the gateway goes on.
+        SpoolDamaged,
 
         /// The pod runs and answers.
         Running,

@@ -25,7 +25,8 @@ closed! {
         NumbersVerified,
         /// SmsConnector: the provider sends to our addresses.
         WebhookInSync,
-        /// SmsConnector: every inbound message found a channel. False: some wait in the spool for a channel of their number.
+        /// SmsConnector: every inbound message found a channel, none is parked, and there is room in the gateway's spool. False: the message
+        /// says what waits, and what to do.
         TrafficRouted,
         /// SmsChannel, Blocklist: everything that the object refers to exists and is usable.
         ReferencesResolved,

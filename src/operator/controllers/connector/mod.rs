@@ -4,6 +4,7 @@ mod drain;
 mod observe;
 mod plan;
 mod status;
+mod traffic;
 mod validate;
 
 use std::{sync::Arc, time::Duration};

@@ -11,7 +11,7 @@ use crate::{
     },
     operator::{
         controllers::{
-            connector::observe::Observed,
+            connector::{observe::Observed, traffic},
             summary::{self, first_obstacle, is_others_change, summarize},
         },
         observed::{pod, samples::GatewaySample},
@@ -54,7 +54,7 @@ pub fn status(
             numbers(observed, said, &offered).set(&mut conditions, ConditionType::NumbersVerified);
         }
         webhook(observed, said).set(&mut conditions, ConditionType::WebhookInSync);
-        routed(said).set(&mut conditions, ConditionType::TrafficRouted);
+        traffic::routed(said).set(&mut conditions, ConditionType::TrafficRouted);
         if said.numbers_listed_at.is_some() {
             status.counts = Some(counts(observed, said, &offered));
             status.numbers = list(observed, said, &offered);
@@ -288,20 +288,6 @@ fn webhook(observed: &Observed, said: &GatewaySample) -> DesiredCondition {
         );
     }
     DesiredCondition::yes(Reason::InSync, format!("the provider has our address for {} numbers in use", used.len()))
-}
-
-fn routed(said: &GatewaySample) -> DesiredCondition {
-    if said.spool.unrouted == 0 {
-        return DesiredCondition::yes(Reason::AllRouted, "every inbound message found a channel");
-    }
-    let numbers: Vec<_> = said.spool.unrouted_numbers.keys().take(NAMED).map(String::as_str).collect();
-    DesiredCondition::no(
-        Reason::Unrouted,
-        format!(
-            "messages wait for a channel of their number, for example {}: create an SmsChannel",
-            numbers.join(", ")
-        ),
-    )
 }
 
 fn counts(observed: &Observed, said: &GatewaySample, offered: &[PhoneNumber]) -> ConnectorCounts {

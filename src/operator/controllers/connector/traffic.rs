@@ -1,0 +1,180 @@
+//! Whether inbound traffic finds its way: what a gateway says of its spool. Pure.
+
+use crate::{
+    api::Reason,
+    operator::runtime::desired_condition::DesiredCondition,
+    wire::status::{GatewayStatus, RoomState},
+};
+
+/// Numbers that a message names.
+const NAMED: usize = 5;
+/// Clocks that differ by less are as good as nodes' clocks are.
+const WORTH_SAYING_MILLIS: u64 = 5000;
+
+/// `TrafficRouted`: nothing is unrouted, nothing parked, there is room in the spool. The gravest cause is the reason; the message has all.
+pub(super) fn routed(said: &GatewayStatus) -> DesiredCondition {
+    let mut causes = [full(said), damaged(said), parked(said), unrouted(said)].into_iter().flatten();
+    let Some((reason, mut message)) = causes.next() else {
+        let message = "every inbound message found a channel".to_owned();
+        return DesiredCondition::yes(Reason::AllRouted, with_clocks(message, said));
+    };
+    for (_, further) in causes {
+        message = format!("{message}; {further}");
+    }
+    DesiredCondition::no(reason, with_clocks(message, said))
+}
+
+fn full(said: &GatewayStatus) -> Option<(Reason, String)> {
+    let message = match said.spool.room.state {
+        RoomState::Enough => return None,
+        RoomState::Full => "the spool's volume is full: get the engines that are away running, or enlarge \
+                            spec.gateway.spool.size; messages for numbers whose engine is away are turned away"
+            .to_owned(),
+        RoomState::NumbersFull => format!(
+            "{} has as much in the spool as one number may have: get its engine running, or enlarge \
+             spec.gateway.spool.size; further messages for it are turned away",
+            named(said.spool.room.full_numbers.iter())
+        ),
+    };
+    Some((Reason::SpoolFull, message))
+}
+
+fn damaged(said: &GatewayStatus) -> Option<(Reason, String)> {
+    let file = said.spool.set_aside.first()?;
+    let message = format!(
+        "the spool was damaged and set aside as {file}; what could be read was taken over: look at the file, remove it \
+         from the volume and restart the gateway's pod"
+    );
+    Some((Reason::SpoolDamaged, message))
+}
+
+fn parked(said: &GatewayStatus) -> Option<(Reason, String)> {
+    let parked = said.spool.parked;
+    if parked == 0 {
+        return None;
+    }
+    let why = said
+        .spool
+        .parked_numbers
+        .iter()
+        .next()
+        .map_or_else(String::new, |(number, parked)| format!(", for example of {number}: {}", parked.reason));
+    let message = format!(
+        "engines do not take {parked} messages{why}; they are kept and tried again every minute: mend the cause"
+    );
+    Some((Reason::Parked, message))
+}
+
+fn unrouted(said: &GatewayStatus) -> Option<(Reason, String)> {
+    if said.spool.unrouted == 0 {
+        return None;
+    }
+    let numbers = named(said.spool.unrouted_numbers.keys());
+    let message = format!("messages wait for a channel of their number, for example {numbers}: create an SmsChannel");
+    Some((Reason::Unrouted, message))
+}
+
+/// Clocks that differ do no harm to messages, only to tokens; whoever looks should know.
+fn with_clocks(message: String, said: &GatewayStatus) -> String {
+    let Some(skew) = &said.clock_skew else { return message };
+    if skew.engine_ahead_millis.unsigned_abs() < WORTH_SAYING_MILLIS {
+        return message;
+    }
+    let seconds = skew.engine_ahead_millis.unsigned_abs() / 1000;
+    let direction = if skew.engine_ahead_millis > 0 { "ahead of" } else { "behind" };
+    format!(
+        "{message}; the clock of the engine of {} is {seconds} s {direction} the gateway's: synchronize the nodes' clocks",
+        skew.number
+    )
+}
+
+fn named<'n>(numbers: impl Iterator<Item = &'n String>) -> String {
+    numbers.take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        api::ConditionStatus,
+        wire::status::{
+            ClockSkew, ConfigStatus, CredentialsStatus, ParkedNumber, ProviderStatus, SpoolRoom, SpoolStatus,
+        },
+    };
+
+    const NUMBER: &str = "+15551230001";
+
+    fn said(change: impl FnOnce(&mut GatewayStatus)) -> DesiredCondition {
+        let mut said = GatewayStatus {
+            version: "1".into(),
+            config: ConfigStatus::default(),
+            credentials: CredentialsStatus::Unchecked,
+            provider: ProviderStatus::default(),
+            numbers_listed_at: None,
+            numbers_error: None,
+            numbers: Vec::new(),
+            spool: SpoolStatus::default(),
+            clock_skew: None,
+            sampled_at: jiff::Timestamp::UNIX_EPOCH,
+        };
+        change(&mut said);
+        routed(&said)
+    }
+
+    #[test]
+    fn each_cause_has_its_reason_and_says_what_to_do() {
+        let parked = |spool: &mut SpoolStatus| {
+            spool.parked = 2;
+            let reason = "HTTP 422: no".to_owned();
+            spool.parked_numbers.insert(NUMBER.into(), ParkedNumber { rows: 2, reason });
+        };
+        let unrouted = |spool: &mut SpoolStatus| {
+            spool.unrouted = 1;
+            spool.unrouted_numbers.insert(NUMBER.into(), 1);
+        };
+        let room = |state| SpoolRoom { state, used_percent: 90, full_numbers: vec![NUMBER.into()] };
+        let cases = [
+            (said(|_| {}), ConditionStatus::True, Reason::AllRouted, "every inbound message"),
+            (said(|said| unrouted(&mut said.spool)), ConditionStatus::False, Reason::Unrouted, NUMBER),
+            (said(|said| parked(&mut said.spool)), ConditionStatus::False, Reason::Parked, "HTTP 422: no"),
+            (
+                said(|said| said.spool.room = room(RoomState::NumbersFull)),
+                ConditionStatus::False,
+                Reason::SpoolFull,
+                "+15551230001 has as much",
+            ),
+            (
+                said(|said| said.spool.room = room(RoomState::Full)),
+                ConditionStatus::False,
+                Reason::SpoolFull,
+                "spec.gateway.spool.size",
+            ),
+            (
+                said(|said| said.spool.set_aside.push("spool.db.damaged-1".into())),
+                ConditionStatus::False,
+                Reason::SpoolDamaged,
+                "spool.db.damaged-1",
+            ),
+        ];
+        for (condition, status, reason, words) in cases {
+            assert_eq!((condition.status, condition.reason), (status, reason));
+            assert!(condition.message.contains(words), "{}", condition.message);
+        }
+        let all = said(|said| {
+            parked(&mut said.spool);
+            unrouted(&mut said.spool);
+        });
+        assert_eq!(all.reason, Reason::Parked);
+        assert!(all.message.contains("create an SmsChannel"), "{}", all.message);
+    }
+
+    #[test]
+    fn clocks_that_differ_are_mentioned() {
+        let skew = |engine_ahead_millis| {
+            said(|said| said.clock_skew = Some(ClockSkew { number: NUMBER.into(), engine_ahead_millis })).message
+        };
+        assert!(!skew(4000).contains("clock"));
+        assert!(skew(30_000).contains("is 30 s ahead of the gateway's"));
+        assert!(skew(-86_400_000).contains("is 86400 s behind the gateway's"));
+    }
+}
