@@ -227,3 +227,25 @@ async fn a_wrong_clock_and_a_full_volume_are_reported_and_a_person_sets_the_cloc
     operator.stub.say(&engine, json!({"store": {"full": false}}));
     desk.until("smschannel/support", "StorageIntact", "True", "Intact");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pod_that_the_stateful_set_did_not_make_is_neither_asked_nor_believed() {
+    let (desk, operator) = Desk::with_operator().await;
+    let gateway = format!("smsc-sim.{}", desk.namespace);
+    desk.apply("---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: theirs}}\n");
+    let uid = desk.get("configmap/theirs").unwrap()["metadata"]["uid"].clone();
+    let labels = "{app.kubernetes.io/name: aldis, app.kubernetes.io/instance: smsc-sim, app.kubernetes.io/component: gateway, \
+                  app.kubernetes.io/managed-by: aldis, aldis.dev/connector: sim}";
+    desk.apply(&format!(
+        "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: smsc-sim-0\n  labels: {labels}\n  ownerReferences: [{{apiVersion: v1, kind: \
+         ConfigMap, name: theirs, uid: {uid}, controller: true}}]\nspec:\n  containers: [{{name: gateway, image: theirs}}]\n"
+    ));
+    desk.apply(&desk.whole());
+    let message = desk.until("smsconnector/sim", "GatewayAvailable", "False", "NameConflict");
+    assert!(message.contains("pod smsc-sim-0 belongs to ConfigMap theirs"), "{message}");
+    assert_eq!(operator.stub.asked(&gateway), 0);
+    desk.until("smschannel/support", "NumberValid", "Unknown", "NotCheckedYet");
+    desk.kubectl(&["delete", "pod", "smsc-sim-0", "--force", "--grace-period=0"]);
+    desk.wait_ready("smschannel/support");
+    assert!(operator.stub.asked(&gateway) > 0, "the StatefulSet's own is");
+}

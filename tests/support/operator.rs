@@ -48,6 +48,8 @@ struct Said {
     real: BTreeMap<String, SocketAddr>,
     refused_tokens: u32,
     accepted_tokens: u32,
+    /// Requests by Service name and namespace.
+    asked: BTreeMap<String, u32>,
 }
 
 impl Stub {
@@ -79,6 +81,11 @@ impl Stub {
         self.said.lock().real.insert(service.into(), to);
     }
 
+    /// How often the pod behind `service` was asked.
+    pub fn asked(&self, service: &str) -> u32 {
+        self.said.lock().asked.get(service).copied().unwrap_or(0)
+    }
+
     /// How many requests showed a good token, and how many did not.
     pub fn tokens(&self) -> (u32, u32) {
         let said = self.said.lock();
@@ -90,6 +97,7 @@ async fn answer(State(stub): State<Stub>, uri: Uri, headers: HeaderMap) -> Respo
     let host = headers.get("host").and_then(|host| host.to_str().ok()).unwrap_or_default();
     let service = host.trim_end_matches(".svc:8081").to_owned();
     let Some((name, namespace)) = service.split_once('.') else { return StatusCode::BAD_GATEWAY.into_response() };
+    *stub.said.lock().asked.entry(service.clone()).or_default() += 1;
     if stub.said.lock().silent.contains(&service) {
         return StatusCode::BAD_GATEWAY.into_response();
     }

@@ -75,6 +75,7 @@ fn observed_connector(held: Vec<connector::Held>) -> connector::Observed {
         role_issuers: vec![issuer("aldis:shop")],
         volume_size: None,
         pod: None,
+        place_taken: None,
         seen: Seen::Never,
     }
 }
@@ -104,6 +105,7 @@ fn channel_plan(change: Value) -> channel::Plan {
         blocklists: Vec::new(),
         gateway: Seen::Never,
         pod: None,
+        place_taken: None,
         seen: Seen::Never,
         volume_size: None,
         role_issuers: vec![issuer("aldis:shop")],

@@ -1,6 +1,6 @@
 //! What the pod of a gateway or engine says about itself through Kubernetes, and together with its own answers.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::{ContainerStatus, Pod, PodCondition};
 use kube::ResourceExt;
@@ -9,15 +9,50 @@ use crate::{
     api::{ConditionStatus, Reason},
     operator::{
         observed::{context::Context, samples::Seen},
-        resources::child::Owner,
-        runtime::desired_condition::DesiredCondition,
+        resources::{
+            child::{Owner, controller_uid},
+            kinds::ChildKind,
+        },
+        runtime::{cache::ObjectKey, desired_condition::DesiredCondition},
     },
 };
 
-/// The pod of an owner: `<child>-0`, if it is our StatefulSet's.
+/// The pod `<child>-0` of an owner, if the owner's StatefulSet has made it. Whoever may make pods in the namespace can make one of that
+/// name with those labels, and whoever may change the Service can lead it elsewhere: neither is asked.
 pub fn of(context: &Context, owner: &Owner) -> Option<Arc<Pod>> {
-    let key = crate::operator::runtime::cache::ObjectKey::new(&owner.namespace, format!("{}-0", owner.child_name));
-    context.cluster.pods.get(&key).filter(|pod| pod.labels().get(owner.label) == Some(&owner.name))
+    let set = ObjectKey::new(&owner.namespace, &owner.child_name);
+    let set = context.cluster.children.of(ChildKind::StatefulSet).get(&set).filter(|set| owner.owns(set))?;
+    named(context, owner)
+        .filter(|pod| set.metadata.uid.is_some() && controller_uid(&**pod) == set.metadata.uid.as_deref())
+}
+
+fn named(context: &Context, owner: &Owner) -> Option<Arc<Pod>> {
+    context.cluster.pods.get(&ObjectKey::new(&owner.namespace, format!("{}-0", owner.child_name)))
+}
+
+/// Says that somebody else's pod has the place of the one that the owner's StatefulSet shall make.
+pub fn place_taken(context: &Context, owner: &Owner) -> Option<DesiredCondition> {
+    let pod = named(context, owner).filter(|_| of(context, owner).is_none())?;
+    // One of a StatefulSet before this one ends by itself, and one without a controller is adopted.
+    let controller = pod.owner_references().iter().find(|reference| reference.controller == Some(true))?;
+    (controller.kind != "StatefulSet").then(|| {
+        let (name, kind, child) = (pod.name_any(), &controller.kind, &owner.child_name);
+        let message =
+            format!("pod {name} belongs to {kind} {} and not to StatefulSet {child}: delete it", controller.name);
+        DesiredCondition::no(Reason::NameConflict, message)
+    })
+}
+
+/// Where the pod listens. An address that no pod has (of the node itself, or of its link) is none: whoever may write the status of pods
+/// must not send the operator there.
+pub fn address(pod: &Pod) -> Option<IpAddr> {
+    let text = pod.status.as_ref()?.pod_ip.as_deref()?;
+    let address: IpAddr = text.parse().ok()?;
+    let is_local = match address {
+        IpAddr::V4(address) => address.is_link_local() || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_unicast_link_local() || address.to_ipv4_mapped().is_some(),
+    };
+    (!is_local && !address.is_loopback() && !address.is_unspecified() && !address.is_multicast()).then_some(address)
 }
 
 /// Whether the pod runs, by Kubernetes and by its own answers. None: nobody has asked it yet since this operator started, so
@@ -165,6 +200,28 @@ mod tests {
             assert_eq!(judge(Some(&pod(status.clone()))).reason, reason, "{status}");
         }
         assert_eq!(judge(None).reason, Reason::Starting);
+    }
+
+    #[test]
+    fn a_pod_is_asked_at_addresses_that_pods_have_only() {
+        let found = |ip: &str| address(&pod(json!({"podIP": ip})));
+        for ip in ["10.244.0.7", "192.168.1.2", "2001:db8::7", "fd00::7"] {
+            assert_eq!(found(ip), Some(ip.parse().unwrap()));
+        }
+        for ip in [
+            "127.0.0.1",
+            "169.254.169.254",
+            "0.0.0.0",
+            "224.0.0.1",
+            "::1",
+            "fe80::1",
+            "::ffff:169.254.169.254",
+            "metadata",
+            "",
+        ] {
+            assert_eq!(found(ip), None, "{ip}");
+        }
+        assert_eq!(address(&pod(json!({}))), None);
     }
 
     #[test]

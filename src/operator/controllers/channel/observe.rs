@@ -18,7 +18,7 @@ use crate::{
             samples::{GatewaySample, Seen},
         },
         resources::{child::Owner, volume},
-        runtime::{cache::ObjectKey, error::Error},
+        runtime::{cache::ObjectKey, desired_condition::DesiredCondition, error::Error},
     },
     wire::{
         config::{engine::StoreExpectation, issuers::Issuer},
@@ -40,6 +40,8 @@ pub struct Observed {
     pub gateway: Seen<GatewaySample>,
     /// The engine's pod.
     pub pod: Option<Arc<Pod>>,
+    /// That another pod has the place of the engine's.
+    pub place_taken: Option<DesiredCondition>,
     /// What the engine said.
     pub seen: Seen<EngineStatus>,
     /// Size of the engine's volume.
@@ -73,6 +75,7 @@ impl Observed {
             campaign: campaign.filter(|campaign| !is_deleted(&**campaign)),
             connector,
             pod: pod::of(context, &owner),
+            place_taken: pod::place_taken(context, &owner),
             seen: context.samples.engine(&owner.uid),
             volume_size: volume::size(&cluster.children, &owner),
             role_issuers: context.issuers.of_roles(&owner.namespace),

@@ -106,7 +106,8 @@ fn set_engine(conditions: &mut Conditions, status: &mut SmsChannelStatus, observ
         desired.set(conditions, ConditionType::ConfigApplied);
         return;
     }
-    if let Some(desired) = pod::availability(observed.pod.as_deref(), &observed.seen) {
+    let available = || pod::availability(observed.pod.as_deref(), &observed.seen);
+    if let Some(desired) = observed.place_taken.clone().or_else(available) {
         desired.set(conditions, ConditionType::EngineAvailable);
     }
     let mut store_is_told = true;

@@ -19,7 +19,7 @@ use crate::{
             claim::{Claim, Holder},
             volume,
         },
-        runtime::{cache::ObjectKey, error::Error},
+        runtime::{cache::ObjectKey, desired_condition::DesiredCondition, error::Error},
     },
     sms::PhoneNumber,
     wire::{
@@ -54,6 +54,8 @@ pub struct Observed {
     pub volume_size: Option<String>,
     /// The gateway's pod.
     pub pod: Option<Arc<Pod>>,
+    /// That another pod has the place of the gateway's.
+    pub place_taken: Option<DesiredCondition>,
     /// What the gateway said.
     pub seen: Seen<GatewaySample>,
 }
@@ -77,6 +79,7 @@ impl Observed {
             role_issuers: context.issuers.of_roles(&namespace),
             volume_size: volume::size(&context.cluster.children, &owner),
             pod: pod::of(context, &owner),
+            place_taken: pod::place_taken(context, &owner),
             seen: context.samples.gateway(&owner.uid),
             connector,
         })

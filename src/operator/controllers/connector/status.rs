@@ -41,7 +41,8 @@ pub fn status(
     let mut conditions = summary::begin(connector, now);
     let mut status = connector.status.clone().unwrap_or_default();
     status.volume_size.clone_from(&observed.volume_size);
-    if let Some(desired) = pod::availability(observed.pod.as_deref(), &observed.seen) {
+    let available = || pod::availability(observed.pod.as_deref(), &observed.seen);
+    if let Some(desired) = observed.place_taken.clone().or_else(available) {
         desired.set(&mut conditions, ConditionType::GatewayAvailable);
     }
     if let Some(said) = observed.seen.answered() {

@@ -122,12 +122,15 @@ impl World {
 
     /// A pod that is ready.
     fn pod(&self, child: &str, label: &str, name: &str) {
+        let set = self.api.get(&stateful_set(child)).unwrap();
+        let made_by = json!([{"apiVersion": "apps/v1", "kind": "StatefulSet", "name": child, "controller": true,
+                              "uid": set["metadata"]["uid"]}]);
         let pod = json!({
             "apiVersion": "v1", "kind": "Pod",
             "metadata": {"name": format!("{child}-0"), "namespace": "shop", "labels": {
-                label: name, "app.kubernetes.io/managed-by": "aldis"}},
+                label: name, "app.kubernetes.io/managed-by": "aldis"}, "ownerReferences": made_by},
             "spec": {"nodeName": "node-7", "containers": []},
-            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+            "status": {"podIP": "10.244.0.7", "conditions": [{"type": "Ready", "status": "True"}]},
         });
         self.api.put::<Value>(&format!("/api/v1/namespaces/shop/pods/{child}-0"), pod);
         self.relist();

@@ -20,8 +20,8 @@ use crate::{
             samples::Habit,
             targets::{Class, Next, Target},
         },
-        resources::{child::Owner, kinds::ChildKind},
-        runtime::{cache::ObjectKey, metrics::ScrapeLabels},
+        resources::child::Owner,
+        runtime::metrics::ScrapeLabels,
     },
     wire::{
         ports,
@@ -71,6 +71,7 @@ enum ScrapeError {
 /// What is asked of a pod.
 #[derive(Clone, Copy)]
 struct Question<'a> {
+    address: SocketAddr,
     path: &'a str,
     /// Longest answer that is read, in bytes.
     longest: usize,
@@ -110,14 +111,9 @@ impl Scraper {
             Target::Gateway(key) => {
                 let connector = self.context.cluster.connectors.get(key)?;
                 let owner = Owner::connector(&connector);
-                self.has_pod(&owner)?;
-                let answer = self
-                    .ask::<GatewayStatus>(
-                        &owner,
-                        class,
-                        Question { path: ports::STATUS_PATH, longest: LONGEST_OF_GATEWAY },
-                    )
-                    .await;
+                let address = self.address(&owner)?;
+                let question = Question { address, path: ports::STATUS_PATH, longest: LONGEST_OF_GATEWAY };
+                let answer = self.ask::<GatewayStatus>(&owner, class, question).await;
                 let is_answered = answer.is_ok();
                 if is_answered || class == Class::Silent {
                     let answer = answer.map_err(|error| error.to_string());
@@ -133,9 +129,9 @@ impl Scraper {
             Target::Engine(key) => {
                 let channel = self.context.cluster.channels.get(key)?;
                 let owner = Owner::channel(&channel);
-                self.has_pod(&owner)?;
+                let address = self.address(&owner)?;
                 let path = ports::of_channel(ports::CHANNEL_STATUS_PATH, &owner.name);
-                let question = Question { path: &path, longest: LONGEST_OF_ENGINE };
+                let question = Question { address, path: &path, longest: LONGEST_OF_ENGINE };
                 let answer = self.ask::<EngineStatus>(&owner, class, question).await;
                 let is_answered = answer.is_ok();
                 if (is_answered || class == Class::Silent)
@@ -163,10 +159,11 @@ impl Scraper {
         interval(habit, self.context.settings.scrape_interval())
     }
 
-    /// Nobody is asked before the StatefulSet is there.
-    fn has_pod(&self, owner: &Owner) -> Option<()> {
-        let key = ObjectKey::new(&owner.namespace, &owner.child_name);
-        self.context.cluster.children.of(ChildKind::StatefulSet).get(&key).map(|_| ())
+    /// Where the owner's pod listens. None: it has none yet, and is asked again when it has.
+    fn address(&self, owner: &Owner) -> Option<SocketAddr> {
+        let pod = pod::of(&self.context, owner)?;
+        let address = SocketAddr::new(pod::address(&pod)?, ports::ROLES);
+        Some(self.context.settings.resolve_services_to.unwrap_or(address))
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -196,7 +193,7 @@ impl Scraper {
         let client = self.context.writer.client();
         let token = self.tokens.get(client, &audience).await.map_err(ScrapeError::Token)?;
         let host = format!("{}.{}.svc:{}", owner.child_name, owner.namespace, ports::ROLES);
-        let url = url(&host, question.path, self.context.settings.resolve_services_to);
+        let url = format!("http://{}{}", question.address, question.path);
         let request = self.http.get(url).header("host", host).bearer_auth(token);
         let mut answer = request.send().await.map_err(|error| ScrapeError::Http(root_cause(&error)))?;
         if answer.status().as_u16() == 401 {
@@ -226,13 +223,6 @@ fn interval(habit: Habit, interval: Duration) -> Duration {
             let backoff = interval.saturating_mul(2u32.saturating_pow(beyond.min(10)));
             backoff.min(LONGEST_BACKOFF).max(interval)
         }
-    }
-}
-
-fn url(host: &str, path: &str, instead: Option<SocketAddr>) -> String {
-    match instead {
-        Some(address) => format!("http://{address}{path}"),
-        None => format!("http://{host}{path}"),
     }
 }
 
