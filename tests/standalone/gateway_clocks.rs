@@ -1,6 +1,5 @@
 //! Engine and gateway whose clocks differ: messages leave all the same, without hurry, and the difference is shown.
 
-use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::support::{
@@ -75,7 +74,7 @@ async fn messages_leave_whatever_the_gateways_clock_shows() {
     let mut desk = Desk::start().await;
     desk.send(2).await;
     for ahead in SETTINGS {
-        desk.gateway.clock.set_wrong_by(SignedDuration::from_secs(ahead));
+        desk.gateway.clock.set_wrong_by(jiff::SignedDuration::from_secs(ahead));
         desk.send(3).await;
         desk.skew_is(-ahead).await;
     }
@@ -89,7 +88,7 @@ async fn a_gateway_that_restarts_with_another_clock_knows_what_it_sent() {
     // Nothing is under way when it dies: what is may be unknown for good reason.
     desk.send(2).await;
     for ahead in SETTINGS {
-        desk.gateway.clock.set_wrong_by(SignedDuration::from_secs(ahead));
+        desk.gateway.clock.set_wrong_by(jiff::SignedDuration::from_secs(ahead));
         desk.gateway.kill_and_restart();
         desk.send(2).await;
         let sent = &crate::support::gateway::request(u64::MAX, 1, "Hello");

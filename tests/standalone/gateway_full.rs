@@ -1,7 +1,7 @@
 //! A spool whose volume is full, by its own rows or by somebody else's files, or whose file is damaged: what was acknowledged arrives,
 //! sending goes on, and the status says what is wrong.
 
-use std::{fs::File, io::Write, path::Path};
+use std::fs::File;
 
 use aldis::wire::{outbound::SendOutcome, status::RoomState};
 
@@ -114,21 +114,12 @@ async fn a_number_whose_engine_is_away_leaves_room_for_all_others() {
     assert_eq!(desk.twilio.account(|account| account.sent.len()), 51);
 }
 
-/// Fills a volume to its last byte.
-fn fill(folder: &Path) -> std::path::PathBuf {
-    let path = folder.join("filler");
-    let mut file = File::create(&path).unwrap();
-    let block = [1; 4096];
-    while file.write(&block).is_ok_and(|written| written > 0) {}
-    path
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_volume_that_others_fill_stops_neither_delivery_nor_sending_nor_a_restart() {
     let mut desk = Desk::start(Some(16)).await;
     desk.engine.away();
     let acknowledged = desk.write(NUMBER, 40).await;
-    let filler = fill(&desk.gateway.path("data"));
+    desk.gateway.volume.as_ref().unwrap().occupy("others", None);
     desk.gateway.until("sees it", |status| status.spool.room.state == RoomState::Full).await;
     assert_eq!(desk.text("SX1", UNROUTED, "+15559870001", "x").await, 503);
     assert_eq!(desk.text("SX2", OTHER_NUMBER, "+15559870001", "x").await, 200, "its engine takes it");
@@ -139,7 +130,7 @@ async fn a_volume_that_others_fill_stops_neither_delivery_nor_sending_nor_a_rest
     desk.engine.back().await;
     Desk::has(&desk.engine, &acknowledged).await;
     desk.sends(2).await;
-    std::fs::remove_file(filler).unwrap();
+    desk.gateway.volume.as_ref().unwrap().free("others");
     desk.gateway
         .until("has room", |status| status.spool.room.state == RoomState::Enough && status.spool.waiting == 0)
         .await;

@@ -17,7 +17,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{issuer::TestIssuer, wall_clock::WallClock};
+use super::{issuer::TestIssuer, volume::Volume, wall_clock::WallClock};
 
 /// Our number in most tests.
 pub const NUMBER: &str = "+15551230001";
@@ -50,7 +50,8 @@ pub struct Gateway {
     pub issuer: TestIssuer,
     /// Its wall clock.
     pub clock: WallClock,
-    has_volume: bool,
+    /// The file system of its data, if that is its own.
+    pub volume: Option<Volume>,
     config: Value,
     routes: Vec<Value>,
     client: Client,
@@ -87,7 +88,7 @@ impl Gateway {
             admin: format!("http://127.0.0.1:{admin}"),
             issuer,
             clock: WallClock::new(),
-            has_volume: volume.is_some(),
+            volume: None,
             config,
             routes: Vec::new(),
             client: Client::new(),
@@ -95,12 +96,7 @@ impl Gateway {
         for name in ["config", "credentials", "data"] {
             fs::create_dir(gateway.path(name)).unwrap();
         }
-        if let Some(size) = volume {
-            let options = format!("size={size}m");
-            let mount = ["-t", "tmpfs", "-o", &options, "tmpfs"];
-            let mounted = Command::new("mount").args(mount).arg(gateway.path("data")).status();
-            assert!(mounted.unwrap().success(), "mounting takes root");
-        }
+        gateway.volume = volume.map(|size| Volume::mount(&gateway.path("data"), size));
         write(&gateway.path("token"), gateway.issuer.token(GATEWAY, AUDIENCE).as_bytes());
         gateway.credentials(credentials);
         gateway.write_config();
@@ -160,9 +156,8 @@ impl Gateway {
     fn run(&mut self) {
         let port = |url: &str| url.rsplit_once(':').unwrap().1.to_owned();
         let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_aldis"));
-        command.envs(self.clock.environment());
-        let child = command
+        let child = Command::new(env!("CARGO_BIN_EXE_aldis"))
+            .envs(self.clock.environment())
             .args(["gateway", "--address", "127.0.0.1"])
             .args(["--public-port", &port(&self.public), "--roles-port", &port(&self.roles)])
             .args(["--admin-port", &port(&self.admin)])
@@ -247,10 +242,6 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.kill();
-        if self.has_volume {
-            // If it stays, the folder stays; the test has its result all the same.
-            let _ = Command::new("umount").arg(self.path("data")).status();
-        }
     }
 }
 

@@ -20,4 +20,5 @@ pub mod quickstart;
 pub mod testbed;
 pub mod traffic;
 pub mod twilio_fake;
+pub mod volume;
 pub mod wall_clock;

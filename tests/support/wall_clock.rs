@@ -4,7 +4,7 @@
 use std::{
     fs::{self, File},
     os::unix::fs::FileExt,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::Command,
     sync::OnceLock,
 };
@@ -12,7 +12,7 @@ use std::{
 use jiff::SignedDuration;
 use tempfile::NamedTempFile;
 
-/// A wall clock that can be set while the process runs. Monotonic clocks are as they are.
+/// A wall clock that can be set while the process runs. The file says by how much it is wrong.
 pub struct WallClock(NamedTempFile);
 
 impl WallClock {
@@ -32,16 +32,17 @@ impl WallClock {
 
     /// What a process that has this clock is started with.
     pub fn environment(&self) -> Vec<(String, String)> {
-        let text = |path: &std::path::Path| path.to_str().unwrap().to_owned();
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
         vec![("LD_PRELOAD".into(), text(library())), ("ALDIS_TEST_CLOCK".into(), text(self.0.path()))]
     }
 }
 
-/// Made once for all tests of a run.
-fn library() -> &'static PathBuf {
+/// The library, compiled once by each test binary.
+fn library() -> &'static Path {
     static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
     LIBRARY.get_or_init(|| {
         let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("clock.so");
+        // Other binaries may use the present one.
         let new = path.with_extension(format!("{}.so", std::process::id()));
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/support/clock.c");
         let made = Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).arg(&new).arg(source).status().unwrap();

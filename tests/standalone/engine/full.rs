@@ -1,53 +1,14 @@
 //! A volume that is really full: a small file system of its own.
 
-use std::{
-    fs,
-    io::Write as _,
-    path::{Path, PathBuf},
-    process::Command,
-};
-
 use serde_json::json;
 
 use super::{MIA, desk, given, reply};
 use crate::support::{
     engine::Engine,
     process::{eventually, ready},
+    volume::Volume,
 };
 use aldis::wire::ports;
-
-/// A file system of 48 MiB in memory. It goes with this.
-struct Volume(PathBuf);
-
-impl Volume {
-    fn mount(at: &Path) -> Self {
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(at).status().unwrap();
-        assert!(mounted.success(), "the test runs as root");
-        Self(at.to_owned())
-    }
-
-    /// Puts a file beside the store, of so many MiB, or of all that is left.
-    fn occupy(&self, name: &str, mebibytes: Option<usize>) {
-        let mut file = fs::File::create(self.0.join(name)).unwrap();
-        let piece = vec![1; 1 << 20];
-        for _ in 0..mebibytes.unwrap_or(usize::MAX) {
-            if let Err(error) = file.write_all(&piece) {
-                assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);
-                return;
-            }
-        }
-    }
-
-    fn free(&self, name: &str) {
-        fs::remove_file(self.0.join(name)).unwrap();
-    }
-}
-
-impl Drop for Volume {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
-    }
-}
 
 /// Customers write until the engine takes no more; how many it took.
 async fn fill(engine: &Engine) -> u64 {
@@ -77,7 +38,7 @@ async fn until_full(engine: &Engine, full: bool) {
 async fn a_full_volume_refuses_what_is_new_finishes_what_is_open_and_goes_on_when_there_is_room() {
     let (mut engine, _gateway) = desk().await;
     engine.role.kill();
-    let volume = Volume::mount(&engine.dir.path().join("data"));
+    let volume = Volume::mount(&engine.dir.path().join("data"), 48);
     engine.role.start_again();
     ready(engine.address).await;
     engine.presence("ana", true).await;

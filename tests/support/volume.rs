@@ -1,0 +1,46 @@
+//! A volume that can really be full: a small file system of its own, in memory.
+
+use std::{
+    fs::{self, File},
+    io::{ErrorKind, Write as _},
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+/// A file system that goes with this.
+pub struct Volume(PathBuf);
+
+impl Volume {
+    /// Mounts one of so many MiB over a folder.
+    pub fn mount(at: &Path, mebibytes: u32) -> Self {
+        let size = format!("size={mebibytes}m");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).status().unwrap();
+        assert!(mounted.success(), "mounting takes root");
+        Self(at.to_owned())
+    }
+
+    /// Puts a file of somebody else there, of so many MiB, or of all that is left to the last byte.
+    pub fn occupy(&self, name: &str, mebibytes: Option<usize>) {
+        const BLOCK: [u8; 4096] = [1; 4096];
+        let mut file = File::create(self.0.join(name)).unwrap();
+        let blocks = mebibytes.map_or(usize::MAX, |mebibytes| (mebibytes << 20) / BLOCK.len());
+        for _ in 0..blocks {
+            if let Err(error) = file.write_all(&BLOCK) {
+                assert_eq!(error.kind(), ErrorKind::StorageFull);
+                return;
+            }
+        }
+    }
+
+    /// Removes such a file.
+    pub fn free(&self, name: &str) {
+        fs::remove_file(self.0.join(name)).unwrap();
+    }
+}
+
+impl Drop for Volume {
+    fn drop(&mut self) {
+        // If it stays, the folder stays; the test has its result all the same.
+        let _ = Command::new("umount").arg("-l").arg(&self.0).status();
+    }
+}
