@@ -190,6 +190,16 @@ pub struct ClockSkew {
     pub engine_ahead_millis: i64,
 }
 
+impl ClockSkew {
+    /// Seconds by which the engine's clock is ahead, in steps of five, so that what is said of it changes seldom. Clocks that are
+    /// closer than that are as good as nodes' clocks are.
+    pub const fn ahead_seconds(&self) -> i64 {
+        const STEP_MILLIS: i64 = 5000;
+        let half = if self.engine_ahead_millis < 0 { -STEP_MILLIS / 2 } else { STEP_MILLIS / 2 };
+        self.engine_ahead_millis.saturating_add(half) / STEP_MILLIS * (STEP_MILLIS / 1000)
+    }
+}
+
 /// What waits in a gateway's spool.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

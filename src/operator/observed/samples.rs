@@ -184,6 +184,10 @@ fn timeless(status: &GatewaySample) -> GatewaySample {
     status.sampled_at = jiff::Timestamp::UNIX_EPOCH;
     status.numbers_listed_at = status.numbers_listed_at.map(|_| jiff::Timestamp::UNIX_EPOCH);
     status.spool.oldest_wait_seconds = 0;
+    status.spool.room.used_percent = 0;
+    if let Some(skew) = &mut status.clock_skew {
+        skew.engine_ahead_millis = skew.ahead_seconds() * 1000;
+    }
     match &mut status.credentials {
         CredentialsStatus::Valid { checked_at }
         | CredentialsStatus::Invalid { checked_at, .. }
@@ -248,6 +252,7 @@ fn take<T: PartialEq>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::status::ClockSkew;
 
     fn engine() -> EngineStatus {
         serde_json::from_value(serde_json::json!({
@@ -317,6 +322,21 @@ mod tests {
             let Seen::Answered(said) = samples.engine("u") else { panic!("it answered") };
             assert_eq!(said.clock.as_ref().unwrap().ahead_of_asker_minutes, minutes, "{seconds} s");
         }
+    }
+
+    #[test]
+    fn what_varies_a_little_in_a_gateways_status_is_no_news() {
+        let samples = Samples::default();
+        let say = |used_percent, engine_ahead_millis| {
+            let mut status = gateway(&[]);
+            status.spool.room.used_percent = used_percent;
+            status.clock_skew = Some(ClockSkew { number: "+15551230001".into(), engine_ahead_millis });
+            samples.gateway_said("u", Ok(status)).is_some()
+        };
+        assert!(say(10, 29_990));
+        assert!(!say(11, 30_020));
+        assert!(say(11, 0), "the clocks agree again");
+        assert!(!say(11, -400));
     }
 
     #[test]

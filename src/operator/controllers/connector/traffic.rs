@@ -8,8 +8,6 @@ use crate::{
 
 /// Numbers that a message names.
 const NAMED: usize = 5;
-/// Clocks that differ by less are as good as nodes' clocks are.
-const WORTH_SAYING_MILLIS: u64 = 5000;
 
 /// `TrafficRouted`: nothing is unrouted, nothing parked, there is room in the spool. The gravest cause is the reason; the message has all.
 pub(super) fn routed(said: &GatewayStatus) -> DesiredCondition {
@@ -77,11 +75,12 @@ fn unrouted(said: &GatewayStatus) -> Option<(Reason, String)> {
 /// Clocks that differ do no harm to messages, only to tokens; whoever looks should know.
 fn with_clocks(message: String, said: &GatewayStatus) -> String {
     let Some(skew) = &said.clock_skew else { return message };
-    if skew.engine_ahead_millis.unsigned_abs() < WORTH_SAYING_MILLIS {
+    let seconds = skew.ahead_seconds();
+    if seconds == 0 {
         return message;
     }
-    let seconds = skew.engine_ahead_millis.unsigned_abs() / 1000;
-    let direction = if skew.engine_ahead_millis > 0 { "ahead of" } else { "behind" };
+    let direction = if seconds > 0 { "ahead of" } else { "behind" };
+    let seconds = seconds.unsigned_abs();
     format!(
         "{message}; the clock of the engine of {} is {seconds} s {direction} the gateway's: synchronize the nodes' clocks",
         skew.number
@@ -173,8 +172,8 @@ mod tests {
         let skew = |engine_ahead_millis| {
             said(|said| said.clock_skew = Some(ClockSkew { number: NUMBER.into(), engine_ahead_millis })).message
         };
-        assert!(!skew(4000).contains("clock"));
-        assert!(skew(30_000).contains("is 30 s ahead of the gateway's"));
+        assert!(!skew(2900).contains("clock"));
+        assert!(skew(29_990).contains("is 30 s ahead of the gateway's"));
         assert!(skew(-86_400_000).contains("is 86400 s behind the gateway's"));
     }
 }
