@@ -172,6 +172,9 @@ pub fn blocklist(context: &Arc<Context>, change: &Change<Blocklist>) {
 
 /// A child has changed.
 pub fn child(context: &Arc<Context>, change: &Change<DynamicObject>) {
+    if is_same(change) {
+        return;
+    }
     for object in change.old.iter().chain(&change.new) {
         enqueue_owner(context, &**object);
     }
@@ -182,9 +185,20 @@ pub fn pod(context: &Arc<Context>, change: &Change<Pod>) {
     if let (Some(pod), None) = (&change.old, &change.new) {
         forget_pod(context, pod);
     }
+    if is_same(change) {
+        return;
+    }
     for object in change.old.iter().chain(&change.new) {
         enqueue_owner(context, &**object);
     }
+}
+
+/// Whether nothing has changed of what the cache keeps.
+fn is_same<K: Resource + Clone + PartialEq>(change: &Change<K>) -> bool {
+    let (Some(old), Some(new)) = (&change.old, &change.new) else { return false };
+    let mut unversioned = K::clone(new);
+    unversioned.meta_mut().resource_version.clone_from(&old.meta().resource_version);
+    unversioned == **old
 }
 
 /// What a pod said says nothing about its successor.

@@ -14,7 +14,7 @@ use crate::{
             contenders::Contenders, debounce::Debounce, in_force::InForce, indexes, issuers::Issuers, samples::Samples,
             targets::Targets, throttle::Throttle,
         },
-        resources::{kinds::ChildStores, volume_refresh::VolumeRefreshes, writer::Writer},
+        resources::{kept, kinds::ChildStores, volume_refresh::VolumeRefreshes, writer::Writer},
         runtime::{
             accounts::{Accounts, InvalidAccounts},
             allow_list::{AllowList, InvalidEntry},
@@ -183,13 +183,13 @@ impl Context {
 impl Default for Cluster {
     fn default() -> Self {
         Self {
-            connectors: Arc::new(Store::indexed_by(indexes::connector)),
-            channels: Arc::new(Store::indexed_by(indexes::channel)),
-            campaigns: Arc::new(Store::indexed_by(indexes::campaign)),
-            bots: Arc::new(Store::indexed_by(indexes::bot)),
-            blocklists: Arc::new(Store::indexed_by(indexes::blocklist)),
+            connectors: Arc::new(Store::indexed_by(indexes::connector).keeping(kept::own)),
+            channels: Arc::new(Store::indexed_by(indexes::channel).keeping(kept::own)),
+            campaigns: Arc::new(Store::indexed_by(indexes::campaign).keeping(kept::own)),
+            bots: Arc::new(Store::indexed_by(indexes::bot).keeping(kept::own)),
+            blocklists: Arc::new(Store::indexed_by(indexes::blocklist).keeping(kept::own)),
             children: ChildStores::default(),
-            pods: Arc::default(),
+            pods: Arc::new(Store::default().keeping(kept::pod)),
             claims: Arc::new(Store::indexed_by(indexes::claim)),
         }
     }

@@ -28,6 +28,9 @@ use crate::{
     },
 };
 
+/// Objects in a page of a list.
+const PAGE: u32 = 50;
+
 /// Starts all watches.
 pub fn start(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
     own_kinds(context, client, tasks);
@@ -48,7 +51,7 @@ fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
     macro_rules! watch {
         ($kind:ty, $name:literal, $stores:ident, $changed:path) => {
             let store = context.cluster.$stores.clone();
-            spawn_readable::<$kind>(context, tasks, $name, client, watcher::Config::default(), store, $changed);
+            spawn_readable::<$kind>(context, tasks, $name, client, paged(), store, $changed);
         };
     }
     watch!(SmsConnector, "smsconnectors", connectors, changes::connector);
@@ -58,8 +61,13 @@ fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
     watch!(Blocklist, "blocklists", blocklists, changes::blocklist);
 }
 
+/// Lists come in small pages, since an object may have a megabyte and little of it is kept.
+fn paged() -> watcher::Config {
+    watcher::Config::default().page_size(PAGE)
+}
+
 fn labelled() -> watcher::Config {
-    watcher::Config::default().labels(&format!("{}={}", names::LABEL_MANAGED_BY, names::MANAGED_BY))
+    paged().labels(&format!("{}={}", names::LABEL_MANAGED_BY, names::MANAGED_BY))
 }
 
 fn spawn<K>(

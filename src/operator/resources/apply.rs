@@ -12,7 +12,7 @@ use crate::{
             child::{
                 ANNOTATION_APPLIED, ANNOTATION_VERSION, Applied, Bond, Child, Children, Owner, Prepared, controller_uid,
             },
-            diff, foreign,
+            diff, foreign, kept,
             kinds::{ChildKind, ChildStores},
             volume,
             writer::Writer,
@@ -57,12 +57,14 @@ async fn apply_one(writer: &Writer, stores: &ChildStores, owner: &Owner, child: 
     let store = stores.of(child.kind);
     let key = ObjectKey::new(&owner.namespace, &child.name);
     let known = match store.get(&key) {
-        Some(object) => Some(object),
-        // The caches hold objects with our label only: a foreign one of this name is seen by asking.
-        None => writer
-            .get_child(child.kind, &key)
-            .await?
-            .map(|object| if is_labelled(&object) { store.wrote(object) } else { Arc::new(object) }),
+        Some(object) if kept::has_content(&object) => Some(object),
+        // The caches hold objects with our label only, and nothing that is longer than ours: a foreign one of this name is seen by asking.
+        Some(_) | None => writer.get_child(child.kind, &key).await?.map(|object| {
+            if is_labelled(&object) {
+                store.wrote(object.clone());
+            }
+            Arc::new(kept::compared(object))
+        }),
     };
     let Some(mut live) = known else {
         let created = writer.apply_child(child.kind, owner.field_manager, &key, &child.manifest).await?;
@@ -81,7 +83,10 @@ async fn apply_one(writer: &Writer, stores: &ChildStores, owner: &Owner, child: 
     }
     if let Some(patch) = removals {
         live = match writer.json_patch_child(child.kind, owner.field_manager, &key, patch).await {
-            Ok(patched) => store.wrote(patched),
+            Ok(patched) => {
+                store.wrote(patched.clone());
+                Arc::new(kept::compared(patched))
+            }
             // Without what is foreign it would not be valid: somebody renamed what is ours.
             Err(Error::Stalled { reason: Reason::InvalidSpec, .. }) => {
                 return replace(writer, stores, owner, child, &live).await.map(|()| true);
@@ -131,7 +136,7 @@ fn being_deleted(child: &Child) -> Error {
 
 /// Whether the object is as planned. Further owners that are no controllers do not matter.
 fn is_current(owner: &Owner, child: &Child, live: &DynamicObject, found: &Value) -> bool {
-    let mut wanted = child.manifest.clone();
+    let mut wanted = kept::manifest(&child.manifest);
     if let Some(metadata) = wanted["metadata"].as_object_mut() {
         metadata.remove("ownerReferences");
     }

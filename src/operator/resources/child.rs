@@ -19,6 +19,8 @@ pub const ANNOTATION_VERSION: &str = "aldis.dev/version";
 pub const ANNOTATION_NUMBER: &str = "aldis.dev/number";
 /// Account that a spool's messages belong to: kind of provider, a slash, and the account.
 pub const ANNOTATION_ACCOUNT: &str = "aldis.dev/account";
+/// On a configuration with which a channel drains: `true`.
+pub const ANNOTATION_DRAINING: &str = "aldis.dev/draining";
 
 /// Whom children are made for.
 #[derive(Clone, Debug, PartialEq, Eq)]

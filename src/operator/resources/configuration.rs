@@ -7,7 +7,7 @@ use crate::{
     api::{Reason, names},
     operator::{
         resources::{
-            child::{Bond, Child, Owner},
+            child::{ANNOTATION_DRAINING, Bond, Child, Owner},
             kinds::ChildKind,
         },
         runtime::error::Error,
@@ -81,13 +81,14 @@ pub fn write<P: Serialize, M: Serialize>(
     }
     let text = bounded(MAIN_DOCUMENT, &main(hashes))?;
     let hash = ConfigHash::of(text.as_bytes());
-    children.push(main_document(owner, text));
+    children.push(config_map(owner, owner.child_name.clone(), MAIN_DOCUMENT, text));
     Ok(Documents { hash, children })
 }
 
-/// The ConfigMap of a main document that is written already.
-pub fn main_document(owner: &Owner, text: String) -> Child {
-    config_map(owner, owner.child_name.clone(), MAIN_DOCUMENT, text)
+/// The ConfigMap of a main document with which a channel drains.
+pub fn draining_document(owner: &Owner, text: String) -> Child {
+    let body = json!({"metadata": {"annotations": {ANNOTATION_DRAINING: "true"}}, "data": {MAIN_DOCUMENT: text}});
+    Child::new(owner, ChildKind::ConfigMap, owner.child_name.clone(), Bond::Controlled, body)
 }
 
 fn bounded<T: Serialize>(name: &str, document: &T) -> Result<String, Error> {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use kube::api::{ApiResource, DynamicObject};
 
-use super::child::controller_uid;
+use super::{child::controller_uid, kept};
 use crate::operator::runtime::{
     cache::Store,
     index::{Term, Terms},
@@ -82,7 +82,12 @@ impl Default for ChildStores {
     fn default() -> Self {
         let terms: Terms<DynamicObject> =
             |child| controller_uid(child).map(|uid| Term::Controller(uid.to_owned())).into_iter().collect();
-        Self(ChildKind::ALL.into_iter().map(|kind| (kind, Arc::new(Store::indexed_by(terms)))).collect())
+        Self(
+            ChildKind::ALL
+                .into_iter()
+                .map(|kind| (kind, Arc::new(Store::indexed_by(terms).keeping(kept::child))))
+                .collect(),
+        )
     }
 }
 

@@ -4,6 +4,7 @@
 //! - [`claim`]: which channel holds a number, as a Lease;
 //! - [`child`], [`workload`], [`configuration`]: children as they shall be;
 //! - [`apply`], [`diff`], [`foreign`]: what must change to get there;
+//! - [`kept`]: what the caches keep of each object;
 //! - [`volume`]: a volume as it stands;
 //! - [`writer`], [`refusal`]: every request that writes, and what a refusal means;
 //! - [`volume_refresh`]: makes the kubelet refresh a pod's projected volume.
@@ -14,6 +15,7 @@ pub mod claim;
 pub mod configuration;
 mod diff;
 mod foreign;
+pub mod kept;
 pub mod kinds;
 pub mod policy;
 pub mod rate_limit;

@@ -56,6 +56,7 @@ pub struct Store<K> {
     state: RwLock<State<K>>,
     /// Those that cannot be read as a whole.
     unreadable: RwLock<HashMap<ObjectKey, Unreadable>>,
+    kept: fn(K) -> K,
     ready: watch::Sender<bool>,
 }
 
@@ -105,8 +106,15 @@ impl<K> Store<K> {
                 tombstone_order: VecDeque::new(),
             }),
             unreadable: RwLock::default(),
+            kept: |object| object,
             ready: watch::Sender::new(false),
         }
+    }
+
+    /// The same store, which keeps so much of each object.
+    pub fn keeping(mut self, kept: fn(K) -> K) -> Self {
+        self.kept = kept;
+        self
     }
 }
 
@@ -170,9 +178,9 @@ impl<K: Resource + Clone> Store<K> {
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// Takes the answer to a write of ours.
+    /// Takes the answer to a write of ours; returns what is kept of it.
     pub fn wrote(&self, object: K) -> Arc<K> {
-        let object = Arc::new(object);
+        let object = Arc::new((self.kept)(object));
         let mut state = self.state.write();
         let key = ObjectKey::of(&*object);
         if let Some(listed) = &mut state.listed {
@@ -204,6 +212,12 @@ impl<K: Resource + Clone> Store<K> {
     }
 
     fn change(&self, event: Event<K>) -> Vec<Change<K>> {
+        let event = match event {
+            Event::InitApply(object) => Event::InitApply((self.kept)(object)),
+            Event::Apply(object) => Event::Apply((self.kept)(object)),
+            Event::Delete(object) => Event::Delete((self.kept)(object)),
+            Event::Init | Event::InitDone => event,
+        };
         let mut state = self.state.write();
         match event {
             Event::Init => {

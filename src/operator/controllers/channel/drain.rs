@@ -19,9 +19,9 @@ use crate::{
         observed::{context::Context, targets::Target},
         resources::{
             apply,
-            child::{Children, Owner},
+            child::{ANNOTATION_DRAINING, Children, Owner},
             claim::{Claim, Holder},
-            configuration,
+            configuration, kept,
             kinds::ChildKind,
             volume_refresh::Cause,
         },
@@ -62,7 +62,7 @@ async fn child_of(context: &Context, owner: &Owner, kind: ChildKind) -> Result<O
     let key = ObjectKey::new(&owner.namespace, &owner.child_name);
     let found = match context.cluster.children.of(kind).get(&key) {
         Some(known) => Some(known),
-        None => context.writer.get_child(kind, &key).await?.map(Arc::new),
+        None => context.writer.get_child(kind, &key).await?.map(|found| Arc::new(kept::compared(found))),
     };
     Ok(found.filter(|found| owner.owns(found)))
 }
@@ -76,11 +76,14 @@ async fn outbox(context: &Context, channel: &Arc<SmsChannel>, owner: &Owner) -> 
     }
     let observed = Observed::of(context, channel.clone())?;
     let Some(document) = child_of(context, owner, ChildKind::ConfigMap).await? else { return Ok(None) };
-    let text = document.data.pointer("/data").and_then(|data| data.get(MAIN_DOCUMENT)).and_then(Value::as_str);
-    let Some(text) = text else { return Ok(None) };
-    let (text, hash) = draining(text)?;
-    let child = configuration::main_document(owner, text);
-    apply::apply(&context.writer, &context.cluster.children, owner, Children::planned(vec![child])).await?;
+    let known = main_document(&document).and_then(|digest| ConfigHash::try_from(digest.to_owned()).ok());
+    let hash = match known.filter(|_| document.annotations().contains_key(ANNOTATION_DRAINING)) {
+        Some(hash) => hash,
+        None => match stop_intake(context, owner).await? {
+            Some(hash) => hash,
+            None => return Ok(None),
+        },
+    };
     context.targets.watch(Target::Engine(owner.key()), LOOK);
 
     let said = observed.seen.answered();
@@ -105,6 +108,21 @@ async fn outbox(context: &Context, channel: &Arc<SmsChannel>, owner: &Owner) -> 
         return Ok(None);
     }
     Ok(Some(left))
+}
+
+/// Writes the configuration in force with the intake stopped; its hash. None: there is none.
+async fn stop_intake(context: &Context, owner: &Owner) -> Result<Option<ConfigHash>, Error> {
+    let key = ObjectKey::new(&owner.namespace, &owner.child_name);
+    let document = context.writer.get_child(ChildKind::ConfigMap, &key).await?;
+    let Some(text) = document.as_ref().and_then(main_document) else { return Ok(None) };
+    let (text, hash) = draining(text)?;
+    let child = configuration::draining_document(owner, text);
+    apply::apply(&context.writer, &context.cluster.children, owner, Children::planned(vec![child])).await?;
+    Ok(Some(hash))
+}
+
+fn main_document(map: &DynamicObject) -> Option<&str> {
+    map.data.pointer("/data")?.get(MAIN_DOCUMENT)?.as_str()
 }
 
 /// The configuration in force with the intake stopped. What it was made of may be gone already.
