@@ -9,10 +9,10 @@ use crate::support::{engine::Engine, process::eventually, wall_clock::WallClock}
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 
-/// The ids of inbound messages that are about as old as those that are deleted, after three days.
+/// The ids of inbound messages that are about as old as those that are deleted, after a hundred days.
 fn ids_of_inbound(engine: &Engine) -> Vec<Value> {
     engine.sqlite(
-        "SELECT provider_id FROM dedup WHERE provider_id IN ('three days and a bit', 'two and a half days') ORDER BY 1",
+        "SELECT provider_id FROM dedup WHERE provider_id IN ('a hundred days and a bit', 'ninety-nine and a half days') ORDER BY 1",
     )
 }
 
@@ -49,9 +49,9 @@ async fn a_clock_a_day_ahead_and_back_stops_nothing_deletes_nothing_and_is_set_b
     given(&engine, "ana").await;
     let hours_ago = |hours: i64| (jiff::Timestamp::now() - SignedDuration::from_hours(hours)).as_nanosecond();
     let rows = format!(
-        "INSERT INTO dedup (provider_id, message, at) VALUES ('three days and a bit', 1, {}), ('two and a half days', 2, {})",
-        hours_ago(75),
-        hours_ago(60),
+        "INSERT INTO dedup (provider_id, message, at) VALUES ('a hundred days and a bit', 1, {}), ('ninety-nine and a half days', 2, {})",
+        hours_ago(100 * 24 + 3),
+        hours_ago(99 * 24 + 12),
     );
     engine.role.kill();
     rusqlite::Connection::open(engine.store()).unwrap().execute(&rows, []).unwrap();
@@ -90,7 +90,7 @@ async fn a_clock_a_day_ahead_and_back_stops_nothing_deletes_nothing_and_is_set_b
     assert_eq!(engine.status().await["clock"]["acceptId"], 2, "it counts once");
     eventually("what is old is deleted, and only that", || async {
         let left = ids_of_inbound(&engine);
-        if left == [json!({ "provider_id": "two and a half days" })] { Ok(()) } else { Err(left) }
+        if left == [json!({ "provider_id": "ninety-nine and a half days" })] { Ok(()) } else { Err(left) }
     })
     .await;
 }
