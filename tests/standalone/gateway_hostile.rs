@@ -1,123 +1,18 @@
 //! Clients that mean no good on the port that the whole world reaches: signed webhooks are acknowledged all the same, and the process
 //! stays within the memory that its container may use.
 
-use std::{fs, process::Command, sync::Arc, time::Duration};
-
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    sync::Semaphore,
-    task::JoinSet,
-};
+use std::time::Duration;
 
 use crate::support::{
     engine_fake::EngineFake,
     gateway::{ENGINE, Gateway, NUMBER, PUBLIC_URL},
+    hostile::{MEMORY_LIMIT_KIB, Target, allow_files, besiege, memory, open_files},
     process::{eventually, until_none_is_left},
     twilio_fake::{TOKEN, TwilioFake, call_webhook},
 };
 
-/// What a gateway's container may use when the connector says nothing else.
-const MEMORY_LIMIT_KIB: u64 = 256 * 1024;
 /// Webhooks that a provider brings meanwhile.
 const WEBHOOKS: usize = 60;
-
-const SIGNED_HEAD: &str = "POST /hooks/inbound HTTP/1.1\r\nhost: a\r\nx-twilio-signature: AAAA\r\ncontent-type: application/x-www-form-urlencoded\r\n";
-const UNSIGNED_HEAD: &str =
-    "POST /hooks/inbound HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-www-form-urlencoded\r\n";
-
-/// What one hostile client does with its connection, before it only holds it.
-#[derive(Clone, Copy, Debug)]
-enum Client {
-    /// Says nothing.
-    Silent,
-    /// Begins a head, with a lot of it, and does not end it.
-    SlowHead,
-    /// Claims to be signed and brings its body byte by byte.
-    SlowBody,
-    /// Is not signed and brings all but the last byte of a large body.
-    NoSignature,
-    /// Claims to be signed, with a million parameters.
-    MillionParameters,
-    /// Claims to be signed, with as many parameters as a body of 64 KiB holds.
-    ManyParameters,
-}
-
-impl Client {
-    /// The `n`th of 10,000.
-    const fn number(n: usize) -> Self {
-        match n % 10 {
-            0 | 1 => Self::SlowHead,
-            2 => Self::SlowBody,
-            3 => Self::NoSignature,
-            4 if n % 100 == 4 => Self::MillionParameters,
-            4 => Self::ManyParameters,
-            _ => Self::Silent,
-        }
-    }
-
-    /// Plays its part, then holds the connection until the gateway answers or ends it.
-    async fn play(self, address: String, connecting: Arc<Semaphore>) {
-        // More at once overflow the kernel's queue, and then wait for the kernel and not for the gateway.
-        let turn = connecting.acquire().await.unwrap();
-        let Ok(mut stream) = TcpStream::connect(&address).await else { return };
-        drop(turn);
-        stream.set_nodelay(true).unwrap();
-        // The gateway may end the connection at any time, which is what it should do.
-        let _ = self.speak(&mut stream).await;
-        let _ = stream.read(&mut [0; 64]).await;
-    }
-
-    async fn speak(self, stream: &mut TcpStream) -> std::io::Result<()> {
-        match self {
-            Self::Silent => Ok(()),
-            Self::SlowHead => {
-                stream.write_all(format!("{UNSIGNED_HEAD}x-filler: {}", "f".repeat(12_000)).as_bytes()).await
-            }
-            Self::SlowBody => {
-                stream.write_all(format!("{SIGNED_HEAD}content-length: 60000\r\n\r\n").as_bytes()).await?;
-                for _ in 0..2000 {
-                    stream.write_all(b"a").await?;
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                Ok(())
-            }
-            Self::NoSignature => {
-                stream.write_all(format!("{UNSIGNED_HEAD}content-length: 262144\r\n\r\n").as_bytes()).await?;
-                stream.write_all("x".repeat(262_143).as_bytes()).await
-            }
-            Self::MillionParameters => {
-                stream.write_all(format!("{SIGNED_HEAD}transfer-encoding: chunked\r\n\r\n").as_bytes()).await?;
-                for _ in 0..100 {
-                    stream.write_all(format!("4e20\r\n{}\r\n", "a&".repeat(10_000)).as_bytes()).await?;
-                }
-                stream.write_all(b"0\r\n\r\n").await
-            }
-            Self::ManyParameters => {
-                stream.write_all(format!("{SIGNED_HEAD}content-length: 65536\r\n\r\n").as_bytes()).await?;
-                stream.write_all("a&".repeat(32_768).as_bytes()).await
-            }
-        }
-    }
-}
-
-/// This process may open so many files.
-fn allow_files(count: u32) {
-    let pid = std::process::id().to_string();
-    let allowed = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={count}:")]).status().unwrap();
-    assert!(allowed.success(), "the test needs {count} open files");
-}
-
-/// A line of `/proc/<pid>/status`, in KiB.
-fn memory(pid: u32, line: &str) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let value = status.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(':')).unwrap();
-    value.trim().trim_end_matches(" kB").parse().unwrap()
-}
-
-fn open_files(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
-}
 
 /// What the provider does: a text, and the same again when it was not acknowledged. How many tries it took.
 async fn acknowledged(client: &reqwest::Client, public: &str, id: &str) -> usize {
@@ -146,11 +41,8 @@ async fn the_desk_goes_on_among_ten_thousand_hostile_clients() {
     let (pid, public) = (gateway.pid(), gateway.public.clone());
     let (before, files_before) = (memory(pid, "VmRSS"), open_files(pid));
 
-    let mut hostile = JoinSet::new();
-    let connecting = Arc::new(Semaphore::new(200));
-    for n in 0..10_000 {
-        hostile.spawn(Client::number(n).play(public.clone(), Arc::clone(&connecting)));
-    }
+    let target = Target::new(&public, "/hooks/inbound", "x-twilio-signature: AAAA\r\n");
+    let mut hostile = besiege(target, 10_000);
     // The provider has a thread of its own: this is about the gateway's patience, not about the test's.
     let provider = std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

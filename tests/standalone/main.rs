@@ -21,6 +21,7 @@ mod gateway_sending;
 mod gateway_signatures;
 mod gateway_simulator;
 mod generated;
+mod hostile_within;
 mod kills;
 mod progress;
 mod reasons;

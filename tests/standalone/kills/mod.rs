@@ -2,7 +2,7 @@
 //! simulator, which plays the provider, against the engine's store as the `sqlite3` command reads it.
 
 mod restored;
-mod world;
+pub(crate) mod world;
 
 use std::time::Duration;
 

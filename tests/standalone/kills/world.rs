@@ -18,18 +18,18 @@ use crate::support::{
 use aldis::wire::ports;
 
 /// Customers who write at the same time, each one text after the other.
-pub(super) const CUSTOMERS: u64 = 6;
+pub(crate) const CUSTOMERS: u64 = 6;
 const TOKEN: &str = "a token of the account demo";
 
-pub(super) struct World {
-    pub(super) engine: Engine,
-    pub(super) gateway: Gateway,
-    pub(super) carrier: Carrier,
+pub(crate) struct World {
+    pub(crate) engine: Engine,
+    pub(crate) gateway: Gateway,
+    pub(crate) carrier: Carrier,
     _end: DropGuard,
 }
 
 impl World {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let simulator = format!("http://{}", listener.local_addr().unwrap());
         let provider = json!({ "kind": "simulator", "account": "demo", "baseUrl": simulator });
@@ -51,20 +51,20 @@ impl World {
     }
 
     /// Ana's client.
-    pub(super) fn desk(&self) -> Desk {
+    pub(crate) fn desk(&self) -> Desk {
         let url = format!("http://{}:{}", self.engine.address, ports::PUBLIC);
         Desk::new(&url, CHANNEL, &self.engine.issuer.token("ana", DESK))
     }
 
     /// Customers write and ana answers until told to stop.
-    pub(super) fn work(&self) -> Traffic {
+    pub(crate) fn work(&self) -> Traffic {
         let desk = self.desk();
         let (customer_pause, agent_pause) = (Duration::from_millis(80), Duration::from_millis(15));
         Traffic::start(&self.carrier, &desk, NUMBER, Pace { customers: CUSTOMERS, customer_pause, agent_pause })
     }
 
     /// Waits until nothing is under way any more; gives everything that the simulator saw.
-    pub(super) async fn settle(&self) -> Vec<Entry> {
+    pub(crate) async fn settle(&self) -> Vec<Entry> {
         eventually("nothing waits at the engine", || async {
             let outbox = self.engine.status().await["outbox"].clone();
             if outbox["waiting"] == 0 && outbox["inFlight"] == 0 { Ok(()) } else { Err(outbox) }

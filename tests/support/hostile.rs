@@ -1,0 +1,137 @@
+//! Clients that mean no good, by the thousand: they open connections and hold them, each in its own way.
+
+use std::{fs, process::Command, sync::Arc, time::Duration};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::Semaphore,
+    task::JoinSet,
+};
+
+/// What a role's container may use when nothing else is said.
+pub const MEMORY_LIMIT_KIB: u64 = 256 * 1024;
+
+/// A port, and the head of a request to it, up to the length of its body.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// `host:port`.
+    pub address: String,
+    /// A request from nobody: nothing of its body should be read.
+    pub stranger: String,
+    /// A request that is, or claims to be, from somebody whose body is read.
+    pub insider: String,
+}
+
+impl Target {
+    /// Heads of a request to a path; the insider has these headers, each with an end of line.
+    pub fn new(address: &str, path: &str, headers: &str) -> Self {
+        let stranger =
+            format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-type: application/x-www-form-urlencoded\r\n");
+        let insider = format!("{stranger}{headers}");
+        Self { address: address.to_owned(), stranger, insider }
+    }
+}
+
+/// What one hostile client does with its connection, before it only holds it.
+#[derive(Clone, Copy, Debug)]
+enum Client {
+    /// Says nothing.
+    Silent,
+    /// Begins a head, with a lot of it, and does not end it.
+    SlowHead,
+    /// Brings an insider's body byte by byte.
+    SlowBody,
+    /// Brings a stranger's body, large, all but the last byte.
+    Stranger,
+    /// An insider's, with a million parameters.
+    MillionParameters,
+    /// An insider's, with as many parameters as a body of 64 KiB holds.
+    ManyParameters,
+}
+
+impl Client {
+    /// The `n`th of many.
+    const fn number(n: usize) -> Self {
+        match n % 10 {
+            0 | 1 => Self::SlowHead,
+            2 => Self::SlowBody,
+            3 => Self::Stranger,
+            4 if n % 100 == 4 => Self::MillionParameters,
+            4 => Self::ManyParameters,
+            _ => Self::Silent,
+        }
+    }
+
+    /// Plays its part, then holds the connection until the role answers or ends it.
+    async fn play(self, target: Arc<Target>, connecting: Arc<Semaphore>) {
+        // More at once overflow the kernel's queue, and then wait for the kernel and not for the role.
+        let turn = connecting.acquire().await.unwrap();
+        let Ok(mut stream) = TcpStream::connect(&target.address).await else { return };
+        drop(turn);
+        stream.set_nodelay(true).unwrap();
+        // The role may end the connection at any time, which is what it should do.
+        let _ = self.speak(&target, &mut stream).await;
+        let _ = stream.read(&mut [0; 64]).await;
+    }
+
+    async fn speak(self, target: &Target, stream: &mut TcpStream) -> std::io::Result<()> {
+        let Target { stranger, insider, .. } = target;
+        match self {
+            Self::Silent => Ok(()),
+            Self::SlowHead => stream.write_all(format!("{stranger}x-filler: {}", "f".repeat(12_000)).as_bytes()).await,
+            Self::SlowBody => {
+                stream.write_all(format!("{insider}content-length: 60000\r\n\r\n").as_bytes()).await?;
+                for _ in 0..2000 {
+                    stream.write_all(b"a").await?;
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                Ok(())
+            }
+            Self::Stranger => {
+                stream.write_all(format!("{stranger}content-length: 262144\r\n\r\n").as_bytes()).await?;
+                stream.write_all("x".repeat(262_143).as_bytes()).await
+            }
+            Self::MillionParameters => {
+                stream.write_all(format!("{insider}transfer-encoding: chunked\r\n\r\n").as_bytes()).await?;
+                for _ in 0..100 {
+                    stream.write_all(format!("4e20\r\n{}\r\n", "a&".repeat(10_000)).as_bytes()).await?;
+                }
+                stream.write_all(b"0\r\n\r\n").await
+            }
+            Self::ManyParameters => {
+                stream.write_all(format!("{insider}content-length: 65536\r\n\r\n").as_bytes()).await?;
+                stream.write_all("a&".repeat(32_768).as_bytes()).await
+            }
+        }
+    }
+}
+
+/// So many clients come to a port. They go when this is dropped.
+pub fn besiege(target: Target, clients: usize) -> JoinSet<()> {
+    let (target, connecting) = (Arc::new(target), Arc::new(Semaphore::new(200)));
+    let mut hostile = JoinSet::new();
+    for n in 0..clients {
+        hostile.spawn(Client::number(n).play(Arc::clone(&target), Arc::clone(&connecting)));
+    }
+    hostile
+}
+
+/// This process may open so many files.
+pub fn allow_files(count: u32) {
+    let pid = std::process::id().to_string();
+    let allowed = Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={count}:")]).status().unwrap();
+    assert!(allowed.success(), "the test needs {count} open files");
+}
+
+/// A line of `/proc/<pid>/status`, in KiB.
+pub fn memory(pid: u32, line: &str) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let value = status.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(':')).unwrap();
+    value.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// How many files a process has open.
+pub fn open_files(pid: u32) -> usize {
+    fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
+}
