@@ -52,8 +52,9 @@ pub use status::{AgentsStatus, EngineStatus, QueueStatus, ServiceLevelStatus, Sm
         .message("automations.onQueueTimeout would never run: set maxQueueSeconds above 0, or remove the bot").field_path(".maxQueueSeconds")
 )]
 pub struct SmsChannelSpec {
-    /// Whether the channel works. `false`: nothing new comes in or goes out; agents may note and finish what they have, and timers
-    /// stand still. Default `true`.
+    /// Whether the channel works. `false`: customers' texts are recorded and not answered, except for the words of `optOut`, which
+    /// count as always. Replies and new conversations are refused; what was committed before is still sent. Agents may note and finish
+    /// what they have, and timers stand still. Default `true`.
     #[serde(default = "yes")]
     pub enabled: bool,
     /// The campaign that answers: its members, hours and dispositions.

@@ -25,6 +25,16 @@ fn while_disabled_messages_are_recorded_and_agents_note_and_finish_only() {
 }
 
 #[test]
+fn an_opt_out_counts_and_is_confirmed_while_disabled() {
+    let mut desk = Desk::new(config());
+    desk.configure(|config| config.enabled = false);
+    assert_eq!(desk.text(1, "STOP"), InboundOutcome::OptedOut);
+    assert_eq!(desk.texts_to(1), ["TEXT-stopped"]);
+    desk.configure(|config| config.enabled = true);
+    assert_eq!(desk.text(1, "START"), InboundOutcome::OptedIn, "it was opted out");
+}
+
+#[test]
 fn nothing_is_assigned_while_disabled() {
     let mut desk = Desk::new(config());
     desk.text(1, "TEXT-hello");
