@@ -27,7 +27,7 @@ use super::{
     resolve::resolve,
     sender::Handover,
     store::{
-        Store, Transaction, error::CommitError, idempotency::Repetition, receipt_token::ReceiptTokens,
+        INDEX_AT_ONCE, Store, Transaction, error::CommitError, idempotency::Repetition, receipt_token::ReceiptTokens,
         retention::Retention,
     },
 };
@@ -131,11 +131,11 @@ impl Writer {
             if self.work(jobs, inbox)? {
                 return Ok(());
             }
-            if self.store.index_due().is_some_and(|due| due <= Instant::now()) {
-                self.store.index()?;
+            self.look_for_room(inbox)?;
+            if self.index_due(inbox.is_full()).is_some_and(|due| due <= Instant::now()) {
+                self.store.index(INDEX_AT_ONCE)?;
             }
             self.forget()?;
-            self.look_for_room(inbox)?;
         }
     }
 
@@ -169,7 +169,12 @@ impl Writer {
         let wait = at.duration_since(self.now()).saturating_add(SignedDuration::from_millis(1));
         let longest = if full { FULL_WAKEUP } else { IDLE_WAKEUP };
         let wait = Duration::try_from(wait).unwrap_or_default().min(longest);
-        self.store.index_due().map_or(wait, |due| wait.min(due.saturating_duration_since(Instant::now())))
+        self.index_due(full).map_or(wait, |due| wait.min(due.saturating_duration_since(Instant::now())))
+    }
+
+    /// When the look-ups are to get what waits for them. It needs room, and can wait until there is some.
+    fn index_due(&self, full: bool) -> Option<Instant> {
+        if full { None } else { self.store.index_due() }
     }
 
     /// Does these jobs in order; true = told to stop.

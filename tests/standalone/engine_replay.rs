@@ -81,6 +81,8 @@ fn replayed(store: &Store, live: &State) -> State {
 fn comparable(mut state: State, now: Timestamp) -> State {
     state.evict_idle(now);
     let mut rows = state.rows();
+    // Stores of older schemas do not say it; it shows in the interactions that a start reads.
+    rows.scalars.clock_changed_before = None;
     for agent in &mut rows.agents {
         agent.connection = Default::default();
         agent.open.clear();
@@ -128,7 +130,10 @@ proptest! {
 
     #[test]
     fn tables_and_events_lead_to_the_live_state(
-        batches in prop::collection::vec((prop::collection::vec(step(), 1..12), prop::bool::weighted(0.15)), 1..14)
+        batches in prop::collection::vec(
+            (prop::collection::vec(step(), 1..12), 0..4_usize, prop::bool::weighted(0.15)),
+            1..14,
+        )
     ) {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("store.db");
@@ -138,8 +143,10 @@ proptest! {
             Step::Stream { user: "ana", open: true },
             Step::Presence { user: "ana", present: true },
         ]);
-        for (steps, restart) in batches {
+        for (steps, indexed, restart) in batches {
             channel.take(&steps);
+            check(&channel);
+            channel.store.index(indexed).unwrap();
             check(&channel);
             if restart {
                 let (config, now, delivered) = (channel.state.config().clone(), channel.now, channel.delivered);

@@ -20,10 +20,17 @@ pub fn apply(state: &mut State, event: &Event) {
             let by = SignedDuration::from_millis(i64::try_from(*millis).unwrap_or(i64::MAX));
             state.scalars.clock.skip(by);
             state.scalars.leap = Some(Leap::after(state.scalars.leap, by, at));
+            clock_changed(state);
         }
         Happened::ClockSet { to } => clock_set(state, *to, at),
-        Happened::Disabled => state.scalars.clock.stop(at),
-        Happened::Enabled => state.scalars.clock.go_on(at),
+        Happened::Disabled => {
+            state.scalars.clock.stop(at);
+            clock_changed(state);
+        }
+        Happened::Enabled => {
+            state.scalars.clock.go_on(at);
+            clock_changed(state);
+        }
         Happened::StorageAccepted { next_customer, next_interaction, next_message, next_note } => {
             state.scalars.next_customer = *next_customer;
             state.scalars.next_interaction = *next_interaction;
@@ -89,6 +96,12 @@ fn clock_set(state: &mut State, to: Timestamp, at: Timestamp) {
         state.set_back(SetBack { to, by: at.duration_since(to) });
     }
     state.scalars.last = to;
+    clock_changed(state);
+}
+
+/// The clock maps the times of later messages only.
+fn clock_changed(state: &mut State) {
+    state.scalars.clock_changed_before = Some(state.scalars.next_message);
 }
 
 fn engine_started(state: &mut State, ids_from: u64) {

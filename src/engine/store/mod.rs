@@ -39,6 +39,8 @@ use self::{
 };
 use crate::engine::core::state::{OpenRows, Sample, State};
 
+pub use self::recent::INDEX_AT_ONCE;
+
 /// The writer of one channel's store. There is one in the process, and a lock sees to it that there is one process.
 #[derive(Debug)]
 pub struct Store {
@@ -130,24 +132,25 @@ impl Store {
         load::samples(&self.connection, since)
     }
 
-    /// When [`Store::index`] is to be called, if no transaction is committed before; none = nothing waits for it.
+    /// When [`Store::index`] is to be called; none = nothing waits for it.
     pub fn index_due(&self) -> Option<Instant> {
         self.recent.due()
     }
 
-    /// Writes what was appended lately into the look-ups, in a transaction of its own.
+    /// Writes messages that wait for the look-ups into them, the first ones and `at_most` so many ([`INDEX_AT_ONCE`]), in a
+    /// transaction of its own. It may need as much room on the volume as that changes pages.
     ///
     /// # Errors
     /// When the store cannot be written. The process must end, as after a failed commit.
-    pub fn index(&mut self) -> Result<(), CommitError> {
-        if self.recent.due().is_none() {
+    pub fn index(&mut self, at_most: usize) -> Result<(), CommitError> {
+        if self.recent.first().is_none() {
             return Ok(());
         }
         if std::mem::replace(&mut self.failed, true) {
             return Err(CommitError::Failed);
         }
         let sql = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        self.recent.index(&sql)?;
+        self.recent.index(&sql, at_most)?;
         sql.commit()?;
         self.failed = false;
         Ok(())
@@ -171,7 +174,7 @@ impl Store {
             log: EventLog::default(),
             touched: Touched::default(),
             dirty: false,
-            index: false,
+            clock_changes: false,
         })
     }
 }
@@ -188,8 +191,8 @@ pub struct Transaction<'store> {
     touched: Touched,
     /// Something but events was written.
     dirty: bool,
-    /// The look-ups are written with this transaction.
-    index: bool,
+    /// The channel's own time stops, goes on or is set.
+    clock_changes: bool,
 }
 
 /// The events of a transaction, as they will stand in its row.
@@ -226,8 +229,9 @@ impl Transaction<'_> {
         let scalars = if self.log.count > 0 { Some(codec::json(state.scalars())?) } else { None };
         self.write_log(committed.last_sequence)?;
         std::mem::take(&mut self.touched).write(&self.sql, state, self.recent)?;
-        if self.index || self.recent.due().is_some_and(|due| due <= Instant::now()) {
-            self.recent.index(&self.sql)?;
+        if self.clock_changes {
+            // A start could not tell them from the times of messages any more.
+            self.recent.write_active(&self.sql)?;
         }
         self.sql
             .prepare_cached("UPDATE store SET commits = ?, last_sequence = ?, scalars = coalesce(?, scalars)")?

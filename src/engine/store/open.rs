@@ -155,7 +155,7 @@ fn read_recent(connection: &Connection) -> Result<Recent, Fault> {
     let scalars: String = connection.query_row("SELECT scalars FROM store", [], |row| row.get(0))?;
     let scalars: Scalars =
         serde_json::from_str(&scalars).map_err(|error| Fault::Contents(format!("store.scalars: {error}")))?;
-    Recent::read(connection, &scalars.clock)
+    Recent::read(connection, &scalars)
 }
 
 fn read_identity(connection: &Connection) -> Result<(Identity, [u8; KEY_LENGTH], u64, u64), Fault> {

@@ -1,7 +1,7 @@
 //! Forgetting what is older than it may be, for good: SQLite overwrites what is deleted with zeros (`secure_delete`), and the
 //! log that may still hold it is emptied.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, TransactionBehavior, params};
@@ -11,7 +11,9 @@ use super::{
     error::{CommitError, Fault},
     idempotency,
     open::BUSY_TIMEOUT,
+    recent::Recent,
 };
+use crate::engine::core::ids::CustomerId;
 
 /// The shortest time for which the provider's ids of inbound messages are kept: a message that the engine committed while its answer
 /// was lost may come again from a gateway's spool, where it waits for up to 90 days.
@@ -45,24 +47,24 @@ pub struct Forgotten {
 impl Store {
     /// Deletes at most about `batch` rows of each kind, oldest first, in one transaction.
     ///
-    /// What is open stays, whatever its age: interactions that are not closed, and messages that are not sent. Opt-outs stay for
-    /// ever, with the customer's address. The last step empties the log, which makes the deletion final; when a query is
-    /// running just then, the next call does.
+    /// What is open stays, whatever its age: interactions that are not closed, and messages that are not sent; and so does what
+    /// waits for the look-ups. Opt-outs stay for ever, with the customer's address. The last step empties the log, which makes the
+    /// deletion final; when a query is running just then, the next call does.
     ///
     /// # Errors
     /// When the store cannot be written. The process must end, as after a failed commit.
     pub fn forget(&mut self, retention: Retention, now: Timestamp, batch: u32) -> Result<Forgotten, CommitError> {
-        self.index()?;
         if std::mem::replace(&mut self.failed, true) {
             return Err(CommitError::Failed);
         }
+        let waiting = Waiting::of(&self.recent);
         let sql = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let contents = codec::nanos(earlier(now, retention.contents));
         let dedup = codec::nanos(earlier(now, retention.dedup.max(SHORTEST_DEDUP)));
         let answers = codec::nanos(earlier(now, idempotency::KEPT));
         let deleted = [
-            forget_interactions(&sql, contents, batch)?,
-            forget_loose_messages(&sql, contents, batch)?,
+            forget_interactions(&sql, contents, batch, &waiting)?,
+            forget_loose_messages(&sql, contents, batch, &waiting)?,
             forget_events(&sql, contents, batch)?,
             forget_rows(&sql, "sample", "id", contents, batch)?,
             forget_rows(&sql, "blocked_start", "id", contents, batch)?,
@@ -103,21 +105,36 @@ fn earlier(now: Timestamp, by: SignedDuration) -> Timestamp {
     now.saturating_sub(by).unwrap_or(Timestamp::MIN)
 }
 
+/// What waits for the look-ups, by which everything that is to be forgotten is found.
+struct Waiting {
+    /// The first message.
+    from: i64,
+    customers: HashSet<CustomerId>,
+}
+
+impl Waiting {
+    fn of(recent: &Recent) -> Self {
+        let from = recent.first().map_or(i64::MAX, |message| codec::column(message.0));
+        Self { from, customers: recent.customers() }
+    }
+}
+
 /// Rows that were deleted, and whether there may be more.
 type Deleted = (usize, bool);
 
 /// Closed interactions with their messages and notes, except those with a message that is still to be sent.
-fn forget_interactions(sql: &Connection, until: i64, batch: u32) -> rusqlite::Result<Deleted> {
+fn forget_interactions(sql: &Connection, until: i64, batch: u32, waiting: &Waiting) -> rusqlite::Result<Deleted> {
     let mut found = sql.prepare_cached(
         "SELECT id, customer FROM interaction
-         WHERE closed_at < ?
+         WHERE closed_at < ? AND last_message < ?
            AND NOT EXISTS (SELECT 1 FROM message_of_customer k CROSS JOIN outbox o ON o.message = k.message
                            WHERE k.customer = interaction.customer
                              AND k.message BETWEEN interaction.first_message AND interaction.last_message)
          ORDER BY closed_at LIMIT ?",
     )?;
-    let found: Vec<(i64, i64)> =
-        found.query_map(params![until, batch], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let found: Vec<(i64, i64)> = found
+        .query_map(params![until, waiting.from, batch], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
     let mut rows = 0;
     for (interaction, customer) in &found {
         let mut messages = sql.prepare_cached(
@@ -132,30 +149,35 @@ fn forget_interactions(sql: &Connection, until: i64, batch: u32) -> rusqlite::Re
         }
         sql.prepare_cached("DELETE FROM note WHERE interaction = ?")?.execute([interaction])?;
         rows += sql.prepare_cached("DELETE FROM interaction WHERE id = ?")?.execute([interaction])?;
-        rows += forget_customer(sql, *customer)?;
+        rows += forget_customer(sql, *customer, waiting)?;
     }
     Ok((rows, found.len() >= batch as usize))
 }
 
 /// Messages that belong to no interaction: those of blocked senders, opt-out words and their answers.
-fn forget_loose_messages(sql: &Connection, until: i64, batch: u32) -> rusqlite::Result<Deleted> {
+fn forget_loose_messages(sql: &Connection, until: i64, batch: u32, waiting: &Waiting) -> rusqlite::Result<Deleted> {
     let mut found = sql.prepare_cached(
         "SELECT id, customer FROM message
-         WHERE interaction IS NULL AND at < ? AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.message = message.id)
+         WHERE interaction IS NULL AND at < ? AND id < ?
+           AND NOT EXISTS (SELECT 1 FROM outbox WHERE outbox.message = message.id)
          ORDER BY at LIMIT ?",
     )?;
-    let found: Vec<(i64, i64)> =
-        found.query_map(params![until, batch], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let found: Vec<(i64, i64)> = found
+        .query_map(params![until, waiting.from, batch], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
     let mut rows = 0;
     for (message, customer) in &found {
         rows += forget_message(sql, *customer, *message)?;
-        rows += forget_customer(sql, *customer)?;
+        rows += forget_customer(sql, *customer, waiting)?;
     }
     Ok((rows, found.len() >= batch as usize))
 }
 
 /// A customer of whom nothing is left, unless they opted out.
-fn forget_customer(sql: &Connection, customer: i64) -> rusqlite::Result<usize> {
+fn forget_customer(sql: &Connection, customer: i64, waiting: &Waiting) -> rusqlite::Result<usize> {
+    if waiting.customers.contains(&CustomerId(codec::id(customer))) {
+        return Ok(0);
+    }
     sql.prepare_cached(
         "DELETE FROM customer WHERE id = ?1 AND opted_out = 0
            AND NOT EXISTS (SELECT 1 FROM message_of_customer WHERE customer = ?1)

@@ -11,6 +11,7 @@ use rusqlite::params;
 use super::{
     EventLog, Transaction, clock_set, codec,
     error::{CommitError, Fault},
+    recent::Appended,
 };
 use crate::{
     engine::core::{
@@ -173,7 +174,8 @@ impl Transaction<'_> {
             }
             Happened::OutboundCommitted { message, customer, interaction, purpose, encoding, segments } => {
                 let text = contents.messages.get(message).ok_or_else(|| missing("message", message))?;
-                self.recent.add(*message, *customer);
+                let appended = Appended { customer: *customer, interaction: *interaction, provider_id: None };
+                self.recent.add(*message, appended);
                 let (purpose, user) = codec::purpose_columns(purpose);
                 self.sql
                     .prepare_cached(
@@ -231,12 +233,11 @@ impl Transaction<'_> {
                 Ok(())
             }
             Happened::ClockSet { to } => {
-                self.index = true;
+                self.clock_changes = true;
                 clock_set::write(&self.sql, *to, event.at)
             }
-            // The clock of the channel changes: the look-ups are not to be made up for under another one.
             Happened::ClockLeapt { .. } | Happened::Disabled | Happened::Enabled => {
-                self.index = true;
+                self.clock_changes = true;
                 Ok(())
             }
             // These change nothing, or only what is copied from the state.
@@ -287,10 +288,9 @@ impl Transaction<'_> {
                 codec::nanos(received_at),
                 provider_id,
             ])?;
-        self.recent.add(row.message, row.customer);
-        if let Some(provider_id) = provider_id {
-            self.recent.identify(row.message, provider_id, at);
-        }
+        let provider_id = provider_id.map(|provider_id| (provider_id.into(), at));
+        let appended = Appended { customer: row.customer, interaction: row.interaction, provider_id };
+        self.recent.add(row.message, appended);
         Ok(())
     }
 

@@ -34,6 +34,57 @@ async fn until_full(engine: &Engine, full: bool) {
     .await;
 }
 
+/// The messages that wait for the look-ups by customer and provider's id.
+fn waiting_for_look_ups(engine: &Engine) -> u64 {
+    let waiting = engine.sqlite("SELECT count(*) AS n FROM message WHERE id > (SELECT indexed FROM store)");
+    waiting[0]["n"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn a_full_volume_keeps_the_look_ups_from_being_written_and_nothing_else() {
+    let (mut engine, _gateway) = desk().await;
+    engine.role.kill();
+    let volume = Volume::mount(&engine.dir.path().join("data"), 48);
+    engine.role.start_again();
+    ready(engine.address).await;
+    engine.presence("ana", true).await;
+    let online = super::stream::open(&engine, "ana", None).await;
+    assert_eq!(engine.inbound("SM-first", MIA, "hello").await.0, 200);
+    let open = given(&engine, "ana").await;
+    drop(online);
+    // As if it had been killed before the text was in them, and the volume had filled meanwhile.
+    engine.role.kill();
+    engine.sqlite("DELETE FROM dedup; DELETE FROM message_of_customer; UPDATE store SET indexed = 0");
+    volume.occupy("others", Some(34));
+    engine.role.start_again();
+    ready(engine.address).await;
+    until_full(&engine, true).await;
+
+    let path = format!("/v1/channels/support/interactions/{}/finish", open["id"]);
+    assert_eq!(engine.post("ana", &path, json!({ "epoch": open["epoch"] })).await.0, 200);
+    let at = |status: &serde_json::Value| status["sampledAt"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let begun = at(&engine.status().await);
+    eventually("the engine went on for longer than messages wait with room", || async {
+        let went_on = at(&engine.status().await).duration_since(begun);
+        if went_on.as_secs() >= 4 { Ok(()) } else { Err(went_on) }
+    })
+    .await;
+    assert_eq!(waiting_for_look_ups(&engine), 1);
+
+    volume.free("others");
+    until_full(&engine, false).await;
+    eventually("the look-ups have all", || async {
+        let waiting = waiting_for_look_ups(&engine);
+        if waiting == 0 { Ok(()) } else { Err(waiting) }
+    })
+    .await;
+    for look_up in ["dedup", "message_of_customer"] {
+        assert_eq!(engine.sqlite(&format!("SELECT count(*) AS n FROM {look_up}"))[0]["n"], 1, "{look_up}");
+    }
+    assert_eq!(engine.inbound("SM-room", MIA, "hello again").await.0, 200);
+    engine.role.kill();
+}
+
 #[tokio::test]
 async fn a_full_volume_refuses_what_is_new_finishes_what_is_open_and_goes_on_when_there_is_room() {
     let (mut engine, _gateway) = desk().await;
