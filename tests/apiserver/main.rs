@@ -18,3 +18,4 @@ mod operator_reconcile;
 mod orders;
 mod policy;
 mod smoke;
+mod watched_namespaces;

@@ -7,7 +7,7 @@ use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
 use kube::{
     Api, Client, Resource, ResourceExt,
     api::DynamicObject,
-    core::object::HasSpec,
+    core::{NamespaceResourceScope, object::HasSpec},
     runtime::{WatchStreamExt, watcher, watcher::Event},
 };
 use serde::de::DeserializeOwned;
@@ -20,7 +20,7 @@ use crate::{
         observed::{changes, context::Context},
         resources::{claim, kinds::ChildKind},
         runtime::{
-            cache::{Change, Store},
+            cache::{Change, Scope, Store},
             leader,
             metrics::QueueLabel,
             readable::{self, Readable},
@@ -31,27 +31,51 @@ use crate::{
 /// Objects in a page of a list.
 const PAGE: u32 = 50;
 
-/// Starts all watches.
+/// Name of the watch of claims.
+const CLAIMS: &str = "claims";
+
+/// Starts all watches: one of each kind, or one of each kind and namespace when only some namespaces are looked after.
 pub fn start(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
-    own_kinds(context, client, tasks);
-    for kind in ChildKind::ALL {
-        let api = Api::<DynamicObject>::all_with(client.clone(), &kind.api_resource());
-        let store = context.cluster.children.of(kind).clone();
-        spawn(context, tasks, kind.row().plural, api, labelled(), store, changes::child);
+    for scope in context.settings.scopes() {
+        own_kinds(context, client, tasks, &scope);
+        for kind in ChildKind::ALL {
+            let resource = kind.api_resource();
+            let api = match &scope {
+                Scope::Cluster => Api::<DynamicObject>::all_with(client.clone(), &resource),
+                Scope::Namespace(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+            };
+            let store = context.cluster.children.of(kind).clone();
+            let watch = Watch { name: kind.row().plural, config: labelled(), store, changed: changes::child };
+            spawn(context, tasks, &scope, api, watch);
+        }
+        let store = context.cluster.pods.clone();
+        let watch = Watch { name: "pods", config: labelled(), store, changed: changes::pod };
+        spawn(context, tasks, &scope, api::<Pod>(client, &scope), watch);
     }
-    let pods = Api::<Pod>::all(client.clone());
-    spawn(context, tasks, "pods", pods, labelled(), context.cluster.pods.clone(), changes::pod);
-    let claims = Api::<Lease>::namespaced(client.clone(), &context.settings.namespace);
-    // By name and not by label: a claim whose label somebody took off still is one.
-    let selector = watcher::Config::default().fields(&format!("metadata.name!={}", leader::LEASE_NAME));
-    spawn(context, tasks, "claims", claims, selector, context.cluster.claims.clone(), changes::claim);
+    // Claims lie in the operator's own namespace, whichever ones it looks after. By name and not by label: a claim whose label somebody
+    // took off still is one.
+    let own = Scope::Namespace(context.settings.namespace.clone());
+    let config = watcher::Config::default().fields(&format!("metadata.name!={}", leader::LEASE_NAME));
+    let watch = Watch { name: CLAIMS, config, store: context.cluster.claims.clone(), changed: changes::claim };
+    spawn(context, tasks, &own, api::<Lease>(client, &own), watch);
 }
 
-fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
+fn api<K>(client: &Client, scope: &Scope) -> Api<K>
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+{
+    match scope {
+        Scope::Cluster => Api::all(client.clone()),
+        Scope::Namespace(namespace) => Api::namespaced(client.clone(), namespace),
+    }
+}
+
+fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>, scope: &Scope) {
     macro_rules! watch {
         ($kind:ty, $name:literal, $stores:ident, $changed:path) => {
             let store = context.cluster.$stores.clone();
-            spawn_readable::<$kind>(context, tasks, $name, client, paged(), store, $changed);
+            let watch = Watch { name: $name, config: paged(), store, changed: $changed };
+            spawn_readable::<$kind>(context, tasks, scope, client, watch);
         };
     }
     watch!(SmsConnector, "smsconnectors", connectors, changes::connector);
@@ -70,55 +94,57 @@ fn labelled() -> watcher::Config {
     paged().labels(&format!("{}={}", names::LABEL_MANAGED_BY, names::MANAGED_BY))
 }
 
-fn spawn<K>(
-    context: &Arc<Context>,
-    tasks: &mut JoinSet<()>,
+/// What is watched, and where it goes.
+struct Watch<K> {
+    /// Plural of the kind, for metrics and the log.
     name: &'static str,
-    api: Api<K>,
     config: watcher::Config,
     store: Arc<Store<K>>,
     changed: fn(&Arc<Context>, &Change<K>),
-) where
+}
+
+fn spawn<K>(context: &Arc<Context>, tasks: &mut JoinSet<()>, scope: &Scope, api: Api<K>, watch: Watch<K>)
+where
     K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
 {
-    let context = context.clone();
+    let (context, scope) = (context.clone(), scope.clone());
     tasks.spawn(async move {
-        let mut events = watcher(api, config).default_backoff().boxed();
+        let mut events = watcher(api, watch.config.clone()).default_backoff().boxed();
         while let Some(event) = events.next().await {
             match event {
-                Ok(event) => take(&context, name, &store, event, changed),
-                Err(error) => watch_failed(&context, name, &error),
+                Ok(event) => take(&context, &scope, &watch, event),
+                Err(error) => watch_failed(&context, watch.name, &error),
             }
         }
     });
 }
 
 /// As [`spawn`], for our own kinds, whose objects may have been written by another version.
-fn spawn_readable<K>(
-    context: &Arc<Context>,
-    tasks: &mut JoinSet<()>,
-    name: &'static str,
-    client: &Client,
-    config: watcher::Config,
-    store: Arc<Store<K>>,
-    changed: fn(&Arc<Context>, &Change<K>),
-) where
-    K: Resource<DynamicType = ()> + HasSpec<Spec: Clone> + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+fn spawn_readable<K>(context: &Arc<Context>, tasks: &mut JoinSet<()>, scope: &Scope, client: &Client, watch: Watch<K>)
+where
+    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>
+        + HasSpec<Spec: Clone>
+        + Clone
+        + DeserializeOwned
+        + Debug
+        + Send
+        + Sync
+        + 'static,
 {
-    let api: Api<Readable<K>> = Api::all(client.clone());
-    let context = context.clone();
+    let api: Api<Readable<K>> = api(client, scope);
+    let (context, scope) = (context.clone(), scope.clone());
     tasks.spawn(async move {
-        let mut events = watcher(api, config).default_backoff().boxed();
+        let mut events = watcher(api, watch.config.clone()).default_backoff().boxed();
         while let Some(event) = events.next().await {
             match event {
                 Ok(event) => {
-                    if let Some(event) = readable::in_known_form(&store, event) {
-                        take(&context, name, &store, event, changed);
+                    if let Some(event) = readable::in_known_form(&watch.store, event) {
+                        take(&context, &scope, &watch, event);
                     }
-                    let count = i64::try_from(store.count_unreadable()).unwrap_or(i64::MAX);
-                    context.metrics.unreadable.get_or_create(&QueueLabel { name }).set(count);
+                    let count = i64::try_from(watch.store.count_unreadable()).unwrap_or(i64::MAX);
+                    context.metrics.unreadable.get_or_create(&QueueLabel { name: watch.name }).set(count);
                 }
-                Err(error) => watch_failed(&context, name, &error),
+                Err(error) => watch_failed(&context, watch.name, &error),
             }
         }
     });
@@ -129,45 +155,34 @@ fn watch_failed(context: &Context, name: &'static str, error: &watcher::Error) {
     debug!(kind = name, %error, "the watch failed; it starts again");
 }
 
-fn take<K: Resource + Clone>(
-    context: &Arc<Context>,
-    name: &'static str,
-    store: &Store<K>,
-    event: Event<K>,
-    changed: fn(&Arc<Context>, &Change<K>),
-) {
+fn take<K: Resource + Clone>(context: &Arc<Context>, scope: &Scope, watch: &Watch<K>, event: Event<K>) {
     let event = event.modify(|object| object.meta_mut().managed_fields = None);
-    let watched = match &event {
-        Event::Apply(object) | Event::Delete(object) | Event::InitApply(object) => {
-            let namespace = object.meta().namespace.as_deref().unwrap_or_default();
-            // Claims lie in the operator's own namespace, whichever ones it looks after.
-            if name == "claims" { claim::is_claim(&object.name_any()) } else { context.settings.watches(namespace) }
-        }
-        Event::Init | Event::InitDone => true,
-    };
-    if !watched {
+    if let Event::Apply(object) | Event::Delete(object) | Event::InitApply(object) = &event
+        && watch.name == CLAIMS
+        && !claim::is_claim(&object.name_any())
+    {
         return;
     }
-    for change in store.take(event) {
+    for change in watch.store.take(scope, event) {
         if !change.echo {
-            changed(context, &change);
+            (watch.changed)(context, &change);
         }
     }
-    let count = i64::try_from(store.len()).unwrap_or(i64::MAX);
-    context.metrics.cached.get_or_create(&QueueLabel { name }).set(count);
+    let count = i64::try_from(watch.store.len()).unwrap_or(i64::MAX);
+    context.metrics.cached.get_or_create(&QueueLabel { name: watch.name }).set(count);
 }
 
 /// Returns when every cache holds its first list.
 pub async fn synced(context: &Context) {
-    let cluster = &context.cluster;
-    cluster.connectors.synced().await;
-    cluster.channels.synced().await;
-    cluster.campaigns.synced().await;
-    cluster.bots.synced().await;
-    cluster.blocklists.synced().await;
+    let (cluster, watches) = (&context.cluster, context.settings.scopes().len());
+    cluster.connectors.synced(watches).await;
+    cluster.channels.synced(watches).await;
+    cluster.campaigns.synced(watches).await;
+    cluster.bots.synced(watches).await;
+    cluster.blocklists.synced(watches).await;
     for kind in ChildKind::ALL {
-        cluster.children.of(kind).synced().await;
+        cluster.children.of(kind).synced(watches).await;
     }
-    cluster.pods.synced().await;
-    cluster.claims.synced().await;
+    cluster.pods.synced(watches).await;
+    cluster.claims.synced(1).await;
 }

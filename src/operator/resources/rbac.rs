@@ -9,16 +9,23 @@ use crate::{
 
 /// Name of the roles and of the operator's ServiceAccount.
 const NAME: &str = "aldis-operator";
+/// Name of the role for the namespaces that the operator looks after.
+const NAME_IN_NAMESPACES: &str = "aldis-operator-namespaces";
 /// Namespace of the default installation; the chart puts its own in its place.
 const NAMESPACE: &str = "aldis-system";
 
-/// The operator's rights: a ClusterRole for what it looks after everywhere, a Role for its own namespace.
+/// The operator's rights: a ClusterRole for what belongs to no namespace, one for what it does in each namespace that it looks after
+/// (bound in the whole cluster or in these namespaces), and a Role for its own namespace.
 pub fn rbac() -> Vec<Value> {
-    vec![role("ClusterRole", None, cluster_rules()), role("Role", Some(NAMESPACE), own_rules())]
+    vec![
+        role("ClusterRole", NAME, None, cluster_rules()),
+        role("ClusterRole", NAME_IN_NAMESPACES, None, namespace_rules()),
+        role("Role", NAME, Some(NAMESPACE), own_rules()),
+    ]
 }
 
-fn role(kind: &str, namespace: Option<&str>, rules: Vec<Value>) -> Value {
-    let mut metadata = json!({"name": NAME});
+fn role(kind: &str, name: &str, namespace: Option<&str>, rules: Vec<Value>) -> Value {
+    let mut metadata = json!({"name": name});
     if let Some(namespace) = namespace {
         metadata["namespace"] = namespace.into();
     }
@@ -30,6 +37,15 @@ fn rule(group: &str, resources: &[&str], verbs: &[&str]) -> Value {
 }
 
 fn cluster_rules() -> Vec<Value> {
+    vec![
+        rule("apiextensions.k8s.io", &["customresourcedefinitions"], &["get"]),
+        json!({
+            "nonResourceURLs": ["/.well-known/openid-configuration", "/openid/v1/jwks"], "verbs": ["get"],
+        }),
+    ]
+}
+
+fn namespace_rules() -> Vec<Value> {
     let own = ["smsconnectors", "smschannels", "campaigns", "bots", "blocklists"];
     let of = |suffix: &str| own.map(|plural| format!("{plural}/{suffix}"));
     let (status, finalizers) = (of("status"), of("finalizers"));
@@ -55,10 +71,6 @@ fn cluster_rules() -> Vec<Value> {
     // A deletion waits for nothing in a namespace that goes itself.
     rules.push(rule("", &["namespaces"], &["get"]));
     rules.push(rule("events.k8s.io", &["events"], &["create", "patch"]));
-    rules.push(rule("apiextensions.k8s.io", &["customresourcedefinitions"], &["get"]));
-    rules.push(json!({
-        "nonResourceURLs": ["/.well-known/openid-configuration", "/openid/v1/jwks"], "verbs": ["get"],
-    }));
     rules
 }
 

@@ -46,6 +46,24 @@ impl std::fmt::Display for ObjectKey {
     }
 }
 
+/// What one watch sees.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// All namespaces.
+    Cluster,
+    /// One namespace.
+    Namespace(String),
+}
+
+impl Scope {
+    fn covers(&self, key: &ObjectKey) -> bool {
+        match self {
+            Self::Cluster => true,
+            Self::Namespace(namespace) => *namespace == key.namespace,
+        }
+    }
+}
+
 /// Tombstones that are kept; a late answer or event about one of these UIDs is dropped.
 const TOMBSTONES: usize = 4096;
 /// The object does not exist any more, so nothing about its UID can be newer.
@@ -57,13 +75,14 @@ pub struct Store<K> {
     /// Those that cannot be read as a whole.
     unreadable: RwLock<HashMap<ObjectKey, Unreadable>>,
     kept: fn(K) -> K,
-    ready: watch::Sender<bool>,
+    /// The watches whose first list is complete.
+    ready: watch::Sender<HashSet<Scope>>,
 }
 
 struct State<K> {
     objects: Objects<K>,
-    /// The list that has begun with the last `Init`.
-    listed: Option<Listed>,
+    /// The lists that have begun with the last `Init` of their watch.
+    listed: HashMap<Scope, Listed>,
     /// By UID: the version at which the object went.
     tombstones: HashMap<String, u64>,
     tombstone_order: VecDeque<String>,
@@ -101,13 +120,13 @@ impl<K> Store<K> {
         Self {
             state: RwLock::new(State {
                 objects: Objects::indexed_by(terms),
-                listed: None,
+                listed: HashMap::new(),
                 tombstones: HashMap::new(),
                 tombstone_order: VecDeque::new(),
             }),
             unreadable: RwLock::default(),
             kept: |object| object,
-            ready: watch::Sender::new(false),
+            ready: watch::Sender::default(),
         }
     }
 
@@ -172,10 +191,10 @@ impl<K: Resource + Clone> Store<K> {
         }
     }
 
-    /// Returns when the first list is complete.
-    pub async fn synced(&self) {
+    /// Returns when the first list of so many watches is complete.
+    pub async fn synced(&self, watches: usize) {
         // The sender lives as long as the store, so waiting cannot fail.
-        let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
+        let _ = self.ready.subscribe().wait_for(|ready| ready.len() >= watches).await;
     }
 
     /// Takes the answer to a write of ours; returns what is kept of it.
@@ -183,7 +202,7 @@ impl<K: Resource + Clone> Store<K> {
         let object = Arc::new((self.kept)(object));
         let mut state = self.state.write();
         let key = ObjectKey::of(&*object);
-        if let Some(listed) = &mut state.listed {
+        for (_, listed) in state.listed.iter_mut().filter(|(scope, _)| scope.covers(&key)) {
             listed.keys.insert(key.clone());
         }
         state.put(key, object.clone());
@@ -199,9 +218,9 @@ impl<K: Resource + Clone> Store<K> {
         }
     }
 
-    /// Takes an event of the watch; says what changed.
-    pub fn take(&self, event: Event<K>) -> Vec<Change<K>> {
-        let changes = self.change(event);
+    /// Takes an event of the watch of this scope; says what changed.
+    pub fn take(&self, scope: &Scope, event: Event<K>) -> Vec<Change<K>> {
+        let changes = self.change(scope, event);
         for gone in changes.iter().filter(|change| change.new.is_none()).filter_map(|change| change.old.as_ref()) {
             let key = ObjectKey::of(&**gone);
             if self.get(&key).is_none() {
@@ -211,7 +230,7 @@ impl<K: Resource + Clone> Store<K> {
         changes
     }
 
-    fn change(&self, event: Event<K>) -> Vec<Change<K>> {
+    fn change(&self, scope: &Scope, event: Event<K>) -> Vec<Change<K>> {
         let event = match event {
             Event::InitApply(object) => Event::InitApply((self.kept)(object)),
             Event::Apply(object) => Event::Apply((self.kept)(object)),
@@ -221,24 +240,26 @@ impl<K: Resource + Clone> Store<K> {
         let mut state = self.state.write();
         match event {
             Event::Init => {
-                state.listed = Some(Listed::default());
+                state.listed.insert(scope.clone(), Listed::default());
                 Vec::new()
             }
             Event::InitApply(object) => {
                 let key = ObjectKey::of(&object);
-                if let Some(listed) = &mut state.listed {
+                if let Some(listed) = state.listed.get_mut(scope) {
                     listed.keys.insert(key.clone());
                     listed.version = listed.version.max(version(&object));
                 }
                 state.put(key, Arc::new(object)).into_iter().collect()
             }
             Event::InitDone => {
-                let listed = state.listed.take().unwrap_or_default();
-                let known = state.objects.iter().map(|(key, _)| key);
+                let listed = state.listed.remove(scope).unwrap_or_default();
+                let known = state.objects.iter().map(|(key, _)| key).filter(|key| scope.covers(key));
                 let missing: Vec<_> = known.filter(|key| !listed.keys.contains(*key)).cloned().collect();
                 let changes = missing.into_iter().filter_map(|key| state.drop_key(&key, listed.version)).collect();
                 drop(state);
-                self.ready.send_replace(true);
+                self.ready.send_modify(|ready| {
+                    ready.insert(scope.clone());
+                });
                 changes
             }
             Event::Apply(object) => {
@@ -318,6 +339,7 @@ fn version<K: Resource>(object: &K) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use futures::FutureExt;
     use k8s_openapi::api::core::v1::ConfigMap;
     use serde_json::json;
 
@@ -343,40 +365,43 @@ mod tests {
     fn an_older_event_does_not_undo_our_own_write() {
         let store = Store::default();
         store.wrote(object("1", 7));
-        assert!(store.take(Event::Apply(object("1", 5))).is_empty());
+        assert!(store.take(&Scope::Cluster, Event::Apply(object("1", 5))).is_empty());
         assert_eq!(held(&store), expect("1", 7));
-        assert!(store.take(Event::Apply(object("1", 7))).iter().all(|change| change.echo), "our own write comes back");
+        assert!(
+            store.take(&Scope::Cluster, Event::Apply(object("1", 7))).iter().all(|change| change.echo),
+            "our own write comes back"
+        );
     }
 
     #[test]
     fn an_object_that_went_does_not_return() {
         let store = Store::default();
-        store.take(Event::Apply(object("1", 5)));
-        store.take(Event::Delete(object("1", 9)));
+        store.take(&Scope::Cluster, Event::Apply(object("1", 5)));
+        store.take(&Scope::Cluster, Event::Delete(object("1", 9)));
         store.wrote(object("1", 8));
         assert_eq!(held(&store), None);
-        store.take(Event::Apply(object("2", 12)));
+        store.take(&Scope::Cluster, Event::Apply(object("2", 12)));
         assert_eq!(held(&store), expect("2", 12));
     }
 
     #[test]
     fn an_object_that_lost_its_label_returns_with_it() {
         let store = Store::default();
-        store.take(Event::Apply(object("1", 5)));
+        store.take(&Scope::Cluster, Event::Apply(object("1", 5)));
         // The label was taken off: the same event as for a deletion, with the version of that write.
-        store.take(Event::Delete(object("1", 6)));
+        store.take(&Scope::Cluster, Event::Delete(object("1", 6)));
         store.wrote(object("1", 5));
         assert_eq!(held(&store), None, "nothing older than its going");
         store.wrote(object("1", 7));
         assert_eq!(held(&store), expect("1", 7), "our own repair");
-        store.take(Event::Delete(object("1", 8)));
-        store.take(Event::Apply(object("1", 9)));
+        store.take(&Scope::Cluster, Event::Delete(object("1", 8)));
+        store.take(&Scope::Cluster, Event::Apply(object("1", 9)));
         assert_eq!(held(&store), expect("1", 9), "or anybody else's");
         // The same between two watches: it is missing in a list, and comes back.
-        store.take(Event::Init);
-        store.take(Event::InitDone);
+        store.take(&Scope::Cluster, Event::Init);
+        store.take(&Scope::Cluster, Event::InitDone);
         assert_eq!(held(&store), None);
-        store.take(Event::Apply(object("1", 12)));
+        store.take(&Scope::Cluster, Event::Apply(object("1", 12)));
         assert_eq!(held(&store), expect("1", 12));
     }
 
@@ -385,7 +410,7 @@ mod tests {
         let store = Store::default();
         store.wrote(object("1", 5));
         store.removed(&ObjectKey::new("n", "a"), "1");
-        store.take(Event::Apply(object("1", 6)));
+        store.take(&Scope::Cluster, Event::Apply(object("1", 6)));
         assert_eq!(held(&store), None);
     }
 
@@ -394,20 +419,44 @@ mod tests {
         let store = Store::default();
         store.wrote(object("1", 5));
         store.wrote(object("2", 12));
-        store.take(Event::Delete(object("1", 9)));
+        store.take(&Scope::Cluster, Event::Delete(object("1", 9)));
         assert_eq!(held(&store), expect("2", 12));
+    }
+
+    #[test]
+    fn a_list_of_one_namespace_says_nothing_of_another() {
+        let store = Store::<ConfigMap>::default();
+        let here = |namespace: &str| {
+            let mut object = object("1", 5);
+            object.metadata.namespace = Some(namespace.into());
+            object.metadata.uid = Some(namespace.into());
+            object
+        };
+        let scope = |namespace: &str| Scope::Namespace(namespace.into());
+        for namespace in ["a", "b"] {
+            store.take(&scope(namespace), Event::Init);
+            store.take(&scope(namespace), Event::InitApply(here(namespace)));
+        }
+        store.take(&scope("a"), Event::InitDone);
+        assert!(store.synced(2).now_or_never().is_none(), "the list of b is not complete");
+        store.take(&scope("b"), Event::InitDone);
+        assert!(store.synced(2).now_or_never().is_some());
+        store.take(&scope("a"), Event::Init);
+        let changes = store.take(&scope("a"), Event::InitDone);
+        assert_eq!(changes.len(), 1, "{changes:?}");
+        assert!(store.get(&ObjectKey::new("a", "a")).is_none() && store.get(&ObjectKey::new("b", "a")).is_some());
     }
 
     #[test]
     fn a_new_list_drops_what_is_not_in_it_but_keeps_what_we_wrote_meanwhile() {
         let store = Store::default();
-        store.take(Event::Apply(object("1", 5)));
-        store.take(Event::Init);
-        assert_eq!(store.take(Event::InitDone).len(), 1);
+        store.take(&Scope::Cluster, Event::Apply(object("1", 5)));
+        store.take(&Scope::Cluster, Event::Init);
+        assert_eq!(store.take(&Scope::Cluster, Event::InitDone).len(), 1);
         assert_eq!(held(&store), None);
-        store.take(Event::Init);
+        store.take(&Scope::Cluster, Event::Init);
         store.wrote(object("2", 6));
-        store.take(Event::InitDone);
+        store.take(&Scope::Cluster, Event::InitDone);
         assert_eq!(held(&store), expect("2", 6));
     }
 }

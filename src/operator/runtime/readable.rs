@@ -183,6 +183,7 @@ mod tests {
 
     use super::*;
     use crate::api::{Blocklist, SmsChannel};
+    use crate::operator::runtime::cache::Scope;
 
     fn channel(version: u64, strategy: &str) -> Value {
         json!({
@@ -206,7 +207,7 @@ mod tests {
             Event::Delete(value) => Event::Delete(read(value)),
         };
         if let Some(event) = in_known_form(store, event) {
-            store.take(event);
+            store.take(&Scope::Cluster, event);
         }
     }
 

@@ -1,13 +1,15 @@
 //! What the operator is told when it starts.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::Args;
+
+use super::cache::Scope;
 
 /// Flags of `aldis operator`. Every flag can be given by the environment variable that its help names.
 #[derive(Args, Clone, Debug)]
 pub struct Settings {
-    /// Namespaces to look after, comma separated; none = all
+    /// Namespaces to look after, comma separated; none = all. Nothing else is watched
     #[arg(long = "watch-namespaces", env = "ALDIS_WATCH_NAMESPACES", value_delimiter = ',')]
     pub watch_namespaces: Vec<String>,
 
@@ -112,9 +114,13 @@ impl Settings {
         Duration::from_secs(self.scrape_interval_seconds)
     }
 
-    /// Whether a namespace is looked after.
-    pub fn watches(&self, namespace: &str) -> bool {
-        self.watch_namespaces.is_empty() || self.watch_namespaces.iter().any(|watched| watched == namespace)
+    /// What each watch of a kind sees: the whole cluster, or one of the namespaces that are looked after.
+    pub fn scopes(&self) -> Vec<Scope> {
+        if self.watch_namespaces.is_empty() {
+            return vec![Scope::Cluster];
+        }
+        let namespaces: BTreeSet<_> = self.watch_namespaces.iter().cloned().collect();
+        namespaces.into_iter().map(Scope::Namespace).collect()
     }
 }
 

@@ -29,7 +29,7 @@ use crate::{
         resources::kinds::ChildKind,
         runtime::{
             api_fake::ApiFake,
-            cache::{ObjectKey, Store},
+            cache::{ObjectKey, Scope, Store},
             error::Error,
             readable::{self, Readable},
         },
@@ -250,14 +250,14 @@ impl World {
     }
 
     fn list<K: Resource + Clone + DeserializeOwned>(&self, within: &str, store: &Store<K>, labelled: bool) {
-        store.take(Event::Init);
+        store.take(&Scope::Cluster, Event::Init);
         for (_, object) in self.api.objects(within) {
             let is_ours = object["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "aldis";
             if !labelled || is_ours {
-                store.take(Event::InitApply(serde_json::from_value(object).unwrap()));
+                store.take(&Scope::Cluster, Event::InitApply(serde_json::from_value(object).unwrap()));
             }
         }
-        store.take(Event::InitDone);
+        store.take(&Scope::Cluster, Event::InitDone);
     }
 
     fn list_ours<K>(&self, within: &str, store: &Store<K>)
@@ -272,7 +272,7 @@ impl World {
                 Event::Apply(_) | Event::Delete(_) | Event::InitDone => Event::InitDone,
             };
             if let Some(event) = readable::in_known_form(store, event) {
-                store.take(event);
+                store.take(&Scope::Cluster, event);
             }
         }
     }
