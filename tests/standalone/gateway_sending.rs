@@ -6,6 +6,7 @@ use aldis::wire::outbound::{NotSentReason, RefusalClass, SendOutcome};
 use serde_json::json;
 
 use crate::support::{
+    engine::copy_files,
     gateway::{ENGINE, Gateway, NUMBER, OTHER_ENGINE, OTHER_NUMBER, PUBLIC_URL, request},
     twilio_fake::{ACCOUNT, Fault, TOKEN, TwilioFake, error_body, number},
 };
@@ -308,15 +309,48 @@ async fn a_lost_ledger_never_leads_to_a_second_sending() {
     assert_eq!(twilio.account(|account| account.requests), 2);
 }
 
+/// Has the ledger of a gateway that does not run speak for an hour more.
+fn make_an_hour_older(gateway: &Gateway) {
+    let ledger = rusqlite::Connection::open(gateway.path("data/spool.db")).unwrap();
+    ledger.execute("UPDATE ledger SET whole_since = whole_since - 3600000", []).unwrap();
+}
+
+#[tokio::test]
+async fn a_copy_of_an_older_ledger_never_leads_to_a_second_sending() {
+    let (twilio, mut gateway) = start().await;
+    gateway.kill();
+    make_an_hour_older(&gateway);
+    let (data, copy) = (gateway.path("data"), tempfile::tempdir().unwrap());
+    copy_files(&data, copy.path());
+    gateway.kill_and_restart();
+    gateway.until("is back", |_| true).await;
+    assert!(matches!(gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap(), SendOutcome::Accepted { .. }));
+    gateway.kill();
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::create_dir(&data).unwrap();
+    copy_files(copy.path(), &data);
+    // As if the copy were ten minutes old.
+    gateway.clock.set_wrong_by(jiff::SignedDuration::from_mins(10));
+    gateway.kill_and_restart();
+    gateway.until("is back", |_| true).await;
+    let again = |message_id, minutes: u64| {
+        let mut again = request(message_id, 1, "Hello");
+        (again.asked_before, again.begun_millis_ago) = (true, Some(minutes * 60_000));
+        again
+    };
+    let outcome = gateway.send(ENGINE, &again(1, 2)).await.unwrap();
+    assert!(matches!(outcome, SendOutcome::Unknown { .. }), "{outcome:?}");
+    // What began before the copy was made would be in it.
+    assert!(matches!(gateway.send(ENGINE, &again(2, 20)).await.unwrap(), SendOutcome::Accepted { .. }));
+    assert_eq!(twilio.account(|account| account.requests), 2);
+}
+
 #[tokio::test]
 async fn a_whole_ledger_knows_what_was_never_made() {
     let (twilio, mut gateway) = start().await;
     assert!(matches!(gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap(), SendOutcome::Accepted { .. }));
     gateway.kill();
-    // As if it had been kept for an hour.
-    let ledger = rusqlite::Connection::open(gateway.path("data/spool.db")).unwrap();
-    ledger.execute("UPDATE ledger SET whole_since = whole_since - 3600000", []).unwrap();
-    drop(ledger);
+    make_an_hour_older(&gateway);
     gateway.kill_and_restart();
     gateway.until("is back", |_| true).await;
     let mut again = request(2, 1, "Hello");

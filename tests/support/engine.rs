@@ -183,7 +183,8 @@ impl Engine {
     }
 }
 
-fn copy_files(from: &std::path::Path, to: &std::path::Path) {
+/// Copies the files of a folder into another one.
+pub fn copy_files(from: &std::path::Path, to: &std::path::Path) {
     for entry in fs::read_dir(from).unwrap() {
         let path = entry.unwrap().path();
         fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();

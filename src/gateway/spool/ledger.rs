@@ -3,6 +3,9 @@
 //! Both are measured by a monotonic clock that is written down now and then and goes on from there after a restart: it never
 //! runs backwards, whatever is done to the clock of the machine, and it never runs ahead of the time that has passed. So whatever
 //! began less long ago than the ledger has been whole is in it, if it was made.
+//!
+//! The file may be a copy of an earlier state (a snapshot that was restored): it then lacks what was made since. So it also has the hour
+//! of the machine's clock at which its life was last written down. Whatever began between then and now's start may be missing.
 
 use std::{
     sync::{
@@ -22,36 +25,47 @@ const ANSWERED: Duration = Duration::from_secs(10 * 60);
 /// A request may have been on its way for so long when it is read, and the attempt is older by that.
 const ON_ITS_WAY: Duration = Duration::from_secs(10);
 
+/// Its life is written down at least this often, be the machine ever so busy. A gateway may have gone on for so long afterwards.
+const NOTED_WITHIN: Duration = Duration::from_secs(20);
+
 /// The ledger's own time, in milliseconds. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     /// Time of the ledger at `opened`.
     base: i64,
     opened: Instant,
+    /// So long before `opened` nobody wrote anything down, as far as the file shows.
+    unseen: Duration,
     whole_since: Arc<AtomicI64>,
 }
 
 impl Ledger {
     /// Reads the ledger's time from a file whose tables are there; begins it in a new one.
     pub fn open(connection: &Connection) -> rusqlite::Result<Self> {
-        let select = "SELECT lived_until, whole_since FROM ledger";
-        let found = connection.query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+        let select = "SELECT lived_until, whole_since, noted_at FROM ledger";
+        let found = connection
+            .query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<i64>>(2)?)))
+            .optional()?;
         let newest: Option<i64> = connection.query_row("SELECT max(begun_at) FROM attempt", [], |row| row.get(0))?;
-        let (lived_until, whole_since) = match found {
+        let now = Timestamp::now().as_millisecond();
+        let (lived_until, whole_since, noted_at) = match found {
             Some(found) => found,
             None => {
-                let now = Timestamp::now().as_millisecond();
                 // Older versions did not write it down; their ledgers are at least as old as their oldest attempt.
                 let oldest: Option<i64> =
                     connection.query_row("SELECT min(begun_at) FROM attempt", [], |row| row.get(0))?;
-                let begins = (newest.unwrap_or(now), oldest.unwrap_or(now));
-                connection.execute("INSERT INTO ledger (one, lived_until, whole_since) VALUES (1, ?1, ?2)", begins)?;
-                begins
+                let (lived_until, whole_since) = (newest.unwrap_or(now), oldest.unwrap_or(now));
+                connection.execute(
+                    "INSERT INTO ledger (one, lived_until, whole_since, noted_at) VALUES (1, ?1, ?2, ?3)",
+                    [lived_until, whole_since, now],
+                )?;
+                (lived_until, whole_since, Some(now))
             }
         };
         Ok(Self {
             base: newest.map_or(lived_until, |newest| newest.max(lived_until)),
             opened: Instant::now(),
+            unseen: noted_at.map_or(Duration::MAX, |noted_at| unseen(noted_at, now)),
             whole_since: Arc::new(AtomicI64::new(whole_since)),
         })
     }
@@ -78,6 +92,10 @@ impl Ledger {
 
     /// Whether an attempt that is so old would be in the ledger.
     pub fn covers(&self, age: Duration) -> bool {
+        let before_opening = age.checked_sub(self.opened.elapsed());
+        if before_opening.is_some_and(|before| before < self.unseen) {
+            return false;
+        }
         let whole = self.now().saturating_sub(self.whole_since.load(Ordering::Relaxed));
         millis(age.saturating_add(ON_ITS_WAY)) <= whole
     }
@@ -85,10 +103,14 @@ impl Ledger {
 
 /// Writes down the ledger's time, and since when it is whole, if that is later than before.
 pub fn write(connection: &Connection, now: i64, whole_since: i64) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached("UPDATE ledger SET lived_until = max(lived_until, ?1), whole_since = max(whole_since, ?2)")?
-        .execute([now, whole_since])
-        .map(drop)
+    let sql = "UPDATE ledger SET lived_until = max(lived_until, ?1), whole_since = max(whole_since, ?2), noted_at = ?3";
+    connection.prepare_cached(sql)?.execute([now, whole_since, Timestamp::now().as_millisecond()]).map(drop)
+}
+
+/// How long nobody wrote anything down before `now`, by the machine's clock. A clock that was set back shows nothing.
+fn unseen(noted_at: i64, now: i64) -> Duration {
+    let since = u64::try_from(now.saturating_sub(noted_at)).unwrap_or_default();
+    Duration::from_millis(since).saturating_sub(NOTED_WITHIN)
 }
 
 fn millis(duration: Duration) -> i64 {
@@ -101,7 +123,12 @@ mod tests {
 
     fn ledger(lived: Duration, whole: Duration) -> Ledger {
         let base = 1_700_000_000_000 + millis(lived);
-        Ledger { base, opened: Instant::now(), whole_since: Arc::new(AtomicI64::new(base - millis(whole))) }
+        Ledger {
+            base,
+            opened: Instant::now(),
+            unseen: Duration::ZERO,
+            whole_since: Arc::new(AtomicI64::new(base - millis(whole))),
+        }
     }
 
     #[test]
@@ -116,5 +143,16 @@ mod tests {
         old.whole_since(0);
         assert!(!old.covers(minutes(6)), "it does not become whole again");
         assert!(!old.covers(Duration::MAX));
+    }
+
+    #[test]
+    fn a_copy_does_not_speak_for_the_time_after_it_was_made() {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        let copy = Ledger { unseen: minutes(10), ..ledger(minutes(60), minutes(60)) };
+        assert!(!copy.covers(Duration::from_secs(30)) && !copy.covers(minutes(9)) && copy.covers(minutes(11)));
+        let at = |seconds: i64| seconds * 1000;
+        assert_eq!(unseen(at(0), at(620)), minutes(10));
+        assert_eq!(unseen(at(0), at(15)), Duration::ZERO, "a restart");
+        assert_eq!(unseen(at(600), at(0)), Duration::ZERO, "the clock was set back");
     }
 }

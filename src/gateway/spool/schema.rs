@@ -53,6 +53,9 @@ const STEPS: &[&str] = &["
         -- Attempts that began before this may be missing.
         whole_since INTEGER NOT NULL
     ) STRICT;
+", "
+    -- The clock of the machine when `lived_until` was written last, in milliseconds since 1970.
+    ALTER TABLE ledger ADD COLUMN noted_at INTEGER;
 "];
 
 /// Opens a file, makes or upgrades its tables.
