@@ -8,3 +8,4 @@ pub mod listen;
 pub mod log;
 pub mod serve;
 pub mod shutdown;
+pub mod volume;

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::{Store, error::Fault};
+use crate::process::volume::Volume;
 
 /// The least that is kept free: enough for the requests that wait already, a step of forgetting and the log.
 const LEAST_RESERVE: u64 = 16 << 20;
@@ -12,23 +13,17 @@ const LARGEST_RESERVE: u64 = 64 << 20;
 /// Without so much an engine cannot even start: opening the store may make the log and its index.
 const TO_START: u64 = 1 << 20;
 
-/// Room on a volume, in bytes.
+/// Room on the volume of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Room {
-    /// Of the whole volume.
-    size: u64,
-    /// That the file system has left.
-    free: u64,
-}
+struct Room(Volume);
 
 impl Room {
     fn of(volume: &Path) -> Result<Self, Fault> {
-        let found = rustix::fs::statvfs(volume).map_err(|error| Fault::Volume(error.into()))?;
-        Ok(Self { size: found.f_blocks * found.f_frsize, free: found.f_bavail * found.f_frsize })
+        Volume::of(volume).map(Self).map_err(Fault::Volume)
     }
 
     fn reserve(self) -> u64 {
-        (self.size / 8).clamp(LEAST_RESERVE, LARGEST_RESERVE)
+        (self.0.size / 8).clamp(LEAST_RESERVE, LARGEST_RESERVE)
     }
 
     /// Whether nothing new may be taken, when the database has so much inside it that deletions left. What is full has room again
@@ -37,7 +32,7 @@ impl Room {
         let reserve = self.reserve();
         let needed = if was_full { reserve + reserve / 4 } else { reserve };
         // Room inside is of no use without some for the log.
-        self.free + inside < needed || self.free < reserve / 2
+        self.0.free + inside < needed || self.0.free < reserve / 2
     }
 }
 
@@ -46,7 +41,7 @@ impl Room {
 /// # Errors
 /// When the volume cannot be asked.
 pub fn is_too_full_to_start(volume: &Path) -> Result<bool, Fault> {
-    Ok(Room::of(volume)?.free < TO_START)
+    Ok(Room::of(volume)?.0.free < TO_START)
 }
 
 impl Store {
@@ -72,7 +67,7 @@ mod tests {
     #[test]
     fn room_is_kept_and_given_back_with_some_to_spare() {
         let mib = |count: u64| count << 20;
-        let room = |size, free| Room { size: mib(size), free: mib(free) };
+        let room = |size, free| Room(Volume { size: mib(size), free: mib(free) });
         assert_eq!([room(10, 0), room(256, 0), room(9999, 0)].map(Room::reserve), [mib(16), mib(32), mib(64)]);
         let cases = [
             (room(1024, 64), 0, false, false),

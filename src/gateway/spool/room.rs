@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::tally::Totals;
+use crate::process::volume::Volume;
 
 const MIB: u64 = 1024 * 1024;
 /// What a row and its places in the indexes take at least.
@@ -52,38 +53,14 @@ pub struct Left {
     pub rows: u64,
 }
 
-/// A volume, in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Volume {
-    total: u64,
-    available: u64,
+/// What is kept free of rows: the log, and the file of zeros.
+fn reserve(volume: Volume) -> u64 {
+    (volume.size / 4).clamp(2 * MIB, 32 * MIB)
 }
 
-impl Volume {
-    fn of(folder: &Path) -> io::Result<Self> {
-        let found = rustix::fs::statvfs(folder)?;
-        Ok(Self {
-            total: found.f_blocks.saturating_mul(found.f_frsize),
-            available: found.f_bavail.saturating_mul(found.f_frsize),
-        })
-    }
-
-    /// What is kept free of rows: the log, and the file of zeros.
-    const fn reserve(self) -> u64 {
-        let quarter = self.total / 4;
-        if quarter > 32 * MIB {
-            32 * MIB
-        } else if quarter < 2 * MIB {
-            2 * MIB
-        } else {
-            quarter
-        }
-    }
-
-    /// What the file may take, when our files take `ours` now.
-    const fn capacity(self, ours: u64) -> u64 {
-        self.available.saturating_add(ours).saturating_sub(self.reserve())
-    }
+/// What the file may take, when our files take `ours` now.
+fn capacity(volume: Volume, ours: u64) -> u64 {
+    volume.free.saturating_add(ours).saturating_sub(reserve(volume))
 }
 
 impl Room {
@@ -108,17 +85,17 @@ impl Room {
         let Some(Ok(volume)) = path.parent().map(Volume::of) else { return Ok(()) };
         let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
         let ours = size(path) + size(&beside(path, "-wal")) + size(&reserve_file(path));
-        let capacity = volume.capacity(ours);
+        let capacity = capacity(volume, ours);
         self.0.capacity.store(capacity, Ordering::Relaxed);
         // When others fill the volume, attempts may still grow the file by what is held in reserve.
-        let most = capacity.max(size(path) + volume.reserve() / 8);
+        let most = capacity.max(size(path) + reserve(volume) / 8);
         let pages = i64::try_from(most / page).unwrap_or(i64::MAX).clamp(1, i64::from(u32::MAX - 1));
         connection.query_row(&format!("PRAGMA max_page_count = {pages}"), [], |_| Ok(()))?;
         // The log is written back before it takes more than a part of the reserve.
-        let log = (volume.reserve() / 8 / page).min(1000);
+        let log = (reserve(volume) / 8 / page).min(1000);
         connection.query_row(&format!("PRAGMA wal_autocheckpoint = {log}"), [], |_| Ok(()))?;
-        let zeros = volume.reserve() / 4;
-        if volume.available > volume.reserve() / 2
+        let zeros = reserve(volume) / 4;
+        if volume.free > reserve(volume) / 2
             && size(&reserve_file(path)) < zeros
             && let Err(error) = write_zeros(&reserve_file(path), zeros)
         {
@@ -220,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_part_of_the_volume_is_kept_free() {
-        let volume = |total, available| Volume { total: total * MIB, available: available * MIB };
+        let volume = |size, free| Volume { size: size * MIB, free: free * MIB };
         let cases = [
             (volume(1024, 1024), 0, 992),
             (volume(1024, 24), 1000, 992),
@@ -230,7 +207,7 @@ mod tests {
             (volume(4, 0), 1, 0),
         ];
         for (volume, ours, expected) in cases {
-            assert_eq!(volume.capacity(ours * MIB), expected * MIB, "{volume:?}");
+            assert_eq!(capacity(volume, ours * MIB), expected * MIB, "{volume:?}");
         }
     }
 

@@ -1,0 +1,26 @@
+//! How much room a volume has.
+
+use std::{io, path::Path};
+
+/// A volume, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Volume {
+    /// All that it holds.
+    pub size: u64,
+    /// What is left for processes that are not privileged.
+    pub free: u64,
+}
+
+impl Volume {
+    /// The volume of a file or folder.
+    ///
+    /// # Errors
+    /// When the file system cannot be asked.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let found = rustix::fs::statvfs(path)?;
+        Ok(Self {
+            size: found.f_blocks.saturating_mul(found.f_frsize),
+            free: found.f_bavail.saturating_mul(found.f_frsize),
+        })
+    }
+}
