@@ -18,6 +18,7 @@ pub mod operator;
 pub mod peers;
 pub mod process;
 pub mod quickstart;
+pub mod stub;
 pub mod testbed;
 pub mod traffic;
 pub mod twilio_fake;

@@ -1,10 +1,14 @@
 //! A volume that is really full: a small file system of its own.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{MIA, desk, given, reply};
+use super::{
+    MIA, desk, given, reply,
+    stream::{self, Watched},
+};
 use crate::support::{
     engine::Engine,
+    gateway_fake::FakeGateway,
     process::{eventually, ready},
     volume::Volume,
 };
@@ -34,6 +38,20 @@ async fn until_full(engine: &Engine, full: bool) {
     .await;
 }
 
+/// A desk whose store has a small volume of its own, with ana at work and an interaction of hers.
+async fn desk_on_a_small_volume() -> (Engine, FakeGateway, Volume, Watched, Value) {
+    let (mut engine, gateway) = desk().await;
+    engine.role.kill();
+    let volume = Volume::mount(&engine.dir.path().join("data"), 48);
+    engine.role.start_again();
+    ready(engine.address).await;
+    engine.presence("ana", true).await;
+    let online = stream::open(&engine, "ana", None).await;
+    assert_eq!(engine.inbound("SM-first", MIA, "hello").await.0, 200);
+    let open = given(&engine, "ana").await;
+    (engine, gateway, volume, online, open)
+}
+
 /// The messages that wait for the look-ups by customer and provider's id.
 fn waiting_for_look_ups(engine: &Engine) -> u64 {
     let waiting = engine.sqlite("SELECT count(*) AS n FROM message WHERE id > (SELECT indexed FROM store)");
@@ -42,15 +60,7 @@ fn waiting_for_look_ups(engine: &Engine) -> u64 {
 
 #[tokio::test]
 async fn a_full_volume_keeps_the_look_ups_from_being_written_and_nothing_else() {
-    let (mut engine, _gateway) = desk().await;
-    engine.role.kill();
-    let volume = Volume::mount(&engine.dir.path().join("data"), 48);
-    engine.role.start_again();
-    ready(engine.address).await;
-    engine.presence("ana", true).await;
-    let online = super::stream::open(&engine, "ana", None).await;
-    assert_eq!(engine.inbound("SM-first", MIA, "hello").await.0, 200);
-    let open = given(&engine, "ana").await;
+    let (mut engine, _gateway, volume, online, open) = desk_on_a_small_volume().await;
     drop(online);
     // As if it had been killed before the text was in them, and the volume had filled meanwhile.
     engine.role.kill();
@@ -87,15 +97,7 @@ async fn a_full_volume_keeps_the_look_ups_from_being_written_and_nothing_else() 
 
 #[tokio::test]
 async fn a_full_volume_refuses_what_is_new_finishes_what_is_open_and_goes_on_when_there_is_room() {
-    let (mut engine, _gateway) = desk().await;
-    engine.role.kill();
-    let volume = Volume::mount(&engine.dir.path().join("data"), 48);
-    engine.role.start_again();
-    ready(engine.address).await;
-    engine.presence("ana", true).await;
-    let online = super::stream::open(&engine, "ana", None).await;
-    assert_eq!(engine.inbound("SM-first", MIA, "hello").await.0, 200);
-    let open = given(&engine, "ana").await;
+    let (mut engine, _gateway, volume, online, open) = desk_on_a_small_volume().await;
     volume.occupy("others", Some(24));
     let taken = fill(&engine).await;
     until_full(&engine, true).await;
