@@ -5,7 +5,7 @@ mod set;
 mod types;
 
 pub use reason::Reason;
-pub use set::{ConditionStatus, Conditions, condition_list};
+pub use set::{ConditionStatus, Conditions, condition_list, condition_of};
 pub use types::ConditionType;
 
 /// Declares a closed enum of PascalCase names, with the documentation of each as data.

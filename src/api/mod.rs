@@ -20,7 +20,7 @@ pub mod sms_connector;
 pub use blocklist::{Blocklist, BlocklistSpec, BlocklistStatus};
 pub use bot::{Bot, BotSpec, BotStatus};
 pub use campaign::{Campaign, CampaignSpec, CampaignStatus};
-pub use conditions::{ConditionStatus, ConditionType, Conditions, Reason};
+pub use conditions::{ConditionStatus, ConditionType, Conditions, Reason, condition_of};
 pub use sms_channel::{SmsChannel, SmsChannelSpec, SmsChannelStatus};
 pub use sms_connector::{SmsConnector, SmsConnectorSpec, SmsConnectorStatus};
 

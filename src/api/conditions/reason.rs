@@ -59,7 +59,7 @@ closed! {
         CampaignInvalid,
         /// The connector does not exist in this namespace. Create it, or correct `connectorRef`.
         ConnectorNotFound,
-        /// The connector is disabled: what customers write is taken and answered by nobody, since nothing is sent. Enable the connector, or
+        /// The connector is disabled: what customers write is taken, and answers wait, since nothing is sent. Enable the connector, or
         /// disable the channel too.
         ConnectorDisabled,
         /// The connector exists but is not ready. Look at the connector's conditions.

@@ -87,7 +87,7 @@ impl Conditions {
 
     /// The condition of this type, if there is one.
     pub fn get(&self, type_: ConditionType) -> Option<&Condition> {
-        self.list.iter().find(|condition| condition.type_ == type_.as_str())
+        condition_of(&self.list, type_)
     }
 
     /// Whether the condition of this type is True.
@@ -169,6 +169,11 @@ pub fn condition_list(_: &mut SchemaGenerator) -> Schema {
             }
         }
     })
+}
+
+/// The condition of this type in a status, if there is one.
+pub fn condition_of(list: &[Condition], type_: ConditionType) -> Option<&Condition> {
+    list.iter().find(|condition| condition.type_ == type_.as_str())
 }
 
 #[cfg(test)]

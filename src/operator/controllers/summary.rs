@@ -8,7 +8,8 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     api::{
-        Blocklist, Bot, Campaign, ConditionStatus, ConditionType, Conditions, Reason, SmsChannel, SmsConnector, names,
+        Blocklist, Bot, Campaign, ConditionStatus, ConditionType, Conditions, Reason, SmsChannel, SmsConnector,
+        condition_of, names,
     },
     operator::{
         observed::{context::Context, indexes},
@@ -131,7 +132,7 @@ reported!(Blocklist, BlocklistStatus, FIELD_MANAGER_BLOCKLIST);
 /// Whether a condition stands as True in the object's status, of whichever generation.
 pub fn was_true<K: Reported>(object: &K, type_: ConditionType) -> bool {
     let conditions = object.status().map(K::conditions).unwrap_or_default();
-    conditions.iter().any(|condition| condition.type_ == type_.as_str() && condition.status == "True")
+    condition_of(conditions, type_).is_some_and(|condition| condition.status == ConditionStatus::True.as_str())
 }
 
 /// The conditions to start from.

@@ -5,12 +5,15 @@
 
 use std::{sync::Arc, time::Duration};
 
-use k8s_openapi::api::{coordination::v1::Lease, core::v1::Pod};
+use k8s_openapi::{
+    api::{coordination::v1::Lease, core::v1::Pod},
+    apimachinery::pkg::apis::meta::v1::Condition,
+};
 use kube::{Resource, ResourceExt, api::DynamicObject};
 
 use crate::{
     api::{
-        Blocklist, Bot, Campaign, ConditionType, SmsChannel, SmsConnector, names,
+        Blocklist, Bot, Campaign, ConditionStatus, ConditionType, SmsChannel, SmsConnector, condition_of, names,
         sms_channel::{QueueStatus, ServiceLevelStatus},
     },
     operator::{
@@ -95,19 +98,19 @@ fn summed(channel: &SmsChannel) -> (&str, bool, Option<&QueueStatus>, Option<&Se
 
 /// Whether the channel is ready as its spec is now.
 pub fn is_ready(channel: &SmsChannel) -> bool {
-    let conditions = channel.status.iter().flat_map(|status| &status.conditions);
-    conditions.into_iter().any(|condition| {
-        condition.type_ == ConditionType::Ready.as_str()
-            && condition.status == "True"
-            && condition.observed_generation == channel.metadata.generation
-    })
+    true_condition(channel, ConditionType::Ready)
+        .is_some_and(|ready| ready.observed_generation == channel.metadata.generation)
 }
 
 /// Whether the channel has its number, so that an engine runs or is to run.
 pub fn is_claimed(channel: &SmsChannel) -> bool {
-    let conditions = channel.status.iter().flat_map(|status| &status.conditions);
-    let mut claimed = conditions.filter(|condition| condition.type_ == ConditionType::NumberClaimed.as_str());
-    claimed.any(|condition| condition.status == "True")
+    true_condition(channel, ConditionType::NumberClaimed).is_some()
+}
+
+/// The condition of this type, where it is True.
+fn true_condition(channel: &SmsChannel, type_: ConditionType) -> Option<&Condition> {
+    let found = condition_of(&channel.status.as_ref()?.conditions, type_)?;
+    (found.status == ConditionStatus::True.as_str()).then_some(found)
 }
 
 /// Has the blocklists that bind a channel looked at again.
@@ -151,12 +154,10 @@ pub fn campaign(context: &Arc<Context>, change: &Change<Campaign>) {
     context.queues.campaigns.add(key);
 }
 
-/// A bot has changed.
+/// A bot has changed. No other object reads it.
 pub fn bot(context: &Arc<Context>, change: &Change<Bot>) {
     if is_news(change) {
-        let key = key_of(change);
-        wake_channels(context, context.cluster.channels.in_namespace(&key.namespace));
-        context.queues.bots.add(key);
+        context.queues.bots.add(key_of(change));
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use k8s_openapi::api::core::v1::ConfigMap;
-use kube::{Api, Client, api::ListParams};
+use kube::{Client, api::ListParams};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -147,13 +147,9 @@ async fn published_keys(client: &Client, settings: &Settings) -> Result<Publishe
         names::LABEL_COMPONENT,
         names::COMPONENT_ENGINE
     );
-    let apis: Vec<Api<ConfigMap>> = if settings.watch_namespaces.is_empty() {
-        vec![Api::all(client.clone())]
-    } else {
-        settings.watch_namespaces.iter().map(|namespace| Api::namespaced(client.clone(), namespace)).collect()
-    };
     let mut published = Published::default();
-    for api in apis {
+    for scope in settings.scopes() {
+        let api = scope.api::<ConfigMap>(client);
         let mut page = ListParams::default().labels(&selector).limit(PAGE);
         loop {
             let listed = api.list(&page).await?;

@@ -4,7 +4,7 @@ use k8s_openapi::{api::coordination::v1::Lease, apimachinery::pkg::apis::meta::v
 use kube::{Resource, ResourceExt};
 
 use crate::{
-    api::{Blocklist, Bot, Campaign, ConditionType, SmsChannel, SmsConnector},
+    api::{Blocklist, Bot, Campaign, ConditionType, SmsChannel, SmsConnector, condition_of},
     operator::runtime::{cache::ObjectKey, index::Term},
 };
 
@@ -60,8 +60,7 @@ fn beside<K: Resource>(object: &K, name: &str) -> ObjectKey {
 }
 
 fn ready(conditions: Option<&Vec<Condition>>) -> Term {
-    let mut found = conditions.into_iter().flatten();
-    let found = found.find(|condition| condition.type_ == ConditionType::Ready.as_str());
+    let found = conditions.and_then(|conditions| condition_of(conditions, ConditionType::Ready));
     let status = found.map_or("Unknown", |condition| condition.status.as_str());
     Term::Ready(READY.into_iter().find(|known| *known == status).unwrap_or("Unknown"))
 }

@@ -50,24 +50,14 @@ pub fn start(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
         }
         let store = context.cluster.pods.clone();
         let watch = Watch { name: "pods", config: labelled(), store, changed: changes::pod };
-        spawn(context, tasks, &scope, api::<Pod>(client, &scope), watch);
+        spawn(context, tasks, &scope, scope.api::<Pod>(client), watch);
     }
     // Claims lie in the operator's own namespace, whichever ones it looks after. By name and not by label: a claim whose label somebody
     // took off still is one.
     let own = Scope::Namespace(context.settings.namespace.clone());
     let config = watcher::Config::default().fields(&format!("metadata.name!={}", leader::LEASE_NAME));
     let watch = Watch { name: CLAIMS, config, store: context.cluster.claims.clone(), changed: changes::claim };
-    spawn(context, tasks, &own, api::<Lease>(client, &own), watch);
-}
-
-fn api<K>(client: &Client, scope: &Scope) -> Api<K>
-where
-    K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
-{
-    match scope {
-        Scope::Cluster => Api::all(client.clone()),
-        Scope::Namespace(namespace) => Api::namespaced(client.clone(), namespace),
-    }
+    spawn(context, tasks, &own, own.api::<Lease>(client), watch);
 }
 
 fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>, scope: &Scope) {
@@ -131,7 +121,7 @@ where
         + Sync
         + 'static,
 {
-    let api: Api<Readable<K>> = api(client, scope);
+    let api: Api<Readable<K>> = scope.api(client);
     let (context, scope) = (context.clone(), scope.clone());
     tasks.spawn(async move {
         let mut events = watcher(api, watch.config.clone()).default_backoff().boxed();

@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use kube::{Resource, ResourceExt, runtime::watcher::Event};
+use kube::{Api, Client, Resource, ResourceExt, core::NamespaceResourceScope, runtime::watcher::Event};
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
@@ -56,6 +56,17 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// What a watch of this scope, or a list, asks.
+    pub fn api<K>(&self, client: &Client) -> Api<K>
+    where
+        K: Resource<DynamicType = (), Scope = NamespaceResourceScope>,
+    {
+        match self {
+            Self::Cluster => Api::all(client.clone()),
+            Self::Namespace(namespace) => Api::namespaced(client.clone(), namespace),
+        }
+    }
+
     fn covers(&self, key: &ObjectKey) -> bool {
         match self {
             Self::Cluster => true,

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
 use crate::{
-    api::{Blocklist, Campaign, ConditionType, Reason, SmsChannel, SmsConnector},
+    api::{Blocklist, Campaign, ConditionType, Reason, SmsChannel, SmsConnector, condition_of},
     operator::{
         controllers::{
             channel::storage,
@@ -86,10 +86,10 @@ impl Observed {
 
     /// Whether the status says that the channel holds its number, or that its claim was lost.
     pub fn held_number(&self) -> bool {
-        let lost = self.channel.status.iter().flat_map(|status| &status.conditions).any(|condition| {
-            condition.type_ == ConditionType::NumberClaimed.as_str() && condition.reason == Reason::ClaimLost.as_str()
-        });
-        lost || summary::was_true(&*self.channel, ConditionType::NumberClaimed)
+        let status = self.channel.status.as_ref();
+        let claimed = status.and_then(|status| condition_of(&status.conditions, ConditionType::NumberClaimed));
+        let is_lost = claimed.is_some_and(|claimed| claimed.reason == Reason::ClaimLost.as_str());
+        is_lost || summary::was_true(&*self.channel, ConditionType::NumberClaimed)
     }
 
     /// What the engine is told about its store.

@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 
 use crate::{
-    api::{ConditionType, Reason, SmsChannel, SmsChannelSpec, names, sms_channel::EngineStatus as EngineReport},
+    api::{
+        ConditionType, Reason, SmsChannel, SmsChannelSpec, condition_of, names,
+        sms_channel::EngineStatus as EngineReport,
+    },
     operator::{
         controllers::{channel::observe::Observed, summary},
         observed::context::Context,
@@ -37,9 +40,9 @@ pub fn is_to_be_told(context: &Context, observed: &Observed) -> bool {
 }
 
 fn was_rolled_back(channel: &SmsChannel) -> bool {
-    let conditions = channel.status.iter().flat_map(|status| &status.conditions);
-    let mut found = conditions.filter(|condition| condition.type_ == ConditionType::StorageIntact.as_str());
-    found.any(|condition| condition.reason == Reason::StorageRolledBack.as_str())
+    let intact =
+        channel.status.as_ref().and_then(|status| condition_of(&status.conditions, ConditionType::StorageIntact));
+    intact.is_some_and(|intact| intact.reason == Reason::StorageRolledBack.as_str())
 }
 
 /// What to say about the store, and what to remember of it.
