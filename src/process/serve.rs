@@ -3,7 +3,10 @@
 use std::{
     io,
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
     time::Duration,
 };
@@ -11,7 +14,7 @@ use std::{
 use axum::{
     Router,
     body::{Body, Bytes},
-    http::{Request, Response},
+    http::{HeaderValue, Request, Response, header},
 };
 use hyper::{
     body::{Body as HttpBody, Frame, Incoming, SizeHint},
@@ -145,9 +148,18 @@ impl Service<Request<Incoming>> for Tracked {
             self.progress.waits();
         }
         let progress = Arc::clone(&self.progress);
-        let request = request.map(|body| Body::new(RequestBody { body, progress: Arc::clone(&progress) }));
+        let whole = Arc::new(AtomicBool::new(request.body().is_end_stream()));
+        let request = request
+            .map(|body| Body::new(RequestBody { body, progress: Arc::clone(&progress), whole: Arc::clone(&whole) }));
         let answered = self.router.call(request);
-        Box::pin(async move { Ok(answered.await?.map(|body| ResponseBody { body, progress })) })
+        Box::pin(async move {
+            let mut response = answered.await?.map(|body| ResponseBody { body, progress });
+            // What is left of the body may end the connection: a client that is not told would send its next request on it, and lose it.
+            if !whole.load(Ordering::Relaxed) {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response)
+        })
     }
 }
 
@@ -155,6 +167,8 @@ impl Service<Request<Incoming>> for Tracked {
 struct RequestBody {
     body: Incoming,
     progress: Arc<Progress>,
+    /// Set as soon as all of it has come.
+    whole: Arc<AtomicBool>,
 }
 
 impl HttpBody for RequestBody {
@@ -164,6 +178,7 @@ impl HttpBody for RequestBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<hyper::Result<Frame<Bytes>>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
         if matches!(frame, Poll::Ready(None)) || self.body.is_end_stream() {
+            self.whole.store(true, Ordering::Relaxed);
             self.progress.at_work();
         }
         frame
@@ -274,6 +289,27 @@ mod tests {
         let long = format!("GET / HTTP/1.1\r\nhost: a\r\nx-a: {}\r\n\r\n", "a".repeat(9000));
         let answer = everything(say(address, &long).await).await;
         assert!(answer.starts_with("HTTP/1.1 431 ") || answer.is_empty(), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_client_is_told_that_a_body_which_nobody_read_ends_the_connection() {
+        let router = Router::new().route("/read", post(async |_: Bytes| "")).route("/refused", post(async || ""));
+        let (address, _, _) = start(router, LIMITS, TIMES).await;
+        for (path, length, sent, closes) in [
+            ("/read", 2, "hi", false),
+            ("/read", 0, "", false),
+            ("/refused", 0, "", false),
+            ("/refused", 100_000, "h", true),
+        ] {
+            let request = format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{sent}");
+            let mut stream = say(address, &request).await;
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap();
+            assert_eq!(head.contains("connection: close"), closes, "{path} {length}: {head}");
+        }
     }
 
     #[tokio::test]
