@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use rusqlite::Connection;
 
-use crate::support::channel::{Channel, Step, config};
+use crate::support::channel::{Channel, Step, config, dangling};
 
 fn step() -> impl Strategy<Value = Step> {
     let user = prop_oneof![Just("ana"), Just("bo"), Just("eve")];
@@ -106,7 +106,7 @@ fn check(channel: &Channel) {
 fn check_tables(path: &std::path::Path) {
     let sql = Connection::open(path).unwrap();
     let count = |query: &str| sql.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
-    assert_eq!(count("SELECT count(*) FROM pragma_foreign_key_check"), 0);
+    assert_eq!(dangling(path), 0);
     assert_eq!(
         count(
             "SELECT count(*) FROM message LEFT JOIN outbox ON outbox.message = message.id

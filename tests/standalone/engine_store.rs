@@ -29,23 +29,23 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
-use crate::support::channel::{Channel, Step, belongs, config, number};
+use crate::support::channel::{Channel, Step, belongs, config, dangling, number};
 
-const HELLO: Step = Step::Text { customer: 1, text: "TEXT-hello" };
-const FINISH: Step = Step::Finish { nth: 0 };
+pub(super) const HELLO: Step = Step::Text { customer: 1, text: "TEXT-hello" };
+pub(super) const FINISH: Step = Step::Finish { nth: 0 };
 
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     "2026-11-22T15:10:00Z".parse().unwrap()
 }
 
-fn place() -> (TempDir, PathBuf) {
+pub(super) fn place() -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("store.db");
     (dir, path)
 }
 
 /// A channel with Ana at her desk.
-fn channel(path: &Path) -> Channel {
+pub(super) fn channel(path: &Path) -> Channel {
     let mut channel = Channel::open(path, config(), now()).unwrap();
     channel.take(&[Step::Stream { user: "ana", open: true }, Step::Presence { user: "ana", present: true }]);
     channel
@@ -318,123 +318,13 @@ fn what_is_forgotten_is_gone_from_the_disk() {
     for kept in ["TEXT-recent", number(2).as_str(), number(3).as_str()] {
         assert!(on_disk(kept), "{kept}: open, or opted out");
     }
+    assert_eq!(dangling(&path), 0, "with a message goes all that is kept of it");
     let customer = channel.store.begin().unwrap().customer_by_address(&number(2).into()).unwrap();
     assert!(customer.is_some_and(|customer| customer.opted_out));
 }
 
-/// The look-ups are written later than the messages, and nobody sees a difference, not even after a kill in between.
-#[test]
-fn messages_are_found_before_and_after_they_are_indexed() {
-    let (_dir, path) = place();
-    let mut channel = channel(&path);
-    let reader = channel.store.reader().unwrap();
-    let texts = |reader: &aldis::engine::store::read::Reader| {
-        let detail = reader.interaction(InteractionId(1)).unwrap().unwrap();
-        let of_customer = reader.customer_messages(&number(1).into(), None, 50).unwrap().unwrap();
-        let ids: Vec<u64> = detail.messages.iter().map(|message| message.id.0).collect();
-        let newest_first: Vec<u64> = of_customer.items.iter().rev().map(|message| message.id.0).collect();
-        assert_eq!(ids, newest_first);
-        ids
-    };
-    let other = Step::Text { customer: 2, text: "TEXT-other" };
-    channel.take(&[HELLO, other.clone()]);
-    assert_eq!(texts(&reader), [1], "not indexed");
-    channel.store.index(INDEX_AT_ONCE).unwrap();
-    assert_eq!(texts(&reader), [1], "indexed");
-    assert!(channel.store.index_due().is_none());
-    channel.take(&[HELLO, other, HELLO]);
-    assert_eq!(texts(&reader), [1, 3, 5], "some are, some are not");
-    assert!(channel.store.index_due().is_some());
-    let page = reader.customer_messages(&number(1).into(), None, 2).unwrap().unwrap();
-    let older = reader.customer_messages(&number(1).into(), page.next, 2).unwrap().unwrap();
-    assert_eq!((older.items.len(), older.items[0].id, older.next), (1, MessageId(1), None));
-    drop(channel);
-
-    let mut store = Store::open(&path, &belongs()).unwrap();
-    assert_eq!(texts(&store.reader().unwrap()), [1, 3, 5], "after a start");
-    let transaction = store.begin().unwrap();
-    assert_eq!(transaction.seen("in-5").unwrap(), Some(MessageId(5)), "a duplicate is recognized after a start");
-    assert_eq!(transaction.seen("in-6").unwrap(), None);
-}
-
-/// The look-ups get what waits in small ranges. A kill between two of them loses and doubles nothing, wherever it comes.
-#[test]
-fn a_kill_between_two_ranges_leaves_every_message_once() {
-    const MESSAGES: i64 = 10;
-    for ranges in 0..=4 {
-        let (_dir, path) = place();
-        let mut channel = channel(&path);
-        for _ in 0..MESSAGES / 2 {
-            channel.take(&[HELLO, Step::Text { customer: 2, text: "TEXT-other" }]);
-        }
-        for _ in 0..ranges {
-            channel.store.index(3).unwrap();
-        }
-        drop(channel);
-
-        let sql = Connection::open(&path).unwrap();
-        let count = |query: &str| sql.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
-        let indexed = (3 * ranges).min(MESSAGES);
-        let in_look_ups = || {
-            let stored =
-                ["SELECT indexed FROM store", "SELECT count(*) FROM dedup", "SELECT count(*) FROM message_of_customer"];
-            stored.map(count)
-        };
-        assert_eq!(in_look_ups(), [indexed; 3], "what is said to be in the look-ups is there, and nothing else");
-        let mut channel = self::channel(&path);
-        let of_customer = |channel: &Channel| -> Vec<u64> {
-            let reader = channel.store.reader().unwrap();
-            let page = reader.customer_messages(&number(1).into(), None, 50).unwrap().unwrap();
-            page.items.iter().rev().map(|message| message.id.0).collect()
-        };
-        assert_eq!(of_customer(&channel), [1, 3, 5, 7, 9], "after {ranges} ranges");
-        let transaction = channel.store.begin().unwrap();
-        for id in 1..=MESSAGES {
-            let seen = transaction.seen(&format!("in-{id}")).unwrap();
-            assert_eq!(seen, Some(MessageId(id.unsigned_abs())), "a duplicate is recognized after {ranges} ranges");
-        }
-        drop(transaction);
-        drop(channel);
-        // As if the range had reached the look-ups, but not what says so.
-        Connection::open(&path).unwrap().execute("UPDATE store SET indexed = min(indexed, 2)", []).unwrap();
-        let mut channel = self::channel(&path);
-        while channel.store.index_due().is_some() {
-            channel.store.index(3).unwrap();
-        }
-        assert_eq!(in_look_ups(), [MESSAGES; 3]);
-        assert_eq!(of_customer(&channel), [1, 3, 5, 7, 9]);
-    }
-}
-
-/// While a volume is full nothing reaches the look-ups, and deletions are what makes room.
-#[test]
-fn what_waits_for_the_look_ups_is_forgotten_only_when_it_is_in_them() {
-    let (_dir, path) = place();
-    let mut channel = channel(&path);
-    let loose = Step::Text { customer: 2, text: "STOP" };
-    channel.take(&[HELLO, FINISH]);
-    channel.store.index(1).unwrap();
-    channel.take(&[HELLO, FINISH, loose, Step::Answer { nth: 0, outcome: SendOutcome::Accepted }]);
-    channel.take(&[Step::Pass { seconds: 40 * 86_400 }]);
-    let messages = || {
-        let sql = Connection::open(&path).unwrap();
-        let mut query = sql.prepare("SELECT id FROM message ORDER BY id").unwrap();
-        query.query_map([], |row| row.get(0)).unwrap().collect::<Result<Vec<i64>, _>>().unwrap()
-    };
-    let forget_all = |channel: &mut Channel| {
-        while channel.store.forget(Retention::days(30), channel.now, 2).unwrap().more {}
-    };
-    assert_eq!(messages(), [1, 2, 3, 4]);
-    forget_all(&mut channel);
-    assert_eq!(messages(), [2, 3, 4], "those of which nothing waits");
-    forget(&mut channel, Retention::days(30));
-    assert_eq!(messages(), [0_i64; 0]);
-    let customer = channel.store.begin().unwrap().customer_by_address(&number(1).into()).unwrap();
-    assert!(customer.is_none(), "they go with their last message");
-}
-
 /// Forgets in steps of two rows, with nothing that waits for the look-ups; gives rows and steps.
-fn forget(channel: &mut Channel, retention: Retention) -> (u64, u32) {
+pub(super) fn forget(channel: &mut Channel, retention: Retention) -> (u64, u32) {
     channel.store.index(INDEX_AT_ONCE).unwrap();
     let (mut rows, mut steps) = (0, 0);
     loop {

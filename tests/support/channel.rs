@@ -63,6 +63,9 @@ pub enum Step {
     SetClock { back: u32 },
 }
 
+/// Samples are kept for longer than any window, also over a restart: the engine reads them again when its clock is set back.
+const SAMPLES: SignedDuration = SignedDuration::from_hours(24 * 365);
+
 /// State and store of a channel.
 pub struct Channel {
     /// The store.
@@ -78,6 +81,12 @@ pub struct Channel {
 /// What the tests' stores belong to.
 pub fn belongs() -> Belongs {
     Belongs { account: "AC1".into(), number: "+15551230001".parse().expect("a number") }
+}
+
+/// Rows of a store that refer to a row which is not there.
+pub fn dangling(path: &Path) -> i64 {
+    let sql = rusqlite::Connection::open(path).expect("a store");
+    sql.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).expect("a store")
 }
 
 /// The number of a customer.
@@ -117,7 +126,7 @@ impl Channel {
     /// Opens the store at `path`, or makes it, and starts the channel.
     pub fn open(path: &Path, config: ChannelConfig, now: Timestamp) -> Result<Self, OpenError> {
         let store = Store::open(path, &belongs())?;
-        let rows = store.load(now - config.service_level.window).expect("the store can be read");
+        let rows = store.load(now - SAMPLES).expect("the store can be read");
         let mut channel = Self { store, state: State::from_rows(Arc::new(config), rows), now, delivered: 0 };
         channel.transact(|writer| writer.handle(&Command::Started { ids_from: 0, leapt: None }, &Cause::Other));
         Ok(channel)
@@ -144,8 +153,7 @@ impl Channel {
         work(&mut writer);
         let Writer { tx, state, now, .. } = writer;
         let committed = tx.commit(state).expect("the store can be written");
-        // Samples stay, as if they were read again when the clock is set back.
-        state.evict_idle(*now - SignedDuration::from_hours(24 * 365));
+        state.evict_idle(*now - SAMPLES);
         committed
     }
 }

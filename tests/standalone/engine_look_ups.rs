@@ -1,0 +1,126 @@
+//! The look-ups of the engine's store, by customer and by the provider's id, are written later than the messages. Nobody sees a difference,
+//! not even after a kill in between.
+
+use aldis::engine::{
+    core::{
+        delivery::SendOutcome,
+        ids::{InteractionId, MessageId},
+    },
+    store::{INDEX_AT_ONCE, Store, retention::Retention},
+};
+use rusqlite::Connection;
+
+use super::engine_store::{FINISH, HELLO, channel, forget, place};
+use crate::support::channel::{Channel, Step, belongs, dangling, number};
+
+/// The look-ups are written later than the messages, and nobody sees a difference, not even after a kill in between.
+#[test]
+fn messages_are_found_before_and_after_they_are_indexed() {
+    let (_dir, path) = place();
+    let mut channel = channel(&path);
+    let reader = channel.store.reader().unwrap();
+    let texts = |reader: &aldis::engine::store::read::Reader| {
+        let detail = reader.interaction(InteractionId(1)).unwrap().unwrap();
+        let of_customer = reader.customer_messages(&number(1).into(), None, 50).unwrap().unwrap();
+        let ids: Vec<u64> = detail.messages.iter().map(|message| message.id.0).collect();
+        let newest_first: Vec<u64> = of_customer.items.iter().rev().map(|message| message.id.0).collect();
+        assert_eq!(ids, newest_first);
+        ids
+    };
+    let other = Step::Text { customer: 2, text: "TEXT-other" };
+    channel.take(&[HELLO, other.clone()]);
+    assert_eq!(texts(&reader), [1], "not indexed");
+    channel.store.index(INDEX_AT_ONCE).unwrap();
+    assert_eq!(texts(&reader), [1], "indexed");
+    assert!(channel.store.index_due().is_none());
+    channel.take(&[HELLO, other, HELLO]);
+    assert_eq!(texts(&reader), [1, 3, 5], "some are, some are not");
+    assert!(channel.store.index_due().is_some());
+    let page = reader.customer_messages(&number(1).into(), None, 2).unwrap().unwrap();
+    let older = reader.customer_messages(&number(1).into(), page.next, 2).unwrap().unwrap();
+    assert_eq!((older.items.len(), older.items[0].id, older.next), (1, MessageId(1), None));
+    drop(channel);
+
+    let mut store = Store::open(&path, &belongs()).unwrap();
+    assert_eq!(texts(&store.reader().unwrap()), [1, 3, 5], "after a start");
+    let transaction = store.begin().unwrap();
+    assert_eq!(transaction.seen("in-5").unwrap(), Some(MessageId(5)), "a duplicate is recognized after a start");
+    assert_eq!(transaction.seen("in-6").unwrap(), None);
+}
+
+/// The look-ups get what waits in small ranges. A kill between two of them loses and doubles nothing, wherever it comes.
+#[test]
+fn a_kill_between_two_ranges_leaves_every_message_once() {
+    const MESSAGES: i64 = 10;
+    for ranges in 0..=4 {
+        let (_dir, path) = place();
+        let mut channel = channel(&path);
+        for _ in 0..MESSAGES / 2 {
+            channel.take(&[HELLO, Step::Text { customer: 2, text: "TEXT-other" }]);
+        }
+        for _ in 0..ranges {
+            channel.store.index(3).unwrap();
+        }
+        drop(channel);
+
+        let sql = Connection::open(&path).unwrap();
+        let count = |query: &str| sql.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
+        let indexed = (3 * ranges).min(MESSAGES);
+        let in_look_ups = || {
+            let stored =
+                ["SELECT indexed FROM store", "SELECT count(*) FROM dedup", "SELECT count(*) FROM message_of_customer"];
+            stored.map(count)
+        };
+        assert_eq!(in_look_ups(), [indexed; 3], "what is said to be in the look-ups is there, and nothing else");
+        let mut channel = self::channel(&path);
+        let of_customer = |channel: &Channel| -> Vec<u64> {
+            let reader = channel.store.reader().unwrap();
+            let page = reader.customer_messages(&number(1).into(), None, 50).unwrap().unwrap();
+            page.items.iter().rev().map(|message| message.id.0).collect()
+        };
+        assert_eq!(of_customer(&channel), [1, 3, 5, 7, 9], "after {ranges} ranges");
+        let transaction = channel.store.begin().unwrap();
+        for id in 1..=MESSAGES {
+            let seen = transaction.seen(&format!("in-{id}")).unwrap();
+            assert_eq!(seen, Some(MessageId(id.unsigned_abs())), "a duplicate is recognized after {ranges} ranges");
+        }
+        drop(transaction);
+        drop(channel);
+        // As if the range had reached the look-ups, but not what says so.
+        Connection::open(&path).unwrap().execute("UPDATE store SET indexed = min(indexed, 2)", []).unwrap();
+        let mut channel = self::channel(&path);
+        while channel.store.index_due().is_some() {
+            channel.store.index(3).unwrap();
+        }
+        assert_eq!(in_look_ups(), [MESSAGES; 3]);
+        assert_eq!(of_customer(&channel), [1, 3, 5, 7, 9]);
+    }
+}
+
+/// While a volume is full nothing reaches the look-ups, and deletions are what makes room.
+#[test]
+fn what_waits_for_the_look_ups_is_forgotten_only_when_it_is_in_them() {
+    let (_dir, path) = place();
+    let mut channel = channel(&path);
+    let loose = Step::Text { customer: 2, text: "STOP" };
+    channel.take(&[HELLO, FINISH]);
+    channel.store.index(1).unwrap();
+    channel.take(&[HELLO, FINISH, loose, Step::Answer { nth: 0, outcome: SendOutcome::Accepted }]);
+    channel.take(&[Step::Pass { seconds: 40 * 86_400 }]);
+    let messages = || {
+        let sql = Connection::open(&path).unwrap();
+        let mut query = sql.prepare("SELECT id FROM message ORDER BY id").unwrap();
+        query.query_map([], |row| row.get(0)).unwrap().collect::<Result<Vec<i64>, _>>().unwrap()
+    };
+    let forget_all = |channel: &mut Channel| {
+        while channel.store.forget(Retention::days(30), channel.now, 2).unwrap().more {}
+    };
+    assert_eq!(messages(), [1, 2, 3, 4]);
+    forget_all(&mut channel);
+    assert_eq!(messages(), [2, 3, 4], "those of which nothing waits");
+    forget(&mut channel, Retention::days(30));
+    assert_eq!(messages(), [0_i64; 0]);
+    assert_eq!(dangling(&path), 0);
+    let customer = channel.store.begin().unwrap().customer_by_address(&number(1).into()).unwrap();
+    assert!(customer.is_none(), "they go with their last message");
+}
