@@ -27,7 +27,7 @@ use crate::{
     pods::{self, Pods},
     ready::Ready,
     support::{
-        kinds,
+        healthy, kinds,
         operator::settled,
         process::{Role, address},
         testbed::Cluster,
@@ -280,7 +280,7 @@ fn number(nth: u32) -> String {
 }
 
 fn offered(nth: u32) -> Value {
-    json!({"number": number(nth), "atProvider": true, "smsCapable": true, "webhook": {"state": "InSync"}})
+    healthy::number(&number(nth))
 }
 
 /// An object, and under which address it is made.

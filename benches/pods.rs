@@ -14,6 +14,8 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::{net::TcpListener, runtime::Runtime};
 
+use crate::support::healthy;
+
 /// Name of its threads, by which their processor time is known.
 pub const THREADS: &str = "pods";
 
@@ -142,9 +144,11 @@ impl Pod {
     fn prepare(&mut self, service: &str) {
         let Some(document) = &self.document else { return };
         let is_gateway = service.starts_with("smsc-");
-        let mut said = if is_gateway { gateway() } else { engine(&document.content) };
+        let mut said = if is_gateway { healthy::gateway(Vec::new()) } else { healthy::engine(&document.content) };
         said["config"] = json!({ "hash": document.hash });
-        merge(&mut said, &self.overlay);
+        if !self.overlay.is_null() {
+            healthy::merge(&mut said, &self.overlay);
+        }
         self.answer = said.to_string().into();
     }
 }
@@ -165,37 +169,5 @@ async fn answer(State(shared): State<std::sync::Weak<Shared>>, headers: HeaderMa
         Some((true, _)) => std::future::pending().await,
         Some((false, answer)) if !answer.is_empty() => ([("content-type", "application/json")], answer).into_response(),
         _ => StatusCode::BAD_GATEWAY.into_response(),
-    }
-}
-
-fn gateway() -> Value {
-    json!({
-        "version": "0.1.0", "credentials": {"state": "Valid", "checkedAt": "2026-01-01T00:00:00Z"},
-        "numbersListedAt": "2026-01-01T00:00:00Z", "numbers": [], "sampledAt": "2026-01-01T00:00:00Z",
-        "spool": {"waiting": 0, "unrouted": 0, "oldestWaitSeconds": 0},
-    })
-}
-
-fn engine(document: &Value) -> Value {
-    json!({
-        "version": "0.1.0", "inHours": true, "sampledAt": "2026-01-01T00:00:00Z",
-        "queue": {"waiting": 0, "oldestWaitSeconds": 0, "withBot": 0, "active": 0, "waitingBeyondTarget": 0, "maxQueued": 0},
-        "agents": {"online": 0, "available": 0},
-        "store": {"id": format!("store-{}", document["channel"]["name"].as_str().unwrap_or_default()), "commits": 7,
-                  "number": document["number"], "account": document["gateway"]["account"], "accepted": true},
-        "serviceLevel": {"answered": 0, "answeredInTarget": 0, "abandoned": 0, "abandonedInTarget": 0, "unanswered": 0},
-        "outbox": {"waiting": 0, "inFlight": 0, "unknown": 0},
-    })
-}
-
-fn merge(value: &mut Value, overlay: &Value) {
-    match (value, overlay) {
-        (_, Value::Null) => {}
-        (Value::Object(value), Value::Object(overlay)) => {
-            for (key, overlay) in overlay {
-                merge(value.entry(key.clone()).or_insert(Value::Null), overlay);
-            }
-        }
-        (value, overlay) => *value = overlay.clone(),
     }
 }

@@ -24,7 +24,10 @@ use crate::{
     page::{Section, table},
     pods::{self, Pods},
     rows::Wanted,
-    support::process::{Role, address, ready},
+    support::{
+        healthy,
+        process::{Role, address, ready},
+    },
 };
 
 /// Path of the channels' kind.
@@ -242,9 +245,7 @@ fn make(api: &ApiServer, pods: &Pods, size: u32) {
             create::<SmsConnector>(api, &namespace, &name, &spec);
             let offered =
                 (0..size).filter(|nth| nth % namespaces(size) == space && self::connector(*nth, size) == connector);
-            let offered = offered.map(|nth| {
-                json!({"number": number(nth), "atProvider": true, "smsCapable": true, "webhook": {"state": "InSync"}})
-            });
+            let offered = offered.map(|nth| healthy::number(&number(nth)));
             pods.say(&format!("smsc-{name}.{namespace}"), json!({"numbers": offered.collect::<Vec<_>>()}));
         }
         for campaign in 0..CAMPAIGNS {

@@ -10,6 +10,7 @@ pub mod engine_fake;
 pub mod gateway;
 pub mod gateway_fake;
 pub mod gateway_pod;
+pub mod healthy;
 pub mod hostile;
 pub mod issuer;
 pub mod judge;

@@ -18,6 +18,8 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use super::healthy;
+
 /// What the pods of one test say when the operator asks them.
 #[derive(Clone)]
 pub struct Stub {
@@ -105,10 +107,10 @@ async fn answer(State(stub): State<Stub>, uri: Uri, headers: HeaderMap) -> Respo
         return StatusCode::UNAUTHORIZED.into_response();
     }
     stub.said.lock().accepted_tokens += 1;
-    let mut said = if name.starts_with("smsc-") { gateway() } else { engine(&document) };
+    let mut said = if name.starts_with("smsc-") { gateway() } else { healthy::engine(&document) };
     said["config"] = json!({"hash": ConfigHash::of(text.as_bytes())});
     if let Some(overlay) = stub.said.lock().overlays.get(&service) {
-        merge(&mut said, overlay);
+        healthy::merge(&mut said, overlay);
     }
     axum::Json(said).into_response()
 }
@@ -122,39 +124,5 @@ async fn pass_on(to: SocketAddr, uri: &Uri, headers: &HeaderMap) -> reqwest::Res
 
 /// Numbers +15551230001 to +15551230008, all well.
 fn gateway() -> Value {
-    let numbers: Vec<Value> = (1..=8)
-        .map(|last| {
-            json!({"number": format!("+1555123000{last}"), "atProvider": true, "smsCapable": true,
-                   "webhook": {"state": "InSync"}})
-        })
-        .collect();
-    json!({
-        "version": "0.1.0", "credentials": {"state": "Valid", "checkedAt": "2026-01-01T00:00:00Z"},
-        "provider": {"state": "Answers", "checkedAt": "2026-01-01T00:00:00Z"},
-        "numbersListedAt": "2026-01-01T00:00:00Z", "numbers": numbers, "sampledAt": "2026-01-01T00:00:00Z",
-        "spool": {"waiting": 0, "unrouted": 0, "oldestWaitSeconds": 0},
-    })
-}
-
-fn engine(document: &Value) -> Value {
-    json!({
-        "version": "0.1.0", "inHours": true, "sampledAt": "2026-01-01T00:00:00Z",
-        "queue": {"waiting": 0, "oldestWaitSeconds": 0, "withBot": 0, "active": 0, "waitingBeyondTarget": 0, "maxQueued": 0},
-        "agents": {"online": 0, "available": 0},
-        "store": {"id": format!("store-{}", document["channel"]["name"].as_str().unwrap()), "commits": 7,
-                  "number": document["number"], "account": document["gateway"]["account"], "accepted": true},
-        "serviceLevel": {"answered": 0, "answeredInTarget": 0, "abandoned": 0, "abandonedInTarget": 0, "unanswered": 0},
-        "outbox": {"waiting": 0, "inFlight": 0, "unknown": 0},
-    })
-}
-
-fn merge(value: &mut Value, overlay: &Value) {
-    match (value, overlay) {
-        (Value::Object(value), Value::Object(overlay)) => {
-            for (key, overlay) in overlay {
-                merge(value.entry(key.clone()).or_insert(Value::Null), overlay);
-            }
-        }
-        (value, overlay) => *value = overlay.clone(),
-    }
+    healthy::gateway((1..=8).map(|last| healthy::number(&format!("+1555123000{last}"))).collect())
 }
