@@ -24,22 +24,17 @@ const LIMITS: Limits = Limits { connections: 64, head_bytes: 8 * 1024 };
 
 /// Why a role is not ready, or not live: one reason per part of the role. No reason means that all is well.
 #[derive(Clone, Debug, Default)]
-pub struct Reasons(Arc<Mutex<BTreeMap<&'static str, String>>>);
+pub(crate) struct Reasons(Arc<Mutex<BTreeMap<&'static str, String>>>);
 
 impl Reasons {
     /// Notes that `part` is not well, replacing what it said before.
-    pub fn set(&self, part: &'static str, reason: impl Into<String>) {
+    pub(crate) fn set(&self, part: &'static str, reason: impl Into<String>) {
         self.0.lock().insert(part, reason.into());
     }
 
     /// Notes that `part` is well.
-    pub fn clear(&self, part: &'static str) {
+    pub(crate) fn clear(&self, part: &'static str) {
         self.0.lock().remove(part);
-    }
-
-    /// Whether no part has a reason.
-    pub fn is_empty(&self) -> bool {
-        self.0.lock().is_empty()
     }
 
     /// 200 and `ok`, or 503 and a line `part: reason` for each.
@@ -55,7 +50,7 @@ impl Reasons {
 
 /// What the port shows. Clones share the reasons, so that each part of a role keeps one and speaks for itself.
 #[derive(Clone, Debug, Default)]
-pub struct Health {
+pub(crate) struct Health {
     /// Why the role cannot do its work now; takes the pod out of its Service.
     pub not_ready: Reasons,
     /// Why only a restart can help; makes the kubelet restart the pod.
@@ -64,7 +59,7 @@ pub struct Health {
 
 /// The metrics of a role. What is known only later (an engine's channel) may still add its own.
 #[derive(Clone, Debug)]
-pub struct SharedRegistry(Arc<RwLock<Registry>>);
+pub(crate) struct SharedRegistry(Arc<RwLock<Registry>>);
 
 impl From<Registry> for SharedRegistry {
     fn from(registry: Registry) -> Self {
@@ -74,7 +69,7 @@ impl From<Registry> for SharedRegistry {
 
 impl SharedRegistry {
     /// Adds metrics.
-    pub fn register<T>(&self, metrics: impl FnOnce(&mut Registry) -> T) -> T {
+    pub(crate) fn register<T>(&self, metrics: impl FnOnce(&mut Registry) -> T) -> T {
         metrics(&mut self.0.write())
     }
 }
@@ -86,7 +81,7 @@ struct Shown {
 }
 
 /// Serves the port until `shutdown`.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
     health: Health,
     registry: impl Into<SharedRegistry>,

@@ -1,12 +1,13 @@
 //! Aldis: an operator that runs SMS service desks on Kubernetes, and the gateway and engine that it keeps.
 #![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
 
-pub mod admin;
+pub(crate) mod admin;
 pub mod api;
 pub mod engine;
 pub mod gateway;
 pub mod generate;
-pub mod hours;
+pub(crate) mod hours;
 pub mod operator;
 pub mod process;
 pub mod simulator;

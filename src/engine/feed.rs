@@ -34,14 +34,14 @@ struct Newest {
 
 /// The newest committed events. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Feed {
+pub(super) struct Feed {
     newest: Arc<RwLock<Newest>>,
     last: watch::Sender<u64>,
 }
 
 /// What the feed has after an event.
 #[derive(Debug, PartialEq, Eq)]
-pub enum After {
+pub(super) enum After {
     /// These server-sent events, up to the one with this number.
     Sent(Bytes, u64),
     /// Nothing yet.
@@ -52,22 +52,22 @@ pub enum After {
 
 impl Feed {
     /// A feed that goes on after the event with this number.
-    pub fn new(last: u64) -> Self {
+    pub(super) fn new(last: u64) -> Self {
         Self { newest: Arc::default(), last: watch::Sender::new(last) }
     }
 
     /// Number of the newest event, 0 when there is none.
-    pub fn last(&self) -> u64 {
+    pub(super) fn last(&self) -> u64 {
         *self.last.borrow()
     }
 
     /// Wakes when there is something new.
-    pub fn watch(&self) -> watch::Receiver<u64> {
+    pub(super) fn watch(&self) -> watch::Receiver<u64> {
         self.last.subscribe()
     }
 
     /// Adds the events of a transaction; the last of them has the number `last`.
-    pub fn publish(&self, events: &[Event], last: u64) {
+    pub(super) fn publish(&self, events: &[Event], last: u64) {
         if events.is_empty() {
             return;
         }
@@ -86,7 +86,7 @@ impl Feed {
     }
 
     /// Events after the one with the number `after`, as far as they are of one transaction.
-    pub fn after(&self, after: u64) -> After {
+    pub(super) fn after(&self, after: u64) -> After {
         let newest = self.newest.read();
         if after >= self.last() {
             return After::Nothing;

@@ -29,7 +29,7 @@ const MAX_WAITING: usize = 4096;
 
 /// What is asked, before the store was looked up.
 #[derive(Debug)]
-pub enum Request {
+pub(super) enum Request {
     /// Needs nothing but the state.
     Command(Command),
     /// A customer's message.
@@ -68,10 +68,10 @@ impl Request {
 }
 
 /// The core's answer.
-pub type Outcome = Result<Answer, Refusal>;
+pub(super) type Outcome = Result<Answer, Refusal>;
 
 /// Makes an answer what the caller sees of it. It is called by the writer, because the answer is stored with the effects.
-pub type Render = fn(&Outcome) -> RecordedAnswer;
+pub(super) type Render = fn(&Outcome) -> RecordedAnswer;
 
 /// Who waits for the answer.
 #[derive(Debug)]
@@ -86,7 +86,7 @@ pub(super) enum Waiting {
 
 /// The answer to a request with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Keyed {
+pub(super) enum Keyed {
     /// It was handled now.
     First(RecordedAnswer),
     /// It was handled before; this was the answer.
@@ -113,7 +113,7 @@ pub(super) enum Job {
 
 /// What can be looked at.
 #[derive(Debug)]
-pub struct Seen<'a> {
+pub(super) struct Seen<'a> {
     /// The state.
     pub state: &'a State,
     /// The time by which it counts.
@@ -126,7 +126,7 @@ pub struct Seen<'a> {
 
 /// The writer takes no requests: it has too many, or is ending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unavailable {
+pub(super) enum Unavailable {
     /// Too many requests wait.
     #[error("{MAX_WAITING} requests wait already")]
     Overloaded,
@@ -140,7 +140,7 @@ pub enum Unavailable {
 
 /// Asks the writer. Clones lead to the same one.
 #[derive(Clone, Debug)]
-pub struct Handle {
+pub(super) struct Handle {
     jobs: mpsc::Sender<Job>,
     waiting: Arc<AtomicUsize>,
     full: Arc<AtomicBool>,
@@ -196,7 +196,7 @@ impl Handle {
     ///
     /// # Errors
     /// When the writer takes no requests.
-    pub async fn ask(&self, request: Request) -> Result<Outcome, Unavailable> {
+    pub(super) async fn ask(&self, request: Request) -> Result<Outcome, Unavailable> {
         self.check_room(&request)?;
         let (sender, receiver) = oneshot::channel();
         self.enqueue(Job::Handle { request, waiting: Waiting::Once(sender) })?;
@@ -207,7 +207,12 @@ impl Handle {
     ///
     /// # Errors
     /// When the writer takes no requests.
-    pub async fn ask_keyed(&self, request: Request, id: RequestId, render: Render) -> Result<Keyed, Unavailable> {
+    pub(super) async fn ask_keyed(
+        &self,
+        request: Request,
+        id: RequestId,
+        render: Render,
+    ) -> Result<Keyed, Unavailable> {
         self.check_room(&request)?;
         let (sender, receiver) = oneshot::channel();
         self.enqueue(Job::Handle { request, waiting: Waiting::Keyed { id, render, answer: sender } })?;
@@ -215,7 +220,7 @@ impl Handle {
     }
 
     /// Has something done that nobody waits for.
-    pub fn tell(&self, request: Request) {
+    pub(super) fn tell(&self, request: Request) {
         self.push(Job::Handle { request, waiting: Waiting::Nobody });
     }
 
@@ -223,7 +228,7 @@ impl Handle {
     ///
     /// # Errors
     /// When the writer takes no requests.
-    pub async fn inspect<T: Send + 'static>(
+    pub(super) async fn inspect<T: Send + 'static>(
         &self,
         look: impl FnOnce(&Seen<'_>) -> T + Send + 'static,
     ) -> Result<T, Unavailable> {
@@ -241,7 +246,7 @@ impl Handle {
     }
 
     /// An agent opened a stream: he is online until the last of his guards is dropped.
-    pub fn online(&self, user: UserId) -> Online {
+    pub(super) fn online(&self, user: UserId) -> Online {
         self.push(Job::StreamOpened(user.clone()));
         Online { handle: self.clone(), user }
     }
@@ -278,7 +283,7 @@ impl Handle {
 
 /// One open stream of an agent.
 #[derive(Debug)]
-pub struct Online {
+pub(super) struct Online {
     handle: Handle,
     user: UserId,
 }

@@ -42,7 +42,7 @@ struct Sampled {
 
 /// What the engine counts and measures. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub(super) struct Metrics {
     inbound: Family<Outcome, Counter>,
     outbound: Family<Outcome, Counter>,
     samples: Family<Sampled, Counter>,
@@ -62,7 +62,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Registers everything, labelled with the channel's name.
-    pub fn new(registry: &mut Registry, channel: &str) -> Self {
+    pub(super) fn new(registry: &mut Registry, channel: &str) -> Self {
         let registry = registry.sub_registry_with_label(("channel".into(), channel.to_owned().into()));
         let metrics = Self {
             inbound: Family::default(),

@@ -5,7 +5,7 @@ pub mod config;
 pub mod core;
 mod feed;
 mod handle;
-pub mod http;
+pub(crate) mod http;
 mod metrics;
 mod resolve;
 mod run;

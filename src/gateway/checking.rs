@@ -32,7 +32,7 @@ const SHORTEST: Duration = Duration::from_millis(500);
 
 /// What the checks found. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Checks(Arc<Inner>);
+pub(super) struct Checks(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -42,7 +42,7 @@ struct Inner {
 
 /// What the last checks found.
 #[derive(Clone, Debug)]
-pub struct Found {
+pub(super) struct Found {
     /// What the provider last said about the credentials.
     pub credentials: CredentialsStatus,
     /// Whether the provider answers.
@@ -57,7 +57,7 @@ pub struct Found {
 
 /// A complete list of numbers.
 #[derive(Clone, Debug)]
-pub struct Listed {
+pub(super) struct Listed {
     /// When it was read.
     pub at: Timestamp,
     /// The numbers.
@@ -81,12 +81,12 @@ impl Default for Checks {
 
 impl Checks {
     /// What was found.
-    pub fn found(&self) -> Found {
+    pub(super) fn found(&self) -> Found {
         self.0.found.lock().clone()
     }
 
     /// Why nothing can be sent, when the provider refuses the credentials.
-    pub fn refused(&self) -> Option<String> {
+    pub(super) fn refused(&self) -> Option<String> {
         match &self.0.found.lock().credentials {
             CredentialsStatus::Invalid { message, .. } => {
                 Some(format!("the provider refuses the credentials: {message}"))
@@ -100,12 +100,12 @@ impl Checks {
     }
 
     /// Asks for a check now.
-    pub fn again(&self) {
+    pub(super) fn again(&self) {
         self.0.again.notify_one();
     }
 
     /// Checks until `shutdown`; tells `valid` whenever credentials were found good.
-    pub async fn run(
+    pub(super) async fn run(
         self,
         mut current: watch::Receiver<Current>,
         metrics: Metrics,

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, fmt, fs, io, path::Path};
 
 /// A value that is never shown.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub(super) struct Secret(String);
 
 impl Secret {
     /// The value itself.
-    pub fn reveal(&self) -> &str {
+    pub(super) fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -27,11 +27,11 @@ impl fmt::Debug for Secret {
 
 /// The keys of a Secret that are there and not empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Credentials(BTreeMap<String, Secret>);
+pub(super) struct Credentials(BTreeMap<String, Secret>);
 
 impl Credentials {
     /// Whether there is no key at all.
-    pub fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
@@ -41,7 +41,7 @@ impl Credentials {
     ///
     /// # Errors
     /// When something that is there cannot be read.
-    pub fn read(dir: &Path) -> io::Result<Self> {
+    pub(super) fn read(dir: &Path) -> io::Result<Self> {
         let entries = match fs::read_dir(dir) {
             Ok(entries) => entries,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
@@ -69,7 +69,7 @@ impl Credentials {
     }
 
     /// The value of a key.
-    pub fn get(&self, key: &str) -> Option<&Secret> {
+    pub(super) fn get(&self, key: &str) -> Option<&Secret> {
         self.0.get(key)
     }
 }

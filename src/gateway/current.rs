@@ -17,7 +17,7 @@ use crate::wire::{
 
 /// What is in force now.
 #[derive(Clone, Debug, Default)]
-pub struct Current {
+pub(super) struct Current {
     /// Which documents are in force, and which were rejected.
     pub config: ConfigStatus,
     /// The settings with the provider; none until a configuration was loaded.
@@ -26,7 +26,7 @@ pub struct Current {
 
 /// Settings in force, and the provider if its credentials are there.
 #[derive(Clone, Debug)]
-pub struct Active {
+pub(super) struct Active {
     /// The settings.
     pub settings: Arc<Settings>,
     /// The provider with its credentials, or what they lack.
@@ -39,7 +39,7 @@ pub struct Active {
 
 /// Keeps [`Current`] up to date.
 #[derive(Debug)]
-pub struct Source {
+pub(super) struct Source {
     mount: Mount,
     credentials_dir: PathBuf,
     client: Client,
@@ -49,7 +49,7 @@ pub struct Source {
 
 impl Source {
     /// A source that has looked once.
-    pub fn new(config_dir: PathBuf, credentials_dir: PathBuf, client: Client) -> Self {
+    pub(super) fn new(config_dir: PathBuf, credentials_dir: PathBuf, client: Client) -> Self {
         let sender = watch::Sender::new(Current::default());
         let mut source = Self { mount: Mount::new(config_dir), credentials_dir, client, credentials: None, sender };
         source.look();
@@ -57,12 +57,12 @@ impl Source {
     }
 
     /// What is in force, now and later.
-    pub fn subscribe(&self) -> watch::Receiver<Current> {
+    pub(super) fn subscribe(&self) -> watch::Receiver<Current> {
         self.sender.subscribe()
     }
 
     /// Looks every second until `shutdown`.
-    pub async fn run(mut self, shutdown: CancellationToken) {
+    pub(super) async fn run(mut self, shutdown: CancellationToken) {
         let mut ticks = tokio::time::interval(POLL);
         while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
             self.look();

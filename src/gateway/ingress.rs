@@ -27,7 +27,7 @@ use crate::{
 
 /// What the whole world may take of the port. 512 connections with a head of 16 KiB and a body of 64 KiB are 40 MiB: a quarter of
 /// what the container may use. Providers and proxies keep far fewer, and one that waits for us is never sent away.
-pub const LIMITS: Limits = Limits { connections: 512, head_bytes: 16 * 1024 };
+pub(super) const LIMITS: Limits = Limits { connections: 512, head_bytes: 16 * 1024 };
 /// Longest body: a text message with all its parameters has a few kB.
 const MAX_BODY: usize = 64 * 1024;
 /// When a provider should come again.
@@ -35,7 +35,7 @@ const RETRY_AFTER_SECONDS: u32 = 5;
 
 /// What the webhooks work with.
 #[derive(Clone, Debug)]
-pub struct Ingress {
+pub(super) struct Ingress {
     /// Settings and provider in force.
     pub current: watch::Receiver<Current>,
     /// Where items go.
@@ -46,7 +46,7 @@ pub struct Ingress {
 
 impl Ingress {
     /// The port's routes. All paths lead to one place, since the public URL decides which of them are webhooks.
-    pub fn router(self) -> Router {
+    pub(super) fn router(self) -> Router {
         Router::new().fallback(call).with_state(self)
     }
 

@@ -16,7 +16,7 @@ use crate::wire::{outbound::SendOutcome, status::SpoolStatus};
 
 /// What became of a call of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum Outcome {
+pub(super) enum Outcome {
     /// The engine has it.
     Delivered,
     /// The spool has it, until the engine does.
@@ -39,7 +39,7 @@ pub enum Outcome {
 
 /// A request to the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub enum ProviderCall {
+pub(super) enum ProviderCall {
     /// The check of the credentials.
     Check,
     /// The list of numbers.
@@ -89,7 +89,7 @@ struct StateLabels {
 
 /// Metrics of the gateway. Clones share them.
 #[derive(Clone, Debug)]
-pub struct Metrics {
+pub(super) struct Metrics {
     webhooks: Family<WebhookLabels, Counter>,
     drained: Counter,
     media: Counter,
@@ -106,7 +106,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Metrics in `registry`, under `gateway_…`.
-    pub fn register(registry: &mut Registry) -> Self {
+    pub(super) fn register(registry: &mut Registry) -> Self {
         let buckets = || Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]);
         let metrics = Self {
             webhooks: Family::default(),
@@ -162,7 +162,7 @@ impl Metrics {
     }
 
     /// A webhook was called.
-    pub fn webhook(&self, hook: Hook, outcome: Outcome) {
+    pub(super) fn webhook(&self, hook: Hook, outcome: Outcome) {
         let hook = match hook {
             Hook::Inbound => HookLabel::Inbound,
             Hook::Status => HookLabel::Status,
@@ -171,28 +171,28 @@ impl Metrics {
     }
 
     /// Files came that are not carried.
-    pub fn media_left(&self, count: usize) {
+    pub(super) fn media_left(&self, count: usize) {
         self.media.inc_by(count as u64);
     }
 
     /// Spooled rows were delivered.
-    pub fn drained(&self, count: u64) {
+    pub(super) fn drained(&self, count: u64) {
         self.drained.inc_by(count);
     }
 
     /// Rows were removed that nobody took.
-    pub fn expired(&self, count: u64) {
+    pub(super) fn expired(&self, count: u64) {
         self.expired.inc_by(count);
     }
 
     /// Bytes that the spool may take, and takes.
-    pub fn spool_bytes(&self, capacity: u64, used: u64) {
+    pub(super) fn spool_bytes(&self, capacity: u64, used: u64) {
         self.capacity.set(i64::try_from(capacity).unwrap_or(i64::MAX));
         self.used.set(i64::try_from(used).unwrap_or(i64::MAX));
     }
 
     /// An item found no room.
-    pub fn no_room(&self, why: NoRoom) {
+    pub(super) fn no_room(&self, why: NoRoom) {
         let full = match why {
             NoRoom::Volume => "Volume",
             NoRoom::Number => "Number",
@@ -202,7 +202,7 @@ impl Metrics {
     }
 
     /// What waits now.
-    pub fn spool(&self, status: &SpoolStatus) {
+    pub(super) fn spool(&self, status: &SpoolStatus) {
         let rows = [("Waiting", status.waiting), ("Unrouted", status.unrouted), ("Parked", status.parked)];
         for (state, count) in rows {
             self.rows.get_or_create(&StateLabels { state }).set(count.cast_signed());
@@ -211,7 +211,7 @@ impl Metrics {
     }
 
     /// An attempt to send ended.
-    pub fn attempt(&self, outcome: &SendOutcome) {
+    pub(super) fn attempt(&self, outcome: &SendOutcome) {
         let (outcome, reason) = match outcome {
             SendOutcome::NotSent { reason, .. } => ("NotSent", format!("{reason:?}")),
             SendOutcome::Accepted { .. } => ("Accepted", String::new()),
@@ -222,7 +222,7 @@ impl Metrics {
     }
 
     /// The ledger stood in the way of an attempt.
-    pub fn answered_by_ledger(&self, begun: &Begun) {
+    pub(super) fn answered_by_ledger(&self, begun: &Begun) {
         let answer = match begun {
             Begun::New => "NotWhole",
             Begun::Recorded(_) => "Recorded",
@@ -233,7 +233,7 @@ impl Metrics {
     }
 
     /// A request to the provider ended.
-    pub fn provider_call(&self, call: ProviderCall, ok: bool, took: Duration) {
+    pub(super) fn provider_call(&self, call: ProviderCall, ok: bool, took: Duration) {
         let ok = if ok { "true" } else { "false" };
         self.calls.get_or_create(&CallLabels { call, ok }).observe(took.as_secs_f64());
     }

@@ -7,23 +7,23 @@ use reqwest::Url;
 use crate::wire::ports::{HOOK_INBOUND_PATH, HOOK_STATUS_PATH};
 
 /// The parameter of a status webhook's address with the receipt token.
-pub const TOKEN_PARAMETER: &str = "t";
+pub(super) const TOKEN_PARAMETER: &str = "t";
 /// The parameter of a status webhook's address with our number in canonical form: not every provider says in a receipt which of our
 /// numbers sent the message, or says it in a form that only fits one number (a short code comes without its country).
-pub const NUMBER_PARAMETER: &str = "n";
+pub(super) const NUMBER_PARAMETER: &str = "n";
 
 /// The URL under which the provider reaches the gateway, without `/hooks/…` and without a slash at the end.
 ///
 /// Signatures are checked over it, character by character. What a proxy says in `Host` or `X-Forwarded-…` counts for nothing.
 #[derive(Clone, PartialEq, Eq)]
-pub struct PublicUrl {
+pub(super) struct PublicUrl {
     text: String,
     path: String,
 }
 
 /// Which of the two webhooks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Hook {
+pub(super) enum Hook {
     /// A customer's message.
     Inbound,
     /// A receipt.
@@ -33,7 +33,7 @@ pub enum Hook {
 /// A URL that a provider cannot call, or that would make signatures ambiguous.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("webhook.publicUrl {url:?} {problem}")]
-pub struct InvalidPublicUrl {
+pub(super) struct InvalidPublicUrl {
     url: String,
     problem: &'static str,
 }
@@ -52,7 +52,7 @@ impl PublicUrl {
     ///
     /// # Errors
     /// When it is no plain http or https URL; query, fragment and user information are refused.
-    pub fn new(text: &str) -> Result<Self, InvalidPublicUrl> {
+    pub(super) fn new(text: &str) -> Result<Self, InvalidPublicUrl> {
         let refused = |problem| Err(InvalidPublicUrl { url: text.to_owned(), problem });
         let text = text.trim_end_matches('/');
         let Ok(url) = Url::parse(text) else {
@@ -82,12 +82,12 @@ impl PublicUrl {
     }
 
     /// What the provider is to be given.
-    pub fn hook(&self, hook: Hook) -> String {
+    pub(super) fn hook(&self, hook: Hook) -> String {
         format!("{}{}", self.text, hook.path())
     }
 
     /// What the provider called, given the query as it came.
-    pub fn called(&self, hook: Hook, query: Option<&str>) -> String {
+    pub(super) fn called(&self, hook: Hook, query: Option<&str>) -> String {
         match query {
             Some(query) => format!("{}?{query}", self.hook(hook)),
             None => self.hook(hook),
@@ -95,7 +95,7 @@ impl PublicUrl {
     }
 
     /// The address for the receipts of one message. It carries token and number of the message back to us, covered by the signature.
-    pub fn status_callback(&self, token: &str, number: &str) -> String {
+    pub(super) fn status_callback(&self, token: &str, number: &str) -> String {
         let mut url = self.hook(Hook::Status);
         for (at, (name, value)) in [(TOKEN_PARAMETER, token), (NUMBER_PARAMETER, number)].into_iter().enumerate() {
             url.push(if at == 0 { '?' } else { '&' });
@@ -111,7 +111,7 @@ impl PublicUrl {
     }
 
     /// Which webhook a request's path means. A proxy in front may take the public URL's own path away or leave it.
-    pub fn hook_of(&self, path: &str) -> Option<Hook> {
+    pub(super) fn hook_of(&self, path: &str) -> Option<Hook> {
         let below = path.strip_prefix(self.path.as_str());
         // As it came first: where the public URL's own path is /hooks, a proxy that took it away leaves a path that begins with it again.
         let known = |path: &str| [Hook::Inbound, Hook::Status].into_iter().find(|hook| hook.path() == path);

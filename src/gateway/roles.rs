@@ -30,13 +30,13 @@ use crate::{
 };
 
 /// One connection or two of each engine that sends, and the operator. Tokens may have 16 KiB.
-pub const LIMITS: Limits = Limits { connections: 1024, head_bytes: 24 * 1024 };
+pub(super) const LIMITS: Limits = Limits { connections: 1024, head_bytes: 24 * 1024 };
 /// Longest request: a text of at most a few thousand characters.
 const MAX_BODY: usize = 64 * 1024;
 
 /// What the port works with.
 #[derive(Clone, Debug)]
-pub struct Roles {
+pub(super) struct Roles {
     /// Settings in force: who may call.
     pub current: watch::Receiver<Current>,
     /// Makes attempts.
@@ -47,7 +47,7 @@ pub struct Roles {
 
 impl Roles {
     /// The port's routes.
-    pub fn router(self) -> Router {
+    pub(super) fn router(self) -> Router {
         Router::new().route(MESSAGES_PATH, post(messages)).route(STATUS_PATH, get(status)).with_state(self)
     }
 

@@ -23,7 +23,7 @@ use crate::{
 
 /// Everything that the documents say.
 #[derive(Debug)]
-pub struct Settings {
+pub(super) struct Settings {
     /// Hash of the main document, which covers the others.
     pub hash: ConfigHash,
     /// The SmsConnector.
@@ -56,7 +56,7 @@ pub struct Settings {
 
 /// Where a number's messages go, and who may send from it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
+pub(super) struct Route {
     /// The channel, as the engine's paths name it.
     pub channel: String,
     /// Base URL of the engine, without a slash at the end.
@@ -67,7 +67,7 @@ pub struct Route {
 
 /// Documents that cannot be loaded. The message names the field, what is wrong and what to do.
 #[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
+pub(super) enum SettingsError {
     /// A URL that cannot be called.
     #[error("{field}: {url:?} is not an http or https URL without user, query and fragment")]
     Url {
@@ -101,7 +101,7 @@ impl Settings {
     ///
     /// # Errors
     /// When any of them cannot be used; nothing of them is in force then.
-    pub fn new(loaded: Loaded<GatewayConfig>) -> Result<Self, SettingsError> {
+    pub(super) fn new(loaded: Loaded<GatewayConfig>) -> Result<Self, SettingsError> {
         let Loaded { hash, document: config, parts } = loaded;
         positive("accountLimit.segments", config.account_limit.segments)?;
         positive("accountLimit.perSeconds", config.account_limit.per_seconds)?;
@@ -126,12 +126,12 @@ impl Settings {
     }
 
     /// Numbers that somebody wants of the provider: they are reported whether it has them or not.
-    pub fn wanted(&self) -> BTreeSet<PhoneNumber> {
+    pub(super) fn wanted(&self) -> BTreeSet<PhoneNumber> {
         self.offered.iter().flatten().chain(&self.asked).chain(self.routes.keys()).cloned().collect()
     }
 
     /// The route of a number in its canonical form.
-    pub fn route(&self, number: &str) -> Option<&Arc<Route>> {
+    pub(super) fn route(&self, number: &str) -> Option<&Arc<Route>> {
         number.parse::<PhoneNumber>().ok().and_then(|number| self.routes.get(&number))
     }
 }

@@ -23,7 +23,7 @@ use crate::{
 
 /// Makes the status. Clones share what it is made of.
 #[derive(Clone, Debug)]
-pub struct Reporter {
+pub(super) struct Reporter {
     /// Settings in force.
     pub current: watch::Receiver<Current>,
     /// What the checks found.
@@ -36,7 +36,7 @@ pub struct Reporter {
 
 impl Reporter {
     /// The status, now.
-    pub fn report(&self) -> GatewayStatus {
+    pub(super) fn report(&self) -> GatewayStatus {
         let spool = self.delivery.status();
         let Current { config, active } = self.current.borrow().clone();
         let Found { credentials, provider, listed, numbers_error, .. } = self.checks.found();

@@ -10,7 +10,7 @@ const WITHIN: Duration = Duration::from_secs(10);
 
 /// Why there is no body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum BodyError {
+pub(crate) enum BodyError {
     /// It is, or says that it is, longer than what is taken.
     #[error("the body is longer than {0} bytes")]
     TooLong(usize),
@@ -26,7 +26,7 @@ pub enum BodyError {
 ///
 /// # Errors
 /// When it is longer (before anything of it is read, if it says so itself), slower, or broken.
-pub async fn read(body: Body, most: usize) -> Result<Bytes, BodyError> {
+pub(crate) async fn read(body: Body, most: usize) -> Result<Bytes, BodyError> {
     read_within(body, most, WITHIN).await
 }
 

@@ -35,7 +35,7 @@ impl From<reqwest::Error> for ClientError {
 ///
 /// # Errors
 /// When the file cannot be used.
-pub fn to_the_world(further_authorities: Option<&Path>) -> Result<ClientBuilder, ClientError> {
+pub(crate) fn to_the_world(further_authorities: Option<&Path>) -> Result<ClientBuilder, ClientError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = further_authorities {
         let refused = |message: String| ClientError::Authorities { path: path.display().to_string(), message };
@@ -59,7 +59,7 @@ pub fn to_the_world(further_authorities: Option<&Path>) -> Result<ClientBuilder,
 }
 
 /// Begins a client for the other roles of the same cluster, where no TLS is spoken. The caller sets the time limits.
-pub fn within_the_cluster() -> ClientBuilder {
+pub(crate) fn within_the_cluster() -> ClientBuilder {
     // Without this the client looks for roots, which the image does not have.
     plain().tls_certs_only([])
 }
@@ -72,7 +72,7 @@ fn plain() -> ClientBuilder {
 }
 
 /// An error with its causes, which reqwest does not show by itself.
-pub fn chain(error: &dyn Error) -> String {
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

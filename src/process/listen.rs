@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 ///
 /// # Errors
 /// When the address cannot be bound; the message names it.
-pub async fn bind(address: IpAddr, port: u16) -> io::Result<TcpListener> {
+pub(crate) async fn bind(address: IpAddr, port: u16) -> io::Result<TcpListener> {
     let named = |error: io::Error| {
         io::Error::new(error.kind(), format!("cannot listen on {}: {error}", SocketAddr::new(address, port)))
     };

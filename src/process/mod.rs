@@ -1,11 +1,11 @@
 //! How the process of every role begins, listens, serves and ends.
 
-pub mod body;
+pub(crate) mod body;
 mod connections;
 pub mod crypto;
-pub mod http_client;
-pub mod listen;
+pub(crate) mod http_client;
+pub(crate) mod listen;
 pub mod log;
-pub mod serve;
-pub mod shutdown;
-pub mod volume;
+pub(crate) mod serve;
+pub(crate) mod shutdown;
+pub(crate) mod volume;

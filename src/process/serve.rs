@@ -44,7 +44,7 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 /// What a port grants its clients. A connection that waits for its client holds at most [`Limits::head_bytes`] and the part of a
 /// body that has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Connections at once, whoever opened them: behind an ingress all of them come from one address. Beyond this, the one that has waited
     /// longest for its client makes room for a new one.
     pub connections: usize,
@@ -59,7 +59,7 @@ struct Times {
 }
 
 /// Serves until `shutdown`; requests that have come by then are still answered.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: CancellationToken) {
+pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits, shutdown: CancellationToken) {
     let times = Times { first_head: FIRST_HEAD_WITHIN, next_head: NEXT_HEAD_WITHIN };
     serve_with(listener, router, limits, times, shutdown).await;
 }

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 ///
 /// # Errors
 /// When the handlers cannot be installed.
-pub fn on_signal() -> io::Result<CancellationToken> {
+pub(crate) fn on_signal() -> io::Result<CancellationToken> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     let token = CancellationToken::new();

@@ -4,7 +4,7 @@ use std::{io, path::Path};
 
 /// A volume, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Volume {
+pub(crate) struct Volume {
     /// All that it holds.
     pub size: u64,
     /// What is left for processes that are not privileged.
@@ -16,7 +16,7 @@ impl Volume {
     ///
     /// # Errors
     /// When the file system cannot be asked.
-    pub fn of(path: &Path) -> io::Result<Self> {
+    pub(crate) fn of(path: &Path) -> io::Result<Self> {
         let found = rustix::fs::statvfs(path)?;
         Ok(Self {
             size: found.f_blocks.saturating_mul(found.f_frsize),

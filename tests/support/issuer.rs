@@ -10,7 +10,7 @@ const PKCS8_P256: [u8; 35] = [
 ];
 
 /// An issuer with one key.
-pub struct TestIssuer {
+pub(crate) struct TestIssuer {
     /// The `iss` claim.
     pub url: String,
     /// The `kid` of its key.
@@ -21,7 +21,7 @@ pub struct TestIssuer {
 
 impl TestIssuer {
     /// An issuer with a fresh key.
-    pub fn new(url: &str) -> Self {
+    pub(crate) fn new(url: &str) -> Self {
         let mut der = PKCS8_P256.to_vec();
         // Below the curve's order whatever the other bytes are, and not zero.
         der.push(0x7f);
@@ -30,7 +30,7 @@ impl TestIssuer {
     }
 
     /// The public half of its key, as a JSON Web Key Set.
-    pub fn keys(&self) -> Value {
+    pub(crate) fn keys(&self) -> Value {
         let mut jwk = serde_json::to_value(Jwk::from_encoding_key(&self.key, Algorithm::ES256).unwrap()).unwrap();
         jwk["kid"] = json!(self.key_id);
         jwk["use"] = json!("sig");
@@ -38,14 +38,14 @@ impl TestIssuer {
     }
 
     /// A token for `user` (the `sub` claim) and `audience`, good also on a machine whose clock is wrong by two days.
-    pub fn token(&self, user: &str, audience: &str) -> String {
+    pub(crate) fn token(&self, user: &str, audience: &str) -> String {
         let (now, days) = (jiff::Timestamp::now().as_second(), 2 * 86_400);
         let (begun, ends) = (now - days, now + days);
         self.sign(&json!({ "iss": self.url, "sub": user, "aud": [audience], "iat": begun, "nbf": begun, "exp": ends }))
     }
 
     /// A token with exactly these claims.
-    pub fn sign(&self, claims: &Value) -> String {
+    pub(crate) fn sign(&self, claims: &Value) -> String {
         let header = Header { kid: Some(self.key_id.clone()), ..Header::new(Algorithm::ES256) };
         encode(&header, claims, &self.key).unwrap()
     }

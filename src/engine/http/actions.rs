@@ -26,7 +26,7 @@ use crate::{
 /// The first message to a customer.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct StartBody {
+pub(super) struct StartBody {
     /// To whom, E.164 or a short code as `US:72345`.
     #[schema(value_type = String, example = "+15559870001")]
     pub number: PhoneNumber,
@@ -37,7 +37,7 @@ pub struct StartBody {
 /// A reply.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ReplyBody {
+pub(super) struct ReplyBody {
     /// The interaction's `epoch` as the agent knows it; another one means that it has changed hands.
     pub epoch: u32,
     /// What is said; at most 10 segments.
@@ -47,7 +47,7 @@ pub struct ReplyBody {
 /// The end of an interaction.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct FinishBody {
+pub(super) struct FinishBody {
     /// The interaction's `epoch` as the agent knows it.
     pub epoch: u32,
 }
@@ -55,7 +55,7 @@ pub struct FinishBody {
 /// A note that the customer does not see.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct NoteBody {
+pub(super) struct NoteBody {
     /// The interaction's `epoch`, when the note must only be taken while the agent has it.
     #[serde(default)]
     pub epoch: Option<u32>,
@@ -67,7 +67,7 @@ pub struct NoteBody {
 #[utoipa::path(post, path = "/v1/channels/{channel}/interactions", tag = "interactions", request_body = StartBody,
     params(("Idempotency-Key" = String, Header, description = "Names the request; the same key gets the same answer for 24 hours")),
     responses((status = 201, body = Started), (status = 403, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn start(State(shared): State<Shared>, change: Change<StartBody>) -> Result<Response, Failure> {
+pub(super) async fn start(State(shared): State<Shared>, change: Change<StartBody>) -> Result<Response, Failure> {
     let request = Request::Start {
         user: change.agent.user.clone(),
         number: change.body.number.clone(),
@@ -89,7 +89,7 @@ pub async fn start(State(shared): State<Shared>, change: Change<StartBody>) -> R
            ("Idempotency-Key" = String, Header, description = "Names the request; the same key gets the same answer for 24 hours")),
     responses((status = 202, body = Replied, description = "Committed; it will be sent"), (status = 404, body = Problem),
               (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn reply(
+pub(super) async fn reply(
     State(shared): State<Shared>,
     OfInteraction(interaction): OfInteraction,
     change: Change<ReplyBody>,
@@ -115,7 +115,7 @@ pub async fn reply(
     params(("id" = u64, Path, description = "The interaction"),
            ("Idempotency-Key" = String, Header, description = "Names the request; the same key gets the same answer for 24 hours")),
     responses((status = 200, body = Done), (status = 404, body = Problem), (status = 409, body = Problem)))]
-pub async fn finish(
+pub(super) async fn finish(
     State(shared): State<Shared>,
     OfInteraction(interaction): OfInteraction,
     change: Change<FinishBody>,
@@ -133,7 +133,7 @@ pub async fn finish(
     params(("id" = u64, Path, description = "The interaction"),
            ("Idempotency-Key" = String, Header, description = "Names the request; the same key gets the same answer for 24 hours")),
     responses((status = 201, body = Noted), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
-pub async fn note(
+pub(super) async fn note(
     State(shared): State<Shared>,
     OfInteraction(interaction): OfInteraction,
     change: Change<NoteBody>,
@@ -157,7 +157,7 @@ pub async fn note(
 /// Say whether you take interactions.
 #[utoipa::path(put, path = "/v1/channels/{channel}/me/presence", tag = "me", request_body = Presence,
     responses((status = 200, body = Presence), (status = 422, body = Problem)))]
-pub async fn set_presence(
+pub(super) async fn set_presence(
     State(shared): State<Shared>,
     agent: Agent,
     request: axum::extract::Request,
@@ -173,20 +173,20 @@ pub async fn set_presence(
 /// Accept an offered interaction. Offers come with `offer.mode: Ask`, which this version does not have.
 #[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/accept", tag = "later", params(("id" = u64, Path)),
     responses((status = 501, body = Problem)))]
-pub async fn accept(_: Agent) -> Failure {
+pub(super) async fn accept(_: Agent) -> Failure {
     Failure::not_supported_yet("Interactions are assigned (offer.mode: Assign); there is nothing to accept.")
 }
 
 /// Decline an offered interaction. Offers come with `offer.mode: Ask`, which this version does not have.
 #[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/decline", tag = "later", params(("id" = u64, Path)),
     responses((status = 501, body = Problem)))]
-pub async fn decline(_: Agent) -> Failure {
+pub(super) async fn decline(_: Agent) -> Failure {
     Failure::not_supported_yet("Interactions are assigned (offer.mode: Assign); there is nothing to decline.")
 }
 
 /// Transfer an interaction. This version cannot do it.
 #[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/transfer", tag = "later", params(("id" = u64, Path)),
     responses((status = 501, body = Problem)))]
-pub async fn transfer(_: Agent) -> Failure {
+pub(super) async fn transfer(_: Agent) -> Failure {
     Failure::not_supported_yet("Interactions cannot be transferred yet.")
 }

@@ -18,7 +18,7 @@ pub(super) const SILENCE: Duration = Duration::from_secs(25);
 
 /// When each agent gave a sign of life last. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Alive(Arc<Mutex<HashMap<UserId, Instant>>>);
+pub(crate) struct Alive(Arc<Mutex<HashMap<UserId, Instant>>>);
 
 impl Alive {
     /// A member made a request.

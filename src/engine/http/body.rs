@@ -10,15 +10,15 @@ use crate::{
 };
 
 /// Largest body of an agent: the longest text that can be sent takes 6 kB even when every character is escaped.
-pub const MAX_BODY_BYTES: usize = 64 * 1024;
+pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
 /// Largest body of another role: a message with room for providers that allow long texts.
-pub const MAX_ROLE_BODY_BYTES: usize = 1024 * 1024;
+pub(super) const MAX_ROLE_BODY_BYTES: usize = 1024 * 1024;
 
 /// The bytes of a body of at most `most`.
 ///
 /// # Errors
 /// 413 when there are more than the port takes, 408 when they do not come in time, 400 when they cannot be read.
-pub async fn bytes(request: Request, most: usize) -> Result<Bytes, Failure> {
+pub(super) async fn bytes(request: Request, most: usize) -> Result<Bytes, Failure> {
     body::read(request.into_body(), most).await.map_err(|error| match error {
         BodyError::TooLong(_) => Problem::new(413, "too-large", "The body is too large").into(),
         BodyError::TooSlow => Problem::new(408, "too-slow", "The body did not come in time").into(),
@@ -30,7 +30,7 @@ pub async fn bytes(request: Request, most: usize) -> Result<Bytes, Failure> {
 ///
 /// # Errors
 /// 400 when it is not JSON, 422 with the field when it is not what is expected.
-pub fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| fault(&error))?;
     reader.end().map_err(|error| Failure::bad_request(format!("The body is not JSON: {error}")))?;

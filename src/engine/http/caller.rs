@@ -12,7 +12,7 @@ use crate::{
 
 /// A member of the campaign.
 #[derive(Clone, Debug)]
-pub struct Agent {
+pub(super) struct Agent {
     /// Who.
     pub user: UserId,
     /// When the token expires.
@@ -21,11 +21,11 @@ pub struct Agent {
 
 /// The connector's gateway.
 #[derive(Clone, Copy, Debug)]
-pub struct Gateway;
+pub(super) struct Gateway;
 
 /// The operator.
 #[derive(Clone, Copy, Debug)]
-pub struct Operator;
+pub(super) struct Operator;
 
 impl FromRequestParts<Shared> for Agent {
     type Rejection = Failure;

@@ -25,7 +25,7 @@ use crate::{
 
 /// Who you are, your channels, and what you have there.
 #[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, body = Me), (status = 403, body = Problem)))]
-pub async fn me(State(shared): State<Shared>, agent: Agent) -> Result<Json<Me>, Failure> {
+pub(super) async fn me(State(shared): State<Shared>, agent: Agent) -> Result<Json<Me>, Failure> {
     let user = agent.user.clone();
     let (present, online, interactions) = shared
         .engine
@@ -52,7 +52,7 @@ pub async fn me(State(shared): State<Shared>, agent: Agent) -> Result<Json<Me>, 
 
 /// Say that you are there: the answer to an event `Beat` on the stream.
 #[utoipa::path(post, path = "/v1/channels/{channel}/me/beat", tag = "stream", responses((status = 204), (status = 403, body = Problem)))]
-pub async fn beat(_: Agent) -> StatusCode {
+pub(super) async fn beat(_: Agent) -> StatusCode {
     // The token was checked, and that it was shown was noted.
     StatusCode::NO_CONTENT
 }
@@ -61,7 +61,7 @@ pub async fn beat(_: Agent) -> StatusCode {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
-pub struct InteractionsQuery {
+pub(super) struct InteractionsQuery {
     /// Only those in this state.
     state: Option<view::State>,
     /// Only those of this owner; `me` is you.
@@ -77,7 +77,7 @@ pub struct InteractionsQuery {
 /// In which order.
 #[derive(Clone, Copy, Debug, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub enum Order {
+pub(super) enum Order {
     /// Oldest first.
     Oldest,
     /// Newest first.
@@ -87,7 +87,7 @@ pub enum Order {
 /// List interactions.
 #[utoipa::path(get, path = "/v1/channels/{channel}/interactions", tag = "interactions", params(InteractionsQuery),
     responses((status = 200, body = Interactions), (status = 422, body = Problem)))]
-pub async fn interactions(
+pub(super) async fn interactions(
     State(shared): State<Shared>,
     agent: Agent,
     Asked(query): Asked<InteractionsQuery>,
@@ -109,7 +109,7 @@ pub async fn interactions(
 /// An interaction with its messages and notes.
 #[utoipa::path(get, path = "/v1/channels/{channel}/interactions/{id}", tag = "interactions", params(("id" = u64, Path, description = "The interaction")),
     responses((status = 200, body = Conversation), (status = 404, body = Problem)))]
-pub async fn interaction(
+pub(super) async fn interaction(
     State(shared): State<Shared>,
     _: Agent,
     OfInteraction(id): OfInteraction,
@@ -122,7 +122,7 @@ pub async fn interaction(
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
-pub struct MessagesQuery {
+pub(super) struct MessagesQuery {
     /// Rows of the page, 1 to 200; 50 when absent.
     limit: Option<u32>,
     /// `nextCursor` of the page before.
@@ -133,7 +133,7 @@ pub struct MessagesQuery {
 #[utoipa::path(get, path = "/v1/channels/{channel}/customers/{number}/messages", tag = "customers",
     params(("number" = String, Path, description = "The customer's number, E.164"), MessagesQuery),
     responses((status = 200, body = Messages), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub async fn messages(
+pub(super) async fn messages(
     State(shared): State<Shared>,
     _: Agent,
     OfCustomer(number): OfCustomer,
@@ -153,7 +153,7 @@ pub async fn messages(
 /// The starts of interactions that a blocklist stopped, newest first: who tried, when, with which number.
 #[utoipa::path(get, path = "/v1/channels/{channel}/blocked-starts", tag = "interactions", params(MessagesQuery),
     responses((status = 200, body = BlockedStarts), (status = 422, body = Problem)))]
-pub async fn blocked_starts(
+pub(super) async fn blocked_starts(
     State(shared): State<Shared>,
     _: Agent,
     Asked(query): Asked<MessagesQuery>,
@@ -170,7 +170,7 @@ pub async fn blocked_starts(
 /// The channel in numbers, now.
 #[utoipa::path(get, path = "/v1/channels/{channel}/statistics", tag = "statistics",
     responses((status = 200, body = Statistics)))]
-pub async fn statistics(State(shared): State<Shared>, _: Agent) -> Result<Json<Statistics>, Failure> {
+pub(super) async fn statistics(State(shared): State<Shared>, _: Agent) -> Result<Json<Statistics>, Failure> {
     let (now, hours_change_at) = shared
         .engine
         .inspect(|seen| (seen.state.statistics(seen.now), seen.state.config().schedule.next_change(seen.now)))

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// The header with the caller's key.
-pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+pub(super) const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// Says that an answer was given before.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// Longest key, in bytes.
@@ -27,7 +27,7 @@ const LONGEST_KEY: usize = 255;
 
 /// An agent's request with its key and body.
 #[derive(Debug)]
-pub struct Change<T> {
+pub(super) struct Change<T> {
     /// Who asks.
     pub agent: Agent,
     /// The body.
@@ -78,7 +78,7 @@ impl<T> Change<T> {
     ///
     /// # Errors
     /// When the engine is ending or has too much to do, or the key belongs to another request.
-    pub async fn ask(self, shared: &Shared, request: Asked, render: Render) -> Result<Response, Failure> {
+    pub(super) async fn ask(self, shared: &Shared, request: Asked, render: Render) -> Result<Response, Failure> {
         match shared.engine.ask_keyed(request, self.id, render).await? {
             Keyed::First(answer) => Ok(respond(answer, false)),
             Keyed::Again(answer) => Ok(respond(answer, true)),
@@ -102,7 +102,7 @@ fn respond(answer: RecordedAnswer, replayed: bool) -> Response {
 }
 
 /// An answer as it is stored: the document that `done` makes of what was done, or the problem that a refusal is.
-pub fn recorded<T: Serialize>(
+pub(super) fn recorded<T: Serialize>(
     outcome: &Outcome,
     done: impl FnOnce(&crate::engine::core::command::Answer) -> Option<(u16, T)>,
 ) -> RecordedAnswer {

@@ -26,7 +26,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 pub(super) use alive::Alive;
-pub use openapi::openapi;
+pub(crate) use openapi::openapi;
 
 use self::problem::Failure;
 use super::{config::Settings, feed::Feed, handle::Handle, store::error::Fault, store::read::Reader};

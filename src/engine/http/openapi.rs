@@ -94,7 +94,7 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 /// The document, as it is checked in and served at `/openapi.json`.
-pub fn openapi() -> serde_json::Value {
+pub(crate) fn openapi() -> serde_json::Value {
     // Made of strings and numbers only: it can always be written.
     serde_json::to_value(Document::openapi()).unwrap_or_default()
 }

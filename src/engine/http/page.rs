@@ -11,11 +11,11 @@ use super::problem::Failure;
 use crate::engine::store::read::LONGEST_PAGE;
 
 /// Rows of a page when nothing is said.
-pub const DEFAULT_LIMIT: u32 = 50;
+pub(super) const DEFAULT_LIMIT: u32 = 50;
 
 /// The query of a request.
 #[derive(Clone, Debug)]
-pub struct Asked<T>(pub T);
+pub(super) struct Asked<T>(pub T);
 
 impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     type Rejection = Failure;
@@ -32,7 +32,7 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
 ///
 /// # Errors
 /// When it is none or too many.
-pub fn limit(asked: Option<u32>) -> Result<u32, Failure> {
+pub(super) fn limit(asked: Option<u32>) -> Result<u32, Failure> {
     match asked.unwrap_or(DEFAULT_LIMIT) {
         limit @ 1..=LONGEST_PAGE => Ok(limit),
         limit => Err(Failure::invalid("?limit", format!("{limit} is not from 1 to {LONGEST_PAGE}"))),
@@ -40,7 +40,7 @@ pub fn limit(asked: Option<u32>) -> Result<u32, Failure> {
 }
 
 /// A cursor as callers see it: opaque, so that they do not count with it.
-pub fn write_cursor(id: u64) -> String {
+pub(super) fn write_cursor(id: u64) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(id.to_string())
 }
 
@@ -48,7 +48,7 @@ pub fn write_cursor(id: u64) -> String {
 ///
 /// # Errors
 /// When it is not one of ours.
-pub fn read_cursor(cursor: &str) -> Result<u64, Failure> {
+pub(super) fn read_cursor(cursor: &str) -> Result<u64, Failure> {
     BASE64_URL_SAFE_NO_PAD
         .decode(cursor)
         .ok()

@@ -14,7 +14,7 @@ use crate::{engine::core::ids::InteractionId, sms::PhoneNumber};
 ///
 /// # Errors
 /// 421 for another channel: its engine has another address. 400 when the path cannot be read.
-pub async fn is_held(
+pub(super) async fn is_held(
     State(shared): State<Shared>,
     names: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
@@ -29,11 +29,11 @@ pub async fn is_held(
 
 /// The interaction in `/v1/channels/{channel}/interactions/{id}`.
 #[derive(Clone, Copy, Debug)]
-pub struct OfInteraction(pub InteractionId);
+pub(super) struct OfInteraction(pub InteractionId);
 
 /// The customer in `/v1/channels/{channel}/customers/{number}`.
 #[derive(Clone, Debug)]
-pub struct OfCustomer(pub PhoneNumber);
+pub(super) struct OfCustomer(pub PhoneNumber);
 
 impl<S: Send + Sync> FromRequestParts<S> for OfInteraction {
     type Rejection = Failure;

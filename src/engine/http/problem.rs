@@ -12,7 +12,7 @@ use crate::{
 
 /// A problem that is answered instead of what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(super) struct Failure {
     /// The document.
     pub problem: Problem,
     /// Seconds after which to try again: our own faults only.
@@ -27,12 +27,12 @@ impl From<Problem> for Failure {
 
 impl Failure {
     /// 400: the request is wrong in a way that no field of its body stands for.
-    pub fn bad_request(detail: impl Into<String>) -> Self {
+    pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Problem::new(400, "bad-request", "The request is not as it should be").detail(detail).into()
     }
 
     /// 422: a field of the body, the path or the query has a value that it must not have.
-    pub fn invalid(field: &str, detail: impl Into<String>) -> Self {
+    pub(super) fn invalid(field: &str, detail: impl Into<String>) -> Self {
         Problem::new(422, "invalid-field", "A field has a value that it must not have")
             .field(field)
             .detail(detail)
@@ -40,34 +40,34 @@ impl Failure {
     }
 
     /// 404.
-    pub fn not_found(detail: impl Into<String>) -> Self {
+    pub(super) fn not_found(detail: impl Into<String>) -> Self {
         Problem::new(404, "not-found", "There is no such thing").detail(detail).into()
     }
 
     /// 421: the channel is another engine's.
-    pub fn misdirected(channel: &str) -> Self {
+    pub(super) fn misdirected(channel: &str) -> Self {
         Problem::new(421, "misdirected", "This engine does not hold the channel")
             .detail(format!("The engine of {channel:?} has an address of its own: the Service sms-<channel>."))
             .into()
     }
 
     /// 403.
-    pub fn forbidden(detail: impl Into<String>) -> Self {
+    pub(super) fn forbidden(detail: impl Into<String>) -> Self {
         Problem::new(403, "forbidden", "This caller may not do this").detail(detail).into()
     }
 
     /// 405.
-    pub fn method_not_allowed() -> Self {
+    pub(super) fn method_not_allowed() -> Self {
         Problem::new(405, "method-not-allowed", "The path does not take this method").into()
     }
 
     /// 501: known, and not there yet.
-    pub fn not_supported_yet(detail: impl Into<String>) -> Self {
+    pub(super) fn not_supported_yet(detail: impl Into<String>) -> Self {
         Problem::new(501, "not-supported-yet", "This version cannot do this yet").detail(detail).into()
     }
 
     /// 503: a fault of ours that passes; the caller should try again.
-    pub fn unavailable(detail: impl Into<String>) -> Self {
+    pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         let problem = Problem::new(503, "unavailable", "The engine cannot answer right now").detail(detail);
         Self { problem, retry_after: Some(1) }
     }
@@ -104,7 +104,7 @@ impl From<Unavailable> for Failure {
 }
 
 /// The problem that a refusal of the core is answered with.
-pub fn of_refusal(refusal: &Refusal) -> Problem {
+pub(super) fn of_refusal(refusal: &Refusal) -> Problem {
     let (status, reason, title, field) = match refusal {
         Refusal::NotOpen(_) => (404, "not-open", "There is no such open interaction", None),
         Refusal::StaleEpoch { .. } => (409, "stale-epoch", "The interaction has changed hands", Some("/epoch")),

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A customer's message. Answered when it is on the disk.
-pub async fn inbound(
+pub(super) async fn inbound(
     State(shared): State<Shared>,
     _: Gateway,
     request: Request,
@@ -36,7 +36,7 @@ pub async fn inbound(
 }
 
 /// A delivery receipt. Answered when it is on the disk, whatever it led to.
-pub async fn receipt(
+pub(super) async fn receipt(
     State(shared): State<Shared>,
     _: Gateway,
     request: Request,
@@ -50,7 +50,7 @@ pub async fn receipt(
 }
 
 /// How the engine is.
-pub async fn status(State(shared): State<Shared>, _: Operator) -> Result<Json<EngineStatus>, Failure> {
+pub(super) async fn status(State(shared): State<Shared>, _: Operator) -> Result<Json<EngineStatus>, Failure> {
     let unknown = shared.query(|reader| reader.unknown_messages()).await?;
     let settings = shared.settings.load_full();
     // In force is what the writer works with; the mount may be a moment ahead.

@@ -41,7 +41,11 @@ const CHECK: Duration = Duration::from_secs(1);
 #[utoipa::path(get, path = "/v1/channels/{channel}/stream", tag = "stream",
     params(("Last-Event-ID" = Option<u64>, Header, description = "Number of the last event that was seen")),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem), (status = 403, body = Problem)))]
-pub async fn stream(State(shared): State<Shared>, agent: Agent, headers: HeaderMap) -> Result<Response, Failure> {
+pub(super) async fn stream(
+    State(shared): State<Shared>,
+    agent: Agent,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     let last_seen = last_seen(&headers)?;
     let watch = shared.feed.watch();
     let newest = shared.feed.last();

@@ -19,7 +19,7 @@ use crate::{
 /// A page of starts that a blocklist stopped.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct BlockedStarts {
+pub(super) struct BlockedStarts {
     /// The starts, newest first.
     pub items: Vec<BlockedStart>,
     /// Pass as `cursor` for the next page; absent on the last one.
@@ -30,7 +30,7 @@ pub struct BlockedStarts {
 /// An agent's start of an interaction that a blocklist stopped. Nothing was sent.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct BlockedStart {
+pub(super) struct BlockedStart {
     /// When.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
@@ -49,7 +49,7 @@ impl From<BlockedStartRow> for BlockedStart {
 /// The agent who asks.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Me {
+pub(super) struct Me {
     /// The user's name, as the campaign's members are written.
     pub user: String,
     /// The channels that the agent serves here.
@@ -59,7 +59,7 @@ pub struct Me {
 /// What the agent who asks is to a channel, and has there.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct MyChannel {
+pub(super) struct MyChannel {
     /// The SmsChannel's name: `{channel}` in all paths of it.
     pub channel: String,
     /// Its number, canonical form.
@@ -81,7 +81,7 @@ pub struct MyChannel {
 /// Whether an agent takes interactions.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Presence {
+pub(super) struct Presence {
     /// Whether he does.
     pub present: bool,
 }
@@ -89,7 +89,7 @@ pub struct Presence {
 /// A page of interactions.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Interactions {
+pub(super) struct Interactions {
     /// The interactions.
     pub items: Vec<Interaction>,
     /// Pass as `cursor` for the next page; absent on the last one.
@@ -100,7 +100,7 @@ pub struct Interactions {
 /// A page of messages.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Messages {
+pub(super) struct Messages {
     /// The messages, newest first.
     pub items: Vec<Message>,
     /// Pass as `cursor` for the next page; absent on the last one.
@@ -122,7 +122,7 @@ pub enum State {
 /// An interaction: a conversation from its first message to its close.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Interaction {
+pub(super) struct Interaction {
     /// Its id.
     pub id: u64,
     /// The customer's number, or the sender's name when it is no number.
@@ -159,7 +159,7 @@ pub struct Interaction {
 /// An interaction with what was said in it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Conversation {
+pub(super) struct Conversation {
     /// The interaction.
     #[serde(flatten)]
     pub interaction: Interaction,
@@ -172,7 +172,7 @@ pub struct Conversation {
 /// A note that the customer does not see.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Note {
+pub(super) struct Note {
     /// Its id.
     pub id: u64,
     /// Who wrote it.
@@ -186,7 +186,7 @@ pub struct Note {
 
 /// Which way a message went.
 #[derive(Clone, Copy, Debug, Serialize, utoipa::ToSchema)]
-pub enum Direction {
+pub(super) enum Direction {
     /// From the customer.
     Inbound,
     /// To the customer.
@@ -196,7 +196,7 @@ pub enum Direction {
 /// A message.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Message {
+pub(super) struct Message {
     /// Its id. Later messages have higher ids.
     pub id: u64,
     /// The interaction that it belongs to.
@@ -245,7 +245,7 @@ pub struct Message {
 /// An interaction that an agent started.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Started {
+pub(super) struct Started {
     /// The interaction.
     pub interaction: u64,
     /// Its epoch.
@@ -257,7 +257,7 @@ pub struct Started {
 /// A reply that will be sent.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Replied {
+pub(super) struct Replied {
     /// The message.
     pub message: u64,
 }
@@ -265,19 +265,19 @@ pub struct Replied {
 /// A note that was taken.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Noted {
+pub(super) struct Noted {
     /// The note.
     pub note: u64,
 }
 
 /// Done; there is nothing to say about it.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
-pub struct Done {}
+pub(super) struct Done {}
 
 /// The channel in numbers, now.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct Statistics {
+pub(super) struct Statistics {
     /// Interactions that wait for an agent.
     pub waiting: u64,
     /// How long the oldest of them has waited, in seconds.
@@ -303,7 +303,7 @@ pub struct Statistics {
 /// The service level over its window.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ServiceLevel {
+pub(super) struct ServiceLevel {
     /// Interactions that an agent replied to.
     pub answered: u64,
     /// Of these, in target.

@@ -20,7 +20,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why an engine has not taken an item.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotTaken {
+pub(crate) enum NotTaken {
     /// It cannot take any now: not reachable, busy, not ready, or it does not know us (yet).
     #[error("{0}")]
     Unavailable(String),
@@ -34,7 +34,7 @@ pub enum NotTaken {
 
 /// The engines, as far as the gateway speaks to them.
 #[derive(Clone, Debug)]
-pub struct Engines {
+pub(crate) struct Engines {
     client: reqwest::Client,
     token: TokenFile,
 }
@@ -44,7 +44,7 @@ impl Engines {
     ///
     /// # Errors
     /// When there can be no HTTP client.
-    pub fn new(token: TokenFile) -> Result<Self, ClientError> {
+    pub(crate) fn new(token: TokenFile) -> Result<Self, ClientError> {
         let builder = http_client::within_the_cluster();
         let client = builder.connect_timeout(CONNECT_TIMEOUT).pool_idle_timeout(IDLE_TIMEOUT).build()?;
         Ok(Self { client, token })
@@ -54,7 +54,7 @@ impl Engines {
     ///
     /// # Errors
     /// Whether it is worth trying again.
-    pub async fn post(&self, route: &Route, item: &Item, deadline: Duration) -> Result<(), NotTaken> {
+    pub(crate) async fn post(&self, route: &Route, item: &Item, deadline: Duration) -> Result<(), NotTaken> {
         let token = self.token.current().map_err(|error| NotTaken::Unavailable(error.to_string()))?;
         let url = |pattern| format!("{}{}", route.engine_url, of_channel(pattern, &route.channel));
         let request = match item {

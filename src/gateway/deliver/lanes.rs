@@ -10,11 +10,11 @@ type Key = (String, String);
 
 /// One turn at a time for each key, in the order of arrival; keys do not hinder each other.
 #[derive(Clone, Debug, Default)]
-pub struct Lanes(Arc<Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>>);
+pub(super) struct Lanes(Arc<Mutex<HashMap<Key, Arc<tokio::sync::Mutex<()>>>>>);
 
 /// A turn; ends when it is dropped.
 #[derive(Debug)]
-pub struct Turn {
+pub(super) struct Turn {
     lanes: Lanes,
     key: Key,
     guard: Option<OwnedMutexGuard<()>>,
@@ -22,7 +22,7 @@ pub struct Turn {
 
 impl Lanes {
     /// Waits for those that came before.
-    pub async fn enter(&self, number: &str, lane: &str) -> Turn {
+    pub(super) async fn enter(&self, number: &str, lane: &str) -> Turn {
         let key = (number.to_owned(), lane.to_owned());
         let lock = Arc::clone(self.0.lock().entry(key.clone()).or_default());
         Turn { lanes: self.clone(), key, guard: Some(lock.lock_owned().await) }

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub use engines::{Engines, NotTaken};
+pub(super) use engines::{Engines, NotTaken};
 
 use super::{
     current::Current,
@@ -31,7 +31,7 @@ const DIRECT_AT_ONCE: usize = 64;
 
 /// Brings items to engines. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Delivery(Arc<Inner>);
+pub(super) struct Delivery(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -64,7 +64,7 @@ impl Default for Number {
 
 impl Delivery {
     /// Takes over what waits in the spool.
-    pub fn start(
+    pub(super) fn start(
         spool: Spool,
         engines: Engines,
         current: watch::Receiver<Current>,
@@ -93,7 +93,7 @@ impl Delivery {
     }
 
     /// Waits for the tasks that were started, after the shutdown.
-    pub async fn ended(&self) {
+    pub(super) async fn ended(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
@@ -102,7 +102,7 @@ impl Delivery {
     ///
     /// # Errors
     /// When it is on no disk.
-    pub async fn accept(&self, item: Item) -> Result<Outcome, SpoolError> {
+    pub(super) async fn accept(&self, item: Item) -> Result<Outcome, SpoolError> {
         let delivery = self.clone();
         let task = self.0.tasks.spawn(async move { delivery.bring(item).await });
         match task.await {

@@ -102,7 +102,7 @@ impl Delivery {
     }
 
     /// What waits, as it is counted in memory.
-    pub fn status(&self) -> SpoolStatus {
+    pub(crate) fn status(&self) -> SpoolStatus {
         let (capacity, used, failed) = self.0.spool.bytes();
         // In steps, so that the status is no news each time it is asked for.
         let used_percent = (used.saturating_mul(10) / capacity.max(1)).min(10) * 10;

@@ -4,13 +4,13 @@
 /// Names and values in the order of the body; none when there are more than `most`.
 ///
 /// Bytes that are not UTF-8 become U+FFFD; a `%` that begins no escape stays as it is.
-pub fn parse(body: &[u8], most: usize) -> Option<Vec<(String, String)>> {
+pub(super) fn parse(body: &[u8], most: usize) -> Option<Vec<(String, String)>> {
     let parsed: Vec<_> = pairs(body).take(most).map(|(name, value)| (decode(name), decode(value))).collect();
     (pairs(body).nth(most).is_none()).then_some(parsed)
 }
 
 /// The first value of a parameter that is not empty.
-pub fn find(body: &[u8], wanted: &str) -> Option<String> {
+pub(super) fn find(body: &[u8], wanted: &str) -> Option<String> {
     let values = pairs(body).filter(|(name, value)| !value.is_empty() && decode(name) == wanted);
     values.map(|(_, value)| decode(value)).next()
 }

@@ -27,11 +27,11 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 /// The client for providers.
 #[derive(Clone, Debug)]
-pub struct Client(reqwest::Client);
+pub(crate) struct Client(reqwest::Client);
 
 /// A complete answer.
 #[derive(Debug)]
-pub struct Answered {
+pub(super) struct Answered {
     /// The status.
     pub status: StatusCode,
     /// `Retry-After`, as seconds or as a date.
@@ -42,7 +42,7 @@ pub struct Answered {
 
 /// No complete answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NoAnswer {
+pub(crate) struct NoAnswer {
     /// Whether the request may have reached the provider.
     pub maybe_received: bool,
     /// Whether time ran out after the connection stood.
@@ -56,7 +56,7 @@ impl Client {
     ///
     /// # Errors
     /// When the file cannot be used.
-    pub fn new(further_authorities: Option<&Path>) -> Result<Self, ClientError> {
+    pub(crate) fn new(further_authorities: Option<&Path>) -> Result<Self, ClientError> {
         let builder = http_client::to_the_world(further_authorities)?
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(TIMEOUT)
@@ -65,7 +65,7 @@ impl Client {
     }
 
     /// Begins a request.
-    pub fn request(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn request(&self, method: reqwest::Method, url: &str) -> reqwest::RequestBuilder {
         self.0.request(method, url)
     }
 }
@@ -74,7 +74,7 @@ impl Client {
 ///
 /// # Errors
 /// When there is no complete answer.
-pub async fn call(request: reqwest::RequestBuilder) -> Result<Answered, NoAnswer> {
+pub(super) async fn call(request: reqwest::RequestBuilder) -> Result<Answered, NoAnswer> {
     let mut response = request.send().await.map_err(|error| no_answer(error, false))?;
     let (status, retry_after) = (response.status(), retry_after(&response));
     let mut body = Vec::new();

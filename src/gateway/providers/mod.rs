@@ -10,7 +10,7 @@ use std::{collections::BTreeSet, time::Duration};
 use axum::{body::Bytes, http::HeaderMap, response::Response};
 use jiff::Timestamp;
 
-pub use http::Client;
+pub(super) use http::Client;
 
 use super::{
     credentials::Credentials,
@@ -29,7 +29,7 @@ use crate::{
 
 /// A provider with the credentials to use it.
 #[derive(Debug)]
-pub enum Provider {
+pub(super) enum Provider {
     /// Twilio.
     Twilio(twilio::Twilio),
     /// `aldis simulator`.
@@ -38,11 +38,11 @@ pub enum Provider {
 
 /// Keys of the Secret that are missing or empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MissingKeys(pub Vec<String>);
+pub(super) struct MissingKeys(pub Vec<String>);
 
 /// One call of a webhook.
 #[derive(Debug)]
-pub struct WebhookCall {
+pub(super) struct WebhookCall {
     /// The public URL that the provider called, with the query as it came.
     pub url: String,
     /// The query as it came.
@@ -74,11 +74,11 @@ impl WebhookCall {
 /// A signed webhook that cannot be understood.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
-pub struct Malformed(pub String);
+pub(super) struct Malformed(pub String);
 
 /// Why a call of a webhook is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unverified {
+pub(super) enum Unverified {
     /// There is no signature, or one that does not fit.
     #[error("the signature does not fit the credentials, the public URL and the body")]
     Signature,
@@ -88,11 +88,11 @@ pub enum Unverified {
 }
 
 /// Parameters of a form at most. Twilio sends about 20, and four more for each of at most ten files.
-pub const MAX_PARAMETERS: usize = 500;
+pub(super) const MAX_PARAMETERS: usize = 500;
 
 /// A check that did not come to a good end.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CheckError {
+pub(super) enum CheckError {
     /// The provider refuses the credentials.
     Invalid(String),
     /// The provider has suspended or closed the account.
@@ -103,7 +103,7 @@ pub enum CheckError {
 
 /// A number as the provider lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderNumber {
+pub(super) struct ProviderNumber {
     /// Canonical form.
     pub number: PhoneNumber,
     /// Whether it can send and receive texts.
@@ -114,7 +114,7 @@ pub struct ProviderNumber {
 
 /// What the provider calls for a number's inbound messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ConfiguredWebhook {
+pub(super) enum ConfiguredWebhook {
     /// Nothing.
     Unset,
     /// A URL.
@@ -130,7 +130,7 @@ pub enum ConfiguredWebhook {
 
 /// The provider's answer to an attempt, and what it means for the next ones.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub(super) struct Answer {
     /// What became of the attempt. `retryAfterMillis` is set by the caller, who knows how often this happened.
     pub outcome: SendOutcome,
     /// Whom it asks to pause, if anyone.
@@ -139,7 +139,7 @@ pub struct Answer {
 
 /// A pause before the next attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pause {
+pub(super) struct Pause {
     /// Who pauses.
     pub scope: Scope,
     /// Why.
@@ -150,7 +150,7 @@ pub struct Pause {
 
 /// Who pauses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub(super) enum Scope {
     /// Every number of the account.
     Account,
     /// The sending number.
@@ -162,7 +162,11 @@ impl Provider {
     ///
     /// # Errors
     /// Which keys the Secret lacks.
-    pub fn new(config: &gateway::Provider, credentials: &Credentials, client: &Client) -> Result<Self, MissingKeys> {
+    pub(super) fn new(
+        config: &gateway::Provider,
+        credentials: &Credentials,
+        client: &Client,
+    ) -> Result<Self, MissingKeys> {
         Ok(match config {
             gateway::Provider::Twilio { account_sid, base_url } => {
                 Self::Twilio(twilio::Twilio::new(account_sid, base_url, credentials, client)?)
@@ -174,7 +178,7 @@ impl Provider {
     }
 
     /// Whether a call claims to be signed; known before its body is read.
-    pub fn has_signature(&self, headers: &HeaderMap) -> bool {
+    pub(super) fn has_signature(&self, headers: &HeaderMap) -> bool {
         let name = match self {
             Self::Twilio(_) => twilio::SIGNATURE_HEADER,
             Self::Simulator(_) => simulator::SIGNATURE_HEADER,
@@ -186,7 +190,7 @@ impl Provider {
     ///
     /// # Errors
     /// When it cannot be believed.
-    pub fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
+    pub(super) fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
         match self {
             Self::Twilio(twilio) => twilio.verify(call),
             Self::Simulator(simulator) => simulator.verify(call),
@@ -197,7 +201,7 @@ impl Provider {
     ///
     /// # Errors
     /// When it lacks what a message must have.
-    pub fn inbound(&self, call: &WebhookCall) -> Result<InboundMessage, Malformed> {
+    pub(super) fn inbound(&self, call: &WebhookCall) -> Result<InboundMessage, Malformed> {
         match self {
             Self::Twilio(_) => twilio::inbound(call),
             Self::Simulator(_) => simulator::inbound(call),
@@ -208,7 +212,7 @@ impl Provider {
     ///
     /// # Errors
     /// When it lacks what a receipt must have.
-    pub fn receipt(&self, call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
+    pub(super) fn receipt(&self, call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
         match self {
             Self::Twilio(_) => twilio::receipt(call),
             Self::Simulator(_) => simulator::receipt(call).map(Some),
@@ -216,7 +220,7 @@ impl Provider {
     }
 
     /// What the provider takes for "I have it, and nothing is to be said".
-    pub fn acknowledgement(&self) -> Response {
+    pub(super) fn acknowledgement(&self) -> Response {
         match self {
             Self::Twilio(_) => twilio::acknowledgement(),
             Self::Simulator(_) => simulator::acknowledgement(),
@@ -227,7 +231,7 @@ impl Provider {
     ///
     /// # Errors
     /// When they are not, or nobody can tell now.
-    pub async fn check(&self) -> Result<(), CheckError> {
+    pub(super) async fn check(&self) -> Result<(), CheckError> {
         match self {
             Self::Twilio(twilio) => twilio.check().await,
             Self::Simulator(simulator) => simulator.check().await,
@@ -239,7 +243,7 @@ impl Provider {
     ///
     /// # Errors
     /// When the list could not be read completely.
-    pub async fn numbers(&self, wanted: &BTreeSet<PhoneNumber>) -> Result<Vec<ProviderNumber>, CheckError> {
+    pub(super) async fn numbers(&self, wanted: &BTreeSet<PhoneNumber>) -> Result<Vec<ProviderNumber>, CheckError> {
         match self {
             Self::Twilio(twilio) => twilio.numbers(wanted).await,
             Self::Simulator(simulator) => simulator.numbers().await,
@@ -247,7 +251,7 @@ impl Provider {
     }
 
     /// Makes one attempt.
-    pub async fn send(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
+    pub(super) async fn send(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
         match self {
             Self::Twilio(twilio) => twilio.send(request, public_url).await,
             Self::Simulator(simulator) => simulator.send(request, public_url).await,
@@ -257,7 +261,7 @@ impl Provider {
 
 impl ConfiguredWebhook {
     /// How this compares with what the provider should call.
-    pub fn compare(&self, expected: &str) -> WebhookStatus {
+    pub(super) fn compare(&self, expected: &str) -> WebhookStatus {
         match self {
             Self::Unset => WebhookStatus::Unset,
             // A fragment is no part of what is called: Twilio keeps its own settings for retries and time-outs there.

@@ -6,7 +6,7 @@ use crate::wire::config::RateLimit;
 
 /// A token bucket that never waits: it lets pass or says when to come again.
 #[derive(Debug)]
-pub struct Bucket {
+pub(super) struct Bucket {
     limit: RateLimit,
     /// Segments that may go now. Negative after a message that was longer than the level.
     level: f64,
@@ -15,7 +15,7 @@ pub struct Bucket {
 
 impl Bucket {
     /// A full bucket.
-    pub const fn new(limit: RateLimit, now: Instant) -> Self {
+    pub(super) const fn new(limit: RateLimit, now: Instant) -> Self {
         Self { limit, level: limit.segments as f64, at: now }
     }
 
@@ -25,7 +25,7 @@ impl Bucket {
     ///
     /// # Errors
     /// How long until it would pass.
-    pub fn take(&mut self, limit: RateLimit, segments: u32, now: Instant) -> Result<(), Duration> {
+    pub(super) fn take(&mut self, limit: RateLimit, segments: u32, now: Instant) -> Result<(), Duration> {
         self.fill(limit, now);
         let cost = f64::from(segments.max(1));
         // A hair's breadth of rounding must not hold a message back.
@@ -37,7 +37,7 @@ impl Bucket {
     }
 
     /// Gives back what was taken for a message that did not go.
-    pub fn give_back(&mut self, segments: u32) {
+    pub(super) fn give_back(&mut self, segments: u32) {
         self.level = (self.level + f64::from(segments.max(1))).min(f64::from(self.limit.segments));
     }
 

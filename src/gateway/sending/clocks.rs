@@ -17,11 +17,11 @@ const STEADY_MILLIS: u64 = 2000;
 
 /// The last difference of each engine, by its number.
 #[derive(Debug, Default)]
-pub struct Clocks(HashMap<String, (i64, Instant)>);
+pub(super) struct Clocks(HashMap<String, (i64, Instant)>);
 
 impl Clocks {
     /// An engine asked; its clock showed `theirs` when ours showed `ours`.
-    pub fn note(&mut self, number: &str, theirs: Timestamp, ours: Timestamp, now: Instant) {
+    pub(super) fn note(&mut self, number: &str, theirs: Timestamp, ours: Timestamp, now: Instant) {
         let ahead = i64::try_from(theirs.duration_since(ours).as_millis()).unwrap_or(i64::MAX);
         let known = self.0.get(number).map(|(known, _)| *known);
         let ahead = known.filter(|known| known.abs_diff(ahead) < STEADY_MILLIS).unwrap_or(ahead);
@@ -29,7 +29,7 @@ impl Clocks {
     }
 
     /// The largest difference of those who asked lately.
-    pub fn worst(&mut self, now: Instant) -> Option<ClockSkew> {
+    pub(super) fn worst(&mut self, now: Instant) -> Option<ClockSkew> {
         self.0.retain(|_, (_, at)| now.saturating_duration_since(*at) < RECENT);
         let (number, (ahead, _)) = self.0.iter().max_by_key(|(number, (ahead, _))| (ahead.unsigned_abs(), *number))?;
         Some(ClockSkew { number: number.clone(), engine_ahead_millis: *ahead })

@@ -49,7 +49,7 @@ type Flight = Shared<BoxFuture<'static, Result<SendOutcome, SpoolError>>>;
 
 /// Makes attempts. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Sending(Arc<Inner>);
+pub(super) struct Sending(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -107,7 +107,7 @@ impl From<Held> for SendOutcome {
 
 impl Sending {
     /// Makes attempts with what is in force.
-    pub fn new(spool: Spool, current: watch::Receiver<Current>, checks: Checks, metrics: Metrics) -> Self {
+    pub(super) fn new(spool: Spool, current: watch::Receiver<Current>, checks: Checks, metrics: Metrics) -> Self {
         Self(Arc::new(Inner {
             spool,
             current,
@@ -122,18 +122,18 @@ impl Sending {
     }
 
     /// Waits for the attempts under way.
-    pub async fn ended(&self) {
+    pub(super) async fn ended(&self) {
         self.0.tasks.close();
         self.0.tasks.wait().await;
     }
 
     /// The engine whose clock differs most from ours, of those that asked lately.
-    pub fn clock_skew(&self) -> Option<ClockSkew> {
+    pub(super) fn clock_skew(&self) -> Option<ClockSkew> {
         self.0.clocks.lock().worst(Instant::now())
     }
 
     /// Good credentials end a pause that bad ones began.
-    pub fn credentials_valid(&self) {
+    pub(super) fn credentials_valid(&self) {
         self.0.pauses.lock().credentials_valid();
     }
 
@@ -144,7 +144,7 @@ impl Sending {
     ///
     /// # Errors
     /// When the ledger cannot be read, so that nobody can tell whether the attempt was made: ask again.
-    pub async fn send(&self, user: &str, request: SendRequest) -> Result<SendOutcome, SpoolError> {
+    pub(super) async fn send(&self, user: &str, request: SendRequest) -> Result<SendOutcome, SpoolError> {
         let now = Instant::now();
         let active = self.0.current.borrow().active.clone();
         let may_send =

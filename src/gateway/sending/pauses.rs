@@ -20,7 +20,7 @@ const MOST_DOUBLINGS: u32 = 10;
 
 /// Pauses of the account and of single numbers.
 #[derive(Debug, Default)]
-pub struct Pauses {
+pub(super) struct Pauses {
     account: Option<State>,
     numbers: HashMap<String, State>,
 }
@@ -43,7 +43,11 @@ impl Pauses {
     ///
     /// # Errors
     /// Why not, and when to come again.
-    pub fn enter(&mut self, number: &str, now: Instant) -> Result<Option<NotSentReason>, (NotSentReason, Duration)> {
+    pub(super) fn enter(
+        &mut self,
+        number: &str,
+        now: Instant,
+    ) -> Result<Option<NotSentReason>, (NotSentReason, Duration)> {
         for state in self.account.iter().chain(self.numbers.get(number)) {
             let trying = state.trying.is_some_and(|since| now.saturating_duration_since(since) < LONGEST_TRY);
             let wait = if trying { WHILE_TRYING } else { state.until.saturating_duration_since(now) };
@@ -58,7 +62,7 @@ impl Pauses {
     }
 
     /// An attempt from `number` that [`Self::enter`] let pass at `began` has ended.
-    pub fn ended(&mut self, number: &str, pause: Option<Pause>, began: Instant, now: Instant) {
+    pub(super) fn ended(&mut self, number: &str, pause: Option<Pause>, began: Instant, now: Instant) {
         match pause.map(|pause| (pause.scope, pause)) {
             None => {
                 self.account.take_if(|state| state.since <= began);
@@ -80,7 +84,7 @@ impl Pauses {
     }
 
     /// An attempt that was let pass was not made after all.
-    pub fn not_made(&mut self, number: &str) {
+    pub(super) fn not_made(&mut self, number: &str) {
         if let Some(state) = &mut self.account {
             state.trying = None;
         }
@@ -88,12 +92,12 @@ impl Pauses {
     }
 
     /// Credentials are good (again).
-    pub fn credentials_valid(&mut self) {
+    pub(super) fn credentials_valid(&mut self) {
         self.account.take_if(|state| state.reason == NotSentReason::Credentials);
     }
 
     /// How long an attempt from `number` would have to wait.
-    pub fn remaining(&self, number: &str, now: Instant) -> Duration {
+    pub(super) fn remaining(&self, number: &str, now: Instant) -> Duration {
         let states = self.account.iter().chain(self.numbers.get(number));
         states.map(|state| state.until.saturating_duration_since(now)).max().unwrap_or_default()
     }

@@ -18,7 +18,7 @@ const FOR_ONE: u32 = 8;
 
 /// What names an attempt, and what it says to whom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct AttemptKey {
+pub(crate) struct AttemptKey {
     /// Our number.
     pub number: String,
     /// The engine's store.
@@ -33,11 +33,11 @@ pub struct AttemptKey {
 
 /// A digest of receiver and text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Content([u8; 16]);
+pub(crate) struct Content([u8; 16]);
 
 /// What the ledger says to one who wants to make an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Begun {
+pub(crate) enum Begun {
     /// It was not there, and is now: go on.
     New,
     /// It was made; this came of it. Without an outcome nobody knows.
@@ -50,7 +50,7 @@ pub enum Begun {
 
 impl Content {
     /// The digest of a message.
-    pub fn new(to: &str, text: &str) -> Self {
+    pub(crate) fn new(to: &str, text: &str) -> Self {
         let mut digest = Sha256::new();
         digest.update((to.len() as u64).to_be_bytes());
         digest.update(to);
@@ -78,7 +78,7 @@ impl Spool {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub async fn look_up(&self, key: AttemptKey) -> Result<Begun, SpoolError> {
+    pub(crate) async fn look_up(&self, key: AttemptKey) -> Result<Begun, SpoolError> {
         self.writer.transact(move |connection| find(connection, &key)).await
     }
 
@@ -86,7 +86,7 @@ impl Spool {
     ///
     /// # Errors
     /// When it is not on the disk: the attempt must not be made.
-    pub async fn begin(&self, key: AttemptKey) -> Result<Begun, SpoolError> {
+    pub(crate) async fn begin(&self, key: AttemptKey) -> Result<Begun, SpoolError> {
         let (now, room, ledger) = (self.ledger.now(), self.room.clone(), self.ledger.clone());
         let (tally, counted) = (Arc::clone(&self.tally), Arc::clone(&self.tally));
         let work = move |connection: &Connection| {
@@ -115,7 +115,7 @@ impl Spool {
     ///
     /// # Errors
     /// When it is not on the disk; a repeated attempt will then be told that nobody knows.
-    pub async fn finish(&self, key: AttemptKey, outcome: SendOutcome) -> Result<(), SpoolError> {
+    pub(crate) async fn finish(&self, key: AttemptKey, outcome: SendOutcome) -> Result<(), SpoolError> {
         let work = move |connection: &Connection| {
             connection
                 .prepare_cached(
@@ -128,7 +128,7 @@ impl Spool {
     }
 
     /// Whether an attempt that began so long ago would be in the ledger, had it been made. None: nobody can tell how long ago.
-    pub fn would_know(&self, age: Option<Duration>) -> bool {
+    pub(crate) fn would_know(&self, age: Option<Duration>) -> bool {
         age.is_some_and(|age| self.ledger.covers(age))
     }
 
@@ -136,7 +136,7 @@ impl Spool {
     ///
     /// # Errors
     /// When nothing was forgotten.
-    pub async fn forget_attempts(&self) -> Result<bool, SpoolError> {
+    pub(crate) async fn forget_attempts(&self) -> Result<bool, SpoolError> {
         let (before, ledger, tally) = (self.ledger.remembered_since(), self.ledger.clone(), Arc::clone(&self.tally));
         let work = move |connection: &Connection| forget(connection, &ledger, before, AT_ONCE);
         let then = move |forgotten: &u64| {
@@ -150,7 +150,7 @@ impl Spool {
     ///
     /// # Errors
     /// When it was not written; the ledger will think itself younger, which is safe.
-    pub async fn note_age(&self) -> Result<(), SpoolError> {
+    pub(crate) async fn note_age(&self) -> Result<(), SpoolError> {
         let now = self.ledger.now();
         self.writer.transact(move |connection| ledger::write(connection, now, i64::MIN)).await
     }

@@ -15,7 +15,7 @@ const AT_ONCE: usize = 1000;
 
 /// What was taken over.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Salvaged {
+pub(super) struct Salvaged {
     /// Rows that wait.
     pub waiting: usize,
     /// Attempts.
@@ -41,19 +41,19 @@ const ATTEMPT: Table = Table {
 };
 
 /// Notes that the file is damaged, for the next start.
-pub fn mark(path: &Path) {
+pub(super) fn mark(path: &Path) {
     if let Err(error) = fs::write(marker(path), []) {
         tracing::error!(%error, "the damage cannot be noted");
     }
 }
 
 /// Whether it was noted that the file is damaged.
-pub fn is_marked(path: &Path) -> bool {
+pub(super) fn is_marked(path: &Path) -> bool {
     marker(path).exists()
 }
 
 /// Names of the files that were set aside beside the one at `path`.
-pub fn files(path: &Path) -> Vec<String> {
+pub(super) fn files(path: &Path) -> Vec<String> {
     let Some((folder, name)) = path.parent().zip(path.file_name().and_then(|name| name.to_str())) else {
         return Vec::new();
     };
@@ -70,7 +70,7 @@ pub fn files(path: &Path) -> Vec<String> {
 }
 
 /// Gives the file and its log other names. Returns the file's.
-pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
+pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
     let aside = beside(path, &format!(".damaged-{}", Timestamp::now().as_millisecond()));
     for suffix in ["-wal", "-shm", ""] {
         match fs::rename(beside(path, suffix), beside(&aside, suffix)) {
@@ -86,7 +86,7 @@ pub fn set_aside(path: &Path) -> io::Result<PathBuf> {
 ///
 /// # Errors
 /// When the new file cannot be written.
-pub fn salvage(aside: &Path, into: &mut Connection) -> rusqlite::Result<Salvaged> {
+pub(super) fn salvage(aside: &Path, into: &mut Connection) -> rusqlite::Result<Salvaged> {
     let Ok(from) = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_WRITE) else {
         return Ok(Salvaged::default());
     };

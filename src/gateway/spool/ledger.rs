@@ -30,7 +30,7 @@ const NOTED_WITHIN: Duration = Duration::from_secs(20);
 
 /// The ledger's own time, in milliseconds. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Ledger {
+pub(super) struct Ledger {
     /// Time of the ledger at `opened`.
     base: i64,
     opened: Instant,
@@ -41,7 +41,7 @@ pub struct Ledger {
 
 impl Ledger {
     /// Reads the ledger's time from a file whose tables are there; begins it in a new one.
-    pub fn open(connection: &Connection) -> rusqlite::Result<Self> {
+    pub(super) fn open(connection: &Connection) -> rusqlite::Result<Self> {
         let select = "SELECT lived_until, whole_since, noted_at FROM ledger";
         let found = connection
             .query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<i64>>(2)?)))
@@ -71,27 +71,27 @@ impl Ledger {
     }
 
     /// The ledger's time now.
-    pub fn now(&self) -> i64 {
+    pub(super) fn now(&self) -> i64 {
         self.base.saturating_add(millis(self.opened.elapsed()))
     }
 
     /// Attempts that began before this may be forgotten.
-    pub fn remembered_since(&self) -> i64 {
+    pub(super) fn remembered_since(&self) -> i64 {
         self.now().saturating_sub(millis(REMEMBERED))
     }
 
     /// Attempts that began before this are forgotten first when room is short.
-    pub fn answered_before(&self) -> i64 {
+    pub(super) fn answered_before(&self) -> i64 {
         self.now().saturating_sub(millis(ANSWERED))
     }
 
     /// Attempts that began before this are forgotten.
-    pub fn whole_since(&self, since: i64) {
+    pub(super) fn whole_since(&self, since: i64) {
         self.whole_since.fetch_max(since, Ordering::Relaxed);
     }
 
     /// Whether an attempt that is so old would be in the ledger.
-    pub fn covers(&self, age: Duration) -> bool {
+    pub(super) fn covers(&self, age: Duration) -> bool {
         let before_opening = age.checked_sub(self.opened.elapsed());
         if before_opening.is_some_and(|before| before < self.unseen) {
             return false;
@@ -102,7 +102,7 @@ impl Ledger {
 }
 
 /// Writes down the ledger's time, and since when it is whole, if that is later than before.
-pub fn write(connection: &Connection, now: i64, whole_since: i64) -> rusqlite::Result<()> {
+pub(super) fn write(connection: &Connection, now: i64, whole_since: i64) -> rusqlite::Result<()> {
     let sql = "UPDATE ledger SET lived_until = max(lived_until, ?1), whole_since = max(whole_since, ?2), noted_at = ?3";
     connection.prepare_cached(sql)?.execute([now, whole_since, Timestamp::now().as_millisecond()]).map(drop)
 }

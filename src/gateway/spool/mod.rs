@@ -18,9 +18,9 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode};
 use tokio_util::sync::CancellationToken;
 
-pub use attempts::{AttemptKey, Begun};
-pub use tally::Tally;
-pub use waiting::{Item, Kept, NoRoom, Place, Row, Rows};
+pub(super) use attempts::{AttemptKey, Begun};
+pub(super) use tally::Tally;
+pub(super) use waiting::{Item, Kept, NoRoom, Place, Row, Rows};
 
 use ledger::Ledger;
 use room::Room;
@@ -50,7 +50,7 @@ pub enum OpenError {
 /// Work that was not committed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the spool failed: {0}")]
-pub struct SpoolError(Arc<str>);
+pub(super) struct SpoolError(Arc<str>);
 
 impl SpoolError {
     pub(super) fn new(text: impl Into<Arc<str>>) -> Self {
@@ -66,7 +66,7 @@ impl From<rusqlite::Error> for SpoolError {
 
 /// The spool. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Spool {
+pub(super) struct Spool {
     writer: Writer,
     ledger: Ledger,
     room: Room,
@@ -81,7 +81,7 @@ impl Spool {
     ///
     /// # Errors
     /// When it cannot be used.
-    pub fn open(path: &Path) -> Result<Self, OpenError> {
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         if broken::is_marked(path) {
             return Self::set_aside(path);
         }
@@ -122,28 +122,28 @@ impl Spool {
     }
 
     /// Waits until the file turns out to be damaged. The process must end and start again, which sets it aside.
-    pub async fn damaged(&self) {
+    pub(super) async fn damaged(&self) {
         self.broken.cancelled().await;
     }
 
     /// What is in it.
-    pub fn tally(&self) -> Tally {
+    pub(super) fn tally(&self) -> Tally {
         self.tally.lock().clone()
     }
 
     /// Damaged files that were set aside and are still there, by name.
-    pub fn files_set_aside(&self) -> &[String] {
+    pub(super) fn files_set_aside(&self) -> &[String] {
         &self.set_aside
     }
 
     /// How many bytes the file may take, how many of them hold something, and whether a write found no room lately.
-    pub fn bytes(&self) -> (u64, u64, bool) {
+    pub(super) fn bytes(&self) -> (u64, u64, bool) {
         let (capacity, used) = self.room.bytes();
         (capacity, used, self.room.failed_lately())
     }
 
     /// Whether there is no room for one more row; and which numbers have as much as one may have.
-    pub fn no_room(&self) -> (bool, Vec<String>) {
+    pub(super) fn no_room(&self) -> (bool, Vec<String>) {
         let tally = self.tally.lock();
         let left = self.room.left(tally.totals);
         if left.rows == 0 {
@@ -157,7 +157,7 @@ impl Spool {
     ///
     /// # Errors
     /// When it cannot be measured.
-    pub async fn measure_volume(&self) -> Result<(), SpoolError> {
+    pub(super) async fn measure_volume(&self) -> Result<(), SpoolError> {
         let room = self.room.clone();
         self.writer.outside_of_transactions(move |connection| room.measure_volume(connection)).await
     }

@@ -26,13 +26,13 @@ const MIB: u64 = 1024 * 1024;
 /// What a row and its places in the indexes take at least.
 const ROW_BYTES: u64 = 700;
 /// What an attempt and its places in the indexes take.
-pub const ATTEMPT_BYTES: u64 = 300;
+pub(super) const ATTEMPT_BYTES: u64 = 300;
 /// After a write found no room, the spool counts as full for so long.
 const FULL_FOR: Duration = Duration::from_secs(30);
 
 /// Room in the volume. Clones share it.
 #[derive(Clone, Debug)]
-pub struct Room(Arc<Inner>);
+pub(super) struct Room(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -48,7 +48,7 @@ struct Inner {
 
 /// Room that is left for rows that wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Left {
+pub(super) struct Left {
     /// So many more rows.
     pub rows: u64,
 }
@@ -65,7 +65,7 @@ fn capacity(volume: Volume, ours: u64) -> u64 {
 
 impl Room {
     /// Measures the volume of the file at `path` and sets the file's limit.
-    pub fn open(path: &Path, connection: &Connection) -> rusqlite::Result<Self> {
+    pub(super) fn open(path: &Path, connection: &Connection) -> rusqlite::Result<Self> {
         let page = connection.query_row("PRAGMA page_size", [], |row| row.get::<_, i64>(0))?;
         let room = Self(Arc::new(Inner {
             path: path.to_owned(),
@@ -80,7 +80,7 @@ impl Room {
     }
 
     /// Looks at the volume, which may have grown, and at what others have in it.
-    pub fn measure_volume(&self, connection: &Connection) -> rusqlite::Result<()> {
+    pub(super) fn measure_volume(&self, connection: &Connection) -> rusqlite::Result<()> {
         let Inner { path, page, .. } = &*self.0;
         let Some(Ok(volume)) = path.parent().map(Volume::of) else { return Ok(()) };
         let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
@@ -106,7 +106,7 @@ impl Room {
     }
 
     /// Looks at how much of the file holds something.
-    pub fn measure(&self, connection: &Connection) -> rusqlite::Result<()> {
+    pub(super) fn measure(&self, connection: &Connection) -> rusqlite::Result<()> {
         let pragma = |sql: &str| connection.prepare_cached(sql)?.query_row([], |row| row.get::<_, i64>(0));
         let pages = pragma("PRAGMA page_count")? - pragma("PRAGMA freelist_count")?;
         self.0.used.store(pages.unsigned_abs() * self.0.page, Ordering::Relaxed);
@@ -114,7 +114,7 @@ impl Room {
     }
 
     /// A write found no room: the reserve is given up and the log emptied, so that the next one does.
-    pub fn is_full(&self, connection: &Connection) {
+    pub(super) fn is_full(&self, connection: &Connection) {
         *self.0.failed.lock() = Some(Instant::now());
         if give_up_reserve(&self.0.path) {
             tracing::warn!("the spool's volume is full; the reserve is used");
@@ -125,17 +125,17 @@ impl Room {
     }
 
     /// Bytes that the file may take, and that are used.
-    pub fn bytes(&self) -> (u64, u64) {
+    pub(super) fn bytes(&self) -> (u64, u64) {
         (self.0.capacity.load(Ordering::Relaxed), self.0.used.load(Ordering::Relaxed))
     }
 
     /// Whether a write found no room lately.
-    pub fn failed_lately(&self) -> bool {
+    pub(super) fn failed_lately(&self) -> bool {
         self.0.failed.lock().is_some_and(|at| at.elapsed() < FULL_FOR)
     }
 
     /// How many more rows may wait.
-    pub fn left(&self, totals: Totals) -> Left {
+    pub(super) fn left(&self, totals: Totals) -> Left {
         let (capacity, used) = self.bytes();
         let free = (capacity / 8 * 7).saturating_sub(used);
         let taken = used.saturating_sub(totals.attempts.saturating_mul(ATTEMPT_BYTES));
@@ -145,7 +145,7 @@ impl Room {
     }
 
     /// Whether attempts must make room for themselves.
-    pub fn is_short_for_attempts(&self, totals: Totals) -> bool {
+    pub(super) fn is_short_for_attempts(&self, totals: Totals) -> bool {
         let (capacity, used) = self.bytes();
         used > capacity / 16 * 15 || totals.attempts.saturating_mul(ATTEMPT_BYTES) > capacity / 4
     }
@@ -154,12 +154,12 @@ impl Room {
 impl Left {
     /// Whether a number may have one more row besides `rows`: it may have three times what it leaves to others. Alone, that is three
     /// quarters of all.
-    pub const fn for_number(self, rows: u64) -> bool {
+    pub(super) const fn for_number(self, rows: u64) -> bool {
         rows < self.rows.saturating_mul(3)
     }
 
     /// Whether there may be one more row without a route besides `rows`: a quarter of what they leave to others, a fifth of all.
-    pub const fn for_unrouted(self, rows: u64) -> bool {
+    pub(super) const fn for_unrouted(self, rows: u64) -> bool {
         rows < self.rows / 4
     }
 }
@@ -170,12 +170,12 @@ fn reserve_file(path: &Path) -> PathBuf {
 }
 
 /// Gives the held room up; whether there was some.
-pub fn give_up_reserve(path: &Path) -> bool {
+pub(super) fn give_up_reserve(path: &Path) -> bool {
     fs::remove_file(reserve_file(path)).is_ok()
 }
 
 /// The file with `suffix` behind its name.
-pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(suffix);
     name.into()

@@ -59,7 +59,7 @@ const STEPS: &[&str] = &["
 "];
 
 /// Opens a file, makes or upgrades its tables.
-pub fn open(path: &Path) -> Result<Connection, OpenError> {
+pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     let mut connection = Connection::open(path)?;
     connection.execute_batch(
         "PRAGMA journal_mode = WAL;

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 /// What there is of one number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub(crate) struct Counts {
     /// Rows that wait in order.
     pub waiting: u64,
     /// When the oldest of them arrived.
@@ -20,7 +20,7 @@ pub struct Counts {
 
 /// Counts over all numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
+pub(crate) struct Totals {
     /// Rows, waiting and parked.
     pub rows: u64,
     /// Attempts in the ledger.
@@ -29,7 +29,7 @@ pub struct Totals {
 
 /// All counts. Changed on the spool's thread only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// By number; none without rows.
     pub numbers: BTreeMap<String, Counts>,
     /// Over all.
@@ -38,7 +38,7 @@ pub struct Tally {
 
 impl Tally {
     /// Counts what a file has. Reads no more than indexes, and one row of each number.
-    pub fn count(connection: &Connection) -> rusqlite::Result<Self> {
+    pub(crate) fn count(connection: &Connection) -> rusqlite::Result<Self> {
         let mut tally = Self::default();
         let waiting = "SELECT number, count(*) FROM waiting WHERE parked IS NULL GROUP BY number";
         let parked = "SELECT number, count(*), parked FROM waiting WHERE parked IS NOT NULL GROUP BY number";
@@ -64,12 +64,12 @@ impl Tally {
     }
 
     /// Rows of a number, waiting and parked.
-    pub fn rows(&self, number: &str) -> u64 {
+    pub(crate) fn rows(&self, number: &str) -> u64 {
         self.numbers.get(number).map_or(0, |counts| counts.waiting + counts.parked)
     }
 
     /// A row came.
-    pub fn came(&mut self, number: &str, received_at: Timestamp, parked_for: Option<&str>) {
+    pub(crate) fn came(&mut self, number: &str, received_at: Timestamp, parked_for: Option<&str>) {
         self.totals.rows += 1;
         let counts = self.numbers.entry(number.to_owned()).or_default();
         match parked_for {
@@ -85,7 +85,7 @@ impl Tally {
     }
 
     /// Rows that waited in order are parked; the oldest that waits now arrived at `oldest`.
-    pub fn parked(&mut self, number: &str, rows: u64, reason: &str, oldest: Option<Timestamp>) {
+    pub(crate) fn parked(&mut self, number: &str, rows: u64, reason: &str, oldest: Option<Timestamp>) {
         let counts = self.numbers.entry(number.to_owned()).or_default();
         counts.waiting = counts.waiting.saturating_sub(rows);
         counts.oldest = oldest;
@@ -94,7 +94,7 @@ impl Tally {
     }
 
     /// Rows that waited or were parked have gone; the oldest that waits now arrived at `oldest`.
-    pub fn gone(&mut self, number: &str, waiting: u64, parked: u64, oldest: Option<Timestamp>) {
+    pub(crate) fn gone(&mut self, number: &str, waiting: u64, parked: u64, oldest: Option<Timestamp>) {
         let Some(counts) = self.numbers.get_mut(number) else { return };
         counts.waiting = counts.waiting.saturating_sub(waiting);
         counts.parked = counts.parked.saturating_sub(parked);
@@ -107,7 +107,7 @@ impl Tally {
 }
 
 /// When the oldest row that waits for a number arrived.
-pub fn oldest(connection: &Connection, number: &str) -> rusqlite::Result<Option<Timestamp>> {
+pub(super) fn oldest(connection: &Connection, number: &str) -> rusqlite::Result<Option<Timestamp>> {
     let sql = "SELECT received_at FROM waiting WHERE number = ?1 AND parked IS NULL ORDER BY seq LIMIT 1";
     let mut select = connection.prepare_cached(sql)?;
     let mut rows = select.query([number])?;
@@ -116,6 +116,6 @@ pub fn oldest(connection: &Connection, number: &str) -> rusqlite::Result<Option<
 }
 
 /// A count, which is never negative.
-pub fn unsigned(count: i64) -> rusqlite::Result<u64> {
+pub(super) fn unsigned(count: i64) -> rusqlite::Result<u64> {
     u64::try_from(count).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, count))
 }

@@ -13,7 +13,7 @@ use crate::wire::{inbound::InboundMessage, receipt::Receipt};
 
 /// What is for an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Item {
+pub(crate) enum Item {
     /// A customer's message.
     Inbound(InboundMessage),
     /// A receipt.
@@ -22,7 +22,7 @@ pub enum Item {
 
 /// An item in the spool.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
+pub(crate) struct Row {
     /// Order of arrival.
     pub seq: i64,
     /// What it is.
@@ -31,7 +31,7 @@ pub struct Row {
 
 /// Rows in order of arrival.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rows {
+pub(crate) struct Rows {
     /// Those that can be read.
     pub items: Vec<Row>,
     /// Order of arrival of those that cannot, and why: another version wrote them. They are kept, and hold up nobody.
@@ -40,7 +40,7 @@ pub struct Rows {
 
 /// Where an item is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub(crate) enum Place {
     /// Behind all that wait for its number, which has a route.
     Behind,
     /// Behind all that wait for its number, which has no route; so many rows wait without one.
@@ -51,7 +51,7 @@ pub enum Place {
 
 /// What became of an item that was to be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kept {
+pub(crate) enum Kept {
     /// It is on the disk.
     New,
     /// It is on the disk since before: the provider brought it again.
@@ -62,7 +62,7 @@ pub enum Kept {
 
 /// Why there is no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NoRoom {
+pub(crate) enum NoRoom {
     /// The volume is full.
     Volume,
     /// The number has as much as one may have.
@@ -73,7 +73,7 @@ pub enum NoRoom {
 
 impl Item {
     /// Our number.
-    pub fn number(&self) -> &str {
+    pub(crate) fn number(&self) -> &str {
         match self {
             Self::Inbound(message) => &message.to,
             Self::Receipt(receipt) => &receipt.from,
@@ -81,7 +81,7 @@ impl Item {
     }
 
     /// Within this the order is kept: the customer, or the message that the receipt is about.
-    pub fn lane(&self) -> &str {
+    pub(crate) fn lane(&self) -> &str {
         match self {
             Self::Inbound(message) => &message.from,
             Self::Receipt(receipt) => &receipt.provider_message_id,
@@ -89,7 +89,7 @@ impl Item {
     }
 
     /// The provider's id of the message.
-    pub fn provider_message_id(&self) -> &str {
+    pub(crate) fn provider_message_id(&self) -> &str {
         match self {
             Self::Inbound(message) => &message.provider_message_id,
             Self::Receipt(receipt) => &receipt.provider_message_id,
@@ -97,7 +97,7 @@ impl Item {
     }
 
     /// `Inbound` or `Receipt`, as in the table and in metrics.
-    pub const fn kind(&self) -> &'static str {
+    pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Inbound(_) => "Inbound",
             Self::Receipt(_) => "Receipt",
@@ -105,7 +105,7 @@ impl Item {
     }
 
     /// When it arrived.
-    pub const fn received_at(&self) -> Timestamp {
+    pub(crate) const fn received_at(&self) -> Timestamp {
         match self {
             Self::Inbound(message) => message.received_at,
             Self::Receipt(receipt) => receipt.received_at,
@@ -134,7 +134,7 @@ impl Spool {
     ///
     /// # Errors
     /// When it is not on the disk.
-    pub async fn keep(&self, item: Item, place: Place) -> Result<Kept, SpoolError> {
+    pub(crate) async fn keep(&self, item: Item, place: Place) -> Result<Kept, SpoolError> {
         if let Some(no_room) = self.has_no_room(&item, &place) {
             return Ok(Kept::NoRoom(no_room));
         }
@@ -169,7 +169,7 @@ impl Spool {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn next(&self, number: String, most: usize, skip: Arc<HashSet<i64>>) -> Result<Rows, SpoolError> {
+    pub(crate) async fn next(&self, number: String, most: usize, skip: Arc<HashSet<i64>>) -> Result<Rows, SpoolError> {
         let sql = "SELECT seq, kind, payload FROM waiting WHERE number = ?1 AND parked IS NULL ORDER BY seq";
         self.writer.transact(move |connection| rows(connection, sql, params![number], most, &skip)).await
     }
@@ -178,7 +178,7 @@ impl Spool {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub async fn parked_after(&self, seq: i64, most: usize) -> Result<Rows, SpoolError> {
+    pub(crate) async fn parked_after(&self, seq: i64, most: usize) -> Result<Rows, SpoolError> {
         let sql = "SELECT seq, kind, payload FROM waiting WHERE seq > ?1 AND parked IS NOT NULL ORDER BY seq";
         self.writer.transact(move |connection| rows(connection, sql, params![seq], most, &HashSet::new())).await
     }
@@ -187,7 +187,7 @@ impl Spool {
     ///
     /// # Errors
     /// When they are still there; the engine will say that it knows them.
-    pub async fn delivered(&self, number: String, seqs: Vec<i64>) -> Result<(), SpoolError> {
+    pub(crate) async fn delivered(&self, number: String, seqs: Vec<i64>) -> Result<(), SpoolError> {
         let (of, tally) = (number.clone(), Arc::clone(&self.tally));
         let work = move |connection: &Connection| {
             let mut delete =
@@ -210,7 +210,7 @@ impl Spool {
     ///
     /// # Errors
     /// When it still waits.
-    pub async fn park(&self, number: String, seq: i64, reason: String) -> Result<(), SpoolError> {
+    pub(crate) async fn park(&self, number: String, seq: i64, reason: String) -> Result<(), SpoolError> {
         let (of, why, tally) = (number.clone(), reason.clone(), Arc::clone(&self.tally));
         let work = move |connection: &Connection| {
             let parked = connection
@@ -226,7 +226,11 @@ impl Spool {
     ///
     /// # Errors
     /// When nothing was removed.
-    pub async fn expire(&self, numbers: Vec<String>, before: Timestamp) -> Result<BTreeMap<String, u64>, SpoolError> {
+    pub(crate) async fn expire(
+        &self,
+        numbers: Vec<String>,
+        before: Timestamp,
+    ) -> Result<BTreeMap<String, u64>, SpoolError> {
         let (before, tally) = (before.as_millisecond(), Arc::clone(&self.tally));
         let work = move |connection: &Connection| {
             let mut gone = BTreeMap::new();

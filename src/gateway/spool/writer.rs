@@ -11,7 +11,7 @@ use super::SpoolError;
 const BATCH: usize = 512;
 
 /// Called on the thread after each batch, with what was wrong with the file if anything was.
-pub type After = Box<dyn FnMut(&Connection, Option<ErrorCode>) + Send>;
+pub(super) type After = Box<dyn FnMut(&Connection, Option<ErrorCode>) + Send>;
 
 /// One piece of work: it may be done again when the transaction that it shared came to nothing.
 trait Piece: Send {
@@ -64,11 +64,11 @@ enum Job {
 
 /// Work for the thread. Clones share it; it ends with the last of them.
 #[derive(Clone, Debug)]
-pub struct Writer(mpsc::Sender<Job>);
+pub(super) struct Writer(mpsc::Sender<Job>);
 
 impl Writer {
     /// Starts the thread.
-    pub fn start(connection: Connection, after: After) -> io::Result<Self> {
+    pub(super) fn start(connection: Connection, after: After) -> io::Result<Self> {
         let (sender, jobs) = mpsc::channel();
         connection.set_prepared_statement_cache_capacity(64);
         thread::Builder::new().name("spool".into()).spawn(move || run(&connection, &jobs, after))?;
@@ -80,7 +80,7 @@ impl Writer {
     ///
     /// # Errors
     /// When the transaction was not committed; then nothing of `work` happened. The failure of one does not touch others.
-    pub async fn transact<T: Send + 'static>(
+    pub(super) async fn transact<T: Send + 'static>(
         &self,
         work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, SpoolError> {
@@ -91,7 +91,7 @@ impl Writer {
     ///
     /// # Errors
     /// As [`Self::transact`].
-    pub async fn transact_then<T: Send + 'static>(
+    pub(super) async fn transact_then<T: Send + 'static>(
         &self,
         work: impl FnMut(&Connection) -> rusqlite::Result<T> + Send + 'static,
         then: impl FnOnce(&T) + Send + 'static,
@@ -105,7 +105,7 @@ impl Writer {
     ///
     /// # Errors
     /// As `work`.
-    pub async fn outside_of_transactions(
+    pub(super) async fn outside_of_transactions(
         &self,
         work: impl FnOnce(&Connection) -> rusqlite::Result<()> + Send + 'static,
     ) -> Result<(), SpoolError> {

@@ -28,7 +28,7 @@ const FIELD_MANAGER: &str = "aldis/claim";
 
 /// Whose a number is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ownership {
+pub(crate) enum Ownership {
     /// This channel's.
     Ours,
     /// Another channel's.
@@ -36,7 +36,7 @@ pub enum Ownership {
 }
 
 /// Whether this channel holds the claim, by the cache.
-pub fn is_held(context: &Context, claim: &Claim, holder: &Holder) -> bool {
+pub(crate) fn is_held(context: &Context, claim: &Claim, holder: &Holder) -> bool {
     lease(context, claim).and_then(|lease| Holder::of(&lease)).as_ref() == Some(holder)
 }
 
@@ -48,7 +48,7 @@ fn lease(context: &Context, claim: &Claim) -> Option<Arc<Lease>> {
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn take(context: &Context, claim: &Claim, holder: &Holder) -> Result<Ownership, Error> {
+pub(crate) async fn take(context: &Context, claim: &Claim, holder: &Holder) -> Result<Ownership, Error> {
     let key = ObjectKey::new(&holder.namespace, &holder.name);
     let name = claim.name();
     if let Some(lease) = lease(context, claim) {
@@ -118,7 +118,7 @@ fn claim_of(context: &Context, channel: &SmsChannel) -> Option<Claim> {
 }
 
 /// Whether the channel has an engine.
-pub fn has_engine(context: &Context, channel: &SmsChannel) -> bool {
+pub(crate) fn has_engine(context: &Context, channel: &SmsChannel) -> bool {
     let owner = Owner::channel(channel);
     let key = ObjectKey::new(&owner.namespace, &owner.child_name);
     let found = context.cluster.children.of(ChildKind::StatefulSet).get(&key);
@@ -186,7 +186,7 @@ async fn sweep(context: &Context, lease: &Lease, holder: &Holder) -> Result<bool
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn sweep_all(context: &Context) -> Result<(), Error> {
+pub(crate) async fn sweep_all(context: &Context) -> Result<(), Error> {
     for lease in context.cluster.claims.all() {
         if let Some(holder) = Holder::of(&lease) {
             sweep(context, &lease, &holder).await?;
@@ -199,7 +199,7 @@ pub async fn sweep_all(context: &Context) -> Result<(), Error> {
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn release(context: &Context, claim: Option<&Claim>, holder: &Holder) -> Result<bool, Error> {
+pub(crate) async fn release(context: &Context, claim: Option<&Claim>, holder: &Holder) -> Result<bool, Error> {
     let mut held = context.cluster.claims.with(&Term::Holder(holder.identity()));
     if let Some(claim) = claim {
         let api: Api<Lease> = Api::namespaced(context.writer.client().clone(), &context.settings.namespace);

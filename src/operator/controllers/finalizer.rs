@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Whether the object has it.
-pub fn is_set<K: ResourceExt>(object: &K) -> bool {
+pub(crate) fn is_set<K: ResourceExt>(object: &K) -> bool {
     object.finalizers().iter().any(|known| known == FINALIZER_DRAIN)
 }
 
@@ -25,7 +25,7 @@ pub fn is_set<K: ResourceExt>(object: &K) -> bool {
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn set<K: Reported>(context: &Context, store: &Store<K>, object: Arc<K>) -> Result<Arc<K>, Error> {
+pub(crate) async fn set<K: Reported>(context: &Context, store: &Store<K>, object: Arc<K>) -> Result<Arc<K>, Error> {
     if is_set(&*object) {
         return Ok(object);
     }
@@ -39,7 +39,7 @@ pub async fn set<K: Reported>(context: &Context, store: &Store<K>, object: Arc<K
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn remove<K: Reported>(context: &Context, store: &Store<K>, object: &Arc<K>) -> Result<(), Error> {
+pub(crate) async fn remove<K: Reported>(context: &Context, store: &Store<K>, object: &Arc<K>) -> Result<(), Error> {
     let key = ObjectKey::of(&**object);
     let left: Vec<String> = object.finalizers().iter().filter(|known| *known != FINALIZER_DRAIN).cloned().collect();
     // A status write may have changed the object since it was read.

@@ -4,16 +4,16 @@
 //! Beside them: [`worker`] works through a queue, [`summary`] writes status, [`claim`] keeps one number with one channel, [`finalizer`]
 //! holds what is under way.
 
-pub mod blocklist;
-pub mod bot;
-pub mod campaign;
-pub mod channel;
-pub mod claim;
-pub mod connector;
-pub mod finalizer;
+pub(super) mod blocklist;
+pub(super) mod bot;
+pub(super) mod campaign;
+pub(super) mod channel;
+pub(super) mod claim;
+pub(super) mod connector;
+pub(super) mod finalizer;
 #[cfg(test)]
 mod plan_tests;
 #[cfg(test)]
 mod scenarios;
-pub mod summary;
-pub mod worker;
+pub(super) mod summary;
+pub(super) mod worker;

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Sets `Ready` as told, and from it `Stalled` or `Reconciling` for those who wait: `Stalled` when only a person can help.
-pub fn summarize(conditions: &mut Conditions, ready: &DesiredCondition) {
+pub(crate) fn summarize(conditions: &mut Conditions, ready: &DesiredCondition) {
     ready.set(conditions, ConditionType::Ready);
     let holds = match ready.status {
         ConditionStatus::True => None,
@@ -41,7 +41,7 @@ pub fn summarize(conditions: &mut Conditions, ready: &DesiredCondition) {
 }
 
 /// The first condition in `order` that is not True makes `Ready`; else `all_well` does.
-pub fn first_obstacle(
+pub(crate) fn first_obstacle(
     conditions: &Conditions,
     order: &[ConditionType],
     all_well: DesiredCondition,
@@ -58,12 +58,12 @@ pub fn first_obstacle(
 
 /// Whether the pod lacks nothing but a configuration that others made: the object was ready as its spec is now, so the change that is
 /// on its way to the pod is one of another object. What was ready stays so meanwhile.
-pub fn is_others_change(conditions: &Conditions, applied: &DesiredCondition) -> bool {
+pub(crate) fn is_others_change(conditions: &Conditions, applied: &DesiredCondition) -> bool {
     applied.reason == Reason::Applying && conditions.was_true(ConditionType::Ready)
 }
 
 /// A kind whose status the operator writes.
-pub trait Reported:
+pub(crate) trait Reported:
     Resource<Scope = NamespaceResourceScope, DynamicType = ()>
     + Clone
     + Debug
@@ -130,13 +130,13 @@ reported!(Bot, BotStatus, FIELD_MANAGER_BOT);
 reported!(Blocklist, BlocklistStatus, FIELD_MANAGER_BLOCKLIST);
 
 /// Whether a condition stands as True in the object's status, of whichever generation.
-pub fn was_true<K: Reported>(object: &K, type_: ConditionType) -> bool {
+pub(crate) fn was_true<K: Reported>(object: &K, type_: ConditionType) -> bool {
     let conditions = object.status().map(K::conditions).unwrap_or_default();
     condition_of(conditions, type_).is_some_and(|condition| condition.status == ConditionStatus::True.as_str())
 }
 
 /// The conditions to start from.
-pub fn begin<K: Reported>(object: &K, now: jiff::Timestamp) -> Conditions {
+pub(crate) fn begin<K: Reported>(object: &K, now: jiff::Timestamp) -> Conditions {
     let current = object.status().map(K::conditions).unwrap_or_default();
     Conditions::from_status(current, object.meta().generation.unwrap_or(0), now)
 }
@@ -145,7 +145,7 @@ pub fn begin<K: Reported>(object: &K, now: jiff::Timestamp) -> Conditions {
 ///
 /// # Errors
 /// Faults of the API server; a conflict when the object has changed meanwhile.
-pub async fn report<K: Reported>(
+pub(crate) async fn report<K: Reported>(
     context: &Context,
     store: &Store<K>,
     object: &K,
@@ -190,7 +190,7 @@ fn count_ready<K: Reported>(context: &Context, store: &Store<K>) {
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn to_reconcile<K: Reported>(
+pub(crate) async fn to_reconcile<K: Reported>(
     context: &Context,
     store: &Store<K>,
     key: &ObjectKey,
@@ -213,7 +213,7 @@ pub async fn to_reconcile<K: Reported>(
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn report_paused<K: Reported>(context: &Context, store: &Store<K>, object: &K) -> Result<(), Error> {
+pub(crate) async fn report_paused<K: Reported>(context: &Context, store: &Store<K>, object: &K) -> Result<(), Error> {
     let status = object.status().cloned().unwrap_or_default();
     let generation = K::observed_generation(&status);
     let mut conditions = Conditions::from_status(K::conditions(&status), generation.unwrap_or(0), context.now());
@@ -229,7 +229,7 @@ pub async fn report_paused<K: Reported>(context: &Context, store: &Store<K>, obj
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn report_fault<K: Reported>(
+pub(crate) async fn report_fault<K: Reported>(
     context: &Context,
     store: &Store<K>,
     key: &ObjectKey,
@@ -255,7 +255,7 @@ pub async fn report_fault<K: Reported>(
 }
 
 /// What is said of an object that cannot be read as a whole. None: it can.
-pub fn unreadable<K: Resource + Clone>(store: &Store<K>, key: &ObjectKey, kind: &str) -> Option<Error> {
+pub(crate) fn unreadable<K: Resource + Clone>(store: &Store<K>, key: &ObjectKey, kind: &str) -> Option<Error> {
     let found = store.unreadable(key)?;
     let message = format!(
         "this version of the operator cannot read {kind} {}: {}; what was in force stays; correct the object, or upgrade the operator",
@@ -265,7 +265,7 @@ pub fn unreadable<K: Resource + Clone>(store: &Store<K>, key: &ObjectKey, kind: 
 }
 
 /// As [`unreadable`], where no good form of the object is known either.
-pub fn without_good_form<K: Resource + Clone>(store: &Store<K>, key: &ObjectKey, kind: &str) -> Option<Error> {
+pub(crate) fn without_good_form<K: Resource + Clone>(store: &Store<K>, key: &ObjectKey, kind: &str) -> Option<Error> {
     store.unreadable(key).filter(|found| !found.has_good_form)?;
     unreadable(store, key, kind)
 }
@@ -274,7 +274,7 @@ pub fn without_good_form<K: Resource + Clone>(store: &Store<K>, key: &ObjectKey,
 ///
 /// # Errors
 /// [`Error::Stalled`] once that is reported; faults of the API server.
-pub async fn check_readable<K: Reported>(context: &Context, store: &Store<K>, object: &K) -> Result<(), Error> {
+pub(crate) async fn check_readable<K: Reported>(context: &Context, store: &Store<K>, object: &K) -> Result<(), Error> {
     let Some(error) = unreadable(store, &ObjectKey::of(object), "this") else { return Ok(()) };
     if let Error::Stalled { reason, message } = &error {
         let mut conditions = begin(object, context.now());
@@ -285,23 +285,23 @@ pub async fn check_readable<K: Reported>(context: &Context, store: &Store<K>, ob
 }
 
 /// How long ago the object was deleted.
-pub fn age_of_deletion<K: Resource>(object: &K, now: jiff::Timestamp) -> Duration {
+pub(crate) fn age_of_deletion<K: Resource>(object: &K, now: jiff::Timestamp) -> Duration {
     let deleted = object.meta().deletion_timestamp.as_ref();
     deleted.map_or(Duration::MAX, |deleted| Duration::try_from(now.duration_since(deleted.0)).unwrap_or_default())
 }
 
 /// When to look again at a deleted object that waits for something that no watch may tell: ever more rarely.
-pub fn look_again_at_deleted<K: Resource>(object: &K, now: jiff::Timestamp) -> Duration {
+pub(crate) fn look_again_at_deleted<K: Resource>(object: &K, now: jiff::Timestamp) -> Duration {
     (age_of_deletion(object, now) / 10).clamp(Duration::from_millis(500), Duration::from_secs(30))
 }
 
 /// Whether the object still is the one with this UID in the cache.
-pub fn is_deleted<K: Resource>(object: &K) -> bool {
+pub(crate) fn is_deleted<K: Resource>(object: &K) -> bool {
     object.meta().deletion_timestamp.is_some()
 }
 
 /// The value of an annotation.
-pub fn annotation<'a, K: ResourceExt>(object: &'a K, name: &str) -> Option<&'a str> {
+pub(crate) fn annotation<'a, K: ResourceExt>(object: &'a K, name: &str) -> Option<&'a str> {
     object.annotations().get(name).map(String::as_str)
 }
 

@@ -34,15 +34,15 @@ const RESYNC: Duration = Duration::from_secs(600);
 const LASTING: u32 = 5;
 
 /// When to look again; none = when something happens.
-pub type RequeueAfter = Option<Duration>;
+pub(crate) type RequeueAfter = Option<Duration>;
 
 /// The sooner of two.
-pub fn sooner(one: RequeueAfter, other: RequeueAfter) -> RequeueAfter {
+pub(crate) fn sooner(one: RequeueAfter, other: RequeueAfter) -> RequeueAfter {
     [one, other].into_iter().flatten().min()
 }
 
 /// Starts the workers of one controller.
-pub fn start<K, F, R>(
+pub(crate) fn start<K, F, R>(
     context: &Arc<Context>,
     tasks: &mut JoinSet<()>,
     stop: &CancellationToken,

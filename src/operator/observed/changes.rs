@@ -27,10 +27,10 @@ use crate::{
 };
 
 /// What many objects are part of is looked at once for all that changes within this time.
-pub const TOGETHER: Duration = Duration::from_secs(1);
+pub(crate) const TOGETHER: Duration = Duration::from_secs(1);
 
 /// A connector has changed. Its channels read its spec, and nothing of its status.
-pub fn connector(context: &Arc<Context>, change: &Change<SmsConnector>) {
+pub(crate) fn connector(context: &Arc<Context>, change: &Change<SmsConnector>) {
     forget_gone(context, change);
     if !is_news(change) {
         return;
@@ -43,7 +43,7 @@ pub fn connector(context: &Arc<Context>, change: &Change<SmsConnector>) {
 }
 
 /// A channel has changed.
-pub fn channel(context: &Arc<Context>, change: &Change<SmsChannel>) {
+pub(crate) fn channel(context: &Arc<Context>, change: &Change<SmsChannel>) {
     let key = key_of(change);
     forget_gone(context, change);
     if is_news(change) {
@@ -53,7 +53,7 @@ pub fn channel(context: &Arc<Context>, change: &Change<SmsChannel>) {
 }
 
 /// Wakes those who read something of a channel that is different now.
-pub fn depends_on_channel(context: &Context, old: Option<&SmsChannel>, new: Option<&SmsChannel>) {
+pub(crate) fn depends_on_channel(context: &Context, old: Option<&SmsChannel>, new: Option<&SmsChannel>) {
     let Some(channel) = new.or(old) else { return };
     let key = ObjectKey::of(channel);
     let reference = |name: &str| ObjectKey::new(&key.namespace, name);
@@ -97,13 +97,13 @@ fn summed(channel: &SmsChannel) -> (&str, bool, Option<&QueueStatus>, Option<&Se
 }
 
 /// Whether the channel is ready as its spec is now.
-pub fn is_ready(channel: &SmsChannel) -> bool {
+pub(crate) fn is_ready(channel: &SmsChannel) -> bool {
     true_condition(channel, ConditionType::Ready)
         .is_some_and(|ready| ready.observed_generation == channel.metadata.generation)
 }
 
 /// Whether the channel has its number, so that an engine runs or is to run.
-pub fn is_claimed(channel: &SmsChannel) -> bool {
+pub(crate) fn is_claimed(channel: &SmsChannel) -> bool {
     true_condition(channel, ConditionType::NumberClaimed).is_some()
 }
 
@@ -114,7 +114,7 @@ fn true_condition(channel: &SmsChannel, type_: ConditionType) -> Option<&Conditi
 }
 
 /// Has the blocklists that bind a channel looked at again.
-pub fn wake_blocklists(context: &Context, channel: &SmsChannel) {
+pub(crate) fn wake_blocklists(context: &Context, channel: &SmsChannel) {
     for list in context.cluster.blocklists_of(channel) {
         context.queues.blocklists.add_spaced(ObjectKey::of(&*list), TOGETHER);
     }
@@ -125,7 +125,7 @@ fn wake_channels(context: &Context, channels: impl IntoIterator<Item = Arc<SmsCh
 }
 
 /// Has the channels looked at again whose numbers a gateway says something new of.
-pub fn gateway_said(context: &Context, connector: &ObjectKey, numbers: &Numbers) {
+pub(crate) fn gateway_said(context: &Context, connector: &ObjectKey, numbers: &Numbers) {
     match numbers {
         Numbers::All => wake_channels(context, context.cluster.channels_of_connector(connector)),
         Numbers::Some(numbers) => {
@@ -138,7 +138,7 @@ pub fn gateway_said(context: &Context, connector: &ObjectKey, numbers: &Numbers)
 }
 
 /// A campaign has changed.
-pub fn campaign(context: &Arc<Context>, change: &Change<Campaign>) {
+pub(crate) fn campaign(context: &Arc<Context>, change: &Change<Campaign>) {
     forget_gone(context, change);
     if !is_news(change) {
         return;
@@ -155,14 +155,14 @@ pub fn campaign(context: &Arc<Context>, change: &Change<Campaign>) {
 }
 
 /// A bot has changed. No other object reads it.
-pub fn bot(context: &Arc<Context>, change: &Change<Bot>) {
+pub(crate) fn bot(context: &Arc<Context>, change: &Change<Bot>) {
     if is_news(change) {
         context.queues.bots.add(key_of(change));
     }
 }
 
 /// A blocklist has changed.
-pub fn blocklist(context: &Arc<Context>, change: &Change<Blocklist>) {
+pub(crate) fn blocklist(context: &Arc<Context>, change: &Change<Blocklist>) {
     if is_news(change) {
         for list in change.old.iter().chain(&change.new) {
             wake_channels(context, context.cluster.bound_by(list));
@@ -172,7 +172,7 @@ pub fn blocklist(context: &Arc<Context>, change: &Change<Blocklist>) {
 }
 
 /// A child has changed.
-pub fn child(context: &Arc<Context>, change: &Change<DynamicObject>) {
+pub(crate) fn child(context: &Arc<Context>, change: &Change<DynamicObject>) {
     if is_same(change) {
         return;
     }
@@ -182,7 +182,7 @@ pub fn child(context: &Arc<Context>, change: &Change<DynamicObject>) {
 }
 
 /// A pod has changed.
-pub fn pod(context: &Arc<Context>, change: &Change<Pod>) {
+pub(crate) fn pod(context: &Arc<Context>, change: &Change<Pod>) {
     if let (Some(pod), None) = (&change.old, &change.new) {
         forget_pod(context, pod);
     }
@@ -214,7 +214,7 @@ fn forget_pod(context: &Context, pod: &Pod) {
 }
 
 /// A claim has changed: its holder and those who wait for it look, and the connector whose routes it makes.
-pub fn claim(context: &Arc<Context>, change: &Change<Lease>) {
+pub(crate) fn claim(context: &Arc<Context>, change: &Change<Lease>) {
     for lease in change.old.iter().chain(&change.new) {
         if let Some(holder) = Holder::of(lease) {
             let key = ObjectKey::new(&holder.namespace, &holder.name);

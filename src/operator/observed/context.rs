@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// What every reconcile has at hand.
-pub struct Context {
+pub(crate) struct Context {
     /// Flags.
     pub settings: Settings,
     /// The caches.
@@ -75,7 +75,7 @@ pub struct Context {
 }
 
 /// What is known of the cluster.
-pub struct Cluster {
+pub(crate) struct Cluster {
     /// Connectors.
     pub connectors: Arc<Store<SmsConnector>>,
     /// Channels.
@@ -96,7 +96,7 @@ pub struct Cluster {
 
 /// One work queue per kind.
 #[derive(Default)]
-pub struct Queues {
+pub(crate) struct Queues {
     /// Connectors.
     pub connectors: Queue<ObjectKey>,
     /// Channels.
@@ -125,7 +125,7 @@ impl Context {
     ///
     /// # Errors
     /// When a list among the settings is wrong.
-    pub fn new(settings: Settings, client: Client, registry: &mut Registry) -> Result<Self, InvalidSettings> {
+    pub(crate) fn new(settings: Settings, client: Client, registry: &mut Registry) -> Result<Self, InvalidSettings> {
         let metrics = Metrics::new(registry);
         let leadership = Leadership::default();
         Ok(Self {
@@ -154,7 +154,7 @@ impl Context {
     }
 
     /// How many objects wait in each queue, by the name of its controller.
-    pub fn queue_depths(&self) -> [(&'static str, usize); 5] {
+    pub(crate) fn queue_depths(&self) -> [(&'static str, usize); 5] {
         let queues = &self.queues;
         [
             ("smsconnector", queues.connectors.depth()),
@@ -166,12 +166,12 @@ impl Context {
     }
 
     /// Now.
-    pub fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         Timestamp::now()
     }
 
     /// Looks at everything again.
-    pub fn enqueue_everything(&self) {
+    pub(crate) fn enqueue_everything(&self) {
         self.cluster.connectors.keys().into_iter().for_each(|key| self.queues.connectors.add(key));
         self.cluster.channels.keys().into_iter().for_each(|key| self.queues.channels.add(key));
         self.cluster.campaigns.keys().into_iter().for_each(|key| self.queues.campaigns.add(key));
@@ -197,17 +197,17 @@ impl Default for Cluster {
 
 impl Cluster {
     /// The channels of a connector, by name.
-    pub fn channels_of_connector(&self, connector: &ObjectKey) -> Vec<Arc<SmsChannel>> {
+    pub(crate) fn channels_of_connector(&self, connector: &ObjectKey) -> Vec<Arc<SmsChannel>> {
         self.channels.with(&Term::Connector(connector.clone()))
     }
 
     /// The channels of a campaign, by name.
-    pub fn channels_of_campaign(&self, campaign: &ObjectKey) -> Vec<Arc<SmsChannel>> {
+    pub(crate) fn channels_of_campaign(&self, campaign: &ObjectKey) -> Vec<Arc<SmsChannel>> {
         self.channels.with(&Term::Campaign(campaign.clone()))
     }
 
     /// The blocklists that bind a channel, by name: of its namespace, and its campaign is named, or none is.
-    pub fn blocklists_of(&self, channel: &SmsChannel) -> Vec<Arc<Blocklist>> {
+    pub(crate) fn blocklists_of(&self, channel: &SmsChannel) -> Vec<Arc<Blocklist>> {
         let namespace = channel.metadata.namespace.clone().unwrap_or_default();
         let campaign = ObjectKey::new(&namespace, &channel.spec.campaign_ref.name);
         let mut found = self.blocklists.with(&Term::Campaign(campaign));
@@ -217,7 +217,7 @@ impl Cluster {
     }
 
     /// The channels that a blocklist binds.
-    pub fn bound_by(&self, list: &Blocklist) -> Vec<Arc<SmsChannel>> {
+    pub(crate) fn bound_by(&self, list: &Blocklist) -> Vec<Arc<SmsChannel>> {
         let namespace = list.metadata.namespace.as_deref().unwrap_or_default();
         if list.spec.campaigns.is_empty() {
             return self.channels.in_namespace(namespace);

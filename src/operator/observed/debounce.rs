@@ -17,11 +17,11 @@ type Waiting = (ConditionStatus, Reason, Instant);
 
 /// Changes that wait, by the UID of their object.
 #[derive(Default)]
-pub struct Debounce(Mutex<HashMap<(String, ConditionType), Waiting>>);
+pub(crate) struct Debounce(Mutex<HashMap<(String, ConditionType), Waiting>>);
 
 impl Debounce {
     /// Whether the change from `current` to `wanted` has held long enough; if not, how long it still must.
-    pub fn allows(
+    pub(crate) fn allows(
         &self,
         uid: &str,
         type_: ConditionType,
@@ -66,7 +66,7 @@ impl Debounce {
     }
 
     /// The object is gone.
-    pub fn forget(&self, uid: &str) {
+    pub(crate) fn forget(&self, uid: &str) {
         self.0.lock().retain(|(known, _), _| known != uid);
     }
 }

@@ -64,7 +64,12 @@ enum FetchError {
 }
 
 /// Keeps the keys fresh; looks at everything again when they change.
-pub async fn run(context: Arc<Context>, agents: Vec<AgentIssuer>, http: reqwest::Client, stop: CancellationToken) {
+pub(crate) async fn run(
+    context: Arc<Context>,
+    agents: Vec<AgentIssuer>,
+    http: reqwest::Client,
+    stop: CancellationToken,
+) {
     let mut rings = Rings::default();
     loop {
         let delay = match fetch(&context, &agents, &http, &mut rings).await {

@@ -9,10 +9,10 @@ use parking_lot::Mutex;
 use crate::{api::Blocklist, wire::config::ConfigHash};
 
 /// A blocklist as a configuration holds it: UID and generation.
-pub type Edition = (String, i64);
+pub(crate) type Edition = (String, i64);
 
 /// The edition of a list that the cache holds.
-pub fn edition(list: &Blocklist) -> Edition {
+pub(crate) fn edition(list: &Blocklist) -> Edition {
     (list.uid().unwrap_or_default(), list.metadata.generation.unwrap_or(0))
 }
 
@@ -26,7 +26,7 @@ struct Entry {
 
 /// Whether a channel's engine has loaded a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Loaded {
+pub(crate) enum Loaded {
     /// It has.
     Yes,
     /// It has not yet.
@@ -37,11 +37,11 @@ pub enum Loaded {
 
 /// By UID of the channel.
 #[derive(Default)]
-pub struct InForce(Mutex<HashMap<String, Entry>>);
+pub(crate) struct InForce(Mutex<HashMap<String, Entry>>);
 
 impl InForce {
     /// Notes what was planned and what the engine has; says whether anything changed for the lists.
-    pub fn note(&self, channel: &str, planned: ConfigHash, lists: Vec<Edition>, has: Option<&str>) -> bool {
+    pub(crate) fn note(&self, channel: &str, planned: ConfigHash, lists: Vec<Edition>, has: Option<&str>) -> bool {
         let mut all = self.0.lock();
         let entry = all.entry(channel.to_owned()).or_default();
         let before = entry.clone();
@@ -53,7 +53,7 @@ impl InForce {
     }
 
     /// Notes that the channel was looked at, and nothing could be planned; says whether it is looked at for the first time.
-    pub fn note_unplanned(&self, channel: &str) -> bool {
+    pub(crate) fn note_unplanned(&self, channel: &str) -> bool {
         let mut all = self.0.lock();
         let is_first = !all.contains_key(channel);
         all.entry(channel.to_owned()).or_default();
@@ -61,7 +61,7 @@ impl InForce {
     }
 
     /// Whether the engine of the channel has loaded this edition of a list.
-    pub fn is_loaded(&self, channel: &str, list: &Edition) -> Loaded {
+    pub(crate) fn is_loaded(&self, channel: &str, list: &Edition) -> Loaded {
         match self.0.lock().get(channel) {
             Some(entry) if entry.loaded.contains(list) => Loaded::Yes,
             Some(_) => Loaded::No,
@@ -70,7 +70,7 @@ impl InForce {
     }
 
     /// The channel is gone.
-    pub fn forget(&self, channel: &str) {
+    pub(crate) fn forget(&self, channel: &str) {
         self.0.lock().remove(channel);
     }
 }

@@ -9,15 +9,15 @@ use crate::{
 };
 
 /// The statuses that `Ready` may have, for gauges.
-pub const READY: [&str; 3] = ["True", "False", "Unknown"];
+pub(crate) const READY: [&str; 3] = ["True", "False", "Unknown"];
 
 /// Terms of a connector.
-pub fn connector(connector: &SmsConnector) -> Vec<Term> {
+pub(crate) fn connector(connector: &SmsConnector) -> Vec<Term> {
     vec![ready(connector.status.as_ref().map(|status| &status.conditions))]
 }
 
 /// Terms of a channel.
-pub fn channel(channel: &SmsChannel) -> Vec<Term> {
+pub(crate) fn channel(channel: &SmsChannel) -> Vec<Term> {
     let connector = beside(channel, &channel.spec.connector_ref.name);
     vec![
         Term::Campaign(beside(channel, &channel.spec.campaign_ref.name)),
@@ -29,17 +29,17 @@ pub fn channel(channel: &SmsChannel) -> Vec<Term> {
 }
 
 /// Terms of a campaign.
-pub fn campaign(campaign: &Campaign) -> Vec<Term> {
+pub(crate) fn campaign(campaign: &Campaign) -> Vec<Term> {
     vec![ready(campaign.status.as_ref().map(|status| &status.conditions))]
 }
 
 /// Terms of a bot.
-pub fn bot(bot: &Bot) -> Vec<Term> {
+pub(crate) fn bot(bot: &Bot) -> Vec<Term> {
     vec![ready(bot.status.as_ref().map(|status| &status.conditions))]
 }
 
 /// Terms of a blocklist.
-pub fn blocklist(list: &Blocklist) -> Vec<Term> {
+pub(crate) fn blocklist(list: &Blocklist) -> Vec<Term> {
     let mut terms = vec![ready(list.status.as_ref().map(|status| &status.conditions))];
     terms.extend(list.spec.campaigns.iter().map(|campaign| Term::Campaign(beside(list, &campaign.name))));
     if list.spec.campaigns.is_empty() {
@@ -49,7 +49,7 @@ pub fn blocklist(list: &Blocklist) -> Vec<Term> {
 }
 
 /// Terms of a claim.
-pub fn claim(lease: &Lease) -> Vec<Term> {
+pub(crate) fn claim(lease: &Lease) -> Vec<Term> {
     let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.clone());
     holder.map(Term::Holder).into_iter().collect()
 }

@@ -15,7 +15,7 @@ use crate::{
 /// An issuer of agents' tokens besides the cluster, as the platform team lists it.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct AgentIssuer {
+pub(crate) struct AgentIssuer {
     /// The `iss` claim; also where discovery begins.
     pub issuer: String,
     /// The `aud` claim.
@@ -73,7 +73,7 @@ pub enum InvalidIssuers {
 ///
 /// # Errors
 /// When the file cannot be read or holds something else.
-pub fn read(path: &Path) -> Result<Vec<AgentIssuer>, InvalidIssuers> {
+pub(crate) fn read(path: &Path) -> Result<Vec<AgentIssuer>, InvalidIssuers> {
     let shown = path.display().to_string();
     let text = std::fs::read(path).map_err(|source| InvalidIssuers::Read { path: shown.clone(), source })?;
     let issuers: Vec<AgentIssuer> =
@@ -103,7 +103,7 @@ fn check_prefixes(issuers: &[AgentIssuer]) -> Result<(), InvalidIssuers> {
 
 /// What was fetched.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Known {
+pub(crate) struct Known {
     /// The `iss` claim of the cluster's tokens.
     pub cluster_issuer: String,
     /// The cluster's key set.
@@ -117,11 +117,11 @@ pub struct Known {
 /// Keys that an earlier operator published, by namespace and issuer. Whoever may write ConfigMaps in a namespace can write what they
 /// like there, so that keys read back from a namespace count in that namespace only.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Published(HashMap<String, HashMap<String, Value>>);
+pub(crate) struct Published(HashMap<String, HashMap<String, Value>>);
 
 impl Published {
     /// An engine in the namespace has these keys of the issuer.
-    pub fn add(&mut self, namespace: &str, issuer: String, keys: Value) {
+    pub(crate) fn add(&mut self, namespace: &str, issuer: String, keys: Value) {
         self.0.entry(namespace.to_owned()).or_default().entry(issuer).or_insert(keys);
     }
 
@@ -132,16 +132,16 @@ impl Published {
 
 /// The issuers, once they are known.
 #[derive(Default)]
-pub struct Issuers(ArcSwapOption<Known>);
+pub(crate) struct Issuers(ArcSwapOption<Known>);
 
 impl Issuers {
     /// Whether the cluster's keys are known; no configuration can be written before.
-    pub fn are_known(&self) -> bool {
+    pub(crate) fn are_known(&self) -> bool {
         self.0.load().is_some()
     }
 
     /// Says what is known now; true = it is another thing than before.
-    pub fn learn(&self, known: Known) -> bool {
+    pub(crate) fn learn(&self, known: Known) -> bool {
         let changed = self.0.load().as_deref() != Some(&known);
         if changed {
             self.0.store(Some(Arc::new(known)));
@@ -150,12 +150,12 @@ impl Issuers {
     }
 
     /// Who signs the tokens that roles show each other in a namespace.
-    pub fn of_roles(&self, namespace: &str) -> Vec<Issuer> {
+    pub(crate) fn of_roles(&self, namespace: &str) -> Vec<Issuer> {
         self.cluster(names::role_audience(namespace))
     }
 
     /// Who signs the tokens of a namespace's agents.
-    pub fn of_agents(&self, namespace: &str) -> Vec<Issuer> {
+    pub(crate) fn of_agents(&self, namespace: &str) -> Vec<Issuer> {
         let mut issuers = self.cluster(names::desk_audience(namespace));
         if let Some(known) = self.0.load_full() {
             issuers.extend(known.agents.iter().map(|agent| in_namespace(&known, agent, namespace)));

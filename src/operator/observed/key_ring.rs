@@ -13,15 +13,15 @@ use serde_json::{Value, json};
 use crate::wire::config::issuers::key_set;
 
 /// A key that no answer has held for so long is trusted no more.
-pub const KEPT: Duration = Duration::from_secs(600);
+pub(super) const KEPT: Duration = Duration::from_secs(600);
 
 /// Keys by their own text, with the time at which an answer last held them.
 #[derive(Clone, Debug, Default)]
-pub struct KeyRing(BTreeMap<String, (Value, Instant)>);
+pub(super) struct KeyRing(BTreeMap<String, (Value, Instant)>);
 
 impl KeyRing {
     /// Adds the keys of an answer, and drops those that none has held for [`KEPT`].
-    pub fn add(&mut self, answer: &Value, now: Instant) {
+    pub(super) fn add(&mut self, answer: &Value, now: Instant) {
         for key in key_set(answer).unwrap_or_default() {
             let id = key.get("kid").and_then(Value::as_str).unwrap_or_default();
             self.0.insert(format!("{id} {key}"), (key.clone(), now));
@@ -30,7 +30,7 @@ impl KeyRing {
     }
 
     /// All keys as a JSON Web Key Set, in an order that no answer changes.
-    pub fn key_set(&self) -> Value {
+    pub(super) fn key_set(&self) -> Value {
         json!({"keys": self.0.values().map(|(key, _)| key).collect::<Vec<_>>()})
     }
 }

@@ -8,18 +8,18 @@
 //! - [`contenders`], [`debounce`], [`throttle`]: what waits;
 //! - [`in_force`]: which blocklists the engines have loaded.
 
-pub mod changes;
-pub mod contenders;
-pub mod context;
-pub mod debounce;
-pub mod discovery;
-pub mod in_force;
-pub mod indexes;
-pub mod issuers;
+pub(super) mod changes;
+pub(super) mod contenders;
+pub(super) mod context;
+pub(super) mod debounce;
+pub(super) mod discovery;
+pub(super) mod in_force;
+pub(super) mod indexes;
+pub(super) mod issuers;
 mod key_ring;
-pub mod pod;
-pub mod samples;
-pub mod scrape;
-pub mod targets;
-pub mod throttle;
-pub mod watch;
+pub(super) mod pod;
+pub(super) mod samples;
+pub(super) mod scrape;
+pub(super) mod targets;
+pub(super) mod throttle;
+pub(super) mod watch;

@@ -19,7 +19,7 @@ use crate::{
 
 /// The pod `<child>-0` of an owner, if the owner's StatefulSet has made it. Whoever may make pods in the namespace can make one of that
 /// name with those labels, and whoever may change the Service can lead it elsewhere: neither is asked.
-pub fn of(context: &Context, owner: &Owner) -> Option<Arc<Pod>> {
+pub(crate) fn of(context: &Context, owner: &Owner) -> Option<Arc<Pod>> {
     let set = ObjectKey::new(&owner.namespace, &owner.child_name);
     let set = context.cluster.children.of(ChildKind::StatefulSet).get(&set).filter(|set| owner.owns(set))?;
     named(context, owner)
@@ -31,7 +31,7 @@ fn named(context: &Context, owner: &Owner) -> Option<Arc<Pod>> {
 }
 
 /// Says that somebody else's pod has the place of the one that the owner's StatefulSet shall make.
-pub fn place_taken(context: &Context, owner: &Owner) -> Option<DesiredCondition> {
+pub(crate) fn place_taken(context: &Context, owner: &Owner) -> Option<DesiredCondition> {
     let pod = named(context, owner).filter(|_| of(context, owner).is_none())?;
     // One of a StatefulSet before this one ends by itself, and one without a controller is adopted.
     let controller = pod.owner_references().iter().find(|reference| reference.controller == Some(true))?;
@@ -45,7 +45,7 @@ pub fn place_taken(context: &Context, owner: &Owner) -> Option<DesiredCondition>
 
 /// Where the pod listens. An address that no pod has (of the node itself, or of its link) is none: whoever may write the status of pods
 /// must not send the operator there.
-pub fn address(pod: &Pod) -> Option<IpAddr> {
+pub(crate) fn address(pod: &Pod) -> Option<IpAddr> {
     let text = pod.status.as_ref()?.pod_ip.as_deref()?;
     let address: IpAddr = text.parse().ok()?;
     let is_local = match address {
@@ -57,7 +57,7 @@ pub fn address(pod: &Pod) -> Option<IpAddr> {
 
 /// Whether the pod runs, by Kubernetes and by its own answers. None: nobody has asked it yet since this operator started, so
 /// what was said before stands.
-pub fn availability<T>(pod: Option<&Pod>, seen: &Seen<T>) -> Option<DesiredCondition> {
+pub(crate) fn availability<T>(pod: Option<&Pod>, seen: &Seen<T>) -> Option<DesiredCondition> {
     let by_kubernetes = judge(pod);
     if by_kubernetes.status != ConditionStatus::True {
         return Some(by_kubernetes);
@@ -73,7 +73,7 @@ pub fn availability<T>(pod: Option<&Pod>, seen: &Seen<T>) -> Option<DesiredCondi
 }
 
 /// How soon the pod is to be asked: one that runs and has not been heard yet has somebody waiting for its word.
-pub fn asked_within<T>(pod: Option<&Pod>, seen: &Seen<T>, first: Duration, interval: Duration) -> Duration {
+pub(crate) fn asked_within<T>(pod: Option<&Pod>, seen: &Seen<T>, first: Duration, interval: Duration) -> Duration {
     let is_waited_for = matches!(seen, Seen::Never) && judge(pod).status == ConditionStatus::True;
     if is_waited_for { first.min(interval) } else { interval }
 }

@@ -14,7 +14,7 @@ const FAILURES: u32 = 3;
 
 /// What is known from asking a pod.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Seen<T> {
+pub(crate) enum Seen<T> {
     /// Not asked since this operator started, or no desired yet.
     Never,
     /// Its last answer.
@@ -30,7 +30,7 @@ pub enum Seen<T> {
 
 impl<T> Seen<T> {
     /// The answer, unless the pod is out of reach.
-    pub const fn answered(&self) -> Option<&Arc<T>> {
+    pub(crate) const fn answered(&self) -> Option<&Arc<T>> {
         match self {
             Self::Answered(status) => Some(status),
             Self::Never | Self::Unreachable { .. } => None,
@@ -40,17 +40,17 @@ impl<T> Seen<T> {
 
 /// What a gateway said, with its numbers in order so that one is found among ten thousand at once.
 #[derive(Clone, Debug, PartialEq)]
-pub struct GatewaySample(GatewayStatus);
+pub(crate) struct GatewaySample(GatewayStatus);
 
 impl GatewaySample {
     /// Of a status as it was read.
-    pub fn new(mut status: GatewayStatus) -> Self {
+    pub(crate) fn new(mut status: GatewayStatus) -> Self {
         status.numbers.sort_by(|one, other| one.number.cmp(&other.number));
         Self(status)
     }
 
     /// A number as the provider has it.
-    pub fn number(&self, number: &PhoneNumber) -> Option<&NumberStatus> {
+    pub(crate) fn number(&self, number: &PhoneNumber) -> Option<&NumberStatus> {
         let index = self.numbers.binary_search_by(|known| known.number.cmp(number)).ok()?;
         self.numbers.get(index)
     }
@@ -80,7 +80,7 @@ impl std::ops::Deref for GatewaySample {
 
 /// The numbers of a gateway whose channels read something else now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Numbers {
+pub(crate) enum Numbers {
     /// All of them: the gateway became known or silent.
     All,
     /// These.
@@ -89,7 +89,7 @@ pub enum Numbers {
 
 /// How a pod has answered lately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Habit {
+pub(crate) enum Habit {
     /// It answers.
     Saying {
         /// So many answers in a row said the same.
@@ -117,24 +117,24 @@ impl<T> Default for Entry<T> {
 
 /// Answers by UID of the object that the pod runs for.
 #[derive(Default)]
-pub struct Samples {
+pub(crate) struct Samples {
     gateways: RwLock<HashMap<String, Entry<GatewaySample>>>,
     engines: RwLock<HashMap<String, Entry<EngineStatus>>>,
 }
 
 impl Samples {
     /// What the gateway of the connector with this UID said.
-    pub fn gateway(&self, uid: &str) -> Seen<GatewaySample> {
+    pub(crate) fn gateway(&self, uid: &str) -> Seen<GatewaySample> {
         seen(&self.gateways, uid)
     }
 
     /// What the engine of the channel with this UID said.
-    pub fn engine(&self, uid: &str) -> Seen<EngineStatus> {
+    pub(crate) fn engine(&self, uid: &str) -> Seen<EngineStatus> {
         seen(&self.engines, uid)
     }
 
     /// Takes an answer of a gateway, or how asking failed; says of which numbers that is news. None: it is no news at all.
-    pub fn gateway_said(&self, uid: &str, answer: Result<GatewayStatus, String>) -> Option<Numbers> {
+    pub(crate) fn gateway_said(&self, uid: &str, answer: Result<GatewayStatus, String>) -> Option<Numbers> {
         let before = self.gateway(uid);
         let answer = answer.map(GatewaySample::new);
         let numbers = match (&before, &answer) {
@@ -145,7 +145,7 @@ impl Samples {
     }
 
     /// Takes an answer of an engine, or how asking failed; says whether that is news.
-    pub fn engine_said(&self, uid: &str, answer: Result<EngineStatus, String>) -> bool {
+    pub(crate) fn engine_said(&self, uid: &str, answer: Result<EngineStatus, String>) -> bool {
         let answer = answer.map(|mut status| {
             // Now is when the clocks can be compared; in whole minutes, so that it changes seldom.
             if let Some(clock) = &mut status.clock {
@@ -162,17 +162,17 @@ impl Samples {
     }
 
     /// How the gateway of the connector with this UID has answered.
-    pub fn gateway_habit(&self, uid: &str) -> Habit {
+    pub(crate) fn gateway_habit(&self, uid: &str) -> Habit {
         habit(&self.gateways, uid)
     }
 
     /// How the engine of the channel with this UID has answered.
-    pub fn engine_habit(&self, uid: &str) -> Habit {
+    pub(crate) fn engine_habit(&self, uid: &str) -> Habit {
         habit(&self.engines, uid)
     }
 
     /// Forgets an object that is gone, or whose pod was replaced.
-    pub fn forget(&self, uid: &str) {
+    pub(crate) fn forget(&self, uid: &str) {
         self.gateways.write().remove(uid);
         self.engines.write().remove(uid);
     }

@@ -9,7 +9,7 @@ use crate::operator::runtime::{cache::ObjectKey, queue::Queue};
 
 /// Whom to ask.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Target {
+pub(crate) enum Target {
     /// The gateway of a connector.
     Gateway(ObjectKey),
     /// The engine of a channel.
@@ -18,7 +18,7 @@ pub enum Target {
 
 /// Whether a pod answered when it was asked last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Class {
+pub(crate) enum Class {
     /// It did, or was never asked.
     Answering,
     /// It did not.
@@ -27,7 +27,7 @@ pub enum Class {
 
 /// When to ask next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
+pub(crate) enum Next {
     /// There is nobody to ask any more.
     Never,
     /// After this, as one of this class.
@@ -36,7 +36,7 @@ pub enum Next {
 
 /// Which pods are asked, and when next.
 #[derive(Default)]
-pub struct Targets {
+pub(crate) struct Targets {
     answering: Queue<Target>,
     silent: Queue<Target>,
     /// The members of the second queue.
@@ -45,12 +45,12 @@ pub struct Targets {
 
 impl Targets {
     /// Asks this pod from now on.
-    pub fn watch(&self, target: Target, within: Duration) {
+    pub(crate) fn watch(&self, target: Target, within: Duration) {
         self.queue(self.class(&target)).add_after(target, within);
     }
 
     /// The next one of a class whose time has come.
-    pub async fn take(&self, class: Class) -> Target {
+    pub(crate) async fn take(&self, class: Class) -> Target {
         loop {
             let target = self.queue(class).take().await;
             if self.class(&target) == class {
@@ -62,7 +62,7 @@ impl Targets {
     }
 
     /// It was asked as one of `class`.
-    pub fn done(&self, target: &Target, class: Class, next: Next) {
+    pub(crate) fn done(&self, target: &Target, class: Class, next: Next) {
         match next {
             Next::After(after, now) if now == class => self.queue(class).done(target, Some(after)),
             Next::After(after, now) => {

@@ -9,11 +9,11 @@ use parking_lot::Mutex;
 
 /// When what was written last, by UID.
 #[derive(Default)]
-pub struct Throttle(Mutex<HashMap<String, Instant>>);
+pub(crate) struct Throttle(Mutex<HashMap<String, Instant>>);
 
 impl Throttle {
     /// How long to wait until `interval` is over since the last write by this operator. None: it may be written now.
-    pub fn left(&self, uid: &str, interval: Duration) -> Option<Duration> {
+    pub(crate) fn left(&self, uid: &str, interval: Duration) -> Option<Duration> {
         self.left_at(uid, interval, Instant::now())
     }
 
@@ -23,12 +23,12 @@ impl Throttle {
     }
 
     /// It is written now.
-    pub fn wrote(&self, uid: &str) {
+    pub(crate) fn wrote(&self, uid: &str) {
         self.0.lock().insert(uid.to_owned(), Instant::now());
     }
 
     /// Begins to wait, if it does not wait already; how long there is left, none when `hold` is over.
-    pub fn hold(&self, uid: &str, hold: Duration) -> Option<Duration> {
+    pub(crate) fn hold(&self, uid: &str, hold: Duration) -> Option<Duration> {
         self.hold_at(uid, hold, Instant::now())
     }
 
@@ -38,7 +38,7 @@ impl Throttle {
     }
 
     /// The object is gone, or does not wait any more.
-    pub fn forget(&self, uid: &str) {
+    pub(crate) fn forget(&self, uid: &str) {
         self.0.lock().remove(uid);
     }
 }

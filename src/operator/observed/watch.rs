@@ -35,7 +35,7 @@ const PAGE: u32 = 50;
 const CLAIMS: &str = "claims";
 
 /// Starts all watches: one of each kind, or one of each kind and namespace when only some namespaces are looked after.
-pub fn start(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
+pub(crate) fn start(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>) {
     for scope in context.settings.scopes() {
         own_kinds(context, client, tasks, &scope);
         for kind in ChildKind::ALL {
@@ -163,7 +163,7 @@ fn take<K: Resource + Clone>(context: &Arc<Context>, scope: &Scope, watch: &Watc
 }
 
 /// Returns when every cache holds its first list.
-pub async fn synced(context: &Context) {
+pub(crate) async fn synced(context: &Context) {
     let (cluster, watches) = (&context.cluster, context.settings.scopes().len());
     cluster.connectors.synced(watches).await;
     cluster.channels.synced(watches).await;

@@ -26,7 +26,7 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::Stalled`] with `NameConflict` when an object of a needed name is not ours; faults of the API server.
-pub async fn apply(
+pub(crate) async fn apply(
     writer: &Writer,
     stores: &ChildStores,
     owner: &Owner,
@@ -214,7 +214,7 @@ fn version(text: &str) -> Vec<u64> {
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn prune(
+pub(crate) async fn prune(
     writer: &Writer,
     stores: &ChildStores,
     owner: &Owner,

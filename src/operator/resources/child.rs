@@ -12,19 +12,19 @@ use crate::{
 };
 
 /// Hash of what was last applied, on each child: tells a change of ours from one by somebody else.
-pub const ANNOTATION_APPLIED: &str = "aldis.dev/applied";
+pub(crate) const ANNOTATION_APPLIED: &str = "aldis.dev/applied";
 /// Version of the operator that last applied a StatefulSet; an older operator leaves it alone.
-pub const ANNOTATION_VERSION: &str = "aldis.dev/version";
+pub(crate) const ANNOTATION_VERSION: &str = "aldis.dev/version";
 /// Number that a volume's conversations belong to.
-pub const ANNOTATION_NUMBER: &str = "aldis.dev/number";
+pub(crate) const ANNOTATION_NUMBER: &str = "aldis.dev/number";
 /// Account that a spool's messages belong to: kind of provider, a slash, and the account.
-pub const ANNOTATION_ACCOUNT: &str = "aldis.dev/account";
+pub(crate) const ANNOTATION_ACCOUNT: &str = "aldis.dev/account";
 /// On a configuration with which a channel drains: `true`.
-pub const ANNOTATION_DRAINING: &str = "aldis.dev/draining";
+pub(crate) const ANNOTATION_DRAINING: &str = "aldis.dev/draining";
 
 /// Whom children are made for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub(crate) struct Owner {
     /// `SmsConnector` or `SmsChannel`.
     pub kind: &'static str,
     /// Namespace.
@@ -45,7 +45,7 @@ pub struct Owner {
 
 impl Owner {
     /// The owner of what a connector needs.
-    pub fn connector(connector: &crate::api::SmsConnector) -> Self {
+    pub(crate) fn connector(connector: &crate::api::SmsConnector) -> Self {
         Self {
             kind: "SmsConnector",
             namespace: connector.namespace().unwrap_or_default(),
@@ -59,7 +59,7 @@ impl Owner {
     }
 
     /// The owner of what a channel needs.
-    pub fn channel(channel: &crate::api::SmsChannel) -> Self {
+    pub(crate) fn channel(channel: &crate::api::SmsChannel) -> Self {
         Self {
             kind: "SmsChannel",
             namespace: channel.namespace().unwrap_or_default(),
@@ -73,7 +73,7 @@ impl Owner {
     }
 
     /// The labels by which Services and StatefulSets select the pod. They never change.
-    pub fn selector(&self) -> Value {
+    pub(crate) fn selector(&self) -> Value {
         json!({
             names::LABEL_NAME: "aldis",
             names::LABEL_INSTANCE: self.child_name,
@@ -82,7 +82,7 @@ impl Owner {
     }
 
     /// The labels of every child.
-    pub fn labels(&self) -> Value {
+    pub(crate) fn labels(&self) -> Value {
         let mut labels = self.selector();
         labels[names::LABEL_MANAGED_BY] = names::MANAGED_BY.into();
         labels[self.label] = self.name.clone().into();
@@ -102,7 +102,7 @@ impl Owner {
 
     /// Whether the object is this owner's: its controller says so, or it has none and we made it for an owner of this name. With
     /// `kubectl delete --cascade=orphan` the garbage collector takes the owner references away.
-    pub fn owns(&self, object: &DynamicObject) -> bool {
+    pub(crate) fn owns(&self, object: &DynamicObject) -> bool {
         match controller_uid(object) {
             Some(uid) => uid == self.uid,
             None => {
@@ -115,25 +115,25 @@ impl Owner {
     }
 
     /// The owner's own key.
-    pub fn key(&self) -> ObjectKey {
+    pub(crate) fn key(&self) -> ObjectKey {
         ObjectKey::new(&self.namespace, &self.name)
     }
 
     /// Whether the object's controller is this owner.
-    pub fn controls(&self, object: &impl Resource) -> bool {
+    pub(crate) fn controls(&self, object: &impl Resource) -> bool {
         controller_uid(object) == Some(self.uid.as_str())
     }
 }
 
 /// UID of the object's controller.
-pub fn controller_uid(object: &impl Resource) -> Option<&str> {
+pub(crate) fn controller_uid(object: &impl Resource) -> Option<&str> {
     let references = object.meta().owner_references.as_deref().unwrap_or_default();
     references.iter().find(|reference| reference.controller == Some(true)).map(|reference| reference.uid.as_str())
 }
 
 /// How a child is bound to its owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Bond {
+pub(crate) enum Bond {
     /// The owner is its controller; it goes with the owner.
     Controlled,
     /// It has no owner and stays behind; known by its labels. A successor of the same name may adopt it.
@@ -142,7 +142,7 @@ pub enum Bond {
 
 /// One child as it shall be.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Child {
+pub(crate) struct Child {
     /// Kind.
     pub kind: ChildKind,
     /// Name.
@@ -155,7 +155,7 @@ pub struct Child {
 
 impl Child {
     /// A child whose manifest is `body` with metadata put before it. `body` may bring `metadata.annotations`.
-    pub fn new(owner: &Owner, kind: ChildKind, name: impl Into<String>, bond: Bond, body: Value) -> Self {
+    pub(crate) fn new(owner: &Owner, kind: ChildKind, name: impl Into<String>, bond: Bond, body: Value) -> Self {
         let name = name.into();
         let row = kind.row();
         let mut manifest = body;
@@ -176,14 +176,14 @@ impl Child {
 
 /// Children that are planned.
 #[derive(Debug)]
-pub enum Prepared {}
+pub(crate) enum Prepared {}
 /// Children that stand in the cluster as planned.
 #[derive(Debug)]
-pub enum Applied {}
+pub(crate) enum Applied {}
 
 /// The children of one owner. Status is computed from applied ones only.
 #[derive(Debug)]
-pub struct Children<State> {
+pub(crate) struct Children<State> {
     planned: Vec<Child>,
     repaired: Vec<String>,
     refused: Option<Error>,
@@ -192,26 +192,26 @@ pub struct Children<State> {
 
 impl Children<Prepared> {
     /// Children to be applied.
-    pub fn planned(mut planned: Vec<Child>) -> Self {
+    pub(crate) fn planned(mut planned: Vec<Child>) -> Self {
         planned.sort_by(|a, b| (a.kind, &a.name).cmp(&(b.kind, &b.name)));
         Self { planned, repaired: Vec::new(), refused: None, state: PhantomData }
     }
 
     /// The children, in the order in which they are applied.
-    pub fn list(&self) -> &[Child] {
+    pub(crate) fn list(&self) -> &[Child] {
         &self.planned
     }
 
     /// They stand in the cluster now, but for one that was `refused` and that the others do not depend on; `repaired` names those
     /// that somebody else had changed or deleted.
-    pub fn applied(self, repaired: Vec<String>, refused: Option<Error>) -> Children<Applied> {
+    pub(crate) fn applied(self, repaired: Vec<String>, refused: Option<Error>) -> Children<Applied> {
         Children { planned: self.planned, repaired, refused, state: PhantomData }
     }
 }
 
 impl Children<Applied> {
     /// What somebody else had changed or deleted and was put right.
-    pub fn repaired(&self) -> &[String] {
+    pub(crate) fn repaired(&self) -> &[String] {
         &self.repaired
     }
 
@@ -219,7 +219,7 @@ impl Children<Applied> {
     ///
     /// # Errors
     /// The refusal of the one that does not stand as planned.
-    pub fn complete(self) -> Result<(), Error> {
+    pub(crate) fn complete(self) -> Result<(), Error> {
         self.refused.map_or(Ok(()), Err)
     }
 }

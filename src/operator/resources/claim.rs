@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// Label of every claim.
-pub const LABEL: &str = "aldis.dev/claim";
+pub(crate) const LABEL: &str = "aldis.dev/claim";
 /// Value of [`LABEL`].
-pub const LABEL_VALUE: &str = "number";
+pub(crate) const LABEL_VALUE: &str = "number";
 /// Begins the name of every claim.
 const NAME: &str = "number-";
 const ANNOTATION_NUMBER: &str = "aldis.dev/number";
@@ -23,7 +23,7 @@ const ANNOTATION_ACCOUNT: &str = "aldis.dev/account";
 
 /// What is claimed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Claim {
+pub(crate) struct Claim {
     provider: &'static str,
     account: String,
     number: String,
@@ -34,7 +34,7 @@ pub struct Claim {
 impl Claim {
     /// The claim of a number of a connector's account. It holds in the whole cluster where the provider itself says whose the number
     /// is; anything else that answers at a `baseUrl` could say what it likes, so that it counts in its namespace only.
-    pub fn new(provider: ProviderMember<'_>, allowed: &AllowList, namespace: &str, number: &str) -> Self {
+    pub(crate) fn new(provider: ProviderMember<'_>, allowed: &AllowList, namespace: &str, number: &str) -> Self {
         let local = match provider {
             ProviderMember::Twilio(_) if allowed.is_providers_own(provider.base_url()) => None,
             ProviderMember::Twilio(_) | ProviderMember::Simulator(_) => Some(namespace.to_owned()),
@@ -48,12 +48,12 @@ impl Claim {
     }
 
     /// The number.
-    pub fn number(&self) -> &str {
+    pub(crate) fn number(&self) -> &str {
         &self.number
     }
 
     /// Name of the Lease: each part goes into the hash behind its length, so that no two claims share one.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let mut hash = Sha256::new();
         let parts =
             [Some(self.provider), Some(self.account.as_str()), Some(self.number.as_str()), self.namespace.as_deref()];
@@ -66,7 +66,7 @@ impl Claim {
     }
 
     /// The Lease that says so, in the operator's namespace.
-    pub fn lease(&self, namespace: &str, holder: &Holder) -> Lease {
+    pub(crate) fn lease(&self, namespace: &str, holder: &Holder) -> Lease {
         let label = |key: &str, value: &str| (key.to_owned(), value.to_owned());
         Lease {
             metadata: ObjectMeta {
@@ -89,13 +89,13 @@ impl Claim {
 }
 
 /// Whether a Lease of this name is a claim. The label may have been taken off.
-pub fn is_claim(name: &str) -> bool {
+pub(crate) fn is_claim(name: &str) -> bool {
     name.strip_prefix(NAME).is_some_and(|hash| hash.len() == 40)
 }
 
 /// Who holds a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holder {
+pub(crate) struct Holder {
     /// Namespace of the channel.
     pub namespace: String,
     /// Name of the channel.
@@ -106,7 +106,7 @@ pub struct Holder {
 
 impl Holder {
     /// This channel.
-    pub fn channel(channel: &SmsChannel) -> Self {
+    pub(crate) fn channel(channel: &SmsChannel) -> Self {
         Self {
             namespace: channel.namespace().unwrap_or_default(),
             name: channel.name_any(),
@@ -115,7 +115,7 @@ impl Holder {
     }
 
     /// The holder of a claim; none when it is not one of ours.
-    pub fn of(lease: &Lease) -> Option<Self> {
+    pub(crate) fn of(lease: &Lease) -> Option<Self> {
         let identity = lease.spec.as_ref()?.holder_identity.as_deref()?;
         let mut parts = identity.split('/');
         let (namespace, name, uid) = (parts.next()?, parts.next()?, parts.next()?);
@@ -123,7 +123,7 @@ impl Holder {
     }
 
     /// As it stands in the Lease: `namespace/name/uid`.
-    pub fn identity(&self) -> String {
+    pub(crate) fn identity(&self) -> String {
         format!("{}/{}/{}", self.namespace, self.name, self.uid)
     }
 }

@@ -20,7 +20,7 @@ const LARGEST: usize = 900_000;
 
 /// The kind of parts that a main document has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PartKind {
+pub(crate) enum PartKind {
     /// Of a gateway.
     Routes,
     /// Of an engine.
@@ -36,19 +36,19 @@ impl PartKind {
     }
 
     /// Name of the ConfigMap of one part.
-    pub fn config_map(self, owner: &Owner, index: usize) -> String {
+    pub(crate) fn config_map(self, owner: &Owner, index: usize) -> String {
         names::part(&owner.child_name, self.name(), index)
     }
 
     /// Key in the ConfigMap, and name of the file, of one part.
-    pub fn file(self, index: usize) -> String {
+    pub(crate) fn file(self, index: usize) -> String {
         format!("{}-{index}.json", self.name())
     }
 }
 
 /// The ConfigMaps of one owner.
 #[derive(Debug)]
-pub struct Documents {
+pub(crate) struct Documents {
     /// Hash of the main document, which covers the parts.
     pub hash: ConfigHash,
     /// The ConfigMaps.
@@ -59,7 +59,7 @@ pub struct Documents {
 ///
 /// # Errors
 /// [`Error::Stalled`] with `ConfigTooLarge` when they do not fit.
-pub fn write<P: Serialize, M: Serialize>(
+pub(crate) fn write<P: Serialize, M: Serialize>(
     owner: &Owner,
     kind: PartKind,
     parts: &[P],
@@ -86,7 +86,7 @@ pub fn write<P: Serialize, M: Serialize>(
 }
 
 /// The ConfigMap of a main document with which a channel drains.
-pub fn draining_document(owner: &Owner, text: String) -> Child {
+pub(crate) fn draining_document(owner: &Owner, text: String) -> Child {
     let body = json!({"metadata": {"annotations": {ANNOTATION_DRAINING: "true"}}, "data": {MAIN_DOCUMENT: text}});
     Child::new(owner, ChildKind::ConfigMap, owner.child_name.clone(), Bond::Controlled, body)
 }

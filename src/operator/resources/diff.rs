@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// Whether everything that `desired` says holds in `live`. Maps may hold more (defaults, fields of others); lists must have the
 /// same elements, those with a key in any order.
-pub fn holds(desired: &Value, live: &Value) -> bool {
+pub(super) fn holds(desired: &Value, live: &Value) -> bool {
     match (desired, live) {
         (Value::Object(desired), Value::Object(live)) => desired.iter().all(|(key, value)| match live.get(key) {
             Some(found) => holds(value, found),
@@ -41,7 +41,7 @@ fn counterpart<'a>(element: &Value, live: &'a [Value], index: usize) -> Option<&
 }
 
 /// The key of an element of a keyed list, as far as our manifests have such lists.
-pub fn key(element: &Value) -> Option<&str> {
+pub(super) fn key(element: &Value) -> Option<&str> {
     element.get("mountPath").or_else(|| element.get("name"))?.as_str()
 }
 

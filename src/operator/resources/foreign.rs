@@ -28,7 +28,7 @@ const POD: &str = "/spec/template/spec";
 
 /// The removals that take foreign content out of `live`, as JSON Patch operations, guarded by its resourceVersion. None when
 /// there is no foreign content.
-pub fn removals(desired: &Value, live: &Value) -> Option<Value> {
+pub(super) fn removals(desired: &Value, live: &Value) -> Option<Value> {
     let mut paths = Vec::new();
     if let (Some(ours), Some(theirs)) = (desired.pointer(POD), live.pointer(POD)) {
         fields(ours, theirs, POD, &POD_FIELDS, &mut paths);

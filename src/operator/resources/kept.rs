@@ -46,7 +46,7 @@ const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
 /// A child as the cache keeps it: without its content where that is longer than any of ours, or its name is none that we give. It is read
 /// again where it is compared.
-pub fn child(object: DynamicObject) -> DynamicObject {
+pub(crate) fn child(object: DynamicObject) -> DynamicObject {
     let mut kept = compared(object);
     if !has_name_of_ours(&kept.metadata) || kept.data.to_string().len() > LONGEST {
         kept.data = Value::Null;
@@ -55,19 +55,19 @@ pub fn child(object: DynamicObject) -> DynamicObject {
 }
 
 /// What is compared of a child with its plan, however long: digests of documents, and nothing that the server adds.
-pub fn compared(mut object: DynamicObject) -> DynamicObject {
+pub(crate) fn compared(mut object: DynamicObject) -> DynamicObject {
     object.metadata = metadata(object.metadata);
     object.data = Value::Object(content(object.data.as_object_mut().map(std::mem::take).unwrap_or_default()));
     object
 }
 
 /// Whether the cache keeps the content of a child.
-pub fn has_content(object: &DynamicObject) -> bool {
+pub(crate) fn has_content(object: &DynamicObject) -> bool {
     !object.data.is_null()
 }
 
 /// A manifest in the form in which it is compared with what is kept.
-pub fn manifest(manifest: &Value) -> Value {
+pub(crate) fn manifest(manifest: &Value) -> Value {
     let mut manifest = manifest.clone();
     if let Some(documents) = manifest.get_mut("data").and_then(Value::as_object_mut) {
         digest(documents);
@@ -126,7 +126,7 @@ fn metadata(full: ObjectMeta) -> ObjectMeta {
 }
 
 /// A pod as the cache keeps it: whose it is, where it runs, and how it is.
-pub fn pod(pod: Pod) -> Pod {
+pub(crate) fn pod(pod: Pod) -> Pod {
     let status = pod.status.map(|status| PodStatus {
         pod_ip: status.pod_ip,
         reason: status.reason,
@@ -176,7 +176,7 @@ fn shorten(text: &mut Option<String>) {
 }
 
 /// An object of our own kinds as the cache keeps it: the schema bounds its content.
-pub fn own<K: Resource>(mut object: K) -> K {
+pub(crate) fn own<K: Resource>(mut object: K) -> K {
     let metadata = object.meta_mut();
     metadata.managed_fields = None;
     if let Some(annotations) = &mut metadata.annotations {

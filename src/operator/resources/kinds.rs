@@ -76,7 +76,7 @@ impl Row {
 }
 
 /// One store for each kind of child.
-pub struct ChildStores(BTreeMap<ChildKind, Arc<Store<DynamicObject>>>);
+pub(crate) struct ChildStores(BTreeMap<ChildKind, Arc<Store<DynamicObject>>>);
 
 impl Default for ChildStores {
     fn default() -> Self {
@@ -93,7 +93,7 @@ impl Default for ChildStores {
 
 impl ChildStores {
     /// The store of a kind.
-    pub fn of(&self, kind: ChildKind) -> &Arc<Store<DynamicObject>> {
+    pub(crate) fn of(&self, kind: ChildKind) -> &Arc<Store<DynamicObject>> {
         // Every kind of the table is put in at the start.
         &self.0[&kind]
     }

@@ -9,19 +9,19 @@
 //! - [`writer`], [`refusal`]: every request that writes, and what a refusal means;
 //! - [`volume_refresh`]: makes the kubelet refresh a pod's projected volume.
 
-pub mod apply;
-pub mod child;
-pub mod claim;
-pub mod configuration;
+pub(super) mod apply;
+pub(super) mod child;
+pub(super) mod claim;
+pub(super) mod configuration;
 mod diff;
 mod foreign;
-pub mod kept;
-pub mod kinds;
-pub mod policy;
-pub mod rate_limit;
-pub mod rbac;
-pub mod refusal;
-pub mod volume;
-pub mod volume_refresh;
-pub mod workload;
-pub mod writer;
+pub(super) mod kept;
+pub(super) mod kinds;
+pub(super) mod policy;
+pub(super) mod rate_limit;
+pub(super) mod rbac;
+pub(super) mod refusal;
+pub(super) mod volume;
+pub(super) mod volume_refresh;
+pub(super) mod workload;
+pub(super) mod writer;

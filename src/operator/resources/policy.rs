@@ -14,13 +14,13 @@ use crate::{
 /// Begins the name of each policy; also the name of the operator's ServiceAccount.
 const NAME: &str = "aldis-operator";
 /// Begins the name of each policy, and of no other's.
-pub const OWN_POLICIES: &str = "aldis-operator-";
+pub(crate) const OWN_POLICIES: &str = "aldis-operator-";
 /// The policy that looks at a connector before it lets the connector's gateway pass.
-pub const POLICY_OF_CREDENTIALS: &str = "aldis-operator-credentials";
+pub(crate) const POLICY_OF_CREDENTIALS: &str = "aldis-operator-credentials";
 /// The policy that compares where a gateway sends credentials with what its connector says.
-pub const POLICY_OF_BASE_URLS: &str = "aldis-operator-base-urls";
+pub(crate) const POLICY_OF_BASE_URLS: &str = "aldis-operator-base-urls";
 /// Longest life of a token that the operator asks for itself, in seconds.
-pub const OPERATOR_TOKEN_SECONDS: u32 = 3600;
+pub(crate) const OPERATOR_TOKEN_SECONDS: u32 = 3600;
 /// ConfigMap with `account` and `image`.
 const PARAMETERS: &str = "aldis-operator-policy";
 /// Namespace of the default installation; the chart puts its own in its place.

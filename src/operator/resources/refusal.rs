@@ -19,7 +19,7 @@ use crate::{
 const POLICIES_FOLLOW: Duration = Duration::from_secs(2);
 
 /// What will be refused again and again needs a person; the rest passes.
-pub fn judge(error: kube::Error) -> Error {
+pub(crate) fn judge(error: kube::Error) -> Error {
     match &error {
         kube::Error::Api(status) => refusal(status).unwrap_or(Error::Transient(Transient::Api(error))),
         _ => Error::Transient(Transient::Api(error)),

@@ -13,7 +13,7 @@ use crate::operator::{
 
 /// To whom the content of a volume belongs: an annotation of its claim, and the value.
 #[derive(Clone, Copy, Debug)]
-pub struct Content<'a> {
+pub(crate) struct Content<'a> {
     /// The annotation.
     pub annotation: &'static str,
     /// A number, or an account.
@@ -21,7 +21,7 @@ pub struct Content<'a> {
 }
 
 /// The size that the volume was asked for last and that the API server took; none = there is no volume.
-pub fn size(stores: &ChildStores, owner: &Owner) -> Option<String> {
+pub(crate) fn size(stores: &ChildStores, owner: &Owner) -> Option<String> {
     let claim = stores.of(ChildKind::PersistentVolumeClaim).get(&key(owner))?;
     let size = claim.data.pointer("/spec/resources/requests/storage").and_then(Value::as_str)?;
     Some(size.to_owned())
@@ -29,7 +29,7 @@ pub fn size(stores: &ChildStores, owner: &Owner) -> Option<String> {
 
 /// Whose content the volume of the owner's name holds, if it is somebody else's. A retained volume is adopted by an owner of the same
 /// name and content only.
-pub fn foreign_content(stores: &ChildStores, owner: &Owner, content: Content<'_>) -> Option<String> {
+pub(crate) fn foreign_content(stores: &ChildStores, owner: &Owner, content: Content<'_>) -> Option<String> {
     let claim = stores.of(ChildKind::PersistentVolumeClaim).get(&key(owner))?;
     claim.annotations().get(content.annotation).filter(|known| *known != content.value).cloned()
 }

@@ -21,7 +21,7 @@ use crate::{
 
 /// Why a pod should look again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Cause {
+pub(crate) enum Cause {
     /// It has not loaded the newest configuration.
     Config,
     /// Its credentials are not valid; the Secret may have been mended, which the operator cannot see.
@@ -47,7 +47,7 @@ struct Sent {
 
 /// When pods' volumes were last refreshed.
 #[derive(Default)]
-pub struct VolumeRefreshes {
+pub(crate) struct VolumeRefreshes {
     sent: Mutex<HashMap<(String, Cause), Sent>>,
 }
 
@@ -56,7 +56,7 @@ impl VolumeRefreshes {
     ///
     /// # Errors
     /// Faults of the API server.
-    pub async fn refresh(
+    pub(crate) async fn refresh(
         &self,
         writer: &Writer,
         pod: &Pod,
@@ -94,14 +94,14 @@ impl VolumeRefreshes {
     }
 
     /// The cause is gone.
-    pub fn settled(&self, pod: &Pod, cause: Cause) {
+    pub(crate) fn settled(&self, pod: &Pod, cause: Cause) {
         if let Some(uid) = &pod.metadata.uid {
             self.sent.lock().remove(&(uid.clone(), cause));
         }
     }
 
     /// The pod is gone.
-    pub fn forget(&self, uid: &str) {
+    pub(crate) fn forget(&self, uid: &str) {
         self.sent.lock().retain(|(known, _), _| known != uid);
     }
 }
@@ -110,7 +110,7 @@ impl VolumeRefreshes {
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn send(writer: &Writer, pod: &Pod, hash: &ConfigHash, reload: Option<&str>) -> Result<(), Error> {
+pub(crate) async fn send(writer: &Writer, pod: &Pod, hash: &ConfigHash, reload: Option<&str>) -> Result<(), Error> {
     let millis = jiff::Timestamp::now().as_millisecond();
     let value = format!("{}.{}.{millis}", hash.short(), reload_mark(reload));
     let uid = pod.uid().unwrap_or_default();
@@ -118,7 +118,7 @@ pub async fn send(writer: &Writer, pod: &Pod, hash: &ConfigHash, reload: Option<
 }
 
 /// Whether a person asked for a reload (annotation `aldis.dev/reload`) that this pod was not told of.
-pub fn is_reload_due(pod: &Pod, reload: Option<&str>) -> bool {
+pub(crate) fn is_reload_due(pod: &Pod, reload: Option<&str>) -> bool {
     let Some(reload) = reload else { return false };
     let told = pod.annotations().get(names::ANNOTATION_CONFIG_NUDGE);
     told.and_then(|value| value.split('.').nth(1)) != Some(reload_mark(Some(reload)).as_str())

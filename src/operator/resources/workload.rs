@@ -25,7 +25,7 @@ const READ_ONLY: u32 = 0o440;
 
 /// What a pod is made from, beside its owner.
 #[derive(Clone, Copy, Debug)]
-pub struct Workload<'a> {
+pub(crate) struct Workload<'a> {
     /// Whose pod.
     pub owner: &'a Owner,
     /// Subcommand of the binary.
@@ -52,7 +52,7 @@ pub struct Workload<'a> {
 
 impl Workload<'_> {
     /// All children but the configuration.
-    pub fn children(&self) -> Vec<Child> {
+    pub(crate) fn children(&self) -> Vec<Child> {
         vec![self.service_account(), self.volume_claim(), self.service(), self.stateful_set()]
     }
 

@@ -22,7 +22,7 @@ use crate::operator::{
 
 /// Writes to the API server.
 #[derive(Clone)]
-pub struct Writer {
+pub(crate) struct Writer {
     client: Client,
     leadership: Leadership,
     metrics: Metrics,
@@ -30,7 +30,7 @@ pub struct Writer {
 
 impl Writer {
     /// A writer that writes only while `leadership` holds.
-    pub const fn new(client: Client, leadership: Leadership, metrics: Metrics) -> Self {
+    pub(crate) const fn new(client: Client, leadership: Leadership, metrics: Metrics) -> Self {
         Self { client, leadership, metrics }
     }
 
@@ -42,7 +42,7 @@ impl Writer {
     ///
     /// # Errors
     /// Faults of the API server.
-    pub async fn get_child(&self, kind: ChildKind, key: &ObjectKey) -> Result<Option<DynamicObject>, Error> {
+    pub(crate) async fn get_child(&self, kind: ChildKind, key: &ObjectKey) -> Result<Option<DynamicObject>, Error> {
         let found = self.children(kind, &key.namespace).get_opt(&key.name).await.map_err(judge)?;
         Ok(found.map(without_managed_fields))
     }
@@ -51,7 +51,7 @@ impl Writer {
     ///
     /// # Errors
     /// Faults of the API server.
-    pub async fn apply_child(
+    pub(crate) async fn apply_child(
         &self,
         kind: ChildKind,
         manager: &'static str,
@@ -69,7 +69,7 @@ impl Writer {
     ///
     /// # Errors
     /// Faults of the API server.
-    pub async fn json_patch_child(
+    pub(crate) async fn json_patch_child(
         &self,
         kind: ChildKind,
         manager: &'static str,
@@ -88,7 +88,7 @@ impl Writer {
     ///
     /// # Errors
     /// Faults of the API server.
-    pub async fn delete_child(
+    pub(crate) async fn delete_child(
         &self,
         kind: ChildKind,
         key: &ObjectKey,
@@ -121,7 +121,12 @@ impl Writer {
     ///
     /// # Errors
     /// Faults of the API server.
-    pub async fn replace_status<K>(&self, kind: &'static str, manager: &'static str, object: &K) -> Result<K, Error>
+    pub(crate) async fn replace_status<K>(
+        &self,
+        kind: &'static str,
+        manager: &'static str,
+        object: &K,
+    ) -> Result<K, Error>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
     {
@@ -146,7 +151,7 @@ impl Writer {
     ///
     /// # Errors
     /// Faults of the API server.
-    pub async fn set_finalizers<K>(
+    pub(crate) async fn set_finalizers<K>(
         &self,
         kind: &'static str,
         manager: &'static str,
@@ -172,7 +177,7 @@ impl Writer {
     ///
     /// # Errors
     /// Faults of the API server.
-    pub async fn remove_annotation<K>(
+    pub(crate) async fn remove_annotation<K>(
         &self,
         kind: &'static str,
         manager: &'static str,
@@ -198,7 +203,13 @@ impl Writer {
     ///
     /// # Errors
     /// Faults of the API server.
-    pub async fn annotate_pod(&self, key: &ObjectKey, uid: &str, annotation: &str, value: &str) -> Result<(), Error> {
+    pub(crate) async fn annotate_pod(
+        &self,
+        key: &ObjectKey,
+        uid: &str,
+        annotation: &str,
+        value: &str,
+    ) -> Result<(), Error> {
         self.leadership.may_write()?;
         let api: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(self.client.clone(), &key.namespace);
         let params = PatchParams { field_manager: Some("aldis/nudge".into()), ..PatchParams::default() };
@@ -217,7 +228,12 @@ impl Writer {
     ///
     /// # Errors
     /// Faults of the API server.
-    pub async fn create<K>(&self, kind: &'static str, manager: &'static str, object: &K) -> Result<Option<K>, Error>
+    pub(crate) async fn create<K>(
+        &self,
+        kind: &'static str,
+        manager: &'static str,
+        object: &K,
+    ) -> Result<Option<K>, Error>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + Serialize + DeserializeOwned,
     {
@@ -237,7 +253,7 @@ impl Writer {
     ///
     /// # Errors
     /// Faults of the API server.
-    pub async fn delete<K>(&self, kind: &'static str, object: &K) -> Result<(), Error>
+    pub(crate) async fn delete<K>(&self, kind: &'static str, object: &K) -> Result<(), Error>
     where
         K: Resource<Scope = NamespaceResourceScope, DynamicType = ()> + Clone + Debug + DeserializeOwned,
     {
@@ -254,7 +270,7 @@ impl Writer {
     }
 
     /// The client, for reading.
-    pub const fn client(&self) -> &Client {
+    pub(crate) const fn client(&self) -> &Client {
         &self.client
     }
 }

@@ -42,14 +42,14 @@ pub enum InvalidAccounts {
 
 /// Which namespaces may use which accounts. Without a list, every namespace may use every account whose credentials it has.
 #[derive(Clone, Debug, Default)]
-pub struct Accounts(Vec<Binding>);
+pub(crate) struct Accounts(Vec<Binding>);
 
 impl Accounts {
     /// Reads the list from a JSON file.
     ///
     /// # Errors
     /// When the file cannot be read or holds something else.
-    pub fn read(path: &Path) -> Result<Self, InvalidAccounts> {
+    pub(crate) fn read(path: &Path) -> Result<Self, InvalidAccounts> {
         let shown = path.display().to_string();
         let text = std::fs::read(path).map_err(|source| InvalidAccounts::Read { path: shown.clone(), source })?;
         serde_json::from_slice(&text).map(Self).map_err(|source| InvalidAccounts::Parse { path: shown, source })
@@ -59,7 +59,7 @@ impl Accounts {
     ///
     /// # Errors
     /// A sentence that says what is wrong and what to do.
-    pub fn check(&self, provider: &str, account: &str, namespace: &str) -> Result<(), String> {
+    pub(crate) fn check(&self, provider: &str, account: &str, namespace: &str) -> Result<(), String> {
         let of = |name: &str| {
             self.0.iter().filter(move |bound| bound.provider == provider && bound.account == name).collect()
         };

@@ -7,7 +7,7 @@ use reqwest::Url;
 
 /// Allowed origins.
 #[derive(Clone, Debug, Default)]
-pub struct AllowList {
+pub(crate) struct AllowList {
     listed: Vec<String>,
     /// Those behind which a provider itself answers.
     providers: Vec<String>,
@@ -23,7 +23,7 @@ impl AllowList {
     ///
     /// # Errors
     /// When an entry is no URL.
-    pub fn new(further: &[String]) -> Result<Self, InvalidEntry> {
+    pub(crate) fn new(further: &[String]) -> Result<Self, InvalidEntry> {
         Ok(Self { listed: origins(further)?, providers: Vec::new() })
     }
 
@@ -31,12 +31,12 @@ impl AllowList {
     ///
     /// # Errors
     /// When an entry is no URL.
-    pub fn with_providers(self, further: &[String]) -> Result<Self, InvalidEntry> {
+    pub(crate) fn with_providers(self, further: &[String]) -> Result<Self, InvalidEntry> {
         Ok(Self { providers: origins(further)?, ..self })
     }
 
     /// Whether a provider itself answers at the address, and not something that stands in for it.
-    pub fn is_providers_own(&self, base_url: &str) -> bool {
+    pub(crate) fn is_providers_own(&self, base_url: &str) -> bool {
         Url::parse(base_url).is_ok_and(|url| is_provider(&url) || self.providers.contains(&origin(&url)))
     }
 
@@ -44,7 +44,7 @@ impl AllowList {
     ///
     /// # Errors
     /// A sentence that says what is wrong and what to do.
-    pub fn check_listed(&self, address: &str) -> Result<(), String> {
+    pub(crate) fn check_listed(&self, address: &str) -> Result<(), String> {
         let url = Url::parse(address).map_err(|error| format!("{address:?} is no URL: {error}"))?;
         if is_never_allowed(&url) {
             return Err(format!("{address:?} is a link-local or metadata address, which is never allowed"));
@@ -62,7 +62,7 @@ impl AllowList {
     ///
     /// # Errors
     /// A sentence that says what is wrong and what to do.
-    pub fn check(&self, base_url: &str) -> Result<(), String> {
+    pub(crate) fn check(&self, base_url: &str) -> Result<(), String> {
         let url = Url::parse(base_url).map_err(|error| format!("baseUrl {base_url:?} is no URL: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!("baseUrl {base_url:?} must begin with https:// or http://"));

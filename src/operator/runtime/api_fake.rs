@@ -18,11 +18,11 @@ use parking_lot::Mutex;
 use serde_json::{Value, json};
 
 /// A request that wrote: method and path.
-pub type Write = (String, String);
+pub(crate) type Write = (String, String);
 
 /// The API server. Clones share one state.
 #[derive(Clone, Default)]
-pub struct ApiFake(Arc<Mutex<Inner>>);
+pub(crate) struct ApiFake(Arc<Mutex<Inner>>);
 
 #[derive(Default)]
 struct Inner {
@@ -42,12 +42,12 @@ struct Refusal {
 
 impl ApiFake {
     /// A client of this server.
-    pub fn client(&self) -> Client {
+    pub(crate) fn client(&self) -> Client {
         Client::new(Router::new().fallback(answer).with_state(self.clone()), "default")
     }
 
     /// Puts an object there as if somebody else had; says how it stands then.
-    pub fn put<K: serde::de::DeserializeOwned>(&self, path: &str, mut object: Value) -> K {
+    pub(crate) fn put<K: serde::de::DeserializeOwned>(&self, path: &str, mut object: Value) -> K {
         let mut inner = self.0.lock();
         inner.stamp(path, &mut object);
         inner.objects.insert(path.into(), object.clone());
@@ -55,48 +55,48 @@ impl ApiFake {
     }
 
     /// The object at a path.
-    pub fn get(&self, path: &str) -> Option<Value> {
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
         self.0.lock().objects.get(path).cloned()
     }
 
     /// Path and state of each object whose path holds `within`.
-    pub fn objects(&self, within: &str) -> Vec<(String, Value)> {
+    pub(crate) fn objects(&self, within: &str) -> Vec<(String, Value)> {
         let inner = self.0.lock();
         let found = inner.objects.iter().filter(|(path, _)| path.contains(within));
         found.map(|(path, object)| (path.clone(), object.clone())).collect()
     }
 
     /// Takes an object away as if somebody else had.
-    pub fn remove(&self, path: &str) {
+    pub(crate) fn remove(&self, path: &str) {
         self.0.lock().objects.remove(path);
     }
 
     /// From now on requests of this method whose path holds `within` are refused.
-    pub fn refuse(&self, method: Method, within: &str, code: u16, message: &str) {
+    pub(crate) fn refuse(&self, method: Method, within: &str, code: u16, message: &str) {
         let only_json_patch = false;
         let refusal = Refusal { method, within: within.into(), code, message: message.into(), only_json_patch };
         self.0.lock().refusals.push(refusal);
     }
 
     /// From now on JSON Patches to paths that hold `within` are refused.
-    pub fn refuse_json_patch(&self, within: &str, code: u16, message: &str) {
+    pub(crate) fn refuse_json_patch(&self, within: &str, code: u16, message: &str) {
         let (method, only_json_patch) = (Method::PATCH, true);
         let refusal = Refusal { method, within: within.into(), code, message: message.into(), only_json_patch };
         self.0.lock().refusals.push(refusal);
     }
 
     /// From now on nothing is refused.
-    pub fn refuse_nothing(&self) {
+    pub(crate) fn refuse_nothing(&self) {
         self.0.lock().refusals.clear();
     }
 
     /// The requests that wrote since the last call, but for Events.
-    pub fn writes(&self) -> Vec<Write> {
+    pub(crate) fn writes(&self) -> Vec<Write> {
         std::mem::take(&mut self.0.lock().writes)
     }
 
     /// Reasons of the Events that were published.
-    pub fn events(&self) -> Vec<String> {
+    pub(crate) fn events(&self) -> Vec<String> {
         let inner = self.0.lock();
         let events = inner.objects.iter().filter(|(path, _)| path.contains("/events/"));
         events.map(|(_, event)| event["reason"].as_str().unwrap_or_default().to_owned()).collect()

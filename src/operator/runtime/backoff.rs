@@ -9,13 +9,13 @@ const LONGEST: Duration = Duration::from_secs(120);
 
 /// Consecutive faults by controller and object.
 #[derive(Default)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     faults: Mutex<HashMap<String, u32>>,
 }
 
 impl Backoff {
     /// Counts one more fault; says how long to wait.
-    pub fn next(&self, object: &str) -> Duration {
+    pub(crate) fn next(&self, object: &str) -> Duration {
         let mut faults = self.faults.lock();
         let count = faults.entry(object.to_owned()).or_insert(0);
         *count += 1;
@@ -25,12 +25,12 @@ impl Backoff {
     }
 
     /// Consecutive faults so far.
-    pub fn faults(&self, object: &str) -> u32 {
+    pub(crate) fn faults(&self, object: &str) -> u32 {
         self.faults.lock().get(object).copied().unwrap_or(0)
     }
 
     /// Forgets the faults.
-    pub fn reset(&self, object: &str) {
+    pub(crate) fn reset(&self, object: &str) {
         self.faults.lock().remove(object);
     }
 }

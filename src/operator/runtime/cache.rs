@@ -21,7 +21,7 @@ use super::{
 
 /// Namespace and name.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ObjectKey {
+pub(crate) struct ObjectKey {
     /// Namespace.
     pub namespace: String,
     /// Name.
@@ -30,12 +30,12 @@ pub struct ObjectKey {
 
 impl ObjectKey {
     /// A key.
-    pub fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
+    pub(crate) fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
         Self { namespace: namespace.into(), name: name.into() }
     }
 
     /// The key of an object.
-    pub fn of<K: ResourceExt>(object: &K) -> Self {
+    pub(crate) fn of<K: ResourceExt>(object: &K) -> Self {
         Self { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
     }
 }
@@ -81,7 +81,7 @@ const TOMBSTONES: usize = 4096;
 const FOR_EVER: u64 = u64::MAX;
 
 /// Objects of one kind.
-pub struct Store<K> {
+pub(crate) struct Store<K> {
     state: RwLock<State<K>>,
     /// Those that cannot be read as a whole.
     unreadable: RwLock<HashMap<ObjectKey, Unreadable>>,
@@ -110,7 +110,7 @@ struct Listed {
 
 /// What an event changed.
 #[derive(Debug)]
-pub struct Change<K> {
+pub(crate) struct Change<K> {
     /// Before; none = new.
     pub old: Option<Arc<K>>,
     /// After; none = gone.
@@ -127,7 +127,7 @@ impl<K> Default for Store<K> {
 
 impl<K> Store<K> {
     /// An empty store whose objects are found by these terms too.
-    pub fn indexed_by(terms: Terms<K>) -> Self {
+    pub(crate) fn indexed_by(terms: Terms<K>) -> Self {
         Self {
             state: RwLock::new(State {
                 objects: Objects::indexed_by(terms),
@@ -142,7 +142,7 @@ impl<K> Store<K> {
     }
 
     /// The same store, which keeps so much of each object.
-    pub fn keeping(mut self, kept: fn(K) -> K) -> Self {
+    pub(crate) fn keeping(mut self, kept: fn(K) -> K) -> Self {
         self.kept = kept;
         self
     }
@@ -150,47 +150,47 @@ impl<K> Store<K> {
 
 impl<K: Resource + Clone> Store<K> {
     /// The object, if it is there.
-    pub fn get(&self, key: &ObjectKey) -> Option<Arc<K>> {
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<K>> {
         self.state.read().objects.get(key).cloned()
     }
 
     /// All objects with this term, in order of namespace and name.
-    pub fn with(&self, term: &Term) -> Vec<Arc<K>> {
+    pub(crate) fn with(&self, term: &Term) -> Vec<Arc<K>> {
         self.state.read().objects.with(term).cloned().collect()
     }
 
     /// How many objects have this term.
-    pub fn count(&self, term: &Term) -> usize {
+    pub(crate) fn count(&self, term: &Term) -> usize {
         self.state.read().objects.count(term)
     }
 
     /// All objects, in order of namespace and name.
-    pub fn all(&self) -> Vec<Arc<K>> {
+    pub(crate) fn all(&self) -> Vec<Arc<K>> {
         self.state.read().objects.iter().map(|(_, object)| object.clone()).collect()
     }
 
     /// All objects of a namespace, by name.
-    pub fn in_namespace(&self, namespace: &str) -> Vec<Arc<K>> {
+    pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<Arc<K>> {
         self.state.read().objects.in_namespace(namespace).cloned().collect()
     }
 
     /// All keys.
-    pub fn keys(&self) -> Vec<ObjectKey> {
+    pub(crate) fn keys(&self) -> Vec<ObjectKey> {
         self.state.read().objects.iter().map(|(key, _)| key.clone()).collect()
     }
 
     /// Objects in the store.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.state.read().objects.len()
     }
 
     /// What of the object cannot be read; none = it can.
-    pub fn unreadable(&self, key: &ObjectKey) -> Option<Unreadable> {
+    pub(crate) fn unreadable(&self, key: &ObjectKey) -> Option<Unreadable> {
         self.unreadable.read().get(key).cloned()
     }
 
     /// Objects that cannot be read as a whole.
-    pub fn count_unreadable(&self) -> usize {
+    pub(crate) fn count_unreadable(&self) -> usize {
         self.unreadable.read().len()
     }
 
@@ -203,13 +203,13 @@ impl<K: Resource + Clone> Store<K> {
     }
 
     /// Returns when the first list of so many watches is complete.
-    pub async fn synced(&self, watches: usize) {
+    pub(crate) async fn synced(&self, watches: usize) {
         // The sender lives as long as the store, so waiting cannot fail.
         let _ = self.ready.subscribe().wait_for(|ready| ready.len() >= watches).await;
     }
 
     /// Takes the answer to a write of ours; returns what is kept of it.
-    pub fn wrote(&self, object: K) -> Arc<K> {
+    pub(crate) fn wrote(&self, object: K) -> Arc<K> {
         let object = Arc::new((self.kept)(object));
         let mut state = self.state.write();
         let key = ObjectKey::of(&*object);
@@ -221,7 +221,7 @@ impl<K: Resource + Clone> Store<K> {
     }
 
     /// Takes the news that the object with this UID is gone.
-    pub fn removed(&self, key: &ObjectKey, uid: &str) {
+    pub(crate) fn removed(&self, key: &ObjectKey, uid: &str) {
         let mut state = self.state.write();
         state.bury(uid, FOR_EVER);
         if state.objects.get(key).is_some_and(|known| known.meta().uid.as_deref() == Some(uid)) {
@@ -230,7 +230,7 @@ impl<K: Resource + Clone> Store<K> {
     }
 
     /// Takes an event of the watch of this scope; says what changed.
-    pub fn take(&self, scope: &Scope, event: Event<K>) -> Vec<Change<K>> {
+    pub(crate) fn take(&self, scope: &Scope, event: Event<K>) -> Vec<Change<K>> {
         let changes = self.change(scope, event);
         for gone in changes.iter().filter(|change| change.new.is_none()).filter_map(|change| change.old.as_ref()) {
             let key = ObjectKey::of(&**gone);

@@ -6,7 +6,7 @@ use crate::api::Reason;
 
 /// Why a reconcile did not come to its end. The class decides what happens next.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub(crate) enum Error {
     /// A person must change something; tried again when the object, or something it refers to, changes.
     #[error("{reason}: {message}")]
     Stalled {
@@ -32,7 +32,7 @@ pub enum Error {
 
 /// A passing fault.
 #[derive(Debug, thiserror::Error)]
-pub enum Transient {
+pub(crate) enum Transient {
     /// The API server answered with an error, or not at all.
     #[error("{0}")]
     Api(#[from] kube::Error),
@@ -52,17 +52,17 @@ pub enum Transient {
 
 impl Error {
     /// A fault that a person must mend.
-    pub fn stalled(reason: Reason, message: impl Into<String>) -> Self {
+    pub(crate) fn stalled(reason: Reason, message: impl Into<String>) -> Self {
         Self::Stalled { reason, message: message.into() }
     }
 
     /// Something is not there yet.
-    pub fn waiting(reason: Reason, message: impl Into<String>, look_again: Duration) -> Self {
+    pub(crate) fn waiting(reason: Reason, message: impl Into<String>, look_again: Duration) -> Self {
         Self::Waiting { reason, message: message.into(), look_again }
     }
 
     /// The word for metrics.
-    pub const fn class(&self) -> &'static str {
+    pub(crate) const fn class(&self) -> &'static str {
         match self {
             Self::Stalled { .. } => "stalled",
             Self::Waiting { .. } => "waiting",

@@ -25,17 +25,23 @@ const ARRIVAL: Duration = Duration::from_secs(10);
 
 /// Publishes Events.
 #[derive(Clone)]
-pub struct Events(Recorder);
+pub(crate) struct Events(Recorder);
 
 impl Events {
     /// Events of this replica.
-    pub fn new(client: Client, identity: &str) -> Self {
+    pub(crate) fn new(client: Client, identity: &str) -> Self {
         let reporter = Reporter { controller: "aldis.dev/operator".into(), instance: Some(identity.to_owned()) };
         Self(Recorder::new(client, reporter))
     }
 
     /// Publishes one Event. An Event that is lost is lost: status tells the same.
-    pub async fn publish<K: Resource<DynamicType = ()>>(&self, about: &K, warning: bool, reason: &str, note: &str) {
+    pub(crate) async fn publish<K: Resource<DynamicType = ()>>(
+        &self,
+        about: &K,
+        warning: bool,
+        reason: &str,
+        note: &str,
+    ) {
         let mut note = note.to_owned();
         if note.len() > NOTE {
             let end = (0..=NOTE).rev().find(|end| note.is_char_boundary(*end)).unwrap_or(0);
@@ -54,7 +60,12 @@ impl Events {
     }
 
     /// Publishes what changed between two lists of conditions.
-    pub async fn transitions<K: Resource<DynamicType = ()>>(&self, about: &K, old: &[Condition], new: &[Condition]) {
+    pub(crate) async fn transitions<K: Resource<DynamicType = ()>>(
+        &self,
+        about: &K,
+        old: &[Condition],
+        new: &[Condition],
+    ) {
         let created = about.meta().creation_timestamp.as_ref().map(|created| created.0);
         for condition in transitions(old, new) {
             let warning = is_warning(condition, created, Timestamp::now());
@@ -63,7 +74,7 @@ impl Events {
     }
 
     /// Publishes that something of ours was put right.
-    pub async fn repaired<K: Resource<DynamicType = ()>>(&self, about: &K, what: &[String]) {
+    pub(crate) async fn repaired<K: Resource<DynamicType = ()>>(&self, about: &K, what: &[String]) {
         for child in what {
             let note = format!("{child} had been changed by somebody else and was put right");
             self.publish(about, false, Reason::Repaired.as_str(), &note).await;

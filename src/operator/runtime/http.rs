@@ -31,7 +31,7 @@ pub enum HttpError {
 ///
 /// # Errors
 /// When the file of authorities cannot be used.
-pub fn client(further_authorities: Option<&Path>) -> Result<Client, HttpError> {
+pub(crate) fn client(further_authorities: Option<&Path>) -> Result<Client, HttpError> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = further_authorities {
         let refused = |message: String| HttpError::Authorities { path: path.display().to_string(), message };

@@ -9,7 +9,7 @@ use super::cache::ObjectKey;
 
 /// What an object is looked for by, beside its key.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Term {
+pub(crate) enum Term {
     /// It refers to this connector.
     Connector(ObjectKey),
     /// It refers to this campaign.
@@ -29,10 +29,10 @@ pub enum Term {
 }
 
 /// Says by what an object is looked for.
-pub type Terms<K> = fn(&K) -> Vec<Term>;
+pub(crate) type Terms<K> = fn(&K) -> Vec<Term>;
 
 /// Objects of one kind.
-pub struct Objects<K> {
+pub(crate) struct Objects<K> {
     by_key: BTreeMap<ObjectKey, Arc<K>>,
     by_term: HashMap<Term, BTreeSet<ObjectKey>>,
     terms: Terms<K>,
@@ -40,43 +40,43 @@ pub struct Objects<K> {
 
 impl<K> Objects<K> {
     /// None yet; each will be found by its `terms`.
-    pub fn indexed_by(terms: Terms<K>) -> Self {
+    pub(crate) fn indexed_by(terms: Terms<K>) -> Self {
         Self { by_key: BTreeMap::new(), by_term: HashMap::new(), terms }
     }
 
     /// The object of this key.
-    pub fn get(&self, key: &ObjectKey) -> Option<&Arc<K>> {
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<&Arc<K>> {
         self.by_key.get(key)
     }
 
     /// All objects, in order of namespace and name.
-    pub fn iter(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<K>)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&ObjectKey, &Arc<K>)> {
         self.by_key.iter()
     }
 
     /// How many there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.by_key.len()
     }
 
     /// The objects of a namespace, by name.
-    pub fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<K>> {
+    pub(crate) fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = &'a Arc<K>> {
         let all = self.by_key.range(ObjectKey::new(namespace, "")..);
         all.take_while(move |(key, _)| key.namespace == namespace).map(|(_, object)| object)
     }
 
     /// The objects with this term, in order of namespace and name.
-    pub fn with<'a>(&'a self, term: &Term) -> impl Iterator<Item = &'a Arc<K>> {
+    pub(crate) fn with<'a>(&'a self, term: &Term) -> impl Iterator<Item = &'a Arc<K>> {
         self.by_term.get(term).into_iter().flatten().filter_map(|key| self.by_key.get(key))
     }
 
     /// How many objects have this term.
-    pub fn count(&self, term: &Term) -> usize {
+    pub(crate) fn count(&self, term: &Term) -> usize {
         self.by_term.get(term).map_or(0, BTreeSet::len)
     }
 
     /// Puts an object in; returns what had its key before.
-    pub fn insert(&mut self, key: ObjectKey, object: Arc<K>) -> Option<Arc<K>> {
+    pub(crate) fn insert(&mut self, key: ObjectKey, object: Arc<K>) -> Option<Arc<K>> {
         let terms = (self.terms)(&object);
         let old = self.by_key.insert(key.clone(), object);
         if let Some(old) = &old {
@@ -89,7 +89,7 @@ impl<K> Objects<K> {
     }
 
     /// Takes an object out.
-    pub fn remove(&mut self, key: &ObjectKey) -> Option<Arc<K>> {
+    pub(crate) fn remove(&mut self, key: &ObjectKey) -> Option<Arc<K>> {
         let old = self.by_key.remove(key)?;
         self.forget(key, &old, &[]);
         Some(old)

@@ -22,13 +22,13 @@ use tracing::{debug, info, warn};
 use crate::operator::runtime::error::Transient;
 
 /// Name of the lease.
-pub const LEASE_NAME: &str = "aldis-operator";
+pub(crate) const LEASE_NAME: &str = "aldis-operator";
 /// Field manager of the lease.
 const FIELD_MANAGER: &str = "aldis/leader";
 
 /// Whether this replica leads, and until when it may write.
 #[derive(Clone)]
-pub struct Leadership {
+pub(crate) struct Leadership {
     deadline: Arc<Mutex<Option<Instant>>>,
     leading: watch::Sender<bool>,
 }
@@ -44,7 +44,7 @@ impl Leadership {
     ///
     /// # Errors
     /// [`Transient::NotLeader`] when the lease is not ours, or was not renewed in time.
-    pub fn may_write(&self) -> Result<(), Transient> {
+    pub(crate) fn may_write(&self) -> Result<(), Transient> {
         match *self.deadline.lock() {
             Some(deadline) if Instant::now() < deadline => Ok(()),
             Some(_) | None => Err(Transient::NotLeader),
@@ -52,19 +52,19 @@ impl Leadership {
     }
 
     /// Whether this replica leads.
-    pub fn is_leading(&self) -> bool {
+    pub(crate) fn is_leading(&self) -> bool {
         *self.leading.borrow()
     }
 
     /// Returns when this replica leads.
-    pub async fn gained(&self) {
+    pub(crate) async fn gained(&self) {
         // The sender lives in `self`, so waiting cannot fail.
         let _ = self.leading.subscribe().wait_for(|leading| *leading).await;
     }
 
     /// Leads for as long as a test may take.
     #[cfg(test)]
-    pub fn hold_for_test(&self) {
+    pub(crate) fn hold_for_test(&self) {
         self.hold_until(Instant::now() + Duration::from_secs(3600));
     }
 
@@ -80,7 +80,7 @@ impl Leadership {
 }
 
 /// Takes, renews and releases the lease.
-pub struct Election {
+pub(crate) struct Election {
     api: Api<Lease>,
     identity: String,
     duration: Duration,
@@ -91,12 +91,18 @@ pub struct Election {
 
 impl Election {
     /// An election in `namespace`.
-    pub fn new(client: Client, namespace: &str, identity: String, duration: Duration, leadership: Leadership) -> Self {
+    pub(crate) fn new(
+        client: Client,
+        namespace: &str,
+        identity: String,
+        duration: Duration,
+        leadership: Leadership,
+    ) -> Self {
         Self { api: Api::namespaced(client, namespace), identity, duration, leadership, seen: None }
     }
 
     /// Takes part until leadership is lost after it was gained, or until `stop`; then releases the lease.
-    pub async fn run(mut self, stop: impl Future<Output = ()>) {
+    pub(crate) async fn run(mut self, stop: impl Future<Output = ()>) {
         tokio::pin!(stop);
         loop {
             let started = Instant::now();

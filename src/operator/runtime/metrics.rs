@@ -17,20 +17,20 @@ use prometheus_client::{
 
 /// Label of one controller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ControllerLabel {
+pub(crate) struct ControllerLabel {
     /// Its name.
     pub controller: &'static str,
 }
 
 /// Label of a work queue.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct QueueLabel {
+pub(crate) struct QueueLabel {
     /// Its name: the controller's.
     pub name: &'static str,
 }
 
 /// How many objects wait to be reconciled, by queue: counted when somebody asks, since what waits grows while every worker is busy.
-pub struct QueueDepths<F>(pub F);
+pub(crate) struct QueueDepths<F>(pub F);
 
 impl<F> std::fmt::Debug for QueueDepths<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -55,7 +55,7 @@ where
 
 /// Labels of a finished reconcile.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ResultLabels {
+pub(crate) struct ResultLabels {
     /// The controller.
     pub controller: &'static str,
     /// `success`, `requeue_after`, `error`, `waiting` or `stalled`.
@@ -64,7 +64,7 @@ pub struct ResultLabels {
 
 /// Labels of a request to the API server that writes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct WriteLabels {
+pub(crate) struct WriteLabels {
     /// Kind of the object.
     pub kind: &'static str,
     /// `apply`, `create`, `replace`, `patch`, `delete`.
@@ -75,7 +75,7 @@ pub struct WriteLabels {
 
 /// Labels of a reading of a pod's status.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ScrapeLabels {
+pub(crate) struct ScrapeLabels {
     /// `gateway` or `engine`.
     pub target: &'static str,
     /// `success` or `error`.
@@ -84,14 +84,14 @@ pub struct ScrapeLabels {
 
 /// Label of an issuer of agents' tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct IssuerLabel {
+pub(crate) struct IssuerLabel {
     /// As its tokens name it.
     pub issuer: String,
 }
 
 /// Labels of how many objects are in which state.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub struct ReadyLabels {
+pub(crate) struct ReadyLabels {
     /// Kind of the object.
     pub kind: &'static str,
     /// Status of `Ready`.
@@ -100,7 +100,7 @@ pub struct ReadyLabels {
 
 /// All metrics of the operator.
 #[derive(Clone)]
-pub struct Metrics {
+pub(crate) struct Metrics {
     /// Finished reconciles.
     pub reconciles: Family<ResultLabels, Counter>,
     /// Reconciles that ended with a passing fault.
@@ -137,7 +137,7 @@ pub struct Metrics {
 
 impl Metrics {
     /// Registers all metrics.
-    pub fn new(registry: &mut Registry) -> Self {
+    pub(crate) fn new(registry: &mut Registry) -> Self {
         let histogram: fn() -> Histogram = || Histogram::new(exponential_buckets(0.001, 2.0, 16));
         let metrics = Self {
             reconciles: Family::default(),
@@ -194,7 +194,7 @@ impl Metrics {
     }
 
     /// Counts a reconcile.
-    pub fn reconciled(&self, controller: &'static str, result: &'static str, took: Duration) {
+    pub(crate) fn reconciled(&self, controller: &'static str, result: &'static str, took: Duration) {
         self.reconciles.get_or_create(&ResultLabels { controller, result }).inc();
         let label = ControllerLabel { controller };
         self.duration.get_or_create(&label).observe(took.as_secs_f64());
@@ -211,7 +211,7 @@ impl Metrics {
     }
 
     /// Counts a request that writes.
-    pub fn wrote<T>(&self, kind: &'static str, verb: &'static str, result: &Result<T, kube::Error>) {
+    pub(crate) fn wrote<T>(&self, kind: &'static str, verb: &'static str, result: &Result<T, kube::Error>) {
         let code = match result {
             Ok(_) => "200".to_owned(),
             Err(kube::Error::Api(status)) => status.code.to_string(),

@@ -1,18 +1,18 @@
 //! What every controller runs on, whatever its kind: queue, cache, leader election, back-off, errors, events, metrics, settings.
 
-pub mod accounts;
-pub mod allow_list;
+pub(super) mod accounts;
+pub(super) mod allow_list;
 #[cfg(test)]
-pub mod api_fake;
-pub mod backoff;
-pub mod cache;
-pub mod desired_condition;
-pub mod error;
-pub mod events;
-pub mod http;
-pub mod index;
-pub mod leader;
-pub mod metrics;
-pub mod queue;
-pub mod readable;
-pub mod settings;
+pub(crate) mod api_fake;
+pub(super) mod backoff;
+pub(super) mod cache;
+pub(super) mod desired_condition;
+pub(super) mod error;
+pub(super) mod events;
+pub(super) mod http;
+pub(super) mod index;
+pub(super) mod leader;
+pub(super) mod metrics;
+pub(super) mod queue;
+pub(super) mod readable;
+pub(super) mod settings;

@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
 /// A work queue. Adding a key that waits keeps the earlier time; adding one that is being worked on runs it again afterwards.
-pub struct Queue<K> {
+pub(crate) struct Queue<K> {
     state: Mutex<State<K>>,
     changed: Notify,
 }
@@ -45,18 +45,18 @@ impl<K: Clone + Eq + Hash> Default for Queue<K> {
 
 impl<K: Clone + Eq + Hash> Queue<K> {
     /// Works on `key` as soon as there is a worker.
-    pub fn add(&self, key: K) {
+    pub(crate) fn add(&self, key: K) {
         self.add_at(key, Instant::now());
     }
 
     /// Works on `key` after `delay`, or earlier if it is added again.
-    pub fn add_after(&self, key: K, delay: Duration) {
+    pub(crate) fn add_after(&self, key: K, delay: Duration) {
         self.add_at(key, Instant::now() + delay);
     }
 
     /// Works on `key` as soon as there is a worker, but not within `gap` of when it was last due in this way: what is added
     /// meanwhile is worked on together.
-    pub fn add_spaced(&self, key: K, gap: Duration) {
+    pub(crate) fn add_spaced(&self, key: K, gap: Duration) {
         let now = Instant::now();
         let at = {
             let mut state = self.state.lock();
@@ -87,7 +87,7 @@ impl<K: Clone + Eq + Hash> Queue<K> {
     }
 
     /// The next key that is due. It counts as being worked on until [`Queue::done`].
-    pub async fn take(&self) -> K {
+    pub(crate) async fn take(&self) -> K {
         loop {
             let wait = {
                 let mut state = self.state.lock();
@@ -124,7 +124,7 @@ impl<K: Clone + Eq + Hash> Queue<K> {
     }
 
     /// Work on `key` is over; `again` says when to work on it next.
-    pub fn done(&self, key: &K, again: Option<Duration>) {
+    pub(crate) fn done(&self, key: &K, again: Option<Duration>) {
         let mut state = self.state.lock();
         state.running.remove(key);
         let planned = again.map(|delay| Instant::now() + delay);
@@ -144,7 +144,7 @@ impl<K: Clone + Eq + Hash> Queue<K> {
     }
 
     /// Keys that wait.
-    pub fn depth(&self) -> usize {
+    pub(crate) fn depth(&self) -> usize {
         let now = Instant::now();
         self.state.lock().due.iter().take_while(|(at, _)| *at <= now).count()
     }

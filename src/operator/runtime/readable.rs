@@ -23,7 +23,7 @@ const CUTS: usize = 64;
 
 /// An object of ours, as far as this version can read it.
 #[derive(Clone, Debug)]
-pub enum Readable<K> {
+pub(crate) enum Readable<K> {
     /// All of it.
     Whole(K),
     /// What is left when the unreadable is taken out, and what cannot be read.
@@ -34,7 +34,7 @@ pub enum Readable<K> {
 
 /// What a store remembers of an object that cannot be read as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreadable {
+pub(crate) struct Unreadable {
     /// What cannot be read: the path, and why.
     pub fault: String,
     /// Whether the store holds its last good form; else what is left of it.
@@ -133,7 +133,7 @@ impl<K: Resource> Resource for Readable<K> {
 
 /// An event with the object in the form in which the store shall hold it; the store remembers what cannot be read. None: nothing of the
 /// object is known.
-pub fn in_known_form<K>(store: &Store<K>, event: Event<Readable<K>>) -> Option<Event<K>>
+pub(crate) fn in_known_form<K>(store: &Store<K>, event: Event<Readable<K>>) -> Option<Event<K>>
 where
     K: Resource<DynamicType = ()> + Clone + HasSpec<Spec: Clone>,
 {

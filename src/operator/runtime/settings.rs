@@ -125,7 +125,7 @@ impl Settings {
 }
 
 /// The user name of a ServiceAccount.
-pub fn service_account_user(namespace: &str, name: &str) -> String {
+pub(crate) fn service_account_user(namespace: &str, name: &str) -> String {
     format!("system:serviceaccount:{namespace}:{name}")
 }
 

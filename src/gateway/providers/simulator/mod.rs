@@ -26,8 +26,8 @@ use crate::{
     },
 };
 
-pub use signature::HEADER as SIGNATURE_HEADER;
-pub use webhooks::{acknowledgement, inbound, receipt};
+pub(super) use signature::HEADER as SIGNATURE_HEADER;
+pub(super) use webhooks::{acknowledgement, inbound, receipt};
 
 /// The only key of the Secret.
 const TOKEN: &str = "token";
@@ -38,7 +38,7 @@ const MAX_PAGES: usize = 200;
 
 /// An account of a simulator.
 #[derive(Debug)]
-pub struct Simulator {
+pub(crate) struct Simulator {
     account: String,
     base_url: String,
     token: Secret,
@@ -50,20 +50,25 @@ impl Simulator {
     ///
     /// # Errors
     /// When there is no token.
-    pub fn new(account: &str, base_url: &str, credentials: &Credentials, client: &Client) -> Result<Self, MissingKeys> {
+    pub(crate) fn new(
+        account: &str,
+        base_url: &str,
+        credentials: &Credentials,
+        client: &Client,
+    ) -> Result<Self, MissingKeys> {
         let token = credentials.get(TOKEN).cloned().ok_or_else(|| MissingKeys(vec![TOKEN.to_owned()]))?;
         Ok(Self { account: account.to_owned(), base_url: base_url.to_owned(), token, client: client.clone() })
     }
 
     /// Whether the simulator signed the call.
-    pub fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
+    pub(crate) fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
         let header = only(&call.headers, signature::HEADER);
         signature::verify(self.token.reveal(), header, &call.url, &call.body, Timestamp::now())
             .map_err(|_| Unverified::Signature)
     }
 
     /// Asks for the account behind the token.
-    pub async fn check(&self) -> Result<(), CheckError> {
+    pub(crate) async fn check(&self) -> Result<(), CheckError> {
         let Account { account } = read(http::call(self.request(Method::GET, ACCOUNT_PATH)).await?)?;
         if account == self.account {
             return Ok(());
@@ -72,7 +77,7 @@ impl Simulator {
     }
 
     /// Lists all numbers.
-    pub async fn numbers(&self) -> Result<Vec<ProviderNumber>, CheckError> {
+    pub(crate) async fn numbers(&self) -> Result<Vec<ProviderNumber>, CheckError> {
         let mut numbers = Vec::new();
         let mut page: Option<String> = None;
         for _ in 0..MAX_PAGES {
@@ -97,7 +102,7 @@ impl Simulator {
     }
 
     /// Posts one message.
-    pub async fn send(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
+    pub(crate) async fn send(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
         let callback = public_url.status_callback(&request.receipt_token, &request.from);
         let message = SendMessage {
             from: request.from.clone(),

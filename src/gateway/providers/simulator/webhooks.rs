@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The customer's message.
-pub fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
+pub(crate) fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
     let message: simulator::InboundMessage = read(&call.body)?;
     Ok(InboundMessage {
         provider_message_id: message.id,
@@ -31,7 +31,7 @@ pub fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
 }
 
 /// The receipt.
-pub fn receipt(call: &WebhookCall) -> Result<Receipt, Malformed> {
+pub(crate) fn receipt(call: &WebhookCall) -> Result<Receipt, Malformed> {
     let receipt: simulator::Receipt = read(&call.body)?;
     let state = match (receipt.status, receipt.error.as_ref().map(|error| error.class)) {
         (MessageStatus::Accepted, _) => DeliveryState::Queued,
@@ -57,7 +57,7 @@ pub fn receipt(call: &WebhookCall) -> Result<Receipt, Malformed> {
 }
 
 /// Nothing to say.
-pub fn acknowledgement() -> Response {
+pub(crate) fn acknowledgement() -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 

@@ -116,7 +116,7 @@ impl From<Webhook> for ConfiguredWebhook {
 
 impl Twilio {
     /// Asks for the account. This takes the auth token: standard API keys may not.
-    pub async fn check(&self) -> Result<(), CheckError> {
+    pub(crate) async fn check(&self) -> Result<(), CheckError> {
         let url = format!("{}{}", self.base_url, self.account_path(".json"));
         let request =
             self.client.request(Method::GET, &url).basic_auth(&self.account_sid, Some(self.auth_token.reveal()));
@@ -128,7 +128,7 @@ impl Twilio {
     }
 
     /// Lists numbers and, when one is wanted, short codes; with the API key if there is one, which so is checked too.
-    pub async fn numbers(&self, wanted: &BTreeSet<PhoneNumber>) -> Result<Vec<ProviderNumber>, CheckError> {
+    pub(crate) async fn numbers(&self, wanted: &BTreeSet<PhoneNumber>) -> Result<Vec<ProviderNumber>, CheckError> {
         let first = format!("{}?PageSize={PAGE_SIZE}", self.account_path("/IncomingPhoneNumbers.json"));
         let listed = self.list::<NumberPage>(first).await?.into_iter().filter_map(|listed| {
             let number = PhoneNumber::from_provider(&listed.phone_number, None).ok()?;
@@ -161,7 +161,7 @@ impl Twilio {
     }
 
     /// Posts one message.
-    pub async fn send(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
+    pub(crate) async fn send(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
         let callback = public_url.status_callback(&request.receipt_token, &request.from);
         let form = [
             ("To", address(&request.to)),

@@ -15,11 +15,11 @@ use crate::{
 };
 
 /// The validity period ran out before it was delivered.
-pub const VALIDITY_EXPIRED: &str = "30036";
+pub(super) const VALIDITY_EXPIRED: &str = "30036";
 
 /// The body of an error.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-pub struct ErrorBody {
+pub(super) struct ErrorBody {
     /// The code.
     #[serde(default)]
     pub code: u32,
@@ -30,7 +30,7 @@ pub struct ErrorBody {
 
 impl ErrorBody {
     /// The error in an answer; a proxy's page has none.
-    pub fn of(answered: &Answered) -> Self {
+    pub(super) fn of(answered: &Answered) -> Self {
         serde_json::from_slice(&answered.body).unwrap_or_default()
     }
 
@@ -44,7 +44,7 @@ impl ErrorBody {
 }
 
 /// What a code means when a message was refused, at once or later.
-pub const fn refusal_class(code: u32) -> RefusalClass {
+pub(super) const fn refusal_class(code: u32) -> RefusalClass {
     match code {
         // To: invalid, not mobile, not reachable from this sender, unknown or landline.
         21211 | 21217 | 21401 | 21407 | 21421 | 21612 | 21614 | 30005 | 30006 => RefusalClass::InvalidNumber,
@@ -61,7 +61,7 @@ pub const fn refusal_class(code: u32) -> RefusalClass {
 }
 
 /// What an answer other than success means for an attempt to send.
-pub fn refused(answered: &Answered) -> Answer {
+pub(super) fn refused(answered: &Answered) -> Answer {
     let status = answered.status;
     let error = ErrorBody::of(answered);
     let message = error.describe(status);
@@ -98,7 +98,7 @@ pub fn refused(answered: &Answered) -> Answer {
 }
 
 /// What an answer other than success means for a check.
-pub fn check_failed(answered: &Answered) -> CheckError {
+pub(super) fn check_failed(answered: &Answered) -> CheckError {
     let error = ErrorBody::of(answered);
     let message = error.describe(answered.status);
     match (answered.status.as_u16(), error.code) {

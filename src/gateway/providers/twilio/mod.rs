@@ -10,24 +10,24 @@ use reqwest::Method;
 use super::{Client, MAX_PARAMETERS, MissingKeys, Unverified, WebhookCall, form, only};
 use crate::gateway::credentials::{Credentials, Secret};
 
-pub use signature::SIGNATURE_HEADER;
-pub use webhooks::{acknowledgement, inbound, receipt};
+pub(super) use signature::SIGNATURE_HEADER;
+pub(super) use webhooks::{acknowledgement, inbound, receipt};
 
 /// Keys of the Secret.
 mod keys {
     /// The account's primary auth token: signs webhooks.
-    pub const AUTH_TOKEN: &str = "authToken";
+    pub(super) const AUTH_TOKEN: &str = "authToken";
     /// The auth token before it, during a rotation.
-    pub const PREVIOUS_AUTH_TOKEN: &str = "previousAuthToken";
+    pub(super) const PREVIOUS_AUTH_TOKEN: &str = "previousAuthToken";
     /// An API key for sending, instead of the auth token.
-    pub const API_KEY_SID: &str = "apiKeySid";
+    pub(super) const API_KEY_SID: &str = "apiKeySid";
     /// The API key's secret.
-    pub const API_KEY_SECRET: &str = "apiKeySecret";
+    pub(super) const API_KEY_SECRET: &str = "apiKeySecret";
 }
 
 /// A Twilio account.
 #[derive(Debug)]
-pub struct Twilio {
+pub(crate) struct Twilio {
     account_sid: String,
     base_url: String,
     auth_token: Secret,
@@ -47,7 +47,7 @@ impl Twilio {
     ///
     /// # Errors
     /// Which keys are missing: `authToken`, or one half of an API key.
-    pub fn new(
+    pub(crate) fn new(
         account_sid: &str,
         base_url: &str,
         credentials: &Credentials,
@@ -77,7 +77,7 @@ impl Twilio {
     }
 
     /// Whether Twilio signed the call.
-    pub fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
+    pub(crate) fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
         let settings = if call.headers.contains_key(signature::SETTINGS_HEADER) {
             Some(only(&call.headers, signature::SETTINGS_HEADER).ok_or(Unverified::Signature)?)
         } else {

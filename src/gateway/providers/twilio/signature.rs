@@ -15,15 +15,15 @@ use subtle::{Choice, ConstantTimeEq};
 use crate::gateway::providers::form;
 
 /// The header with the signature.
-pub const SIGNATURE_HEADER: &str = "x-twilio-signature";
+pub(crate) const SIGNATURE_HEADER: &str = "x-twilio-signature";
 /// The header that names another algorithm than HMAC-SHA1: `key=…,algorithm=…`.
-pub const SETTINGS_HEADER: &str = "x-twilio-webhooks-signature-settings";
+pub(super) const SETTINGS_HEADER: &str = "x-twilio-webhooks-signature-settings";
 /// The query parameter with the hash of a body that is no form.
 const BODY_HASH: &str = "bodySHA256";
 
 /// The body of a webhook, as far as the signature is concerned.
 #[derive(Clone, Copy, Debug)]
-pub enum SignedBody<'a> {
+pub(super) enum SignedBody<'a> {
     /// Names and values of a form: the signature covers them.
     Form(&'a [(String, String)]),
     /// Anything else: `bodySHA256` covers it.
@@ -32,7 +32,7 @@ pub enum SignedBody<'a> {
 
 /// One webhook, as far as the signature is concerned.
 #[derive(Clone, Copy, Debug)]
-pub struct SignedRequest<'a> {
+pub(super) struct SignedRequest<'a> {
     /// The public URL that Twilio called, with the query as it came.
     pub url: &'a str,
     /// The body.
@@ -51,7 +51,7 @@ enum Algorithm {
 
 impl SignedRequest<'_> {
     /// Whether one of `tokens` signed the request. No token, no belief.
-    pub fn signed_by<'t>(&self, tokens: impl IntoIterator<Item = &'t str>) -> bool {
+    pub(super) fn signed_by<'t>(&self, tokens: impl IntoIterator<Item = &'t str>) -> bool {
         let Some(algorithm) = algorithm(self.settings) else { return false };
         let Some((body_fits, parameters)) = self.parameters() else { return false };
         let urls = [without_port(self.url), with_port(self.url)];

@@ -22,14 +22,14 @@ use crate::{
 const MOST_MEDIA: usize = 10;
 
 /// Whether the body is a form, by its media type.
-pub fn is_form(call: &WebhookCall) -> bool {
+pub(super) fn is_form(call: &WebhookCall) -> bool {
     let media_type = call.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 /// An answer in TwiML that does nothing.
-pub fn acknowledgement() -> Response {
+pub(crate) fn acknowledgement() -> Response {
     ([(CONTENT_TYPE, "text/xml")], "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>").into_response()
 }
 
@@ -83,7 +83,7 @@ impl Parameters {
 }
 
 /// The customer's message.
-pub fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
+pub(crate) fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
     let parameters = Parameters::of(call)?;
     let country = parameters.get("FromCountry").and_then(|country| country.parse().ok());
     let opt_out = match parameters.get("OptOutType") {
@@ -104,7 +104,7 @@ pub fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
 }
 
 /// The receipt; `None` for states that say nothing about an outbound message.
-pub fn receipt(call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
+pub(crate) fn receipt(call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
     let parameters = Parameters::of(call)?;
     let word = parameters.required(&["MessageStatus", "SmsStatus"])?;
     let code = parameters.get("ErrorCode").filter(|code| *code != "0");

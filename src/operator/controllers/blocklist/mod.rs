@@ -13,32 +13,32 @@ use crate::{
     wire::config::engine::{BlockDirection, BlocklistEntry},
 };
 
-pub use reconcile::reconcile;
+pub(crate) use reconcile::reconcile;
 
 /// An entry whose number is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("spec.entries: {fault}")]
-pub struct Fault {
+pub(crate) struct Fault {
     /// What is wrong with the number, and what to write.
     pub fault: NumberError,
 }
 
 /// A blocklist without faults.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ValidBlocklist {
+pub(crate) struct ValidBlocklist {
     entries: Vec<BlocklistEntry>,
 }
 
 impl ValidBlocklist {
     /// How many entries bind, and how many have expired.
-    pub fn counts(&self, now: Timestamp) -> EntryCounts {
+    pub(crate) fn counts(&self, now: Timestamp) -> EntryCounts {
         let expired = self.entries.iter().filter(|entry| entry.expires_at.is_some_and(|end| end <= now)).count();
         let count = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         EntryCounts { active: count(self.entries.len() - expired), expired: count(expired) }
     }
 
     /// When the next entry expires.
-    pub fn next_expiry(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn next_expiry(&self, now: Timestamp) -> Option<Timestamp> {
         self.entries.iter().filter_map(|entry| entry.expires_at).filter(|end| *end > now).min()
     }
 }
@@ -47,7 +47,7 @@ impl ValidBlocklist {
 ///
 /// # Errors
 /// Every entry that has no number.
-pub fn validate(spec: &BlocklistSpec) -> Result<ValidBlocklist, Vec<Fault>> {
+pub(crate) fn validate(spec: &BlocklistSpec) -> Result<ValidBlocklist, Vec<Fault>> {
     let mut faults = Vec::new();
     let mut entries = Vec::with_capacity(spec.entries.len());
     for declared in &spec.entries {
@@ -73,7 +73,7 @@ fn entry(declared: &BlockedNumber) -> Result<BlocklistEntry, NumberError> {
 
 /// The entries of all these lists, as an engine is told of them: by number, so that the order of the lists changes nothing. A number may
 /// stand in several lists. An entry without a number is left out; its list says so.
-pub fn for_engine(lists: &[impl AsRef<Blocklist>]) -> Vec<BlocklistEntry> {
+pub(crate) fn for_engine(lists: &[impl AsRef<Blocklist>]) -> Vec<BlocklistEntry> {
     let declared = lists.iter().flat_map(|list| &list.as_ref().spec.entries);
     let mut entries: Vec<BlocklistEntry> = declared.filter_map(|declared| entry(declared).ok()).collect();
     let rank = |direction: BlockDirection| match direction {

@@ -25,7 +25,7 @@ use crate::{
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
+pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
     let Some(list) = summary::to_reconcile(&context, &context.cluster.blocklists, &key).await? else { return Ok(None) };
     summary::check_readable(&context, &context.cluster.blocklists, &*list).await?;
     let now = context.now();

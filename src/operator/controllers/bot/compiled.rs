@@ -11,11 +11,11 @@ use crate::api::{bot::HttpMethod, reference::SecretKeyRef};
 
 /// A step of the bot it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StepId(pub(super) usize);
+pub(crate) struct StepId(pub(super) usize);
 
 /// A bot without faults.
 #[derive(Clone, Debug)]
-pub struct CompiledBot {
+pub(crate) struct CompiledBot {
     pub(super) version: String,
     pub(super) start: StepId,
     pub(super) steps: Vec<CompiledStep>,
@@ -25,37 +25,37 @@ pub struct CompiledBot {
 
 impl CompiledBot {
     /// The first 12 hex digits of the spec's SHA-256: the same steps have the same version.
-    pub fn version(&self) -> &str {
+    pub(crate) fn version(&self) -> &str {
         &self.version
     }
 
     /// Where it begins.
-    pub const fn start(&self) -> StepId {
+    pub(crate) const fn start(&self) -> StepId {
         self.start
     }
 
     /// A step. `StepId`s come from the same bot.
-    pub fn step(&self, id: StepId) -> Option<&CompiledStep> {
+    pub(crate) fn step(&self, id: StepId) -> Option<&CompiledStep> {
         self.steps.get(id.0)
     }
 
     /// The steps in their order.
-    pub fn steps(&self) -> &[CompiledStep] {
+    pub(crate) fn steps(&self) -> &[CompiledStep] {
         &self.steps
     }
 
     /// Seconds to wait for the customer where a step says nothing else.
-    pub const fn idle_seconds(&self) -> u32 {
+    pub(crate) const fn idle_seconds(&self) -> u32 {
         self.idle_seconds
     }
 
     /// What is said when the customer was silent for so long.
-    pub fn idle_message(&self) -> Option<&str> {
+    pub(crate) fn idle_message(&self) -> Option<&str> {
         self.idle_message.as_deref()
     }
 
     /// The Secret keys that its calls show, sorted, each once: they are mounted into the engine.
-    pub fn secrets(&self) -> Vec<&SecretKeyRef> {
+    pub(crate) fn secrets(&self) -> Vec<&SecretKeyRef> {
         let calls = self.steps.iter().filter_map(|step| match &step.action {
             Action::Http(call) => Some(call),
             Action::Say { .. }
@@ -81,7 +81,7 @@ impl CompiledBot {
 
 /// A step.
 #[derive(Clone, Debug)]
-pub struct CompiledStep {
+pub(crate) struct CompiledStep {
     /// Its name.
     pub name: String,
     /// What it does.
@@ -90,7 +90,7 @@ pub struct CompiledStep {
 
 /// What a step does.
 #[derive(Clone, Debug)]
-pub enum Action {
+pub(crate) enum Action {
     /// Sends a text.
     Say {
         /// The text.
@@ -158,7 +158,7 @@ pub enum Action {
 
 /// What is an answer.
 #[derive(Clone, Debug)]
-pub enum Accepted {
+pub(crate) enum Accepted {
     /// Any text.
     Any,
     /// One of these, without case and blanks at the ends; each with the value that it stands for.
@@ -169,7 +169,7 @@ pub enum Accepted {
 
 impl Accepted {
     /// The value that a customer's text stands for, if it is an answer.
-    pub fn value<'a>(&'a self, text: &'a str) -> Option<&'a str> {
+    pub(crate) fn value<'a>(&'a self, text: &'a str) -> Option<&'a str> {
         let text = text.trim();
         match self {
             Self::Any => Some(text),
@@ -181,7 +181,7 @@ impl Accepted {
 
 /// A case of a branch.
 #[derive(Clone, Debug)]
-pub struct Case {
+pub(crate) struct Case {
     /// Its name.
     pub name: String,
     /// All of it must hold, each of the variable before it.
@@ -192,7 +192,7 @@ pub struct Case {
 
 /// What must hold of a variable's text.
 #[derive(Clone, Debug)]
-pub enum Comparison {
+pub(crate) enum Comparison {
     /// It is this one.
     Equals(String),
     /// It is one of these.
@@ -209,7 +209,7 @@ pub enum Comparison {
 
 impl Comparison {
     /// Whether it holds of a variable's text; none: the variable is absent.
-    pub fn holds(&self, text: Option<&str>) -> bool {
+    pub(crate) fn holds(&self, text: Option<&str>) -> bool {
         let number = || text.and_then(|text| text.trim().parse::<i64>().ok());
         match self {
             Self::Equals(wanted) => text == Some(wanted),
@@ -224,7 +224,7 @@ impl Comparison {
 
 /// A call of a service.
 #[derive(Clone, Debug)]
-pub struct HttpCall {
+pub(crate) struct HttpCall {
     /// Its method.
     pub method: HttpMethod,
     /// Scheme, host and port, as the operator allows them: `https://crm.example.com`.
@@ -249,7 +249,7 @@ pub struct HttpCall {
 
 /// The value of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HeaderValue {
+pub(crate) enum HeaderValue {
     /// A text.
     Text(Template),
     /// What a Secret holds.
@@ -258,7 +258,7 @@ pub enum HeaderValue {
 
 /// A field of the JSON object that is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BodyField {
+pub(crate) struct BodyField {
     /// Its name.
     pub field: String,
     /// Its text.

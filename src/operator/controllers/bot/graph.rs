@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 /// The steps as a graph.
-pub struct Graph {
+pub(super) struct Graph {
     /// For each step the steps that may follow.
     pub followers: Vec<Vec<usize>>,
     /// For each step whether it waits for the customer.
@@ -12,7 +12,7 @@ pub struct Graph {
 
 impl Graph {
     /// The steps that nothing leads to from `start`, in their order.
-    pub fn unreachable(&self, start: usize) -> Vec<usize> {
+    pub(super) fn unreachable(&self, start: usize) -> Vec<usize> {
         let mut seen = BTreeSet::from([start]);
         let mut open = vec![start];
         while let Some(step) = open.pop() {
@@ -23,7 +23,7 @@ impl Graph {
 
     /// Circles in which no step waits for the customer, each as the way round from its first step; one for each step that such a circle can
     /// be found from and that is in no circle found before.
-    pub fn circles(&self) -> Vec<Vec<usize>> {
+    pub(super) fn circles(&self) -> Vec<Vec<usize>> {
         let mut found: Vec<Vec<usize>> = Vec::new();
         for step in 0..self.followers.len() {
             if found.iter().any(|circle| circle.contains(&step)) {

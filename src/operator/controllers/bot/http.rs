@@ -18,7 +18,7 @@ const OWN_HEADERS: [&str; 8] = [
 ///
 /// # Errors
 /// What is wrong with it, and what to write.
-pub fn split_url(url: &Template) -> Result<(String, Template), String> {
+pub(super) fn split_url(url: &Template) -> Result<(String, Template), String> {
     let Some((Piece::Literal(first), rest)) = url.pieces().split_first() else {
         return Err(
             "a variable cannot stand for the host: write scheme and host out, as https://crm.example.com/".into()
@@ -68,7 +68,7 @@ fn check_authority(authority: &str) -> Result<(), String> {
 ///
 /// # Errors
 /// Why not, and what to do.
-pub fn check_header(name: &str) -> Result<(), String> {
+pub(super) fn check_header(name: &str) -> Result<(), String> {
     if OWN_HEADERS.contains(&name.to_ascii_lowercase().as_str()) {
         return Err(format!("{name} is set by the engine: remove it"));
     }

@@ -9,9 +9,9 @@ mod reconcile;
 mod template;
 mod variables;
 
-pub use compile::{Surroundings, compile};
-pub use fault::{Fault, to_status};
-pub use reconcile::reconcile;
+pub(crate) use compile::{Surroundings, compile};
+pub(crate) use fault::{Fault, to_status};
+pub(crate) use reconcile::reconcile;
 
 #[cfg(test)]
 mod properties;

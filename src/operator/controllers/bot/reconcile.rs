@@ -19,7 +19,7 @@ use crate::{
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
+pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
     let Some(bot) = summary::to_reconcile(&context, &context.cluster.bots, &key).await? else { return Ok(None) };
     summary::check_readable(&context, &context.cluster.bots, &*bot).await?;
     let mut conditions = summary::begin(&*bot, context.now());

@@ -19,11 +19,11 @@ enum Holds {
 }
 
 /// The variables that the steps of a bot set.
-pub struct Variables<'a>(BTreeMap<&'a str, Holds>);
+pub(super) struct Variables<'a>(BTreeMap<&'a str, Holds>);
 
 impl<'a> Variables<'a> {
     /// Collects what the steps set.
-    pub fn of(spec: &'a BotSpec) -> Self {
+    pub(super) fn of(spec: &'a BotSpec) -> Self {
         let mut variables = BTreeMap::new();
         let mut add = |name: &'a str, holds: Holds| {
             variables.entry(name).and_modify(|known: &mut Holds| *known = holds.max(*known)).or_insert(holds);
@@ -46,7 +46,7 @@ impl<'a> Variables<'a> {
     ///
     /// # Errors
     /// Why not, and what to do.
-    pub fn check_read(&self, path: &str) -> Result<(), String> {
+    pub(super) fn check_read(&self, path: &str) -> Result<(), String> {
         check_path(path)?;
         if GIVEN.contains(&path) {
             return Ok(());
@@ -69,7 +69,7 @@ impl<'a> Variables<'a> {
 ///
 /// # Errors
 /// Why not, and what to do.
-pub fn check_set(name: &str) -> Result<(), String> {
+pub(super) fn check_set(name: &str) -> Result<(), String> {
     check_path(name)?;
     if name.contains('.') {
         return Err(format!("{name} has parts: a step sets a whole variable"));

@@ -21,7 +21,7 @@ use crate::{
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
+pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
     let Some(campaign) = summary::to_reconcile(&context, &context.cluster.campaigns, &key).await? else {
         return Ok(None);
     };
@@ -68,7 +68,7 @@ fn judge(campaign: &Campaign, now: Timestamp) -> (DesiredCondition, DesiredCondi
 }
 
 /// What `InHours` says, of a campaign and of its channels.
-pub fn in_hours(hours: &Hours) -> DesiredCondition {
+pub(super) fn in_hours(hours: &Hours) -> DesiredCondition {
     let message = match hours.reason {
         Reason::AlwaysOpen => "the campaign has no schedule and is always open",
         Reason::ClosedByException => "the campaign is closed now, by an exception for this day",
@@ -79,7 +79,7 @@ pub fn in_hours(hours: &Hours) -> DesiredCondition {
 }
 
 /// Names the fields that this version does not carry out yet; they are refused, never ignored.
-pub fn unsupported(spec: &CampaignSpec) -> Option<String> {
+pub(crate) fn unsupported(spec: &CampaignSpec) -> Option<String> {
     let set = |is_set: bool, field: &'static str| is_set.then_some(field);
     let fields: Vec<_> = [
         set(!spec.supervisors.is_empty(), "spec.supervisors"),

@@ -13,7 +13,7 @@ use crate::{
 
 /// The sums over the channels of a campaign.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sums {
+pub(crate) struct Sums {
     /// How many channels there are.
     pub channels: ChannelCounts,
     /// Their queues; none while no channel was sampled.
@@ -25,7 +25,7 @@ pub struct Sums {
 }
 
 /// Sums up the channels of a campaign, as their status says.
-pub fn sum<'a>(channels: impl IntoIterator<Item = &'a SmsChannel>) -> Sums {
+pub(crate) fn sum<'a>(channels: impl IntoIterator<Item = &'a SmsChannel>) -> Sums {
     let mut sums = Sums::default();
     for channel in channels {
         sums.channels.total += 1;

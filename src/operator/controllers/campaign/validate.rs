@@ -22,7 +22,7 @@ const DAY: u16 = 24 * 60;
 
 /// What is wrong with a campaign's spec.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub(super) enum Fault {
     /// Nobody knows the time zone.
     #[error("spec.timeZone {0:?} is no time zone that IANA knows: write one such as Europe/Madrid or UTC")]
     TimeZone(String),
@@ -61,7 +61,7 @@ pub enum Fault {
 
 impl Fault {
     /// The reason that conditions show.
-    pub const fn reason(&self) -> Reason {
+    pub(super) const fn reason(&self) -> Reason {
         match self {
             Self::TimeZone(_) => Reason::TimeZoneUnknown,
             Self::Range { .. } | Self::Date(_) | Self::DateTwice(_) => Reason::ScheduleInvalid,
@@ -72,11 +72,11 @@ impl Fault {
 
 /// All that is wrong with a campaign; at least one fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Faults(Vec<Fault>);
+pub(crate) struct Faults(Vec<Fault>);
 
 impl Faults {
     /// The reason of the first.
-    pub fn reason(&self) -> Reason {
+    pub(crate) fn reason(&self) -> Reason {
         self.0.first().map_or(Reason::InvalidSpec, Fault::reason)
     }
 }
@@ -92,7 +92,7 @@ impl std::error::Error for Faults {}
 
 /// A campaign without faults.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ValidCampaign {
+pub(crate) struct ValidCampaign {
     schedule: Option<engine::Schedule>,
     members: Vec<engine::Member>,
     hours: hours::Schedule,
@@ -101,7 +101,7 @@ pub struct ValidCampaign {
 
 /// Whether a campaign is open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hours {
+pub(crate) struct Hours {
     /// Whether it is open now.
     pub open: bool,
     /// Why.
@@ -112,7 +112,7 @@ pub struct Hours {
 
 impl ValidCampaign {
     /// Whether the campaign is open at a time, and until when.
-    pub fn hours(&self, now: Timestamp) -> Hours {
+    pub(crate) fn hours(&self, now: Timestamp) -> Hours {
         let open = self.hours.is_open(now);
         let today = now.to_zoned(self.zone.clone()).date();
         let reason = match &self.schedule {
@@ -129,7 +129,7 @@ impl ValidCampaign {
 ///
 /// # Errors
 /// Every fault that it has.
-pub fn validate(spec: &CampaignSpec) -> Result<ValidCampaign, Faults> {
+pub(crate) fn validate(spec: &CampaignSpec) -> Result<ValidCampaign, Faults> {
     let mut faults = Vec::new();
     let zone = TimeZone::get(&spec.time_zone).unwrap_or_else(|_| {
         faults.push(Fault::TimeZone(spec.time_zone.clone()));
@@ -145,7 +145,7 @@ pub fn validate(spec: &CampaignSpec) -> Result<ValidCampaign, Faults> {
 ///
 /// # Errors
 /// As [`validate`].
-pub fn for_engine(campaign: &Campaign) -> Result<engine::Campaign, Faults> {
+pub(crate) fn for_engine(campaign: &Campaign) -> Result<engine::Campaign, Faults> {
     let valid = validate(&campaign.spec)?;
     Ok(engine::Campaign {
         name: campaign.name_any(),

@@ -13,12 +13,12 @@ use crate::{
 };
 
 /// The acceptance of the clock that a person wrote, if it is a number.
-pub fn accepted(channel: &SmsChannel) -> Option<u64> {
+pub(super) fn accepted(channel: &SmsChannel) -> Option<u64> {
     summary::annotation(channel, names::ANNOTATION_ACCEPT_CLOCK)?.parse().ok()
 }
 
 /// What the condition says.
-pub fn desired(clock: &ClockStatus) -> DesiredCondition {
+pub(super) fn desired(clock: &ClockStatus) -> DesiredCondition {
     let how = format!("set annotation {}: {:?}", names::ANNOTATION_ACCEPT_CLOCK, clock.accept_id.to_string());
     if clock.ahead_seconds > 0 {
         let message = format!(
@@ -50,7 +50,11 @@ pub fn desired(clock: &ClockStatus) -> DesiredCondition {
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn forget_acceptance(context: &Context, key: &ObjectKey, clock: Option<&ClockStatus>) -> Result<(), Error> {
+pub(super) async fn forget_acceptance(
+    context: &Context,
+    key: &ObjectKey,
+    clock: Option<&ClockStatus>,
+) -> Result<(), Error> {
     let Some(channel) = context.cluster.channels.get(key) else { return Ok(()) };
     let done = accepted(&channel).zip(clock).is_some_and(|(accepted, clock)| accepted < clock.accept_id);
     if done && channel.annotations().contains_key(names::ANNOTATION_ACCEPT_CLOCK) {

@@ -39,7 +39,7 @@ const LOOK: Duration = Duration::from_millis(500);
 const OVERDUE: Duration = Duration::from_secs(30);
 
 /// Takes a deleted channel one step further.
-pub async fn reconcile(context: &Context, channel: &Arc<SmsChannel>) -> Result<RequeueAfter, Error> {
+pub(super) async fn reconcile(context: &Context, channel: &Arc<SmsChannel>) -> Result<RequeueAfter, Error> {
     let owner = Owner::channel(channel);
     if !finalizer::is_set(&**channel) {
         return Ok(None);

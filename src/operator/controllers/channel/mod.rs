@@ -35,10 +35,10 @@ use crate::{
     },
     wire::{config::ConfigHash, status::EngineStatus},
 };
-pub use observe::Observed;
+pub(crate) use observe::Observed;
 
 #[cfg(test)]
-pub use {
+pub(crate) use {
     plan::{Plan, plan},
     validate::{references, validate},
 };
@@ -47,7 +47,7 @@ pub use {
 ///
 /// # Errors
 /// As [`Error`] says; what a person should know stands in status by then.
-pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
+pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
     let Some(channel) = context.cluster.channels.get(&key) else { return Ok(None) };
     if is_deleted(&*channel) {
         return drain::reconcile(&context, &channel).await;
@@ -84,7 +84,7 @@ pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueA
 
 /// What the steps found on their way; each becomes a condition even when a later step fails.
 #[derive(Debug, Default)]
-pub struct Findings {
+pub(crate) struct Findings {
     references: Option<DesiredCondition>,
     number: Option<DesiredCondition>,
     claimed: Option<DesiredCondition>,

@@ -15,7 +15,7 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::Stalled`] when the number is none.
-pub fn desired(observed: &Observed, connector: &SmsConnector) -> Result<Option<DesiredCondition>, Error> {
+pub(super) fn desired(observed: &Observed, connector: &SmsConnector) -> Result<Option<DesiredCondition>, Error> {
     let text = &observed.channel.spec.number;
     let number: PhoneNumber =
         text.parse().map_err(|error| Error::stalled(Reason::InvalidSpec, format!("spec.number: {error}")))?;

@@ -27,7 +27,7 @@ use crate::{
 };
 
 /// What is known of a channel.
-pub struct Observed {
+pub(crate) struct Observed {
     /// The object.
     pub channel: Arc<SmsChannel>,
     /// Its connector.
@@ -57,7 +57,7 @@ impl Observed {
     ///
     /// # Errors
     /// [`Error::Waiting`] while the cluster's token keys are not known.
-    pub fn of(context: &Context, channel: Arc<SmsChannel>) -> Result<Self, Error> {
+    pub(crate) fn of(context: &Context, channel: Arc<SmsChannel>) -> Result<Self, Error> {
         if !context.issuers.are_known() {
             let message = "the cluster's token keys are being fetched";
             return Err(Error::waiting(Reason::Progressing, message, Duration::from_secs(1)));
@@ -85,7 +85,7 @@ impl Observed {
     }
 
     /// Whether the status says that the channel holds its number, or that its claim was lost.
-    pub fn held_number(&self) -> bool {
+    pub(crate) fn held_number(&self) -> bool {
         let status = self.channel.status.as_ref();
         let claimed = status.and_then(|status| condition_of(&status.conditions, ConditionType::NumberClaimed));
         let is_lost = claimed.is_some_and(|claimed| claimed.reason == Reason::ClaimLost.as_str());
@@ -93,19 +93,19 @@ impl Observed {
     }
 
     /// What the engine is told about its store.
-    pub fn store_expectation(&self) -> StoreExpectation {
+    pub(crate) fn store_expectation(&self) -> StoreExpectation {
         self.store_expectation_of(&self.channel)
     }
 
     /// The same where the channel stands otherwise now.
-    pub fn store_expectation_of(&self, channel: &SmsChannel) -> StoreExpectation {
+    pub(crate) fn store_expectation_of(&self, channel: &SmsChannel) -> StoreExpectation {
         let account = self.connector.as_ref().and_then(|connector| connector.spec.provider.member());
         let said = self.seen.answered();
         storage::expectation(channel, account.map(|member| member.account()), said.map(|said| &**said))
     }
 
     /// Whether the status says that the number is valid.
-    pub fn was_number_valid(&self) -> bool {
+    pub(crate) fn was_number_valid(&self) -> bool {
         summary::was_true(&*self.channel, ConditionType::NumberValid)
     }
 }

@@ -37,7 +37,7 @@ const STARTED: &str = "You are subscribed again. Reply HELP for help, STOP to un
 const HELP: &str = "Write your question to this number and somebody will answer. Reply STOP to unsubscribe.";
 
 /// What a channel needs.
-pub struct Plan {
+pub(crate) struct Plan {
     /// Its children.
     pub children: Children<Prepared>,
     /// Hash of the configuration that the engine shall have.
@@ -48,7 +48,7 @@ pub struct Plan {
 ///
 /// # Errors
 /// [`Error::Stalled`] when the configuration does not fit.
-pub fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settings: &Settings) -> Result<Plan, Error> {
+pub(crate) fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settings: &Settings) -> Result<Plan, Error> {
     let spec = &observed.channel.spec;
     let parts = blocklist_parts(observed)?;
     let documents = configuration::write(owner, PartKind::Blocklist, &parts, |parts| EngineConfig {

@@ -15,7 +15,7 @@ const LEAVE_MARGIN: u64 = 2;
 const WAIT_STEP: u64 = 10;
 
 /// Whether the service level is at or above its objective. Everyone who waits beyond the target now counts as missed.
-pub fn service_level(
+pub(super) fn service_level(
     level: &ServiceLevel,
     said: &EngineStatus,
     current: Option<&DesiredCondition>,
@@ -48,7 +48,11 @@ pub fn service_level(
 }
 
 /// Whether interactions leave the queue as they should.
-pub fn queue(spec: &SmsChannelSpec, said: &EngineStatus, current: Option<&DesiredCondition>) -> DesiredCondition {
+pub(super) fn queue(
+    spec: &SmsChannelSpec,
+    said: &EngineStatus,
+    current: Option<&DesiredCondition>,
+) -> DesiredCondition {
     let queue = &said.queue;
     let target = u64::try_from(spec.service_level.target_seconds).unwrap_or(0);
     if queue.max_queued > 0 && queue.waiting + queue.with_bot >= queue.max_queued {
@@ -66,7 +70,7 @@ pub fn queue(spec: &SmsChannelSpec, said: &EngineStatus, current: Option<&Desire
 }
 
 /// The figures of the queue.
-pub fn queue_figures(said: &EngineStatus) -> QueueStatus {
+pub(super) fn queue_figures(said: &EngineStatus) -> QueueStatus {
     QueueStatus {
         waiting: signed(said.queue.waiting),
         oldest_wait_seconds: signed(said.queue.oldest_wait_seconds.div_ceil(WAIT_STEP) * WAIT_STEP),
@@ -76,12 +80,12 @@ pub fn queue_figures(said: &EngineStatus) -> QueueStatus {
 }
 
 /// The figures of the agents.
-pub fn agents_figures(said: &EngineStatus) -> AgentsStatus {
+pub(super) fn agents_figures(said: &EngineStatus) -> AgentsStatus {
     AgentsStatus { online: signed(said.agents.online), available: signed(said.agents.available) }
 }
 
 /// The figures of the service level.
-pub fn service_level_figures(said: &EngineStatus) -> ServiceLevelStatus {
+pub(super) fn service_level_figures(said: &EngineStatus) -> ServiceLevelStatus {
     let measured = &said.service_level;
     let percent = |percent: Option<u64>| percent.map(|percent| i32::try_from(percent).unwrap_or(100));
     ServiceLevelStatus {

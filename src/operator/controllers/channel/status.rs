@@ -35,7 +35,7 @@ const READY: [ConditionType; 6] = [
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn report(
+pub(super) async fn report(
     context: &Context,
     observed: &Observed,
     findings: &Findings,

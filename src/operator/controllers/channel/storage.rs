@@ -24,7 +24,11 @@ use crate::{
 
 /// What the engine is told about its store: what status remembers of it, else what the engine itself said first, which status
 /// remembers from now on.
-pub fn expectation(channel: &SmsChannel, account: Option<&str>, said: Option<&EngineStatus>) -> StoreExpectation {
+pub(super) fn expectation(
+    channel: &SmsChannel,
+    account: Option<&str>,
+    said: Option<&EngineStatus>,
+) -> StoreExpectation {
     let remembered = channel.status.as_ref().and_then(|status| status.engine.as_ref());
     let remembered = remembered.and_then(|engine| engine.store_id.clone());
     let id = remembered.or_else(|| said.and_then(|said| judge(channel, account, said).id));
@@ -33,7 +37,7 @@ pub fn expectation(channel: &SmsChannel, account: Option<&str>, said: Option<&En
 }
 
 /// Whether status remembers something else of the store than it did when the configuration was made.
-pub fn is_to_be_told(context: &Context, observed: &Observed) -> bool {
+pub(super) fn is_to_be_told(context: &Context, observed: &Observed) -> bool {
     let before = &*observed.channel;
     let now = context.cluster.channels.get(&ObjectKey::of(before));
     now.is_some_and(|now| observed.store_expectation_of(&now) != observed.store_expectation())
@@ -46,7 +50,7 @@ fn was_rolled_back(channel: &SmsChannel) -> bool {
 }
 
 /// What to say about the store, and what to remember of it.
-pub struct Judged {
+pub(super) struct Judged {
     /// The condition.
     pub desired: DesiredCondition,
     /// Id to remember.
@@ -56,7 +60,7 @@ pub struct Judged {
 }
 
 /// Judges the store that the engine has.
-pub fn judge(channel: &SmsChannel, account: Option<&str>, said: &EngineStatus) -> Judged {
+pub(super) fn judge(channel: &SmsChannel, account: Option<&str>, said: &EngineStatus) -> Judged {
     let remembered = channel.status.as_ref().and_then(|status| status.engine.clone()).unwrap_or_default();
     let store = &said.store;
     let commits = i64::try_from(store.commits).unwrap_or(i64::MAX);
@@ -109,7 +113,7 @@ fn fault(
 ///
 /// # Errors
 /// Faults of the API server.
-pub async fn forget_acceptance(context: &Context, key: &ObjectKey) -> Result<(), Error> {
+pub(super) async fn forget_acceptance(context: &Context, key: &ObjectKey) -> Result<(), Error> {
     let Some(channel) = context.cluster.channels.get(key) else { return Ok(()) };
     let accepted = summary::annotation(&*channel, names::ANNOTATION_ACCEPT_STORAGE);
     let remembered = channel.status.as_ref().and_then(|status| status.engine.as_ref());
@@ -129,7 +133,7 @@ pub async fn forget_acceptance(context: &Context, key: &ObjectKey) -> Result<(),
 ///
 /// # Errors
 /// [`Error::Stalled`] when the volume of this name belongs to another number.
-pub fn check_volume(context: &Context, owner: &Owner, channel: &SmsChannel) -> Result<(), Error> {
+pub(super) fn check_volume(context: &Context, owner: &Owner, channel: &SmsChannel) -> Result<(), Error> {
     match volume::foreign_content(&context.cluster.children, owner, content(&channel.spec)) {
         Some(number) => Err(Error::stalled(
             Reason::StorageForeign,
@@ -143,6 +147,6 @@ pub fn check_volume(context: &Context, owner: &Owner, channel: &SmsChannel) -> R
 }
 
 /// To whom the content of the volume belongs.
-pub fn content(spec: &SmsChannelSpec) -> Content<'_> {
+pub(super) fn content(spec: &SmsChannelSpec) -> Content<'_> {
     Content { annotation: ANNOTATION_NUMBER, value: &spec.number }
 }

@@ -12,7 +12,7 @@ use crate::{
 ///
 /// # Errors
 /// [`Error::Stalled`] with `NotSupportedYet`, naming the fields.
-pub fn check(spec: &SmsChannelSpec) -> Result<(), Error> {
+pub(super) fn check(spec: &SmsChannelSpec) -> Result<(), Error> {
     let fields = unsupported(spec);
     if fields.is_empty() {
         return Ok(());

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// What a channel refers to, all of it there.
-pub struct References<'a> {
+pub(crate) struct References<'a> {
     /// The connector.
     pub connector: &'a SmsConnector,
     /// The campaign, in the engine's terms.
@@ -25,7 +25,7 @@ pub struct References<'a> {
 ///
 /// # Errors
 /// The desired that `ReferencesResolved` shows: what is missing or not usable, all of it, the first with its reason.
-pub fn references(observed: &Observed) -> Result<References<'_>, DesiredCondition> {
+pub(crate) fn references(observed: &Observed) -> Result<References<'_>, DesiredCondition> {
     let spec = &observed.channel.spec;
     let mut faults = Vec::new();
     if observed.connector.is_none() {
@@ -64,7 +64,7 @@ pub fn references(observed: &Observed) -> Result<References<'_>, DesiredConditio
 }
 
 /// What `ReferencesResolved` shows.
-pub fn desired(references: &Result<References<'_>, DesiredCondition>) -> DesiredCondition {
+pub(super) fn desired(references: &Result<References<'_>, DesiredCondition>) -> DesiredCondition {
     match references {
         Ok(_) => DesiredCondition::yes(Reason::Resolved, "connector and campaign are there"),
         Err(desired) => desired.clone(),
@@ -72,7 +72,7 @@ pub fn desired(references: &Result<References<'_>, DesiredCondition>) -> Desired
 }
 
 /// A channel without faults.
-pub struct Valid<'a> {
+pub(crate) struct Valid<'a> {
     /// Its number.
     pub number: PhoneNumber,
     /// Its connector.
@@ -89,7 +89,7 @@ pub struct Valid<'a> {
 ///
 /// # Errors
 /// [`Error::Stalled`] naming the field.
-pub fn validate<'a>(observed: &Observed, references: &References<'a>) -> Result<Valid<'a>, Error> {
+pub(crate) fn validate<'a>(observed: &Observed, references: &References<'a>) -> Result<Valid<'a>, Error> {
     let spec = &observed.channel.spec;
     let strategy = match spec.strategy {
         Strategy::LeastRecent => engine::Strategy::LeastRecent,

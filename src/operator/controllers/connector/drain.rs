@@ -28,7 +28,7 @@ const NAMED: usize = 5;
 const FOREGROUND: &str = "foregroundDeletion";
 
 /// Takes a deleted connector one step further.
-pub async fn reconcile(context: &Context, connector: &Arc<SmsConnector>) -> Result<RequeueAfter, Error> {
+pub(super) async fn reconcile(context: &Context, connector: &Arc<SmsConnector>) -> Result<RequeueAfter, Error> {
     if !finalizer::is_set(&**connector) {
         return Ok(None);
     }

@@ -27,11 +27,11 @@ use crate::{
         status::{CredentialsStatus, GatewayStatus},
     },
 };
-pub use observe::Observed;
-pub use validate::check_account;
+pub(crate) use observe::Observed;
+pub(crate) use validate::check_account;
 
 #[cfg(test)]
-pub use {
+pub(crate) use {
     observe::Held,
     plan::{Plan, plan},
     validate::validate,
@@ -41,7 +41,7 @@ pub use {
 ///
 /// # Errors
 /// As [`Error`] says; what a person should know stands in status by then.
-pub async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
+pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<RequeueAfter, Error> {
     let store = &context.cluster.connectors;
     if let Some(deleted) = store.get(&key).filter(|connector| summary::is_deleted(&**connector)) {
         return drain::reconcile(&context, &deleted).await;

@@ -33,7 +33,7 @@ const MOST_ASKED: usize = 1_000;
 
 /// A number that a channel holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
+pub(crate) struct Held {
     /// The number.
     pub number: PhoneNumber,
     /// Name of the channel.
@@ -41,7 +41,7 @@ pub struct Held {
 }
 
 /// What is known of a connector.
-pub struct Observed {
+pub(crate) struct Observed {
     /// The object.
     pub connector: Arc<SmsConnector>,
     /// Numbers that channels hold, in order.
@@ -65,7 +65,7 @@ impl Observed {
     ///
     /// # Errors
     /// [`Error::Waiting`] while the cluster's token keys are not known.
-    pub fn of(context: &Context, connector: Arc<SmsConnector>) -> Result<Self, Error> {
+    pub(crate) fn of(context: &Context, connector: Arc<SmsConnector>) -> Result<Self, Error> {
         if !context.issuers.are_known() {
             let wait = std::time::Duration::from_secs(1);
             return Err(Error::waiting(Reason::Progressing, "the cluster's token keys are being fetched", wait));
@@ -86,13 +86,13 @@ impl Observed {
     }
 
     /// The channel that holds a number.
-    pub fn channel_of(&self, number: &PhoneNumber) -> Option<&str> {
+    pub(crate) fn channel_of(&self, number: &PhoneNumber) -> Option<&str> {
         let index = self.held.binary_search_by(|held| held.number.cmp(number)).ok()?;
         Some(&self.held[index].channel)
     }
 
     /// The routes of the gateway.
-    pub fn routes(&self) -> Vec<Route> {
+    pub(crate) fn routes(&self) -> Vec<Route> {
         let namespace = self.connector.namespace().unwrap_or_default();
         let route = |held: &Held| {
             let child = names::channel_child(&held.channel);

@@ -23,7 +23,7 @@ const ROUTES_PER_PART: usize = 1_250;
 const UNROUTED_DAYS: u32 = 90;
 
 /// What a connector needs.
-pub struct Plan {
+pub(crate) struct Plan {
     /// Its children.
     pub children: Children<Prepared>,
     /// Hash of the configuration that the gateway shall have.
@@ -34,7 +34,7 @@ pub struct Plan {
 ///
 /// # Errors
 /// [`Error::Stalled`] when the configuration does not fit.
-pub fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settings: &Settings) -> Result<Plan, Error> {
+pub(crate) fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settings: &Settings) -> Result<Plan, Error> {
     let spec = &observed.connector.spec;
     let routes: Vec<Routes> = observed
         .routes()

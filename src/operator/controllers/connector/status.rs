@@ -31,7 +31,7 @@ const LISTED: usize = 200;
 const NAMED: usize = 5;
 
 /// Status and conditions, from what was observed and what became of applying.
-pub fn status(
+pub(super) fn status(
     observed: &Observed,
     hash: Option<&ConfigHash>,
     error: Option<&Error>,

@@ -18,7 +18,7 @@ use crate::{
 
 /// A connector without faults.
 #[derive(Debug)]
-pub struct Valid<'a> {
+pub(crate) struct Valid<'a> {
     /// The provider for the gateway's configuration.
     pub provider: gateway::Provider,
     /// The provider as the spec has it.
@@ -37,7 +37,11 @@ pub struct Valid<'a> {
 ///
 /// # Errors
 /// [`Error::Stalled`] naming the field.
-pub fn validate<'a>(connector: &'a SmsConnector, allowed: &AllowList, accounts: &Accounts) -> Result<Valid<'a>, Error> {
+pub(crate) fn validate<'a>(
+    connector: &'a SmsConnector,
+    allowed: &AllowList,
+    accounts: &Accounts,
+) -> Result<Valid<'a>, Error> {
     let spec = &connector.spec;
     let invalid = |message: String| Error::stalled(Reason::InvalidSpec, message);
     let member = spec.provider.member().ok_or_else(|| invalid("spec.provider: set exactly one member".into()))?;
@@ -75,7 +79,7 @@ pub fn validate<'a>(connector: &'a SmsConnector, allowed: &AllowList, accounts: 
 ///
 /// # Errors
 /// [`Error::Stalled`] with `AccountNotAllowed`.
-pub fn check_account(connector: &SmsConnector, accounts: &Accounts) -> Result<(), Error> {
+pub(crate) fn check_account(connector: &SmsConnector, accounts: &Accounts) -> Result<(), Error> {
     let Some(member) = connector.spec.provider.member() else { return Ok(()) };
     let namespace = connector.metadata.namespace.as_deref().unwrap_or_default();
     accounts.check(member.kind(), member.account(), namespace).map_err(|message| {

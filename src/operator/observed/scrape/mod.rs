@@ -84,7 +84,7 @@ struct Scraper {
 }
 
 /// Starts asking.
-pub fn start(context: &Arc<Context>, http: reqwest::Client, tasks: &mut JoinSet<()>, stop: &CancellationToken) {
+pub(crate) fn start(context: &Arc<Context>, http: reqwest::Client, tasks: &mut JoinSet<()>, stop: &CancellationToken) {
     let tokens = Tokens::new(&context.settings);
     let scraper = Arc::new(Scraper { context: context.clone(), http, tokens });
     let classes = [(Class::Answering, WORKERS), (Class::Silent, WORKERS_FOR_SILENT)];

@@ -21,7 +21,7 @@ struct Held {
 }
 
 /// Tokens by audience.
-pub struct Tokens {
+pub(super) struct Tokens {
     namespace: String,
     service_account: String,
     held: Mutex<HashMap<String, Held>>,
@@ -29,7 +29,7 @@ pub struct Tokens {
 
 impl Tokens {
     /// Tokens of the operator's own ServiceAccount.
-    pub fn new(settings: &Settings) -> Self {
+    pub(super) fn new(settings: &Settings) -> Self {
         Self {
             namespace: settings.namespace.clone(),
             service_account: settings.service_account.clone(),
@@ -38,7 +38,7 @@ impl Tokens {
     }
 
     /// A token for the audience, asked for anew when four fifths of its time are over.
-    pub async fn get(&self, client: &Client, audience: &str) -> Result<String, kube::Error> {
+    pub(super) async fn get(&self, client: &Client, audience: &str) -> Result<String, kube::Error> {
         let known =
             self.held.lock().get(audience).filter(|held| Instant::now() < held.renew).map(|held| held.token.clone());
         if let Some(token) = known {
@@ -65,7 +65,7 @@ impl Tokens {
     }
 
     /// The token was refused.
-    pub fn forget(&self, audience: &str) {
+    pub(super) fn forget(&self, audience: &str) {
         self.held.lock().remove(audience);
     }
 }

@@ -25,7 +25,7 @@ use crate::{
 const PATTERN_BYTES: usize = 1 << 20;
 
 /// What a bot is judged by, beside its own spec.
-pub struct Surroundings<'a> {
+pub(crate) struct Surroundings<'a> {
     /// Whether calls to an origin (`https://crm.example.com`) are allowed; if not, why not and what to do.
     pub allows: &'a dyn Fn(&str) -> Result<(), String>,
     /// Words that are never answers, since the engine takes them for opt-outs and calls for help.
@@ -34,13 +34,13 @@ pub struct Surroundings<'a> {
 
 impl<'a> Surroundings<'a> {
     /// With the opt-out and help words that channels have when they say nothing else.
-    pub fn new(allows: &'a dyn Fn(&str) -> Result<(), String>) -> Self {
+    pub(crate) fn new(allows: &'a dyn Fn(&str) -> Result<(), String>) -> Self {
         Self { allows, reserved: STOP_WORDS.iter().chain(HELP_WORDS).map(|word| folded(word)).collect() }
     }
 
     /// And further words, of the channels that use the bot.
     #[cfg(test)]
-    pub fn reserving<'w>(mut self, words: impl IntoIterator<Item = &'w str>) -> Self {
+    pub(crate) fn reserving<'w>(mut self, words: impl IntoIterator<Item = &'w str>) -> Self {
         self.reserved.extend(words.into_iter().map(folded));
         self
     }
@@ -50,7 +50,7 @@ impl<'a> Surroundings<'a> {
 ///
 /// # Errors
 /// Every fault, in the order of the steps.
-pub fn compile(spec: &BotSpec, surroundings: &Surroundings<'_>) -> Result<CompiledBot, Vec<Fault>> {
+pub(crate) fn compile(spec: &BotSpec, surroundings: &Surroundings<'_>) -> Result<CompiledBot, Vec<Fault>> {
     let mut compiler = Compiler::new(spec, surroundings);
     let start = compiler.start();
     let steps: Vec<CompiledStep> = (0..spec.steps.len()).filter_map(|index| compiler.step(index)).collect();
