@@ -140,6 +140,16 @@ fn an_arrow_the_wrong_way_would_be_seen() {
     assert!(!named.iter().any(|name| name.starts_with("operator") || name == "wire"), "{named:?}");
 }
 
+#[test]
+fn a_module_with_a_folder_is_its_mod_file() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = rust_files(&source);
+    let folders: BTreeSet<_> = files.iter().filter_map(|file| file.parent()).collect();
+    let beside: Vec<_> =
+        folders.iter().map(|folder| folder.with_extension("rs")).filter(|file| file.exists()).collect();
+    assert!(beside.is_empty(), "{beside:?} stand beside a folder of the same name: move them to its mod.rs");
+}
+
 /// Another database can stand behind a store as long as nobody else names this one.
 #[test]
 fn only_the_stores_know_their_database() {

@@ -14,10 +14,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
 
 pub(super) fn router() -> Router<Simulator> {
     Router::new()
-        .route("/", get(async || file("text/html; charset=utf-8", include_str!("page/index.html"))))
-        .route("/page/style.css", get(async || file("text/css; charset=utf-8", include_str!("page/style.css"))))
-        .route("/page/app.js", get(async || file("text/javascript; charset=utf-8", include_str!("page/app.js"))))
-        .route("/page/lamp.svg", get(async || file("image/svg+xml", include_str!("page/lamp.svg"))))
+        .route("/", get(async || file("text/html; charset=utf-8", include_str!("index.html"))))
+        .route("/page/style.css", get(async || file("text/css; charset=utf-8", include_str!("style.css"))))
+        .route("/page/app.js", get(async || file("text/javascript; charset=utf-8", include_str!("app.js"))))
+        .route("/page/lamp.svg", get(async || file("image/svg+xml", include_str!("lamp.svg"))))
 }
 
 fn file(kind: &'static str, content: &'static str) -> Response {
