@@ -29,6 +29,7 @@ mod quickstart;
 mod ready;
 mod rows;
 mod store;
+mod streams;
 #[path = "../tests/support/mod.rs"]
 mod support;
 mod way;
@@ -52,6 +53,8 @@ struct Scale {
     changes: u32,
     /// Changes that the kubelet is left alone with.
     unnudged: usize,
+    /// Agents' streams, and customers who wait.
+    streams: streams::Size,
 }
 
 const WHOLE: Scale = Scale {
@@ -63,6 +66,7 @@ const WHOLE: Scale = Scale {
     texts: 2000,
     changes: 12,
     unnudged: 8,
+    streams: streams::Size { agents: 1000, waiting: [0, 1000, 10_000], offers: 200 },
 };
 const QUICK: Scale = Scale {
     runs: 2,
@@ -73,6 +77,7 @@ const QUICK: Scale = Scale {
     texts: 50,
     changes: 2,
     unnudged: 2,
+    streams: streams::Size { agents: 20, waiting: [0, 20, 100], offers: 5 },
 };
 
 #[tokio::main]
@@ -105,6 +110,9 @@ async fn main() {
     }
     if wanted.has("history") {
         page.add(history::measure(scale).await);
+    }
+    if wanted.has("streams") {
+        page.add(streams::measure(scale).await);
     }
     if wanted.has("way") {
         page.add(way::measure(scale).await);

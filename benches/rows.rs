@@ -11,7 +11,7 @@ pub struct Row {
 }
 
 /// All rows, in the order in which they are measured.
-pub const ROWS: [Row; 11] = [
+pub const ROWS: [Row; 12] = [
     Row { name: "store", about: "the engine's store alone", sizes: &[] },
     Row { name: "inbound", about: "an engine that takes messages", sizes: &[] },
     Row {
@@ -19,6 +19,7 @@ pub const ROWS: [Row; 11] = [
         about: "an engine with a million messages, and a customer with 100,000 interactions",
         sizes: &[],
     },
+    Row { name: "streams", about: "1,000 agents' streams, with up to 10,000 customers who wait", sizes: &[] },
     Row { name: "way", about: "a webhook through gateway and engine, and a reply to the provider", sizes: &[] },
     Row {
         name: "operator",
