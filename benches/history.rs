@@ -1,8 +1,13 @@
 //! What a long history costs: the start with a million messages, and the text of a customer with a hundred thousand interactions.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs::File,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use rusqlite::Connection;
+use rustix::fs::{Advice, fadvise};
 
 use crate::{
     Scale,
@@ -12,10 +17,15 @@ use crate::{
     support::{engine::Engine, gateway_fake::FakeGateway, process::ready},
 };
 
-/// Messages of a store with a history: half of them a customer's, in closed interactions of one text and one reply.
-const MESSAGES: u64 = 1_000_000;
-/// Closed interactions of the customer with the longest history.
-const OF_ONE: u64 = 100_000;
+/// How long a history is.
+#[derive(Clone, Copy)]
+pub struct Size {
+    /// Messages: half of them a customer's, in closed interactions of one text and one reply.
+    pub messages: u64,
+    /// Closed interactions of the customer with the longest history.
+    pub of_one: u64,
+}
+
 /// The customer with the longest history, and one who never wrote.
 const REGULAR: &str = "+15557000001";
 /// Texts whose answers are timed one after the other.
@@ -36,35 +46,44 @@ struct Figures {
 
 /// Measures engines as processes, one with an empty store and one with a long history.
 pub async fn measure(scale: Scale) -> Section {
+    let Size { messages, of_one } = scale.history;
     let (mut empty, mut full) = (Figures::default(), Figures::default());
     for _ in 0..scale.runs {
         run(&mut empty, |_| {}).await;
-        run(&mut full, fill).await;
+        run(&mut full, |store| fill(store, scale.history)).await;
     }
     let ratios = vec![
         Ratio::new(
-            "Memory after the start with a million messages",
+            format!("Memory after the start with {messages} messages"),
             full.resident.over(&empty.resident),
             "memory after the start with none",
         ),
         Ratio::new(
-            "Time until a text of a customer with 100,000 interactions is answered",
+            format!("Time until a text of a customer with {of_one} interactions is answered"),
             full.regular.over(&full.newcomer),
             "that of a customer who is new",
         ),
     ];
     let goals = vec![
-        Goal::at_most("With a million messages, seconds until the first text is answered", 5.0, full.start.clone()),
-        Goal::at_most("Memory with a million messages beside that with none", 1.1, full.resident.over(&empty.resident)),
+        Goal::at_most(
+            format!("With {messages} messages, seconds until the first text is answered"),
+            5.0,
+            full.start.clone(),
+        ),
+        Goal::at_most(
+            format!("Memory with {messages} messages beside that with none"),
+            1.1,
+            full.resident.over(&empty.resident),
+        ),
     ];
     let row = |name: &str, figures: &Figures| {
         let figures = [&figures.start, &figures.resident, &figures.regular, &figures.newcomer];
         std::iter::once(name.to_owned()).chain(figures.map(ToString::to_string)).collect()
     };
     let text = format!(
-        "An engine as a process is started on a store that holds {MESSAGES} messages of 10,000 customers in closed interactions, {OF_ONE} of them of one\n\
-         customer, and on an empty one. A text is brought until it is answered; then {TEXTS} texts of that customer and as many of new\n\
-         customers, one after the other.\n\n{}",
+        "An engine as a process is started on a store that holds {messages} messages of 10,000 customers in closed interactions, {of_one} of them of one\n\
+         customer, and on an empty one; the system has nothing of the store in memory. A text is brought until it is answered; then {TEXTS} texts\n\
+         of that customer and as many of new customers, one after the other.\n\n{}",
         table(
             &[
                 "store",
@@ -73,7 +92,7 @@ pub async fn measure(scale: Scale) -> Section {
                 "ms for a text of the regular customer",
                 "ms for a text of a new one",
             ],
-            [row("empty", &empty), row("a million messages", &full)],
+            [row("empty", &empty), row(&format!("{messages} messages"), &full)],
         ),
     );
     Section { title: "A long history", ratios, goals, text }
@@ -84,6 +103,7 @@ async fn run(figures: &mut Figures, history: impl FnOnce(&Connection)) {
     let mut engine = Engine::start(&gateway.url, |_| {}).await;
     engine.role.kill();
     history(&Connection::open(engine.store()).expect("a store"));
+    forget(&engine.store());
     let begun = Instant::now();
     engine.role.start_again();
     ready(engine.address).await;
@@ -93,6 +113,13 @@ async fn run(figures: &mut Figures, history: impl FnOnce(&Connection)) {
     figures.resident.add(usage(pid).resident);
     figures.regular.add_millis(answered(&engine, "regular", |_| REGULAR.to_owned()).await);
     figures.newcomer.add_millis(answered(&engine, "new", |n| format!("+1555999{:04}", n + 1)).await);
+}
+
+/// Has the system forget what it has of a file in memory.
+fn forget(path: &Path) {
+    let file = File::open(path).expect("a store");
+    file.sync_all().expect("a disk");
+    fadvise(&file, 0, None, Advice::DontNeed).expect("the system takes advice");
 }
 
 /// How long the answer to one text takes, in the mean.
@@ -105,15 +132,15 @@ async fn answered(engine: &Engine, id: &str, from: impl Fn(usize) -> String) -> 
 }
 
 /// Writes the history as an engine would have left it. Ids are below those of any engine that starts now.
-fn fill(store: &Connection) {
-    let interactions = MESSAGES / 2;
+fn fill(store: &Connection, Size { messages, of_one }: Size) {
+    let interactions = messages / 2;
     store
         .execute_batch(&format!(
             "PRAGMA foreign_keys = OFF;
              PRAGMA synchronous = OFF;
              BEGIN;
              CREATE TEMP TABLE n AS WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {interactions})
-                 SELECT i, CASE WHEN i <= {OF_ONE} THEN 1 ELSE 1 + abs(random()) % 10000 END AS c FROM n;
+                 SELECT i, CASE WHEN i <= {of_one} THEN 1 ELSE 1 + abs(random()) % 10000 END AS c FROM n;
              INSERT INTO customer (id, address, can_receive, opted_out) SELECT i, '+1555700' || printf('%04d', i), 1, 0
                  FROM n WHERE i <= 10001;
              UPDATE customer SET address = '{REGULAR}' WHERE id = 1;

@@ -53,6 +53,8 @@ struct Scale {
     changes: u32,
     /// Changes that the kubelet is left alone with.
     unnudged: usize,
+    /// A store with a history.
+    history: history::Size,
     /// Agents' streams, and customers who wait.
     streams: streams::Size,
 }
@@ -66,6 +68,7 @@ const WHOLE: Scale = Scale {
     texts: 2000,
     changes: 12,
     unnudged: 8,
+    history: history::Size { messages: 1_000_000, of_one: 100_000 },
     streams: streams::Size { agents: 1000, waiting: [0, 1000, 10_000], offers: 200 },
 };
 const QUICK: Scale = Scale {
@@ -77,6 +80,7 @@ const QUICK: Scale = Scale {
     texts: 50,
     changes: 2,
     unnudged: 2,
+    history: history::Size { messages: 40_000, of_one: 4000 },
     streams: streams::Size { agents: 20, waiting: [0, 20, 100], offers: 5 },
 };
 
