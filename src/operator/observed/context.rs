@@ -11,8 +11,8 @@ use crate::{
     api::{Blocklist, Bot, Campaign, SmsChannel, SmsConnector},
     operator::{
         observed::{
-            contenders::Contenders, debounce::Debounce, in_force::InForce, indexes, issuers::Issuers, samples::Samples,
-            targets::Targets, throttle::Throttle,
+            contenders::Contenders, debounce::Debounce, in_force::InForce, indexes, issuers::Issuers,
+            rollouts::Rollouts, samples::Samples, targets::Targets, throttle::Throttle,
         },
         resources::{kept, kinds::ChildStores, volume_refresh::VolumeRefreshes, writer::Writer},
         runtime::{
@@ -72,6 +72,8 @@ pub(crate) struct Context {
     pub figures: Throttle,
     /// Since when objects are on their way, which is not written while it passes.
     pub progress: Throttle,
+    /// Which pods are being replaced by ones of a new image.
+    pub(crate) rollouts: Rollouts,
 }
 
 /// What is known of the cluster.
@@ -149,6 +151,7 @@ impl Context {
             in_force: InForce::default(),
             figures: Throttle::default(),
             progress: Throttle::default(),
+            rollouts: Rollouts::default(),
             settings,
         })
     }

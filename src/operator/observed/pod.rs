@@ -72,6 +72,11 @@ pub(crate) fn availability<T>(pod: Option<&Pod>, seen: &Seen<T>) -> Option<Desir
     }
 }
 
+/// Whether the pod works, by Kubernetes.
+pub(crate) fn is_ready(pod: &Pod) -> bool {
+    judge(Some(pod)).status == ConditionStatus::True
+}
+
 /// How soon the pod is to be asked: one that runs and has not been heard yet has somebody waiting for its word.
 pub(crate) fn asked_within<T>(pod: Option<&Pod>, seen: &Seen<T>, first: Duration, interval: Duration) -> Duration {
     let is_waited_for = matches!(seen, Seen::Never) && judge(pod).status == ConditionStatus::True;

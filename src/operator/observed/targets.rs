@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use crate::operator::runtime::{cache::ObjectKey, queue::Queue};
 
 /// Whom to ask.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Target {
     /// The gateway of a connector.
     Gateway(ObjectKey),

@@ -202,6 +202,12 @@ impl Children<Prepared> {
         &self.planned
     }
 
+    /// All but those of a kind.
+    pub(crate) fn without(mut self, kind: ChildKind) -> Self {
+        self.planned.retain(|child| child.kind != kind);
+        self
+    }
+
     /// They stand in the cluster now, but for one that was `refused` and that the others do not depend on; `repaired` names those
     /// that somebody else had changed or deleted.
     pub(crate) fn applied(self, repaired: Vec<String>, refused: Option<Error>) -> Children<Applied> {

@@ -23,7 +23,7 @@ use crate::{
             summary::{self, is_deleted},
             worker::{RequeueAfter, sooner},
         },
-        observed::{changes, context::Context, in_force, pod, targets::Target},
+        observed::{changes, context::Context, in_force, pod, rollouts, targets::Target},
         resources::{
             apply,
             child::Owner,
@@ -145,7 +145,9 @@ async fn bring_about(context: &Context, observed: &Observed, findings: &mut Find
     let plan = plan::plan(&owner, &valid, observed, &context.settings)?;
     storage::check_volume(context, &owner, channel)?;
     let keep: Vec<_> = plan.children.list().iter().map(|child| (child.kind, child.name.clone())).collect();
-    let applied = apply::apply(&context.writer, &context.cluster.children, &owner, plan.children).await?;
+    let children =
+        rollouts::in_turn(context, &owner, Target::Engine(owner.key()), observed.pod.as_deref(), plan.children);
+    let applied = apply::apply(&context.writer, &context.cluster.children, &owner, children).await?;
     let kept = |kind, name: &str| keep.iter().any(|(kept, known)| *kept == kind && known == name);
     apply::prune(&context.writer, &context.cluster.children, &owner, kept).await?;
     findings.hash = Some(plan.hash);

@@ -13,7 +13,7 @@ use crate::{
     api::{Reason, names},
     operator::{
         controllers::{finalizer, summary, worker::RequeueAfter},
-        observed::{context::Context, pod, targets::Target},
+        observed::{context::Context, pod, rollouts, targets::Target},
         resources::{
             apply,
             child::{ANNOTATION_ACCOUNT, Owner},
@@ -96,7 +96,9 @@ async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Err
     check_volume(context, &owner, &valid.content)?;
     let plan = plan::plan(&owner, &valid, observed, &context.settings)?;
     let keep: Vec<_> = plan.children.list().iter().map(|child| (child.kind, child.name.clone())).collect();
-    let applied = apply::apply(&context.writer, &context.cluster.children, &owner, plan.children).await?;
+    let children =
+        rollouts::in_turn(context, &owner, Target::Gateway(owner.key()), observed.pod.as_deref(), plan.children);
+    let applied = apply::apply(&context.writer, &context.cluster.children, &owner, children).await?;
     let kept = |kind, name: &str| keep.iter().any(|(kept, known)| *kept == kind && known == name);
     apply::prune(&context.writer, &context.cluster.children, &owner, kept).await?;
     context.events.repaired(&*observed.connector, applied.repaired()).await;

@@ -4,6 +4,7 @@ mod claims;
 mod conditions;
 mod deletion;
 mod repair;
+mod rollouts;
 mod unreadable;
 
 use std::{collections::BTreeSet, iter, sync::Arc};
@@ -32,6 +33,7 @@ use crate::{
             cache::{ObjectKey, Scope, Store},
             error::Error,
             readable::{self, Readable},
+            settings::Settings,
         },
     },
     wire::config::{ConfigHash, MAIN_DOCUMENT},
@@ -65,7 +67,11 @@ impl World {
 
     /// An operator that has just started, and knows what stands at the API server.
     fn on(api: ApiFake) -> Self {
-        let mut settings = settings();
+        Self::with(api, settings())
+    }
+
+    /// The same with other settings.
+    fn with(api: ApiFake, mut settings: Settings) -> Self {
         settings.allow_base_urls = vec!["http://simulator.shop:8090".into()];
         let context = Context::new(settings, api.client(), &mut Registry::default()).unwrap();
         context.leadership.hold_for_test();

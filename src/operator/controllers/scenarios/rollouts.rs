@@ -1,0 +1,71 @@
+//! A new image of the operator reaches gateways and engines.
+
+use serde_json::json;
+
+use super::{World, path, stateful_set};
+use crate::operator::{controllers::plan_tests::settings, runtime::cache::ObjectKey};
+
+const OTHER: &str = "+15551230002";
+
+impl World {
+    fn image(&self, child: &str) -> String {
+        let set = self.api.get(&stateful_set(child)).unwrap();
+        set["spec"]["template"]["spec"]["containers"][0]["image"].as_str().unwrap().to_owned()
+    }
+
+    /// Channels `support` and `sales`, whose engines run.
+    async fn with_two_channels() -> Self {
+        let world = Self::at_work().await;
+        let number = |number: &str| json!({"number": number, "atProvider": true, "smsCapable": true, "webhook": {"state": "InSync"}});
+        world.gateway_says(json!({"numbers": [number(super::NUMBER), number(OTHER)]}));
+        let spec = json!({"campaignRef": {"name": "support"}, "connectorRef": {"name": "sim"}, "number": OTHER});
+        world.put("smschannels", "sales", spec);
+        world.run("sales").await;
+        world
+    }
+
+    /// An operator of another version in the place of this one, which replaces one pod at a time.
+    fn upgraded(&self) -> Self {
+        let mut settings = settings();
+        (settings.image, settings.rollout_budget) = ("aldis:2".into(), 1);
+        Self::with(self.api.clone(), settings)
+    }
+}
+
+#[tokio::test]
+async fn a_new_image_reaches_the_next_engine_when_the_one_before_is_ready() {
+    let world = World::with_two_channels().await.upgraded();
+    world.edit(&path("smschannels", "sales"), |channel| {
+        channel["metadata"]["generation"] = 2.into();
+        channel["spec"]["maxQueued"] = 3.into();
+    });
+    world.reconcile_channel("support").await.unwrap();
+    world.reconcile_channel("sales").await.unwrap();
+    assert_eq!((world.image("sms-support"), world.image("sms-sales")), ("aldis:2".into(), "aldis:1".into()));
+    let config = world.api.get("/api/v1/namespaces/shop/configmaps/sms-sales").unwrap();
+    assert!(config["data"].to_string().contains("\\\"maxQueued\\\":3"), "an edit waits for no roll-out");
+    world.reconcile_channel("support").await.unwrap();
+    world.reconcile_channel("sales").await.unwrap();
+    assert_eq!(world.image("sms-sales"), "aldis:1", "the pod of the first has not been replaced");
+
+    world.api.remove("/api/v1/namespaces/shop/pods/sms-support-0");
+    world.relist();
+    world.reconcile_channel("support").await.unwrap();
+    world.reconcile_channel("sales").await.unwrap();
+    assert_eq!(world.image("sms-sales"), "aldis:1", "nor is its successor ready");
+    world.pod("sms-support", "aldis.dev/channel", "support");
+    world.reconcile_channel("support").await.unwrap();
+    assert_eq!(world.context.queues.channels.take().await, ObjectKey::new("shop", "sales"), "it is woken");
+    world.reconcile_channel("sales").await.unwrap();
+    assert_eq!(world.image("sms-sales"), "aldis:2");
+}
+
+#[tokio::test]
+async fn an_engine_that_does_not_work_waits_for_no_turn() {
+    let world = World::with_two_channels().await;
+    world.api.remove("/api/v1/namespaces/shop/pods/sms-sales-0");
+    let world = world.upgraded();
+    world.reconcile_channel("support").await.unwrap();
+    world.reconcile_channel("sales").await.unwrap();
+    assert_eq!((world.image("sms-support"), world.image("sms-sales")), ("aldis:2".into(), "aldis:2".into()));
+}
