@@ -21,8 +21,9 @@ use crate::{
             context::{Context, InvalidSettings},
             discovery, issuers, scrape, watch,
         },
-        runtime::{http, leader::Election, metrics::QueueDepths, settings::Settings},
+        runtime::{leader::Election, metrics::QueueDepths, settings::Settings},
     },
+    process::http_client::{self, ClientError},
 };
 
 /// Between two sweeps of claims whose holder is gone.
@@ -49,8 +50,8 @@ pub enum RunError {
     #[error("--agent-issuers: {0}")]
     Issuers(#[from] issuers::InvalidIssuers),
     /// The HTTP client cannot be made.
-    #[error("cannot make an HTTP client: {0}")]
-    Http(#[from] http::HttpError),
+    #[error(transparent)]
+    Http(#[from] ClientError),
     /// The admin port or a signal handler failed.
     #[error("{0}")]
     Admin(#[from] std::io::Error),
@@ -75,8 +76,8 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let context = Arc::new(Context::new(settings, client.clone(), &mut registry)?);
     let counted = context.clone();
     registry.register_collector(Box::new(QueueDepths(move || counted.queue_depths())));
-    let issuers_http = http::client(context.settings.ca_file.as_deref())?;
-    let pods_http = http::client(None)?;
+    let issuers_http = issuers_client(context.settings.ca_file.as_deref())?;
+    let pods_http = pods_client()?;
 
     let mut background = JoinSet::new();
     let ending = CancellationToken::new();
@@ -110,6 +111,19 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     ending.cancel();
     background.shutdown().await;
     result
+}
+
+/// Asks issuers for their keys.
+fn issuers_client(authorities: Option<&Path>) -> Result<reqwest::Client, ClientError> {
+    let builder = http_client::to_the_world(authorities)?;
+    Ok(builder.connect_timeout(Duration::from_secs(2)).timeout(Duration::from_secs(5)).build()?)
+}
+
+/// Asks pods for their status.
+fn pods_client() -> Result<reqwest::Client, ClientError> {
+    let builder = http_client::within_the_cluster().connect_timeout(Duration::from_secs(2));
+    // A pod is asked again within milliseconds or after seconds: ten thousand idle connections would take more memory than all caches.
+    Ok(builder.timeout(Duration::from_secs(5)).pool_idle_timeout(Duration::from_secs(1)).build()?)
 }
 
 /// Watches first, and everything that only reads.

@@ -9,7 +9,6 @@ pub(super) mod cache;
 pub(super) mod desired_condition;
 pub(super) mod error;
 pub(super) mod events;
-pub(super) mod http;
 pub(super) mod index;
 pub(super) mod leader;
 pub(super) mod metrics;
