@@ -76,7 +76,7 @@ impl Status {
         let audience = format!("aldis:{}", quickstart.namespace);
         let token = ["create", "token", "aldis-operator", "-n", "aldis-system", "--audience", &audience];
         let token = quickstart.cluster.kubectl(&token).ok().trim().to_owned();
-        let relay = quickstart.cluster.forward(&quickstart.namespace, "sms-support", ports::ROLES);
+        let relay = quickstart.cluster.forward(&quickstart.namespace, "sms-support", ports::INTERNAL);
         Self { client: Client::new(), token, relay }
     }
 

@@ -122,7 +122,7 @@ fn section(all: &[(u64, Figures, Figures, Figures)]) -> Section {
 pub async fn durable_inbound(at_once: u64, long: Duration, figures: &mut Figures) {
     let gateway = FakeGateway::start().await;
     let engine = Engine::start(&gateway.url, |_| {}).await;
-    let url = format!("{}{}", engine.roles_url(), internal(ports::INBOUND_PATH));
+    let url = format!("{}{}", engine.internal_url(), internal(ports::INBOUND_PATH));
     let token = engine.issuer.token(GATEWAY, ROLES);
     post(at_once, long, figures, url, token).await;
 }

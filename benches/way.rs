@@ -35,13 +35,13 @@ impl Way {
     async fn start() -> Self {
         let provider = TwilioFake::start().await;
         let mut gateway = Gateway::start(provider.provider(), &[("authToken", TOKEN)]).await;
-        let engine = Engine::start(&gateway.roles, |document| {
+        let engine = Engine::start(&gateway.internal, |document| {
             document["gateway"]["user"] = json!(GATEWAY);
             document["roleIssuers"].as_array_mut().expect("a list").push(trust(&gateway.issuer, AUDIENCE));
         })
         .await;
         std::fs::write(engine.dir.path().join("token"), gateway.issuer.token(ENGINE, AUDIENCE)).expect("a token");
-        gateway.route(NUMBER, &engine.roles_url(), ENGINE).await;
+        gateway.route(NUMBER, &engine.internal_url(), ENGINE).await;
         Self { engine, gateway, _provider: provider }
     }
 }

@@ -66,9 +66,9 @@ pub struct Args {
     /// Port of the agents.
     #[arg(long, default_value_t = ports::PUBLIC)]
     pub public_port: u16,
-    /// Port of the other roles.
-    #[arg(long, default_value_t = ports::ROLES)]
-    pub roles_port: u16,
+    /// Port of the internal API, for gateway and operator.
+    #[arg(long, default_value_t = ports::INTERNAL)]
+    pub internal_port: u16,
     /// Port of health and metrics.
     #[arg(long, default_value_t = ports::ADMIN)]
     pub admin_port: u16,
@@ -111,7 +111,7 @@ pub async fn run(args: Args) -> Result<(), EngineError> {
     let shutdown = shutdown::on_signal()?;
     let admin = listen::bind(args.address, args.admin_port).await?;
     let agents = listen::bind(args.address, args.public_port).await?;
-    let roles = listen::bind(args.address, args.roles_port).await?;
+    let roles = listen::bind(args.address, args.internal_port).await?;
     let health = Health::default();
     let registry = SharedRegistry::from(Registry::with_prefix("aldis_engine"));
     // The admin port outlives the rest, so that the end can be watched.

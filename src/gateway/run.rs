@@ -15,9 +15,9 @@ use super::{
     current::Source,
     deliver::{Delivery, Engines},
     ingress::{self, Ingress},
+    internal_api::{self, InternalApi},
     metrics::Metrics,
     providers::Client,
-    roles::{self, Roles},
     sending::Sending,
     spool::{OpenError, Spool},
     status::Reporter,
@@ -40,9 +40,9 @@ pub struct Args {
     /// Port of the webhooks, for the provider.
     #[arg(long, default_value_t = ports::PUBLIC)]
     pub public_port: u16,
-    /// Port of the other roles.
-    #[arg(long, default_value_t = ports::ROLES)]
-    pub roles_port: u16,
+    /// Port of the internal API, for engines and operator.
+    #[arg(long, default_value_t = ports::INTERNAL)]
+    pub internal_port: u16,
     /// Port of health and metrics.
     #[arg(long, default_value_t = ports::ADMIN)]
     pub admin_port: u16,
@@ -90,7 +90,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let metrics = Metrics::register(&mut registry);
     health.not_ready.set("config", "no configuration yet");
     let public = listen::bind(args.address, args.public_port).await?;
-    let roles = listen::bind(args.address, args.roles_port).await?;
+    let internal = listen::bind(args.address, args.internal_port).await?;
     let admin = listen::bind(args.address, args.admin_port).await?;
     let admin = tokio::spawn(admin::serve(admin, health.clone(), registry, CancellationToken::new()));
 
@@ -118,12 +118,12 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let reporter = Reporter { current: current.clone(), checks, delivery: delivery.clone(), sending: sending.clone() };
     let ingress = Ingress { current: current.clone(), delivery: delivery.clone(), metrics };
     let webhooks = serve(public, ingress.router(), ingress::LIMITS, shutdown.clone());
-    let roles_router = Roles { current, sending: sending.clone(), reporter }.router();
-    let others = serve(roles, roles_router, roles::LIMITS, shutdown.clone());
+    let internal_api = InternalApi { current, sending: sending.clone(), reporter };
+    let internal = serve(internal, internal_api.router(), internal_api::LIMITS, shutdown.clone());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the gateway serves");
 
     let last_work = async {
-        tokio::join!(webhooks, others);
+        tokio::join!(webhooks, internal);
         tokio::join!(delivery.ended(), sending.ended());
     };
     tokio::pin!(last_work);

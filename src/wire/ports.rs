@@ -2,8 +2,8 @@
 
 /// Engine: agents' HTTP. Gateway: the provider's webhooks.
 pub const PUBLIC: u16 = 8080;
-/// Engine and gateway: the other roles.
-pub const ROLES: u16 = 8081;
+/// Engine and gateway: the internal API, for each other and the operator.
+pub const INTERNAL: u16 = 8081;
 /// Every role: `/livez`, `/readyz`, `/metrics`.
 pub const ADMIN: u16 = 9090;
 /// The simulator's page and provider API.

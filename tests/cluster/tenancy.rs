@@ -26,7 +26,7 @@ const MIA: &str = "+15559870001";
 const ENGINE: (&str, &str) = ("sms-support-0", "engine");
 const GATEWAY: (&str, &str) = ("smsc-simulator-0", "gateway");
 
-/// A namespace with a desk that works, and relays to the ports of its pods for the other roles.
+/// A namespace with a desk that works, and relays to the internal APIs of its pods.
 struct Tenant {
     quickstart: Quickstart,
     running: Running,
@@ -66,7 +66,7 @@ impl Tenant {
     async fn of((quickstart, secret): (Quickstart, &'static str)) -> Self {
         let running = quickstart.running().await;
         let forward = |service: &str, port| quickstart.cluster.forward(&quickstart.namespace, service, port);
-        let (engine, gateway) = (forward("sms-support", ports::ROLES), forward("smsc-simulator", ports::ROLES));
+        let (engine, gateway) = (forward("sms-support", ports::INTERNAL), forward("smsc-simulator", ports::INTERNAL));
         let desk = forward("sms-support", ports::PUBLIC);
         Self { quickstart, running, secret, desk, engine, gateway }
     }
@@ -87,7 +87,7 @@ impl Tenant {
         Some(std::fs::read_to_string(file).unwrap())
     }
 
-    /// What the ports for roles say to a token: the engine to a customer's message and to the question how it is, the gateway to an
+    /// What the internal APIs say to a token: the engine to a customer's message and to the question how it is, the gateway to an
     /// attempt to send and to the same question.
     async fn doors(&self, token: Option<&str>, id: usize) -> [String; 4] {
         let now = jiff::Timestamp::now();

@@ -137,7 +137,7 @@ async fn a_list_of_numbers_that_cannot_be_had_says_why() {
 #[tokio::test]
 async fn a_stranger_is_refused_before_the_body_is_read() {
     let (_twilio, gateway) = twilio().await;
-    let address = gateway.roles.trim_start_matches("http://").to_owned();
+    let address = gateway.internal.trim_start_matches("http://").to_owned();
     let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
     let head = "POST /internal/messages HTTP/1.1\r\nhost: a\r\nauthorization: Bearer x\r\ncontent-length: 1000\r\n\r\n";
     stream.write_all(head.as_bytes()).await.unwrap();
@@ -239,7 +239,7 @@ async fn a_configuration_that_cannot_be_loaded_leaves_the_old_one() {
 #[tokio::test]
 async fn only_the_operator_sees_the_status() {
     let (_twilio, gateway) = twilio().await;
-    let url = format!("{}/internal/status", gateway.roles);
+    let url = format!("{}/internal/status", gateway.internal);
     let ask = |token: Option<String>| {
         let request = reqwest::Client::new().get(&url);
         async move {

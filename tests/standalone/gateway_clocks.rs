@@ -22,13 +22,13 @@ impl Desk {
         let twilio = TwilioFake::start().await;
         twilio.account(|account| account.numbers.push(number(NUMBER, true, "")));
         let mut gateway = Gateway::start(twilio.provider(), &[("authToken", TOKEN)]).await;
-        let engine = Engine::start(&gateway.roles, |document| {
+        let engine = Engine::start(&gateway.internal, |document| {
             document["gateway"]["user"] = json!(GATEWAY);
             document["roleIssuers"].as_array_mut().unwrap().push(trust(&gateway.issuer, AUDIENCE));
         })
         .await;
         std::fs::write(engine.dir.path().join("token"), gateway.issuer.token(ENGINE, AUDIENCE)).unwrap();
-        gateway.route(NUMBER, &engine.roles_url(), ENGINE).await;
+        gateway.route(NUMBER, &engine.internal_url(), ENGINE).await;
         let start = json!({ "number": "+15559870001", "text": "text 0" });
         let (status, started) = engine.post("ana", "/v1/channels/support/interactions", start).await;
         assert_eq!(status, 201, "{started}");

@@ -23,15 +23,15 @@ const KILLS: usize = 25;
 const AT_ONCE: u64 = 8;
 
 /// What an engine believes of its messages.
-type Verdicts = BTreeMap<u64, SendOutcome>;
+type Outcomes = BTreeMap<u64, SendOutcome>;
 
 /// Sends one message as an engine does: asks about the same attempt until there is an answer, makes a new one only after `NotSent`.
-async fn send(client: &reqwest::Client, roles: &str, token: &str, message_id: u64) -> SendOutcome {
+async fn send(client: &reqwest::Client, internal: &str, token: &str, message_id: u64) -> SendOutcome {
     let (mut attempt, mut begun, mut asked_before) = (1, Instant::now(), false);
     loop {
         let mut message = request(message_id, attempt, &format!("message {message_id}"));
         (message.asked_before, message.begun_millis_ago) = (asked_before, Some(begun.elapsed().as_millis() as u64));
-        let post = client.post(format!("{roles}/internal/messages")).bearer_auth(token).json(&message);
+        let post = client.post(format!("{internal}/internal/messages")).bearer_auth(token).json(&message);
         let answer = match post.timeout(Duration::from_secs(20)).send().await {
             Ok(response) if response.status().is_success() => response.json::<SendOutcome>().await.ok(),
             Ok(_) | Err(_) => None,
@@ -61,15 +61,15 @@ async fn no_message_is_sent_twice_and_none_is_lost() {
     let token: Arc<str> = gateway.issuer.token(ENGINE, crate::support::gateway::AUDIENCE).into();
     let senders: Vec<_> = (0..AT_ONCE)
         .map(|_| {
-            let (stop, next, roles, token) = (stop.clone(), next.clone(), gateway.roles.clone(), token.clone());
+            let (stop, next, internal, token) = (stop.clone(), next.clone(), gateway.internal.clone(), token.clone());
             tokio::spawn(async move {
                 let client = reqwest::Client::new();
-                let mut verdicts = Verdicts::new();
+                let mut outcomes = Outcomes::new();
                 while !stop.load(Ordering::Relaxed) {
                     let message_id = next.fetch_add(1, Ordering::Relaxed);
-                    verdicts.insert(message_id, send(&client, &roles, &token, message_id).await);
+                    outcomes.insert(message_id, send(&client, &internal, &token, message_id).await);
                 }
-                verdicts
+                outcomes
             })
         })
         .collect();
@@ -83,9 +83,9 @@ async fn no_message_is_sent_twice_and_none_is_lost() {
         gateway.until("is back", |_| true).await;
     }
     stop.store(true, Ordering::Relaxed);
-    let mut verdicts = Verdicts::new();
+    let mut outcomes = Outcomes::new();
     for sender in senders {
-        verdicts.extend(sender.await.unwrap());
+        outcomes.extend(sender.await.unwrap());
     }
 
     let sent = twilio.account(|account| account.sent.clone());
@@ -97,7 +97,7 @@ async fn no_message_is_sent_twice_and_none_is_lost() {
     let twice: Vec<_> = arrived.iter().filter(|(_, sids)| sids.len() > 1).collect();
     assert!(twice.is_empty(), "sent more than once: {twice:?}");
     let mut unknown = 0;
-    for (message_id, outcome) in &verdicts {
+    for (message_id, outcome) in &outcomes {
         match outcome {
             SendOutcome::Accepted { provider_message_ids, .. } => {
                 assert_eq!(arrived.get(message_id), Some(provider_message_ids))
@@ -106,11 +106,11 @@ async fn no_message_is_sent_twice_and_none_is_lost() {
             other => panic!("message {message_id}: {other:?}"),
         }
     }
-    let believed: BTreeSet<_> = verdicts.keys().collect();
+    let believed: BTreeSet<_> = outcomes.keys().collect();
     assert!(arrived.keys().all(|message_id| believed.contains(message_id)));
     assert!(unknown <= KILLS * AT_ONCE as usize, "{unknown} unknown after {KILLS} kills");
-    assert!(verdicts.len() > KILLS, "{} messages", verdicts.len());
-    println!("{} messages, {} arrived, {unknown} unknown, {KILLS} kills", verdicts.len(), arrived.len());
+    assert!(outcomes.len() > KILLS, "{} messages", outcomes.len());
+    println!("{} messages, {} arrived, {unknown} unknown, {KILLS} kills", outcomes.len(), arrived.len());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

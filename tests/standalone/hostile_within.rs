@@ -1,4 +1,4 @@
-//! Hostile clients inside the cluster, on the ports that the roles have for each other, for agents, and for health and metrics: who writes
+//! Hostile clients inside the cluster, on the ports of the internal APIs, for agents, and for health and metrics: who writes
 //! and who answers notices nothing of them, and both processes stay within the memory that their containers may use.
 
 use std::net::SocketAddr;
@@ -33,10 +33,10 @@ fn targets(engine: &Engine, gateway: &Gateway) -> Vec<Target> {
     let at_engine = |port| SocketAddr::new(engine.address, port).to_string();
     let at_gateway = |url: &str| url.trim_start_matches("http://").to_owned();
     vec![
-        target(at_gateway(&gateway.roles), ports::MESSAGES_PATH, Some(gateway.issuer.token(ENGINE, AUDIENCE))),
+        target(at_gateway(&gateway.internal), ports::MESSAGES_PATH, Some(gateway.issuer.token(ENGINE, AUDIENCE))),
         target(at_gateway(&gateway.admin), "/metrics", None),
         target(
-            at_engine(ports::ROLES),
+            at_engine(ports::INTERNAL),
             &internal(ports::INBOUND_PATH),
             Some(gateway.issuer.token(crate::support::gateway::GATEWAY, ROLES)),
         ),

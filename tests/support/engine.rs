@@ -103,9 +103,9 @@ impl Engine {
         (Role::start(arguments(&self.dir, address), &self.dir.path().join("rival.log")), address)
     }
 
-    /// The base URL of its role port, as a gateway's route has it.
-    pub fn roles_url(&self) -> String {
-        format!("http://{}:{}", self.address, ports::ROLES)
+    /// The base URL of its internal API, as a gateway's route has it.
+    pub fn internal_url(&self) -> String {
+        format!("http://{}:{}", self.address, ports::INTERNAL)
     }
 
     /// Its store.
@@ -157,7 +157,9 @@ impl Engine {
 
     /// A request of the role interface.
     pub fn as_role(&self, user: &str, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("{}{path}", self.roles_url())).bearer_auth(self.issuer.token(user, ROLES))
+        self.client
+            .request(method, format!("{}{path}", self.internal_url()))
+            .bearer_auth(self.issuer.token(user, ROLES))
     }
 
     /// A customer's message, as the gateway brings it: status and outcome.
@@ -173,7 +175,7 @@ impl Engine {
         from: &str,
         text: &str,
     ) -> impl Future<Output = (u16, Value)> + use<> {
-        let url = format!("{}{}", self.roles_url(), internal(ports::INBOUND_PATH));
+        let url = format!("{}{}", self.internal_url(), internal(ports::INBOUND_PATH));
         answer(self.client.post(url).bearer_auth(token).json(&inbound(id, from, text)))
     }
 

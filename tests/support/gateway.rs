@@ -42,8 +42,8 @@ pub struct Gateway {
     dir: TempDir,
     /// `host:port` of the webhooks.
     pub public: String,
-    /// Base URL of the other roles' port.
-    pub roles: String,
+    /// Base URL of the internal API.
+    pub internal: String,
     /// Base URL of health and metrics.
     pub admin: String,
     /// Signs the roles' tokens.
@@ -79,12 +79,12 @@ impl Gateway {
             "roleIssuers": [{"issuer": issuer.url, "audience": AUDIENCE, "userClaim": "sub", "keys": issuer.keys()}],
             "operatorUser": OPERATOR,
         });
-        let [public, roles, admin] = free_ports();
+        let [public, internal, admin] = free_ports();
         let mut gateway = Self {
             child: None,
             dir: tempfile::tempdir().unwrap(),
             public: format!("127.0.0.1:{public}"),
-            roles: format!("http://127.0.0.1:{roles}"),
+            internal: format!("http://127.0.0.1:{internal}"),
             admin: format!("http://127.0.0.1:{admin}"),
             issuer,
             clock: WallClock::new(),
@@ -159,7 +159,7 @@ impl Gateway {
         let child = Command::new(env!("CARGO_BIN_EXE_aldis"))
             .envs(self.clock.environment())
             .args(["gateway", "--address", "127.0.0.1"])
-            .args(["--public-port", &port(&self.public), "--roles-port", &port(&self.roles)])
+            .args(["--public-port", &port(&self.public), "--internal-port", &port(&self.internal)])
             .args(["--admin-port", &port(&self.admin)])
             .arg("--config-dir")
             .arg(self.path("config"))
@@ -202,7 +202,7 @@ impl Gateway {
 
     /// The status, as the operator sees it.
     pub async fn status(&self) -> reqwest::Result<GatewayStatus> {
-        let request = self.client.get(format!("{}/internal/status", self.roles));
+        let request = self.client.get(format!("{}/internal/status", self.internal));
         let token = self.issuer.token(OPERATOR, AUDIENCE);
         request.bearer_auth(token).send().await?.error_for_status()?.json().await
     }
@@ -227,7 +227,7 @@ impl Gateway {
 
     /// Asks for an attempt with a token.
     pub async fn send_with(&self, token: &str, request: &SendRequest) -> reqwest::Result<SendOutcome> {
-        let post = self.client.post(format!("{}/internal/messages", self.roles)).bearer_auth(token).json(request);
+        let post = self.client.post(format!("{}/internal/messages", self.internal)).bearer_auth(token).json(request);
         post.send().await?.error_for_status()?.json().await
     }
 

@@ -40,7 +40,7 @@ pub struct FakeGateway {
 impl FakeGateway {
     /// Starts one that accepts everything.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind((address(), ports::ROLES)).await.unwrap();
+        let listener = TcpListener::bind((address(), ports::INTERNAL)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let seen = Arc::new(Mutex::new(Seen::default()));
         let end = CancellationToken::new();

@@ -34,9 +34,9 @@ impl Place {
         Self(address())
     }
 
-    /// Where the other roles reach it.
-    pub fn roles(self) -> SocketAddr {
-        SocketAddr::new(self.0, ports::ROLES)
+    /// Its internal API.
+    pub fn internal(self) -> SocketAddr {
+        SocketAddr::new(self.0, ports::INTERNAL)
     }
 }
 

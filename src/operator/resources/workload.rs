@@ -79,13 +79,14 @@ impl Workload<'_> {
     }
 
     fn service(&self) -> Child {
-        let port = |name: &str, port: u16| json!({"name": name, "port": port, "targetPort": name, "protocol": "TCP"});
+        // By number: pods of another version may name their ports otherwise until they are rolled out.
+        let port = |name: &str, port: u16| json!({"name": name, "port": port, "targetPort": port, "protocol": "TCP"});
         let body = json!({"spec": {
             "type": "ClusterIP",
             "selector": self.owner.selector(),
-            // A pod that is not ready says why on its port for roles.
+            // A pod that is not ready says why over its internal API.
             "publishNotReadyAddresses": true,
-            "ports": [port("http", ports::PUBLIC), port("roles", ports::ROLES)],
+            "ports": [port("http", ports::PUBLIC), port("internal", ports::INTERNAL)],
         }});
         self.child(ChildKind::Service, body)
     }
@@ -153,7 +154,7 @@ impl Workload<'_> {
             "image": self.image,
             "imagePullPolicy": self.image_pull_policy,
             "args": [self.role],
-            "ports": [port("http", ports::PUBLIC), port("roles", ports::ROLES), port("admin", ports::ADMIN)],
+            "ports": [port("http", ports::PUBLIC), port("internal", ports::INTERNAL), port("admin", ports::ADMIN)],
             "resources": resources,
             "securityContext": {
                 "allowPrivilegeEscalation": false,

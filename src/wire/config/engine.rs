@@ -68,7 +68,7 @@ pub struct EngineConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct GatewayPeer {
-    /// Base URL of its role port, `http://smsc-<connector>.<namespace>.svc:8081`.
+    /// Base URL of its internal API, `http://smsc-<connector>.<namespace>.svc:8081`.
     pub url: String,
     /// Its ServiceAccount; only it may bring inbound messages and receipts.
     pub user: String,

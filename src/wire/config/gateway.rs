@@ -107,7 +107,7 @@ pub struct Route {
     pub number: PhoneNumber,
     /// The SmsChannel: an engine's internal paths name it.
     pub channel: String,
-    /// Base URL of the engine's role port, `http://sms-<channel>.<namespace>.svc:8081`.
+    /// Base URL of the engine's internal API, `http://sms-<channel>.<namespace>.svc:8081`.
     pub engine_url: String,
     /// The engine's ServiceAccount, `system:serviceaccount:<namespace>:sms-<channel>`.
     pub engine_user: String,

@@ -44,7 +44,7 @@ async fn every_cause_has_its_reason_and_heals_by_itself_at_every_provider() {
     let base_urls = cases.iter().map(|case| case.account.base_url.clone()).collect();
     let operator = Operator::start(Cluster::apiserver(), &namespaces, Flags { base_urls, ..Flags::default() }).await;
     for case in &cases {
-        operator.stub.lead(&format!("smsc-sim.{}", case.desk.namespace), case.place.roles());
+        operator.stub.lead(&format!("smsc-sim.{}", case.desk.namespace), case.place.internal());
     }
     let run: Vec<_> = cases.into_iter().map(|case| (case.name.clone(), tokio::spawn(case.run()))).collect();
     let mut failed = Vec::new();

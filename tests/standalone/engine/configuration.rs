@@ -53,7 +53,7 @@ async fn hours_blocklist_and_maximum_change_under_load() {
 
 /// Sends messages one after the other until told to stop; gives how many were acknowledged, which must be all.
 fn load(engine: &Engine, stop: Arc<AtomicBool>) -> tokio::task::JoinHandle<u64> {
-    let url = format!("{}{}", engine.roles_url(), internal(aldis::wire::ports::INBOUND_PATH));
+    let url = format!("{}{}", engine.internal_url(), internal(aldis::wire::ports::INBOUND_PATH));
     let token = engine.issuer.token(crate::support::engine::GATEWAY, crate::support::engine::ROLES);
     tokio::spawn(async move {
         let client = reqwest::Client::new();

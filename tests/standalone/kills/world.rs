@@ -38,7 +38,7 @@ impl World {
         let end = CancellationToken::new();
         let ended = end.clone();
         tokio::spawn(async move { carrier.serve(listener, ended).await });
-        let engine = Engine::start(&gateway.roles, |document| {
+        let engine = Engine::start(&gateway.internal, |document| {
             document["gateway"]["user"] = json!(GATEWAY);
             document["roleIssuers"].as_array_mut().unwrap().push(trust(&gateway.issuer, AUDIENCE));
         })
@@ -46,7 +46,7 @@ impl World {
         assert_eq!(ROLES, AUDIENCE, "both speak of one namespace");
         std::fs::write(engine.dir.path().join("token"), gateway.issuer.token(ENGINE, AUDIENCE)).unwrap();
         engine.presence("ana", true).await;
-        gateway.route(NUMBER, &engine.roles_url(), ENGINE).await;
+        gateway.route(NUMBER, &engine.internal_url(), ENGINE).await;
         Self { engine, gateway, carrier: Carrier::new(&simulator), _end: end.drop_guard() }
     }
 

@@ -117,7 +117,7 @@ fn gateway(owner: &Owner, valid: &Valid<'_>) -> GatewayPeer {
     let child = valid.connector.child_name();
     let member = valid.connector.spec.provider.member();
     GatewayPeer {
-        url: format!("http://{child}.{}.svc:{}", owner.namespace, ports::ROLES),
+        url: format!("http://{child}.{}.svc:{}", owner.namespace, ports::INTERNAL),
         user: names::service_account_user(&owner.namespace, &child),
         provider: member.map(|member| member.kind().to_owned()).unwrap_or_default(),
         account: member.map(|member| member.account().to_owned()).unwrap_or_default(),

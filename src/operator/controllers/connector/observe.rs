@@ -99,7 +99,7 @@ impl Observed {
             Route {
                 number: held.number.clone(),
                 channel: held.channel.clone(),
-                engine_url: format!("http://{child}.{namespace}.svc:{}", ports::ROLES),
+                engine_url: format!("http://{child}.{namespace}.svc:{}", ports::INTERNAL),
                 engine_user: names::service_account_user(&namespace, &child),
             }
         };

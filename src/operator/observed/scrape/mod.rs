@@ -162,7 +162,7 @@ impl Scraper {
     /// Where the owner's pod listens. None: it has none yet, and is asked again when it has.
     fn address(&self, owner: &Owner) -> Option<SocketAddr> {
         let pod = pod::of(&self.context, owner)?;
-        let address = SocketAddr::new(pod::address(&pod)?, ports::ROLES);
+        let address = SocketAddr::new(pod::address(&pod)?, ports::INTERNAL);
         Some(self.context.settings.resolve_services_to.unwrap_or(address))
     }
 
@@ -192,7 +192,7 @@ impl Scraper {
         let audience = names::role_audience(&owner.namespace);
         let client = self.context.writer.client();
         let token = self.tokens.get(client, &audience).await.map_err(ScrapeError::Token)?;
-        let host = format!("{}.{}.svc:{}", owner.child_name, owner.namespace, ports::ROLES);
+        let host = format!("{}.{}.svc:{}", owner.child_name, owner.namespace, ports::INTERNAL);
         let url = format!("http://{}{}", question.address, question.path);
         let request = self.http.get(url).header("host", host).bearer_auth(token);
         let mut answer = request.send().await.map_err(|error| ScrapeError::Http(root_cause(&error)))?;

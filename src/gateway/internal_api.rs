@@ -1,4 +1,4 @@
-//! The port of the other roles, 8081: engines send, the operator asks for the status.
+//! The internal API, port 8081: engines send, the operator asks for the status.
 
 use axum::{
     Json, Router,
@@ -34,9 +34,9 @@ pub(super) const LIMITS: Limits = Limits { connections: 1024, head_bytes: 24 * 1
 /// Longest request: a text of at most a few thousand characters.
 const MAX_BODY: usize = 64 * 1024;
 
-/// What the port works with.
+/// The API's state.
 #[derive(Clone, Debug)]
-pub(super) struct Roles {
+pub(super) struct InternalApi {
     /// Settings in force: who may call.
     pub current: watch::Receiver<Current>,
     /// Makes attempts.
@@ -45,8 +45,7 @@ pub(super) struct Roles {
     pub reporter: Reporter,
 }
 
-impl Roles {
-    /// The port's routes.
+impl InternalApi {
     pub(super) fn router(self) -> Router {
         Router::new().route(MESSAGES_PATH, post(messages)).route(STATUS_PATH, get(status)).with_state(self)
     }
@@ -103,18 +102,18 @@ fn unavailable(detail: &str) -> Response {
     ([(header::RETRY_AFTER, "2")], problem).into_response()
 }
 
-async fn messages(State(roles): State<Roles>, request: Request) -> Result<Json<SendOutcome>, Denied> {
+async fn messages(State(api): State<InternalApi>, request: Request) -> Result<Json<SendOutcome>, Denied> {
     // First who calls: nothing is read for a stranger.
-    let (_, user) = roles.caller(request.headers())?;
+    let (_, user) = api.caller(request.headers())?;
     let body = body::read(request.into_body(), MAX_BODY).await.map_err(Denied::Body)?;
     let request: SendRequest = serde_json::from_slice(&body).map_err(Denied::Malformed)?;
-    roles.sending.send(&user, request).await.map(Json).map_err(Denied::Unreadable)
+    api.sending.send(&user, request).await.map(Json).map_err(Denied::Unreadable)
 }
 
-async fn status(State(roles): State<Roles>, headers: HeaderMap) -> Result<Json<GatewayStatus>, Denied> {
-    let (active, user) = roles.caller(&headers)?;
+async fn status(State(api): State<InternalApi>, headers: HeaderMap) -> Result<Json<GatewayStatus>, Denied> {
+    let (active, user) = api.caller(&headers)?;
     if user != active.settings.operator_user {
         return Err(Denied::NotOperator(user));
     }
-    Ok(Json(roles.reporter.report()))
+    Ok(Json(api.reporter.report()))
 }
