@@ -1,7 +1,7 @@
 //! Checking: are the credentials good, which numbers has the account, and whom does the provider call for them?
 //!
-//! On an interval, at once when credentials or the provider's settings change or sending to the whole account has paused, and sooner again
-//! after a bad end.
+//! On an interval, at once when credentials or the provider's settings change or the account's circuit breaker opens, and
+//! sooner again after a bad end.
 
 use std::{
     collections::BTreeSet,

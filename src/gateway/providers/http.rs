@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const IDLE_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest answer that is read: a page of 1000 numbers has about 1.5 MB.
 const MAX_ANSWER_BYTES: usize = 8 * 1024 * 1024;
-/// A provider that asks for a longer pause is asked again after this.
+/// A provider that asks for more time is asked again after this.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 
 /// The client for providers.
@@ -90,17 +90,17 @@ pub(super) async fn call(request: reqwest::RequestBuilder) -> Result<Answered, N
 
 fn retry_after(response: &Response) -> Option<Duration> {
     let said = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
-    pause_until(said, Timestamp::now())
+    parse_retry_after(said, Timestamp::now())
 }
 
 /// What `Retry-After` asks for: seconds, or a date of RFC 9110 (its present form; the obsolete ones are not read).
-fn pause_until(said: &str, now: Timestamp) -> Option<Duration> {
+fn parse_retry_after(said: &str, now: Timestamp) -> Option<Duration> {
     let said = said.trim();
     let asked = match said.parse() {
         Ok(seconds) => Duration::from_secs(seconds),
         Err(_) => {
             let date = rfc2822::parse(said).ok()?.timestamp();
-            // A date in the past asks for no pause.
+            // A date in the past asks for no time.
             Duration::try_from(date.duration_since(now)).unwrap_or_default()
         }
     };
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_are_asked_for_in_seconds_or_by_date() {
+    fn retry_after_is_in_seconds_or_a_date() {
         let now = "2026-11-25T12:00:00Z".parse().unwrap();
         let cases = [
             ("7", Some(7)),
@@ -217,7 +217,7 @@ mod tests {
             ("", None),
         ];
         for (said, seconds) in cases {
-            assert_eq!(pause_until(said, now), seconds.map(Duration::from_secs), "{said:?}");
+            assert_eq!(parse_retry_after(said, now), seconds.map(Duration::from_secs), "{said:?}");
         }
     }
 }

@@ -133,22 +133,22 @@ pub(super) enum ConfiguredWebhook {
 pub(super) struct Answer {
     /// What became of the attempt. `retryAfterMillis` is set by the caller, who knows how often this happened.
     pub outcome: SendOutcome,
-    /// Whom it asks to pause, if anyone.
-    pub pause: Option<Pause>,
+    /// Whether it opens a circuit breaker.
+    pub trip: Option<Trip>,
 }
 
-/// A pause before the next attempt.
+/// Opens a circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Pause {
-    /// Who pauses.
+pub(super) struct Trip {
+    /// Whose.
     pub scope: Scope,
     /// Why.
     pub reason: NotSentReason,
-    /// How long, when the provider says.
+    /// For how long at least, when the provider says.
     pub at_least: Option<Duration>,
 }
 
-/// Who pauses.
+/// Whose attempts a circuit breaker stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
     /// Every number of the account.
@@ -275,18 +275,18 @@ impl ConfiguredWebhook {
 }
 
 impl Answer {
-    /// The provider's own fault, or a lost answer: nobody knows whether it took the message. The next attempts pause, so that an
+    /// The provider's own fault, or a lost answer: nobody knows whether it took the message. The account's circuit breaker opens, so that an
     /// outage does not make every message doubtful.
     fn unknown(message: String) -> Self {
-        let pause = Pause { scope: Scope::Account, reason: NotSentReason::Temporary, at_least: None };
-        Self { outcome: SendOutcome::Unknown { message }, pause: Some(pause) }
+        let trip = Trip { scope: Scope::Account, reason: NotSentReason::Temporary, at_least: None };
+        Self { outcome: SendOutcome::Unknown { message }, trip: Some(trip) }
     }
 
     /// Nothing left the house.
     fn not_sent(scope: Scope, reason: NotSentReason, at_least: Option<Duration>, message: String) -> Self {
         Self {
             outcome: SendOutcome::NotSent { reason, retry_after_millis: 0, message },
-            pause: Some(Pause { scope, reason, at_least }),
+            trip: Some(Trip { scope, reason, at_least }),
         }
     }
 }

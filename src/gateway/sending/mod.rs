@@ -1,8 +1,8 @@
 //! Sending: one attempt at a time, written down before the provider is called, and never made twice.
 
 mod bucket;
+mod circuit_breaker;
 mod clocks;
-mod pauses;
 
 use std::{
     collections::HashMap,
@@ -23,7 +23,7 @@ use super::{
     checking::Checks,
     current::{Active, Current},
     metrics::{Metrics, ProviderCall},
-    providers::{CheckError, Pause, Provider, Scope},
+    providers::{CheckError, Provider, Scope, Trip},
     spool::{AttemptKey, Begun, Spool, SpoolError},
 };
 use crate::wire::{
@@ -31,8 +31,8 @@ use crate::wire::{
     status::{ClockSkew, Trouble},
 };
 use bucket::Bucket;
+use circuit_breaker::CircuitBreakers;
 use clocks::Clocks;
-use pauses::Pauses;
 
 /// When to come again after a refusal that a change of configuration heals.
 const AFTER_CHANGE: Duration = Duration::from_secs(2);
@@ -58,7 +58,7 @@ struct Inner {
     checks: Checks,
     metrics: Metrics,
     bucket: Mutex<Option<Bucket>>,
-    pauses: Mutex<Pauses>,
+    breakers: Mutex<CircuitBreakers>,
     clocks: Mutex<Clocks>,
     /// Attempts under way: a repeated one waits for the same end.
     flights: Mutex<HashMap<AttemptKey, Flight>>,
@@ -114,7 +114,7 @@ impl Sending {
             checks,
             metrics,
             bucket: Mutex::default(),
-            pauses: Mutex::default(),
+            breakers: Mutex::default(),
             clocks: Mutex::default(),
             flights: Mutex::default(),
             tasks: TaskTracker::new(),
@@ -132,9 +132,9 @@ impl Sending {
         self.0.clocks.lock().worst(Instant::now())
     }
 
-    /// Good credentials end a pause that bad ones began.
+    /// Closes a circuit breaker that bad credentials had opened.
     pub(super) fn credentials_valid(&self) {
-        self.0.pauses.lock().credentials_valid();
+        self.0.breakers.lock().credentials_valid();
     }
 
     /// Makes an attempt for `user`, or says what came of it before. Once begun it ends, whoever stops waiting for it.
@@ -215,9 +215,9 @@ impl Inner {
     async fn attempt_new(&self, active: &Active, asked: &Asked) -> Result<SendOutcome, Held> {
         let provider = self.permit(active, asked)?;
         let (now, from) = (Instant::now(), &asked.request.from);
-        let passed = self.pauses.lock().enter(from, now);
-        let half_open = passed.map_err(|(reason, wait)| {
-            Held::new(reason, wait, "the provider asked for a pause, or had a fault; one is kept")
+        let admitted = self.breakers.lock().admit(from, now);
+        let half_open = admitted.map_err(|(reason, wait)| {
+            Held::new(reason, wait, "the provider asked for less, or had a fault: the circuit breaker is open")
         })?;
         let made = match half_open {
             Some(NotSentReason::Temporary | NotSentReason::Unreachable) => match self.probe(&provider, from).await {
@@ -227,7 +227,7 @@ impl Inner {
             Some(_) | None => self.make(active, &provider, asked).await,
         };
         if made.is_err() {
-            self.pauses.lock().not_made(from);
+            self.breakers.lock().not_made(from);
         }
         made
     }
@@ -270,9 +270,9 @@ impl Inner {
                 (NotSentReason::Credentials, message)
             }
         };
-        let mut pauses = self.pauses.lock();
-        pauses.ended(from, Some(Pause { scope: Scope::Account, reason, at_least: None }), began, ended);
-        Err(Held::new(reason, pauses.remaining(from, ended), message))
+        let mut breakers = self.breakers.lock();
+        breakers.ended(from, Some(Trip { scope: Scope::Account, reason, at_least: None }), began, ended);
+        Err(Held::new(reason, breakers.remaining(from, ended), message))
     }
 
     /// The attempt itself: limit, ledger, provider, ledger.
@@ -286,7 +286,7 @@ impl Inner {
         })?;
         if let Some(outcome) = self.recorded(&begun) {
             self.give_back(request);
-            self.pauses.lock().not_made(&request.from);
+            self.breakers.lock().not_made(&request.from);
             return Ok(outcome);
         }
         // The commit may have taken its time.
@@ -294,7 +294,7 @@ impl Inner {
             Ok(()) => self.call(active, provider, request).await,
             Err(late) => {
                 self.give_back(request);
-                self.pauses.lock().not_made(&request.from);
+                self.breakers.lock().not_made(&request.from);
                 late.into()
             }
         };
@@ -312,13 +312,13 @@ impl Inner {
         let answered = matches!(answer.outcome, SendOutcome::Accepted { .. } | SendOutcome::Refused { .. });
         self.metrics.provider_call(ProviderCall::Send, answered, ended - began);
         // What stops the whole account may be its credentials, or the provider: whoever looks at the status should know soon.
-        if answer.pause.is_some_and(|pause| pause.scope == Scope::Account) {
+        if answer.trip.is_some_and(|trip| trip.scope == Scope::Account) {
             self.checks.again();
         }
         let remaining = {
-            let mut pauses = self.pauses.lock();
-            pauses.ended(&request.from, answer.pause, began, ended);
-            pauses.remaining(&request.from, ended)
+            let mut breakers = self.breakers.lock();
+            breakers.ended(&request.from, answer.trip, began, ended);
+            breakers.remaining(&request.from, ended)
         };
         match answer.outcome {
             SendOutcome::NotSent { reason, message, .. } => {

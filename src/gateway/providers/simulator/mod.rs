@@ -151,7 +151,7 @@ fn accepted(answered: &Answered) -> Answer {
         Ok(sent) => SendOutcome::Accepted { provider_message_ids: vec![sent.id], segments: Some(sent.segments) },
         Err(error) => SendOutcome::Unknown { message: format!("accepted, but not with a message: {error}") },
     };
-    Answer { outcome, pause: None }
+    Answer { outcome, trip: None }
 }
 
 fn refused(answered: &Answered) -> Answer {
@@ -178,7 +178,7 @@ fn refused(answered: &Answered) -> Answer {
                 provider_code: Some(class.to_string()),
                 message,
             },
-            pause: None,
+            trip: None,
         },
     }
 }

@@ -200,7 +200,7 @@ fn accepted(answered: &Answered) -> Answer {
             message: format!("Twilio answered {} but not with a message: {error}", answered.status),
         },
     };
-    Answer { outcome, pause: None }
+    Answer { outcome, trip: None }
 }
 
 fn read<T: DeserializeOwned>(answered: Answered) -> Result<T, CheckError> {

@@ -79,7 +79,7 @@ pub(super) fn refused(answered: &Answered) -> Answer {
                 provider_code: Some(code.to_string()),
                 message: message.clone(),
             },
-            pause: None,
+            trip: None,
         },
         (401 | 403, _) => not_sent(Scope::Account, NotSentReason::Credentials, None),
         // No such account, or a base URL that leads elsewhere: the message is not at fault.
@@ -90,7 +90,7 @@ pub(super) fn refused(answered: &Answered) -> Answer {
                 provider_code: (code != 0).then(|| code.to_string()),
                 message: message.clone(),
             },
-            pause: None,
+            trip: None,
         },
         // A redirect, or something that is no answer of an API.
         (_, _) => not_sent(Scope::Account, NotSentReason::Temporary, None),
@@ -164,7 +164,7 @@ mod tests {
         for (answer, scope, expected) in cases {
             let SendOutcome::NotSent { reason, .. } = answer.outcome else { panic!("{answer:?}") };
             assert_eq!(reason, expected);
-            assert_eq!(answer.pause.map(|pause| (pause.scope, pause.reason)), Some((scope, expected)));
+            assert_eq!(answer.trip.map(|trip| (trip.scope, trip.reason)), Some((scope, expected)));
         }
     }
 
@@ -173,7 +173,7 @@ mod tests {
         for status in [500, 502, 503, 504, 408] {
             let answer = refused(&answered(status, "<html>"));
             assert!(matches!(answer.outcome, SendOutcome::Unknown { .. }), "{status}: {answer:?}");
-            assert!(answer.pause.is_some(), "{status}");
+            assert!(answer.trip.is_some(), "{status}");
         }
     }
 
