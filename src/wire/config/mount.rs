@@ -87,11 +87,11 @@ struct Snapshot {
     dir: PathBuf,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum Fault {
-    #[error("{0}")]
+/// Why documents cannot be loaded.
+enum LoadError {
+    /// Not yet: a part is missing, or another one than the main document lists.
     Incomplete(String),
-    #[error("{0}")]
+    /// Never, as they are.
     Invalid(String),
 }
 
@@ -128,14 +128,14 @@ impl Mount {
             return Look::Unchanged;
         }
         let built = load::<D>(hash, &main, &snapshot.dir)
-            .and_then(|loaded| build(loaded).map_err(|error| Fault::Invalid(error.to_string())));
+            .and_then(|loaded| build(loaded).map_err(|error| LoadError::Invalid(error.to_string())));
         match built {
             Ok(built) => {
                 self.status = ConfigStatus { hash: Some(hash), rejected: None };
                 Look::New(built)
             }
-            Err(Fault::Incomplete(message)) => Look::Incomplete(message),
-            Err(Fault::Invalid(message)) => {
+            Err(LoadError::Incomplete(message)) => Look::Incomplete(message),
+            Err(LoadError::Invalid(message)) => {
                 let rejected = RejectedConfig { hash, message };
                 self.status.rejected = Some(rejected.clone());
                 Look::Rejected(rejected)
@@ -181,10 +181,10 @@ fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
     }
 }
 
-fn load<D: Document>(hash: ConfigHash, main: &[u8], dir: &Path) -> Result<Loaded<D>, Fault> {
+fn load<D: Document>(hash: ConfigHash, main: &[u8], dir: &Path) -> Result<Loaded<D>, LoadError> {
     let document: D = parse(MAIN_DOCUMENT, main)?;
     if document.parts().len() > MAX_PARTS {
-        return Err(Fault::Invalid(format!(
+        return Err(LoadError::Invalid(format!(
             "parts: {} are listed, at most {MAX_PARTS} are possible",
             document.parts().len()
         )));
@@ -192,14 +192,14 @@ fn load<D: Document>(hash: ConfigHash, main: &[u8], dir: &Path) -> Result<Loaded
     let mut parts = Vec::with_capacity(document.parts().len());
     for (name, expected) in document.parts() {
         if name.contains('/') {
-            return Err(Fault::Invalid(format!("parts: {name:?} is no file name")));
+            return Err(LoadError::Invalid(format!("parts: {name:?} is no file name")));
         }
         let bytes =
-            read(&dir.join(name)).map_err(|error| Fault::Incomplete(format!("{name} cannot be read: {error}")))?;
-        let bytes = bytes.ok_or_else(|| Fault::Incomplete(format!("{name} is not there yet")))?;
+            read(&dir.join(name)).map_err(|error| LoadError::Incomplete(format!("{name} cannot be read: {error}")))?;
+        let bytes = bytes.ok_or_else(|| LoadError::Incomplete(format!("{name} is not there yet")))?;
         let found = ConfigHash::of(&bytes);
         if found != *expected {
-            return Err(Fault::Incomplete(format!(
+            return Err(LoadError::Incomplete(format!(
                 "{name} has the hash {}, the document wants {}",
                 found.short(),
                 expected.short()
@@ -211,19 +211,19 @@ fn load<D: Document>(hash: ConfigHash, main: &[u8], dir: &Path) -> Result<Loaded
 }
 
 /// Reads one document, its `format` first: a newer one may mean something else by the same fields.
-fn parse<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, Fault> {
+fn parse<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T, LoadError> {
     #[derive(Deserialize)]
     struct Head {
         format: u32,
     }
-    let head: Head = serde_json::from_slice(bytes).map_err(|error| Fault::Invalid(format!("{name}: {error}")))?;
+    let head: Head = serde_json::from_slice(bytes).map_err(|error| LoadError::Invalid(format!("{name}: {error}")))?;
     if head.format == 0 || head.format > FORMAT {
-        return Err(Fault::Invalid(format!(
+        return Err(LoadError::Invalid(format!(
             "{name}: format: {} is not known, this version reads 1 to {FORMAT}; use a newer image",
             head.format
         )));
     }
-    serde_json::from_slice(bytes).map_err(|error| Fault::Invalid(format!("{name}: {error}")))
+    serde_json::from_slice(bytes).map_err(|error| LoadError::Invalid(format!("{name}: {error}")))
 }
 
 #[cfg(test)]
