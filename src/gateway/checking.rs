@@ -149,7 +149,7 @@ impl Checks {
             Ok(provider) => provider,
             Err(MissingKeys(keys)) => {
                 let missing = CredentialsStatus::Missing { keys: keys.clone(), secret_found: active.secret_found };
-                self.0.found.lock().judged(active, missing);
+                self.0.found.lock().set_credentials(active, missing);
                 return false;
             }
         };
@@ -175,7 +175,7 @@ impl Checks {
                     numbers.iter().filter(|number| number.sms_capable).map(|number| &number.number).collect();
                 let all_usable = wanted.iter().all(|number| usable.contains(number));
                 let mut found = self.0.found.lock();
-                found.judged(active, CredentialsStatus::Valid { checked_at: at });
+                found.set_credentials(active, CredentialsStatus::Valid { checked_at: at });
                 found.provider = ProviderStatus::Answers { checked_at: at };
                 found.listed = Some(Listed { at, numbers: Arc::new(numbers), wanted: Arc::new(wanted) });
                 found.numbers_error = None;
@@ -189,7 +189,7 @@ impl Checks {
             Err(CheckError::Unasked(why)) => {
                 tracing::warn!(?why, "the numbers cannot be listed");
                 let mut found = self.0.found.lock();
-                found.judged(active, CredentialsStatus::Valid { checked_at: at });
+                found.set_credentials(active, CredentialsStatus::Valid { checked_at: at });
                 found.provider = ProviderStatus::Answers { checked_at: at };
                 found.numbers_error = Some(why);
                 false
@@ -208,18 +208,18 @@ impl Checks {
                 found.provider = ProviderStatus::Silent { checked_at, why };
                 // What was said before stands, if it was said about these credentials.
                 if found.generation != Some(active.generation) {
-                    found.judged(active, CredentialsStatus::Unchecked);
+                    found.set_credentials(active, CredentialsStatus::Unchecked);
                 }
                 return;
             }
         };
-        found.judged(active, credentials);
+        found.set_credentials(active, credentials);
         found.provider = ProviderStatus::Answers { checked_at };
     }
 }
 
 impl Found {
-    fn judged(&mut self, active: &Active, credentials: CredentialsStatus) {
+    fn set_credentials(&mut self, active: &Active, credentials: CredentialsStatus) {
         self.credentials = credentials;
         self.generation = Some(active.generation);
     }

@@ -1,8 +1,8 @@
 //! Sending: one attempt at a time, written down before the provider is called, and never made twice.
 
-mod bucket;
 mod circuit_breaker;
-mod clocks;
+mod clock_skew;
+mod token_bucket;
 
 use std::{
     collections::HashMap,
@@ -30,9 +30,9 @@ use crate::wire::{
     outbound::{NotSentReason, SendOutcome, SendRequest},
     status::{ClockSkew, Trouble},
 };
-use bucket::Bucket;
 use circuit_breaker::CircuitBreakers;
-use clocks::Clocks;
+use clock_skew::ClockSkews;
+use token_bucket::TokenBucket;
 
 /// When to come again after a refusal that a change of configuration heals.
 const AFTER_CHANGE: Duration = Duration::from_secs(2);
@@ -57,28 +57,28 @@ struct Inner {
     current: watch::Receiver<Current>,
     checks: Checks,
     metrics: Metrics,
-    bucket: Mutex<Option<Bucket>>,
+    bucket: Mutex<Option<TokenBucket>>,
     breakers: Mutex<CircuitBreakers>,
-    clocks: Mutex<Clocks>,
+    clocks: Mutex<ClockSkews>,
     /// Attempts under way: a repeated one waits for the same end.
     flights: Mutex<HashMap<AttemptKey, Flight>>,
     tasks: TaskTracker,
 }
 
 /// Takes an attempt from the list when its task ends, however it ends.
-struct Landing {
+struct FlightGuard {
     inner: Arc<Inner>,
     key: AttemptKey,
 }
 
-impl Drop for Landing {
+impl Drop for FlightGuard {
     fn drop(&mut self) {
         self.inner.flights.lock().remove(&self.key);
     }
 }
 
-/// An attempt that an engine asks for.
-struct Asked {
+/// An attempt that an engine wants made.
+struct Attempt {
     request: SendRequest,
     key: AttemptKey,
     /// The provider is called before this or not at all.
@@ -154,18 +154,18 @@ impl Sending {
         if active.is_ok() {
             self.0.clocks.lock().note(&request.from, request.sent_at, Timestamp::now(), now);
         }
-        let asked = Asked {
+        let attempt = Attempt {
             key: AttemptKey::from(&request),
             until: now.checked_add(Duration::from_millis(request.begin_within_millis)).unwrap_or(now),
             request,
         };
         let flight = {
             let mut flights = self.0.flights.lock();
-            match flights.get(&asked.key) {
+            match flights.get(&attempt.key) {
                 Some(flight) => flight.clone(),
                 None => {
-                    let key = asked.key.clone();
-                    let flight = self.begin(active, asked);
+                    let key = attempt.key.clone();
+                    let flight = self.begin(active, attempt);
                     flights.insert(key, flight.clone());
                     flight
                 }
@@ -174,12 +174,12 @@ impl Sending {
         flight.await
     }
 
-    /// Called with the list of flights locked, so that the landing comes after the entry.
-    fn begin(&self, active: Result<Active, String>, asked: Asked) -> Flight {
-        let landing = Landing { inner: Arc::clone(&self.0), key: asked.key.clone() };
+    /// Called with the list of flights locked, so that the guard is dropped after the entry was made.
+    fn begin(&self, active: Result<Active, String>, attempt: Attempt) -> Flight {
+        let guard = FlightGuard { inner: Arc::clone(&self.0), key: attempt.key.clone() };
         let task = self.0.tasks.spawn(async move {
-            let outcome = landing.inner.attempt(active, &asked).await?;
-            landing.inner.metrics.attempt(&outcome);
+            let outcome = guard.inner.outcome_of(active, &attempt).await?;
+            guard.inner.metrics.attempt(&outcome);
             Ok(outcome)
         });
         let ended = |end: Result<Result<SendOutcome, SpoolError>, JoinError>| {
@@ -192,13 +192,13 @@ impl Sending {
 }
 
 impl Inner {
-    async fn attempt(&self, active: Result<Active, String>, asked: &Asked) -> Result<SendOutcome, SpoolError> {
-        let begun = self.spool.look_up(asked.key.clone()).await?;
+    async fn outcome_of(&self, active: Result<Active, String>, attempt: &Attempt) -> Result<SendOutcome, SpoolError> {
+        let begun = self.spool.look_up(attempt.key.clone()).await?;
         if let Some(outcome) = self.recorded(&begun) {
             return Ok(outcome);
         }
-        let age = asked.request.begun_millis_ago.map(Duration::from_millis);
-        if asked.request.asked_before && !self.spool.would_know(age) {
+        let age = attempt.request.begun_millis_ago.map(Duration::from_millis);
+        if attempt.request.asked_before && !self.spool.would_know(age) {
             self.metrics.answered_by_ledger(&begun);
             let message =
                 "the ledger of attempts does not reach back to the beginning of this one: it may have been made";
@@ -206,25 +206,25 @@ impl Inner {
         }
         let new = async {
             let active = active.map_err(|message| Held::new(NotSentReason::NotRouted, AFTER_CHANGE, message))?;
-            self.attempt_new(&active, asked).await
+            self.make_if_permitted(&active, attempt).await
         };
         Ok(new.await.unwrap_or_else(SendOutcome::from))
     }
 
     /// An attempt that was not made before.
-    async fn attempt_new(&self, active: &Active, asked: &Asked) -> Result<SendOutcome, Held> {
-        let provider = self.permit(active, asked)?;
-        let (now, from) = (Instant::now(), &asked.request.from);
+    async fn make_if_permitted(&self, active: &Active, attempt: &Attempt) -> Result<SendOutcome, Held> {
+        let provider = self.permit(active, attempt)?;
+        let (now, from) = (Instant::now(), &attempt.request.from);
         let admitted = self.breakers.lock().admit(from, now);
         let half_open = admitted.map_err(|(reason, wait)| {
             Held::new(reason, wait, "the provider asked for less, or had a fault: the circuit breaker is open")
         })?;
         let made = match half_open {
             Some(NotSentReason::Temporary | NotSentReason::Unreachable) => match self.probe(&provider, from).await {
-                Ok(()) => self.make(active, &provider, asked).await,
+                Ok(()) => self.make(active, &provider, attempt).await,
                 Err(held) => Err(held),
             },
-            Some(_) | None => self.make(active, &provider, asked).await,
+            Some(_) | None => self.make(active, &provider, attempt).await,
         };
         if made.is_err() {
             self.breakers.lock().not_made(from);
@@ -233,11 +233,11 @@ impl Inner {
     }
 
     /// Whether settings and credentials allow an attempt now.
-    fn permit(&self, active: &Active, asked: &Asked) -> Result<Arc<Provider>, Held> {
+    fn permit(&self, active: &Active, attempt: &Attempt) -> Result<Arc<Provider>, Held> {
         if !active.settings.enabled {
             return Err(Held::new(NotSentReason::Disabled, AFTER_CREDENTIALS, "the connector is disabled"));
         }
-        asked.in_time()?;
+        attempt.in_time()?;
         let credentials = |message: String| Held::new(NotSentReason::Credentials, AFTER_CREDENTIALS, message);
         let provider = active
             .provider
@@ -276,29 +276,29 @@ impl Inner {
     }
 
     /// The attempt itself: limit, ledger, provider, ledger.
-    async fn make(&self, active: &Active, provider: &Provider, asked: &Asked) -> Result<SendOutcome, Held> {
-        let request = &asked.request;
-        self.take(active, request)?;
-        let begun = self.spool.begin(asked.key.clone()).await.map_err(|error| {
-            self.give_back(request);
+    async fn make(&self, active: &Active, provider: &Provider, attempt: &Attempt) -> Result<SendOutcome, Held> {
+        let request = &attempt.request;
+        self.acquire(active, request)?;
+        let begun = self.spool.begin(attempt.key.clone()).await.map_err(|error| {
+            self.refund(request);
             // Nothing was sent, and nothing will be: the caller goes on with a new attempt.
             Held::new(NotSentReason::Spool, AFTER_SPOOL, error.to_string())
         })?;
         if let Some(outcome) = self.recorded(&begun) {
-            self.give_back(request);
+            self.refund(request);
             self.breakers.lock().not_made(&request.from);
             return Ok(outcome);
         }
         // The commit may have taken its time.
-        let outcome = match asked.in_time() {
+        let outcome = match attempt.in_time() {
             Ok(()) => self.call(active, provider, request).await,
             Err(late) => {
-                self.give_back(request);
+                self.refund(request);
                 self.breakers.lock().not_made(&request.from);
                 late.into()
             }
         };
-        if let Err(error) = self.spool.finish(asked.key.clone(), outcome.clone()).await {
+        if let Err(error) = self.spool.finish(attempt.key.clone(), outcome.clone()).await {
             // The engine learns it now; asked again, we could only say that nobody knows.
             tracing::error!(%error, message_id = request.message_id, "the outcome of an attempt is not on the disk");
         }
@@ -322,7 +322,7 @@ impl Inner {
         };
         match answer.outcome {
             SendOutcome::NotSent { reason, message, .. } => {
-                self.give_back(request);
+                self.refund(request);
                 tracing::warn!(from = request.from, ?reason, message, "nothing was sent");
                 Held::new(reason, remaining, message).into()
             }
@@ -332,19 +332,22 @@ impl Inner {
         }
     }
 
-    fn take(&self, active: &Active, request: &SendRequest) -> Result<(), Held> {
+    fn acquire(&self, active: &Active, request: &SendRequest) -> Result<(), Held> {
         let (limit, now) = (active.settings.account_limit, Instant::now());
-        let taken =
-            self.bucket.lock().get_or_insert_with(|| Bucket::new(limit, now)).take(limit, request.segments, now);
-        taken.map_err(|wait| {
+        let acquired = self.bucket.lock().get_or_insert_with(|| TokenBucket::new(limit, now)).try_acquire(
+            limit,
+            request.segments,
+            now,
+        );
+        acquired.map_err(|wait| {
             let message = format!("the account may send {} segments in {} s", limit.segments, limit.per_seconds);
             Held::new(NotSentReason::AccountLimit, wait, message)
         })
     }
 
-    fn give_back(&self, request: &SendRequest) {
+    fn refund(&self, request: &SendRequest) {
         if let Some(bucket) = &mut *self.bucket.lock() {
-            bucket.give_back(request.segments);
+            bucket.refund(request.segments);
         }
     }
 
@@ -371,7 +374,7 @@ impl Inner {
     }
 }
 
-impl Asked {
+impl Attempt {
     fn in_time(&self) -> Result<(), Held> {
         if Instant::now() < self.until {
             return Ok(());

@@ -1,4 +1,4 @@
-//! `X-Twilio-Signature`, judged as `RequestValidator` of Twilio's Python SDK (9.13) judges it.
+//! `X-Twilio-Signature`, checked as `RequestValidator` of Twilio's Python SDK (9.13) checks it.
 //!
 //! The signature is base64 of an HMAC over the URL, followed for form bodies by each distinct name and value in order. The URL is tried
 //! with and without its port, since Twilio signs either. A body that is no form is bound by `bodySHA256` in the query.

@@ -1,4 +1,4 @@
-//! [`Clocks`]: how far engines' clocks differ from ours. Only for people: nothing is decided by it.
+//! [`ClockSkews`]: how far engines' clocks differ from ours. Only for people: nothing is decided by it.
 
 use std::{
     collections::HashMap,
@@ -17,9 +17,9 @@ const STEADY_MILLIS: u64 = 2000;
 
 /// The last difference of each engine, by its number.
 #[derive(Debug, Default)]
-pub(super) struct Clocks(HashMap<String, (i64, Instant)>);
+pub(super) struct ClockSkews(HashMap<String, (i64, Instant)>);
 
-impl Clocks {
+impl ClockSkews {
     /// An engine asked; its clock showed `theirs` when ours showed `ours`.
     pub(super) fn note(&mut self, number: &str, theirs: Timestamp, ours: Timestamp, now: Instant) {
         let ahead = i64::try_from(theirs.duration_since(ours).as_millis()).unwrap_or(i64::MAX);
@@ -43,7 +43,7 @@ mod tests {
     #[test]
     fn the_largest_difference_of_late_is_shown() {
         let at = |seconds| Timestamp::from_second(seconds).unwrap();
-        let (mut clocks, now) = (Clocks::default(), Instant::now());
+        let (mut clocks, now) = (ClockSkews::default(), Instant::now());
         assert_eq!(clocks.worst(now), None);
         clocks.note("+15550001", at(1000), at(1000), now);
         clocks.note("+15550002", at(1000), at(4600), now);

@@ -1,4 +1,4 @@
-//! [`Bucket`]: the account's limit, in segments.
+//! [`TokenBucket`]: the account's limit, in segments.
 
 use std::time::{Duration, Instant};
 
@@ -6,14 +6,14 @@ use crate::wire::config::RateLimit;
 
 /// A token bucket that never waits: it lets pass or says when to come again.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(super) struct TokenBucket {
     limit: RateLimit,
     /// Segments that may go now. Negative after a message that was longer than the level.
     level: f64,
     at: Instant,
 }
 
-impl Bucket {
+impl TokenBucket {
     /// A full bucket.
     pub(super) const fn new(limit: RateLimit, now: Instant) -> Self {
         Self { limit, level: limit.segments as f64, at: now }
@@ -25,7 +25,7 @@ impl Bucket {
     ///
     /// # Errors
     /// How long until it would pass.
-    pub(super) fn take(&mut self, limit: RateLimit, segments: u32, now: Instant) -> Result<(), Duration> {
+    pub(super) fn try_acquire(&mut self, limit: RateLimit, segments: u32, now: Instant) -> Result<(), Duration> {
         self.fill(limit, now);
         let cost = f64::from(segments.max(1));
         // A hair's breadth of rounding must not hold a message back.
@@ -36,8 +36,8 @@ impl Bucket {
         Err(Duration::from_secs_f64((1.0 - self.level) / self.per_second()))
     }
 
-    /// Gives back what was taken for a message that did not go.
-    pub(super) fn give_back(&mut self, segments: u32) {
+    /// For a message that did not go after all.
+    pub(super) fn refund(&mut self, segments: u32) {
         self.level = (self.level + f64::from(segments.max(1))).min(f64::from(self.limit.segments));
     }
 
@@ -64,63 +64,63 @@ mod tests {
     #[test]
     fn segments_pass_up_to_the_limit() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(LIMIT, start);
-        assert_eq!(bucket.take(LIMIT, 6, start), Ok(()));
-        assert_eq!(bucket.take(LIMIT, 4, start), Ok(()));
-        assert_eq!(bucket.take(LIMIT, 1, start), Err(Duration::from_millis(200)));
-        assert_eq!(bucket.take(LIMIT, 5, start), Err(Duration::from_millis(200)));
+        let mut bucket = TokenBucket::new(LIMIT, start);
+        assert_eq!(bucket.try_acquire(LIMIT, 6, start), Ok(()));
+        assert_eq!(bucket.try_acquire(LIMIT, 4, start), Ok(()));
+        assert_eq!(bucket.try_acquire(LIMIT, 1, start), Err(Duration::from_millis(200)));
+        assert_eq!(bucket.try_acquire(LIMIT, 5, start), Err(Duration::from_millis(200)));
         let later = start + Duration::from_secs(1);
-        assert_eq!(bucket.take(LIMIT, 5, later), Ok(()));
-        bucket.give_back(5);
-        assert_eq!(bucket.take(LIMIT, 5, later), Ok(()));
-        assert_eq!(bucket.take(LIMIT, 1, later), Err(Duration::from_millis(200)));
+        assert_eq!(bucket.try_acquire(LIMIT, 5, later), Ok(()));
+        bucket.refund(5);
+        assert_eq!(bucket.try_acquire(LIMIT, 5, later), Ok(()));
+        assert_eq!(bucket.try_acquire(LIMIT, 1, later), Err(Duration::from_millis(200)));
     }
 
     #[test]
     fn a_long_message_is_not_passed_by_short_ones_for_ever() {
         let mut now = Instant::now();
-        let mut bucket = Bucket::new(LIMIT, now);
-        assert_eq!(bucket.take(LIMIT, 10, now), Ok(()));
+        let mut bucket = TokenBucket::new(LIMIT, now);
+        assert_eq!(bucket.try_acquire(LIMIT, 10, now), Ok(()));
         // Short messages come whenever one would pass; the long one comes just before each of them.
         for _ in 0..3 {
             now += Duration::from_millis(200);
-            assert_eq!(bucket.take(LIMIT, 8, now), Ok(()));
-            assert_eq!(bucket.take(LIMIT, 1, now), Err(Duration::from_millis(1600)), "its debt is paid first");
+            assert_eq!(bucket.try_acquire(LIMIT, 8, now), Ok(()));
+            assert_eq!(bucket.try_acquire(LIMIT, 1, now), Err(Duration::from_millis(1600)), "its debt is paid first");
             now += Duration::from_millis(1600);
-            assert_eq!(bucket.take(LIMIT, 1, now), Ok(()));
+            assert_eq!(bucket.try_acquire(LIMIT, 1, now), Ok(()));
         }
     }
 
     #[test]
     fn a_long_message_passes_a_small_bucket() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(LIMIT, start);
-        assert_eq!(bucket.take(LIMIT, 25, start), Ok(()));
-        assert_eq!(bucket.take(LIMIT, 1, start), Err(Duration::from_millis(3200)), "its debt is paid first");
+        let mut bucket = TokenBucket::new(LIMIT, start);
+        assert_eq!(bucket.try_acquire(LIMIT, 25, start), Ok(()));
+        assert_eq!(bucket.try_acquire(LIMIT, 1, start), Err(Duration::from_millis(3200)), "its debt is paid first");
     }
 
     #[test]
     fn a_new_limit_counts_at_once() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(LIMIT, start);
+        let mut bucket = TokenBucket::new(LIMIT, start);
         let small = RateLimit { segments: 1, per_seconds: 10 };
-        assert_eq!(bucket.take(small, 1, start), Ok(()));
-        assert_eq!(bucket.take(small, 1, start), Err(Duration::from_secs(10)));
+        assert_eq!(bucket.try_acquire(small, 1, start), Ok(()));
+        assert_eq!(bucket.try_acquire(small, 1, start), Err(Duration::from_secs(10)));
     }
 
     proptest! {
         #[test]
         fn no_window_sees_more_than_bucket_and_refill(steps in prop::collection::vec((1_u32..5, 0_u64..500), 1..200)) {
             let start = Instant::now();
-            let mut bucket = Bucket::new(LIMIT, start);
+            let mut bucket = TokenBucket::new(LIMIT, start);
             let (mut now, mut passed) = (start, 0.0);
             for (segments, millis) in steps {
                 now += Duration::from_millis(millis);
-                match bucket.take(LIMIT, segments, now) {
+                match bucket.try_acquire(LIMIT, segments, now) {
                     Ok(()) => passed += f64::from(segments),
                     Err(wait) => {
                         now += wait;
-                        prop_assert_eq!(bucket.take(LIMIT, segments, now + Duration::from_micros(1)), Ok(()));
+                        prop_assert_eq!(bucket.try_acquire(LIMIT, segments, now + Duration::from_micros(1)), Ok(()));
                         passed += f64::from(segments);
                     }
                 }
