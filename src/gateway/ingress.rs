@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::{
     current::{Active, Current},
     deliver::Delivery,
-    metrics::{Metrics, Outcome},
+    metrics::{Metrics, WebhookOutcome},
     providers::{Provider, Unverified, WebhookCall},
     public_url::Hook,
     spool::Item,
@@ -66,7 +66,7 @@ impl Ingress {
             Ok(provider) => self.answer_hook(&active, provider, hook, request).await,
             Err(missing) => {
                 tracing::error!(missing = ?missing.0, "a webhook cannot be verified: the credentials are missing");
-                (not_ready("credentials are missing"), Outcome::NotReady)
+                (not_ready("credentials are missing"), WebhookOutcome::NotReady)
             }
         };
         self.metrics.webhook(hook, outcome);
@@ -79,7 +79,7 @@ impl Ingress {
         provider: &Provider,
         hook: Hook,
         request: Request,
-    ) -> (Response, Outcome) {
+    ) -> (Response, WebhookOutcome) {
         let received_at = Timestamp::now();
         let (head, body) = request.into_parts();
         // Anybody can reach this port: nothing is read for a caller who does not even claim to be the provider.
@@ -107,23 +107,23 @@ impl Ingress {
         };
         match item {
             Ok(Some(item)) => self.deliver(provider, item).await,
-            Ok(None) => (provider.acknowledgement(), Outcome::Ignored),
+            Ok(None) => (provider.acknowledgement(), WebhookOutcome::Ignored),
             Err(error) => {
                 tracing::error!(?hook, %error, "a signed webhook cannot be understood");
                 (
                     Problem::new(400, "malformed", "Not understood").detail(error.to_string()).into_response(),
-                    Outcome::Malformed,
+                    WebhookOutcome::Malformed,
                 )
             }
         }
     }
 
-    async fn deliver(&self, provider: &Provider, item: Item) -> (Response, Outcome) {
+    async fn deliver(&self, provider: &Provider, item: Item) -> (Response, WebhookOutcome) {
         match self.delivery.accept(item).await {
             Ok(outcome) => (provider.acknowledgement(), outcome),
             Err(error) => {
                 tracing::error!(%error, "an item is on no disk; the provider must bring it again");
-                (not_ready("nothing can be stored now"), Outcome::SpoolFailed)
+                (not_ready("nothing can be stored now"), WebhookOutcome::SpoolFailed)
             }
         }
     }
@@ -138,20 +138,23 @@ fn not_ready(detail: &str) -> Response {
     ([(header::RETRY_AFTER, RETRY_AFTER_SECONDS.to_string())], problem).into_response()
 }
 
-fn refused(error: &Unverified) -> (Response, Outcome) {
+fn refused(error: &Unverified) -> (Response, WebhookOutcome) {
     let detail = match error {
         Unverified::Signature => "the signature does not fit; check webhook.publicUrl and the credentials".to_owned(),
         Unverified::TooManyParameters => error.to_string(),
     };
     let problem = Problem::new(403, "bad-signature", "Not signed by the provider").detail(detail);
-    (problem.into_response(), Outcome::BadSignature)
+    (problem.into_response(), WebhookOutcome::BadSignature)
 }
 
-fn unreadable(error: &BodyError) -> (Response, Outcome) {
+fn unreadable(error: &BodyError) -> (Response, WebhookOutcome) {
     let status = match error {
         BodyError::TooLong(_) => 413,
         BodyError::TooSlow => 408,
         BodyError::Broken(_) => 400,
     };
-    (Problem::new(status, "malformed", "Not understood").detail(error.to_string()).into_response(), Outcome::Malformed)
+    (
+        Problem::new(status, "malformed", "Not understood").detail(error.to_string()).into_response(),
+        WebhookOutcome::Malformed,
+    )
 }

@@ -16,7 +16,7 @@ use crate::wire::{outbound::SendOutcome, status::SpoolStatus};
 
 /// What became of a call of a webhook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
-pub(super) enum Outcome {
+pub(super) enum WebhookOutcome {
     /// The engine has it.
     Delivered,
     /// The spool has it, until the engine does.
@@ -51,7 +51,7 @@ pub(super) enum ProviderCall {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct WebhookLabels {
     hook: HookLabel,
-    outcome: Outcome,
+    outcome: WebhookOutcome,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
@@ -91,7 +91,7 @@ struct StateLabels {
 #[derive(Clone, Debug)]
 pub(super) struct Metrics {
     webhooks: Family<WebhookLabels, Counter>,
-    drained: Counter,
+    spooled_delivered: Counter,
     media: Counter,
     expired: Counter,
     rows: Family<StateLabels, Gauge>,
@@ -110,7 +110,7 @@ impl Metrics {
         let buckets = || Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0]);
         let metrics = Self {
             webhooks: Family::default(),
-            drained: Counter::default(),
+            spooled_delivered: Counter::default(),
             media: Counter::default(),
             expired: Counter::default(),
             rows: Family::default(),
@@ -124,7 +124,11 @@ impl Metrics {
         };
         let registry = registry.sub_registry_with_prefix("gateway");
         registry.register("webhooks", "Calls of webhooks by what became of them", metrics.webhooks.clone());
-        registry.register("spool_delivered", "Spooled rows that their engine has taken", metrics.drained.clone());
+        registry.register(
+            "spool_delivered",
+            "Spooled rows that their engine has taken",
+            metrics.spooled_delivered.clone(),
+        );
         registry.register(
             "media_left",
             "Files of MMS that are not carried, only named behind the text",
@@ -162,7 +166,7 @@ impl Metrics {
     }
 
     /// A webhook was called.
-    pub(super) fn webhook(&self, hook: Hook, outcome: Outcome) {
+    pub(super) fn webhook(&self, hook: Hook, outcome: WebhookOutcome) {
         let hook = match hook {
             Hook::Inbound => HookLabel::Inbound,
             Hook::Status => HookLabel::Status,
@@ -176,8 +180,8 @@ impl Metrics {
     }
 
     /// Spooled rows were delivered.
-    pub(super) fn drained(&self, count: u64) {
-        self.drained.inc_by(count);
+    pub(super) fn spooled_delivered(&self, count: u64) {
+        self.spooled_delivered.inc_by(count);
     }
 
     /// Rows were removed that nobody took.

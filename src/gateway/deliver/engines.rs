@@ -66,7 +66,7 @@ impl Engines {
             Ok(response) => {
                 let status = response.status();
                 let body = response.text().await.unwrap_or_default();
-                judge(status, &body)
+                delivery_result(status, &body)
             }
             // A busy engine is slow with everything.
             Err(error) if error.is_connect() || error.is_timeout() => Err(NotTaken::Unavailable(chain(&error))),
@@ -75,8 +75,8 @@ impl Engines {
     }
 }
 
-/// What an engine's answer means. Only what speaks of the form of one item is final.
-fn judge(status: StatusCode, body: &str) -> Result<(), NotTaken> {
+/// What an engine's answer says about the item. Only what speaks of the form of one item is final.
+fn delivery_result(status: StatusCode, body: &str) -> Result<(), NotTaken> {
     let said = || format!("HTTP {}: {}", status.as_u16(), body.chars().take(300).collect::<String>());
     match status.as_u16() {
         200..=299 => Ok(()),
@@ -94,24 +94,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_a_word_on_the_item_is_final() {
+    fn only_answers_on_the_form_of_the_item_are_final() {
         for status in [200, 201, 204] {
-            assert_eq!(judge(StatusCode::from_u16(status).unwrap(), ""), Ok(()));
+            assert_eq!(delivery_result(StatusCode::from_u16(status).unwrap(), ""), Ok(()));
         }
         for status in [400, 413, 422] {
             assert!(
-                matches!(judge(StatusCode::from_u16(status).unwrap(), "why"), Err(NotTaken::Refused(_))),
+                matches!(delivery_result(StatusCode::from_u16(status).unwrap(), "why"), Err(NotTaken::Refused(_))),
                 "{status}"
             );
         }
         for status in [302, 401, 403, 404, 409, 421, 429, 503] {
             assert!(
-                matches!(judge(StatusCode::from_u16(status).unwrap(), ""), Err(NotTaken::Unavailable(_))),
+                matches!(delivery_result(StatusCode::from_u16(status).unwrap(), ""), Err(NotTaken::Unavailable(_))),
                 "{status}"
             );
         }
         for status in [410, 500, 501] {
-            assert!(matches!(judge(StatusCode::from_u16(status).unwrap(), ""), Err(NotTaken::Doubtful(_))), "{status}");
+            assert!(
+                matches!(delivery_result(StatusCode::from_u16(status).unwrap(), ""), Err(NotTaken::Doubtful(_))),
+                "{status}"
+            );
         }
     }
 }

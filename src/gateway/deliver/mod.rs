@@ -3,10 +3,10 @@
 //! An item is posted at once and acknowledged after the engine's commit. When that takes longer than a second, fails, or the number has no
 //! route, it is committed to the spool instead. From then on a number's traffic queues behind its spooled rows until they are delivered.
 
-mod drain;
+mod backlog;
 mod engines;
-mod lanes;
-mod upkeep;
+mod keyed_locks;
+mod maintenance;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -18,11 +18,11 @@ pub(super) use engines::{Engines, NotTaken};
 
 use super::{
     current::Current,
-    metrics::{Metrics, Outcome},
+    metrics::{Metrics, WebhookOutcome},
     settings::Route,
     spool::{Item, Kept, NoRoom, Place, Spool, SpoolError},
 };
-use lanes::Lanes;
+use keyed_locks::KeyedLocks;
 
 /// How long the provider waits for the engine before the spool takes over.
 const DIRECT_DEADLINE: Duration = Duration::from_secs(1);
@@ -39,26 +39,26 @@ struct Inner {
     engines: Engines,
     current: watch::Receiver<Current>,
     metrics: Metrics,
-    lanes: Lanes,
-    numbers: Mutex<HashMap<String, Number>>,
+    order: KeyedLocks,
+    numbers: Mutex<HashMap<String, NumberState>>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
 
 /// One of our numbers.
 #[derive(Debug)]
-struct Number {
+struct NumberState {
     /// Rows that wait in order, and those that are being written.
     waiting: u64,
     /// Whether a task delivers them.
-    draining: bool,
+    delivering: bool,
     /// Bounds what is posted at once.
     direct: Arc<Semaphore>,
 }
 
-impl Default for Number {
+impl Default for NumberState {
     fn default() -> Self {
-        Self { waiting: 0, draining: false, direct: Arc::new(Semaphore::new(DIRECT_AT_ONCE)) }
+        Self { waiting: 0, delivering: false, direct: Arc::new(Semaphore::new(DIRECT_AT_ONCE)) }
     }
 }
 
@@ -75,20 +75,20 @@ impl Delivery {
             .tally()
             .numbers
             .into_iter()
-            .map(|(number, counts)| (number, Number { waiting: counts.waiting, ..Number::default() }))
+            .map(|(number, counts)| (number, NumberState { waiting: counts.waiting, ..NumberState::default() }))
             .collect();
         let delivery = Self(Arc::new(Inner {
             spool,
             engines,
             current,
             metrics,
-            lanes: Lanes::default(),
+            order: KeyedLocks::default(),
             numbers: Mutex::new(numbers),
             tasks: TaskTracker::new(),
             shutdown,
         }));
         delivery.0.tasks.spawn(delivery.clone().follow_routes());
-        delivery.0.tasks.spawn(delivery.clone().keep_up());
+        delivery.0.tasks.spawn(delivery.clone().maintain());
         delivery
     }
 
@@ -102,7 +102,7 @@ impl Delivery {
     ///
     /// # Errors
     /// When it is on no disk.
-    pub(super) async fn accept(&self, item: Item) -> Result<Outcome, SpoolError> {
+    pub(super) async fn accept(&self, item: Item) -> Result<WebhookOutcome, SpoolError> {
         let delivery = self.clone();
         let task = self.0.tasks.spawn(async move { delivery.bring(item).await });
         match task.await {
@@ -111,14 +111,14 @@ impl Delivery {
         }
     }
 
-    async fn bring(&self, item: Item) -> Result<Outcome, SpoolError> {
-        let _turn = self.0.lanes.enter(item.number(), item.lane()).await;
+    async fn bring(&self, item: Item) -> Result<WebhookOutcome, SpoolError> {
+        let _guard = self.0.order.lock(item.number(), item.ordering_key()).await;
         if self.is_waiting(item.number()) {
             return self.keep(item, None).await;
         }
         let Some(route) = self.route(item.number()) else { return self.keep(item, None).await };
         match self.post_direct(&route, &item).await {
-            Ok(()) => Ok(Outcome::Delivered),
+            Ok(()) => Ok(WebhookOutcome::Delivered),
             Err(NotTaken::Refused(reason)) => {
                 tracing::error!(
                     number = item.number(),
@@ -144,11 +144,11 @@ impl Delivery {
     }
 
     /// Commits an item to the spool; parked rows stand outside of the order.
-    async fn keep(&self, item: Item, parked: Option<String>) -> Result<Outcome, SpoolError> {
+    async fn keep(&self, item: Item, parked: Option<String>) -> Result<WebhookOutcome, SpoolError> {
         let number = item.number().to_owned();
         if let Some(reason) = parked {
             self.commit(item, Place::Parked(reason)).await?;
-            return Ok(Outcome::Parked);
+            return Ok(WebhookOutcome::Parked);
         }
         let routed = self.route(&number).is_some();
         let place = if routed { Place::Behind } else { Place::Unrouted(self.unrouted_rows()) };
@@ -160,10 +160,10 @@ impl Delivery {
         }
         kept?;
         if !routed {
-            return Ok(Outcome::Unrouted);
+            return Ok(WebhookOutcome::Unrouted);
         }
-        self.drain(number);
-        Ok(Outcome::Spooled)
+        self.deliver_backlog(number);
+        Ok(WebhookOutcome::Spooled)
     }
 
     /// Whether it is new.
@@ -216,7 +216,7 @@ impl Delivery {
             };
             for number in waiting {
                 if self.route(&number).is_some() {
-                    self.drain(number);
+                    self.deliver_backlog(number);
                 }
             }
             match self.0.shutdown.run_until_cancelled(current.changed()).await {

@@ -79,7 +79,7 @@ impl Spool {
     /// # Errors
     /// When the ledger cannot be read.
     pub(crate) async fn look_up(&self, key: AttemptKey) -> Result<Begun, SpoolError> {
-        self.writer.transact(move |connection| find(connection, &key)).await
+        self.commits.transact(move |connection| find(connection, &key)).await
     }
 
     /// Writes an attempt, unless it or a later one is there. When room is short, older attempts make room for it.
@@ -108,7 +108,7 @@ impl Spool {
             let attempts = &mut counted.lock().totals.attempts;
             *attempts = attempts.saturating_sub(*forgotten) + u64::from(*begun == Begun::New);
         };
-        Ok(self.writer.transact_then(work, then).await?.0)
+        Ok(self.commits.transact_then(work, then).await?.0)
     }
 
     /// Writes what came of an attempt.
@@ -124,7 +124,7 @@ impl Spool {
                 .execute(params![key.number, key.store_id, id(&key), key.attempt, text(&outcome)?])
                 .map(drop)
         };
-        self.writer.transact(work).await
+        self.commits.transact(work).await
     }
 
     /// Whether an attempt that began so long ago would be in the ledger, had it been made. None: nobody can tell how long ago.
@@ -143,7 +143,7 @@ impl Spool {
             let attempts = &mut tally.lock().totals.attempts;
             *attempts = attempts.saturating_sub(*forgotten);
         };
-        Ok(self.writer.transact_then(work, then).await? == u64::from(AT_ONCE))
+        Ok(self.commits.transact_then(work, then).await? == u64::from(AT_ONCE))
     }
 
     /// Writes down how long the ledger has lived.
@@ -152,7 +152,7 @@ impl Spool {
     /// When it was not written; the ledger will think itself younger, which is safe.
     pub(crate) async fn note_age(&self) -> Result<(), SpoolError> {
         let now = self.ledger.now();
-        self.writer.transact(move |connection| ledger::write(connection, now, i64::MIN)).await
+        self.commits.transact(move |connection| ledger::write(connection, now, i64::MIN)).await
     }
 }
 

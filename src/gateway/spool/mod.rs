@@ -4,13 +4,13 @@
 //! one fsync serves many, and answers only after the commit.
 
 mod attempts;
-mod broken;
+mod group_commit;
 mod ledger;
 mod room;
+mod salvage;
 mod schema;
 mod tally;
 mod waiting;
-mod writer;
 
 use std::{path::Path, sync::Arc};
 
@@ -22,9 +22,9 @@ pub(super) use attempts::{AttemptKey, Begun};
 pub(super) use tally::Tally;
 pub(super) use waiting::{Item, Kept, NoRoom, Place, Row, Rows};
 
+use group_commit::{After, GroupCommit};
 use ledger::Ledger;
 use room::Room;
-use writer::{After, Writer};
 
 /// Why the spool cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -67,12 +67,12 @@ impl From<rusqlite::Error> for SpoolError {
 /// The spool. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Spool {
-    writer: Writer,
+    commits: GroupCommit,
     ledger: Ledger,
     room: Room,
     tally: Arc<Mutex<Tally>>,
     set_aside: Arc<[String]>,
-    broken: CancellationToken,
+    damage: CancellationToken,
 }
 
 impl Spool {
@@ -82,7 +82,7 @@ impl Spool {
     /// # Errors
     /// When it cannot be used.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        if broken::is_marked(path) {
+        if salvage::is_marked(path) {
             return Self::set_aside(path);
         }
         match Self::open_file(path) {
@@ -100,11 +100,11 @@ impl Spool {
     }
 
     fn set_aside(path: &Path) -> Result<Self, OpenError> {
-        let aside = broken::set_aside(path)?;
+        let aside = salvage::set_aside(path)?;
         let mut connection = schema::open(path)?;
         // Before anything is taken over: what is missing is not known.
         Ledger::open(&connection)?;
-        let saved = broken::salvage(&aside, &mut connection)?;
+        let saved = salvage::salvage(&aside, &mut connection)?;
         tracing::error!(file = %aside.display(), saved.waiting, saved.attempts, "a damaged spool was set aside; what could be read was taken over");
         drop(connection);
         Self::open_file(path)
@@ -115,15 +115,15 @@ impl Spool {
         let ledger = Ledger::open(&connection)?;
         let room = Room::open(path, &connection)?;
         let tally = Arc::new(Mutex::new(Tally::count(&connection)?));
-        let set_aside = broken::files(path).into();
-        let broken = CancellationToken::new();
-        let after = after(room.clone(), path.to_owned(), broken.clone());
-        Ok(Self { writer: Writer::start(connection, after)?, ledger, room, tally, set_aside, broken })
+        let set_aside = salvage::files(path).into();
+        let damage = CancellationToken::new();
+        let after = after(room.clone(), path.to_owned(), damage.clone());
+        Ok(Self { commits: GroupCommit::start(connection, after)?, ledger, room, tally, set_aside, damage })
     }
 
     /// Waits until the file turns out to be damaged. The process must end and start again, which sets it aside.
     pub(super) async fn damaged(&self) {
-        self.broken.cancelled().await;
+        self.damage.cancelled().await;
     }
 
     /// What is in it.
@@ -159,22 +159,22 @@ impl Spool {
     /// When it cannot be measured.
     pub(super) async fn measure_volume(&self) -> Result<(), SpoolError> {
         let room = self.room.clone();
-        self.writer.outside_of_transactions(move |connection| room.measure_volume(connection)).await
+        self.commits.outside_of_transactions(move |connection| room.measure_volume(connection)).await
     }
 }
 
 /// What is seen to after each batch.
-fn after(room: Room, path: std::path::PathBuf, broken: CancellationToken) -> After {
+fn after(room: Room, path: std::path::PathBuf, damage: CancellationToken) -> After {
     Box::new(move |connection: &Connection, failure: Option<ErrorCode>| {
         if let Err(error) = room.measure(connection) {
             tracing::error!(%error, "the spool cannot be measured");
         }
         match failure {
             Some(ErrorCode::DiskFull) => room.is_full(connection),
-            failure if is_damage(failure) && !broken.is_cancelled() => {
+            failure if is_damage(failure) && !damage.is_cancelled() => {
                 tracing::error!("the spool is damaged; the gateway ends, and sets it aside when it starts again");
-                broken::mark(&path);
-                broken.cancel();
+                salvage::mark(&path);
+                damage.cancel();
             }
             _ => {}
         }

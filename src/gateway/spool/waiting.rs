@@ -81,7 +81,7 @@ impl Item {
     }
 
     /// Within this the order is kept: the customer, or the message that the receipt is about.
-    pub(crate) fn lane(&self) -> &str {
+    pub(crate) fn ordering_key(&self) -> &str {
         match self {
             Self::Inbound(message) => &message.from,
             Self::Receipt(receipt) => &receipt.provider_message_id,
@@ -150,7 +150,7 @@ impl Spool {
                 tally.lock().came(&number, received_at, reason.as_deref());
             }
         };
-        let new = self.writer.transact_then(work, then).await?;
+        let new = self.commits.transact_then(work, then).await?;
         Ok(if new { Kept::New } else { Kept::Known })
     }
 
@@ -171,7 +171,7 @@ impl Spool {
     /// When they cannot be read.
     pub(crate) async fn next(&self, number: String, most: usize, skip: Arc<HashSet<i64>>) -> Result<Rows, SpoolError> {
         let sql = "SELECT seq, kind, payload FROM waiting WHERE number = ?1 AND parked IS NULL ORDER BY seq";
-        self.writer.transact(move |connection| rows(connection, sql, params![number], most, &skip)).await
+        self.commits.transact(move |connection| rows(connection, sql, params![number], most, &skip)).await
     }
 
     /// Parked rows after `seq`, in order.
@@ -180,7 +180,7 @@ impl Spool {
     /// When they cannot be read.
     pub(crate) async fn parked_after(&self, seq: i64, most: usize) -> Result<Rows, SpoolError> {
         let sql = "SELECT seq, kind, payload FROM waiting WHERE seq > ?1 AND parked IS NOT NULL ORDER BY seq";
-        self.writer.transact(move |connection| rows(connection, sql, params![seq], most, &HashSet::new())).await
+        self.commits.transact(move |connection| rows(connection, sql, params![seq], most, &HashSet::new())).await
     }
 
     /// Removes rows of a number that the engine has.
@@ -203,7 +203,7 @@ impl Spool {
             Ok((waiting, parked, oldest(connection, &of)?))
         };
         let then = move |&(waiting, parked, oldest): &_| tally.lock().gone(&number, waiting, parked, oldest);
-        self.writer.transact_then(work, then).await.map(drop)
+        self.commits.transact_then(work, then).await.map(drop)
     }
 
     /// Takes a row of a number out of the order, and says why.
@@ -219,7 +219,7 @@ impl Spool {
             Ok((parked as u64, oldest(connection, &of)?))
         };
         let then = move |&(rows, oldest): &_| tally.lock().parked(&number, rows, &reason, oldest);
-        self.writer.transact_then(work, then).await.map(drop)
+        self.commits.transact_then(work, then).await.map(drop)
     }
 
     /// Removes rows that wait for `numbers` and arrived before `before`. Returns how many of which number are gone.
@@ -248,7 +248,7 @@ impl Spool {
             let mut tally = tally.lock();
             gone.iter().for_each(|(number, (rows, oldest))| tally.gone(number, *rows, 0, *oldest));
         };
-        let gone = self.writer.transact_then(work, then).await?;
+        let gone = self.commits.transact_then(work, then).await?;
         Ok(gone.into_iter().map(|(number, (rows, _))| (number, rows)).collect())
     }
 }
@@ -263,7 +263,7 @@ fn insert(connection: &Connection, item: &Item, parked: Option<&str>) -> rusqlit
             params![
                 item.kind(),
                 item.number(),
-                item.lane(),
+                item.ordering_key(),
                 item.provider_message_id(),
                 item.document()?,
                 item.received_at().as_millisecond(),

@@ -60,27 +60,27 @@ struct Round {
     delivered: Vec<i64>,
     /// Rows that will not be taken, or cannot be brought.
     refused: Vec<(i64, String)>,
-    /// The first row of each lane that was not taken, and whether that may be due to the row.
+    /// The first row of each ordering key that was not taken, and whether that may be due to the row.
     failed: Vec<(i64, bool, String)>,
 }
 
 impl Delivery {
     /// Starts the task of a number, unless there is one.
-    pub(super) fn drain(&self, number: String) {
+    pub(super) fn deliver_backlog(&self, number: String) {
         if let Some(state) = self.0.numbers.lock().get_mut(&number)
-            && !state.draining
+            && !state.delivering
             && state.waiting > 0
         {
-            state.draining = true;
-            self.0.tasks.spawn(self.clone().drain_number(number));
+            state.delivering = true;
+            self.0.tasks.spawn(self.clone().deliver_backlog_of(number));
         }
     }
 
-    async fn drain_number(self, number: String) {
+    async fn deliver_backlog_of(self, number: String) {
         let mut memory = Memory::default();
         let mut pause = FIRST_PAUSE;
         loop {
-            let progress = match self.drain_once(&number, &mut memory).await {
+            let progress = match self.deliver_some(&number, &mut memory).await {
                 Ok(Some(progress)) => progress,
                 Ok(None) => return,
                 Err(error) => {
@@ -103,7 +103,7 @@ impl Delivery {
     }
 
     /// One look at the oldest rows. `None`: nothing waits any more, or the route is gone; the task is over.
-    async fn drain_once(&self, number: &str, memory: &mut Memory) -> Result<Option<bool>, SpoolError> {
+    async fn deliver_some(&self, number: &str, memory: &mut Memory) -> Result<Option<bool>, SpoolError> {
         let written_down = self.write_down(number, memory).await;
         let Rows { items, unreadable } = self.0.spool.next(number.to_owned(), ROWS, Arc::new(memory.settled())).await?;
         let none_read = items.is_empty() && unreadable.is_empty();
@@ -114,7 +114,7 @@ impl Delivery {
         if self.stop(number, none_read) {
             if self.route(number).is_some() {
                 // A route or a row came while the task was ending.
-                self.drain(number.to_owned());
+                self.deliver_backlog(number.to_owned());
             }
             return Ok(None);
         }
@@ -124,14 +124,14 @@ impl Delivery {
         };
         let many = self.waiting(number) > MANY;
         let suspected = memory.suspicions.values().any(|count| *count >= SUSPECTED);
-        let mut lanes = lanes(items, many || suspected);
+        let mut groups = by_ordering_key(items, many || suspected);
         if memory.away > 0 {
             // Whether it is back, one row tells. Not always the same one, which may be what it cannot stand.
-            let place = memory.away % lanes.len().max(1);
-            lanes = lanes.into_iter().skip(place).take(1).collect();
-            lanes.iter_mut().for_each(|lane| lane.truncate(1));
+            let place = memory.away % groups.len().max(1);
+            groups = groups.into_iter().skip(place).take(1).collect();
+            groups.iter_mut().for_each(|group| group.truncate(1));
         }
-        let mut round = self.round(&route, lanes).await;
+        let mut round = self.post_groups(&route, groups).await;
         let is_away = round.delivered.is_empty() && round.failed.iter().any(|(_, doubtful, _)| !doubtful);
         memory.away = if is_away { memory.away + 1 } else { 0 };
         round.refused.extend(unreadable);
@@ -140,20 +140,20 @@ impl Delivery {
         Ok(Some(progress))
     }
 
-    /// Posts the rows of each lane in order.
-    async fn round(&self, route: &Route, lanes: Vec<Vec<Row>>) -> Round {
-        let rounds = stream::iter(lanes).map(|lane| self.lane(route, lane)).buffer_unordered(SIDE_BY_SIDE);
+    /// Posts the groups side by side, the rows of each in order.
+    async fn post_groups(&self, route: &Route, groups: Vec<Vec<Row>>) -> Round {
+        let rounds = stream::iter(groups).map(|group| self.post_in_order(route, group)).buffer_unordered(SIDE_BY_SIDE);
         rounds
-            .fold(Round::default(), async |mut all, lane| {
-                all.delivered.extend(lane.delivered);
-                all.refused.extend(lane.refused);
-                all.failed.extend(lane.failed);
+            .fold(Round::default(), async |mut all, group| {
+                all.delivered.extend(group.delivered);
+                all.refused.extend(group.refused);
+                all.failed.extend(group.failed);
                 all
             })
             .await
     }
 
-    async fn lane(&self, route: &Route, rows: Vec<Row>) -> Round {
+    async fn post_in_order(&self, route: &Route, rows: Vec<Row>) -> Round {
         let mut round = Round::default();
         for Row { seq, item } in rows {
             if self.0.shutdown.is_cancelled() {
@@ -198,7 +198,7 @@ impl Delivery {
         for (seq, reason) in &parked {
             tracing::error!(number, seq, reason, "a waiting item is parked");
         }
-        self.0.metrics.drained(delivered);
+        self.0.metrics.spooled_delivered(delivered);
         memory.undeleted.extend(round.delivered);
         memory.unparked.extend(parked);
         self.less(number, settled);
@@ -231,23 +231,23 @@ impl Delivery {
         let Some(state) = numbers.get_mut(number) else { return true };
         let over = !routed || (none_read && state.waiting == 0);
         if over {
-            state.draining = false;
+            state.delivering = false;
         }
         over
     }
 }
 
 /// Rows that go one after the other: all of them, or `side_by_side` those of each customer.
-fn lanes(rows: Vec<Row>, side_by_side: bool) -> Vec<Vec<Row>> {
-    let mut lanes: Vec<Vec<Row>> = Vec::new();
+fn by_ordering_key(rows: Vec<Row>, side_by_side: bool) -> Vec<Vec<Row>> {
+    let mut groups: Vec<Vec<Row>> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for row in rows {
-        let lane = if side_by_side { row.item.lane().to_owned() } else { String::new() };
-        let place = *places.entry(lane).or_insert_with(|| {
-            lanes.push(Vec::new());
-            lanes.len() - 1
+        let key = if side_by_side { row.item.ordering_key().to_owned() } else { String::new() };
+        let place = *places.entry(key).or_insert_with(|| {
+            groups.push(Vec::new());
+            groups.len() - 1
         });
-        lanes[place].push(row);
+        groups[place].push(row);
     }
-    lanes
+    groups
 }

@@ -1,4 +1,4 @@
-//! The thread that owns the connection.
+//! [`GroupCommit`]: the thread that owns the connection commits all work that waits in one transaction.
 
 use std::{io, sync::mpsc, thread};
 
@@ -20,7 +20,7 @@ trait Piece: Send {
     fn end(self: Box<Self>, committed: Result<(), SpoolError>);
 }
 
-struct Asked<W, T, E> {
+struct Pending<W, T, E> {
     work: W,
     /// Called when it is committed.
     then: E,
@@ -28,7 +28,7 @@ struct Asked<W, T, E> {
     answer: oneshot::Sender<Result<T, SpoolError>>,
 }
 
-impl<T, W, E> Piece for Asked<W, T, E>
+impl<T, W, E> Piece for Pending<W, T, E>
 where
     T: Send,
     W: FnMut(&Connection) -> rusqlite::Result<T> + Send,
@@ -62,11 +62,11 @@ enum Job {
     Outside(Box<dyn FnOnce(&Connection) + Send>),
 }
 
-/// Work for the thread. Clones share it; it ends with the last of them.
+/// Gives work to the thread. Clones share it; it ends with the last of them.
 #[derive(Clone, Debug)]
-pub(super) struct Writer(mpsc::Sender<Job>);
+pub(super) struct GroupCommit(mpsc::Sender<Job>);
 
-impl Writer {
+impl GroupCommit {
     /// Starts the thread.
     pub(super) fn start(connection: Connection, after: After) -> io::Result<Self> {
         let (sender, jobs) = mpsc::channel();
@@ -97,7 +97,7 @@ impl Writer {
         then: impl FnOnce(&T) + Send + 'static,
     ) -> Result<T, SpoolError> {
         let (answer, answered) = oneshot::channel();
-        self.send(Job::Piece(Box::new(Asked { work, then, done: None, answer })))?;
+        self.send(Job::Piece(Box::new(Pending { work, then, done: None, answer })))?;
         answered.await.unwrap_or_else(|_| Err(ended()))
     }
 
@@ -223,33 +223,33 @@ mod tests {
     use super::*;
     use std::time::Duration;
 
-    fn writer() -> (tempfile::TempDir, Writer) {
+    fn commits() -> (tempfile::TempDir, GroupCommit) {
         let dir = tempfile::tempdir().unwrap();
         let connection = Connection::open(dir.path().join("x.db")).unwrap();
         connection.execute_batch("CREATE TABLE t (x INTEGER PRIMARY KEY, y BLOB)").unwrap();
-        (dir, Writer::start(connection, Box::new(|_, _| {})).unwrap())
+        (dir, GroupCommit::start(connection, Box::new(|_, _| {})).unwrap())
     }
 
-    async fn insert(writer: &Writer, x: i64, bytes: usize) -> Result<(), SpoolError> {
+    async fn insert(commits: &GroupCommit, x: i64, bytes: usize) -> Result<(), SpoolError> {
         let work = move |connection: &Connection| {
             connection.execute("INSERT INTO t VALUES (?1, zeroblob(?2))", [x, bytes as i64]).map(drop)
         };
-        writer.transact(work).await
+        commits.transact(work).await
     }
 
     /// Inserts of so many bytes in one transaction, by number.
-    async fn together(writer: &Writer, inserts: &[(i64, usize)]) -> Vec<bool> {
+    async fn together(commits: &GroupCommit, inserts: &[(i64, usize)]) -> Vec<bool> {
         // Holds the thread, so that the others gather.
         let (go, gate) = mpsc::channel::<()>();
         let mut gate = Some(gate);
-        let hold = writer.transact(move |_| {
+        let hold = commits.transact(move |_| {
             if let Some(gate) = gate.take() {
                 let _ = gate.recv_timeout(Duration::from_secs(10));
             }
             Ok(())
         });
         let others = async {
-            let all = futures::future::join_all(inserts.iter().map(|&(x, bytes)| insert(writer, x, bytes)));
+            let all = futures::future::join_all(inserts.iter().map(|&(x, bytes)| insert(commits, x, bytes)));
             tokio::pin!(all);
             // The work is queued at the first poll.
             assert!(futures::poll!(&mut all).is_pending());
@@ -261,26 +261,26 @@ mod tests {
         ends.iter().map(Result::is_ok).collect()
     }
 
-    async fn rows(writer: &Writer) -> i64 {
-        writer.transact(|c| c.query_row("SELECT count(*) FROM t", [], |row| row.get(0))).await.unwrap()
+    async fn rows(commits: &GroupCommit) -> i64 {
+        commits.transact(|c| c.query_row("SELECT count(*) FROM t", [], |row| row.get(0))).await.unwrap()
     }
 
     #[tokio::test]
     async fn one_that_fails_takes_nobody_with_it() {
-        let (_dir, writer) = writer();
-        assert_eq!(together(&writer, &[(1, 0), (2, 0), (1, 0), (3, 0)]).await, [true, true, false, true]);
-        assert_eq!(rows(&writer).await, 3);
+        let (_dir, commits) = commits();
+        assert_eq!(together(&commits, &[(1, 0), (2, 0), (1, 0), (3, 0)]).await, [true, true, false, true]);
+        assert_eq!(rows(&commits).await, 3);
     }
 
     #[tokio::test]
     async fn what_finds_no_room_takes_nobody_with_it() {
-        let (_dir, writer) = writer();
+        let (_dir, commits) = commits();
         let limit = |connection: &Connection| {
             connection.query_row("PRAGMA max_page_count = 20", [], |row| row.get::<_, i64>(0)).map(drop)
         };
-        writer.transact(limit).await.unwrap();
-        let ends = together(&writer, &[(1, 10), (2, 1_000_000), (3, 10)]).await;
+        commits.transact(limit).await.unwrap();
+        let ends = together(&commits, &[(1, 10), (2, 1_000_000), (3, 10)]).await;
         assert_eq!(ends, [true, false, true], "the whole transaction was taken back by SQLite");
-        assert_eq!(rows(&writer).await, 2);
+        assert_eq!(rows(&commits).await, 2);
     }
 }

@@ -24,19 +24,19 @@ const DEADLINE: Duration = Duration::from_secs(2);
 const NAMED: usize = 20;
 
 impl Delivery {
-    pub(super) async fn keep_up(self) {
+    pub(super) async fn maintain(self) {
         let mut ticks = tokio::time::interval(PERIOD);
         for tick in 0_u64.. {
             if self.0.shutdown.run_until_cancelled(ticks.tick()).await.is_none() {
                 return;
             }
-            if let Err(error) = self.keep_up_once(tick).await {
-                tracing::error!(%error, "the spool cannot be kept up");
+            if let Err(error) = self.maintain_once(tick).await {
+                tracing::error!(%error, "the maintenance of the spool failed");
             }
         }
     }
 
-    async fn keep_up_once(&self, tick: u64) -> Result<(), SpoolError> {
+    async fn maintain_once(&self, tick: u64) -> Result<(), SpoolError> {
         self.0.metrics.spool(&self.status());
         let (capacity, used, _) = self.0.spool.bytes();
         self.0.metrics.spool_bytes(capacity, used);
@@ -97,7 +97,7 @@ impl Delivery {
         self.0.metrics.expired(gone.values().sum());
         while self.0.spool.forget_attempts().await? {}
         // Numbers that had traffic once are of no interest for ever.
-        self.0.numbers.lock().retain(|_, number| number.waiting > 0 || number.draining);
+        self.0.numbers.lock().retain(|_, number| number.waiting > 0 || number.delivering);
         Ok(())
     }
 
