@@ -8,6 +8,7 @@ use axum::{
 };
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tracing::field;
 
 use super::{
     current::{Active, Current},
@@ -62,18 +63,25 @@ impl Ingress {
             let problem = Problem::new(405, "method-not-allowed", "Wrong method").detail(detail);
             return ([(header::ALLOW, "POST")], problem).into_response();
         }
+        self.answer_hook(&active, hook, request).await
+    }
+
+    #[tracing::instrument(name = "webhook", skip_all, fields(provider = active.settings.provider.kind(), ?hook, outcome = field::Empty))]
+    async fn answer_hook(&self, active: &Active, hook: Hook, request: Request) -> Response {
         let (response, outcome) = match &active.provider {
-            Ok(provider) => self.answer_hook(&active, provider, hook, request).await,
+            Ok(provider) => self.verify_and_deliver(active, provider, hook, request).await,
             Err(missing) => {
                 tracing::error!(missing = ?missing.0, "a webhook cannot be verified: the credentials are missing");
                 (not_ready("credentials are missing"), WebhookOutcome::NotReady)
             }
         };
+        tracing::Span::current().record("outcome", field::debug(outcome));
+        tracing::debug!(status = response.status().as_u16(), "a webhook was answered");
         self.metrics.webhook(hook, outcome);
         response
     }
 
-    async fn answer_hook(
+    async fn verify_and_deliver(
         &self,
         active: &Active,
         provider: &Provider,
@@ -84,7 +92,7 @@ impl Ingress {
         let (head, body) = request.into_parts();
         // Anybody can reach this port: nothing is read for a caller who does not even claim to be the provider.
         if !provider.has_signature(&head.headers) {
-            tracing::debug!(?hook, "a call without a signature");
+            tracing::debug!("a call without a signature");
             return refused(&Unverified::Signature);
         }
         let body = match body::read(body, MAX_BODY).await {
@@ -95,7 +103,7 @@ impl Ingress {
         let url = active.settings.public_url.called(hook, query.as_deref());
         let call = WebhookCall { url, query, headers: head.headers, body, received_at };
         if let Err(error) = provider.verify(&call) {
-            tracing::warn!(?hook, "{error}");
+            tracing::warn!("{error}");
             return refused(&error);
         }
         let item = match hook {
@@ -109,7 +117,7 @@ impl Ingress {
             Ok(Some(item)) => self.deliver(provider, item).await,
             Ok(None) => (provider.acknowledgement(), WebhookOutcome::Ignored),
             Err(error) => {
-                tracing::error!(?hook, %error, "a signed webhook cannot be understood");
+                tracing::error!(%error, "a signed webhook cannot be understood");
                 (
                     Problem::new(400, "malformed", "Not understood").detail(error.to_string()).into_response(),
                     WebhookOutcome::Malformed,

@@ -216,13 +216,12 @@ impl Metrics {
 
     /// An attempt to send ended.
     pub(super) fn attempt(&self, outcome: &SendOutcome) {
-        let (outcome, reason) = match outcome {
-            SendOutcome::NotSent { reason, .. } => ("NotSent", format!("{reason:?}")),
-            SendOutcome::Accepted { .. } => ("Accepted", String::new()),
-            SendOutcome::Refused { class, .. } => ("Refused", format!("{class:?}")),
-            SendOutcome::Unknown { .. } => ("Unknown", String::new()),
+        let reason = match outcome {
+            SendOutcome::NotSent { reason, .. } => format!("{reason:?}"),
+            SendOutcome::Refused { class, .. } => format!("{class:?}"),
+            SendOutcome::Accepted { .. } | SendOutcome::Unknown { .. } => String::new(),
         };
-        self.attempts.get_or_create(&AttemptLabels { outcome, reason }).inc();
+        self.attempts.get_or_create(&AttemptLabels { outcome: outcome.name(), reason }).inc();
     }
 
     /// The ledger stood in the way of an attempt.

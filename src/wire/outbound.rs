@@ -78,6 +78,18 @@ pub enum SendOutcome {
     },
 }
 
+impl SendOutcome {
+    /// The variant, as metrics and logs name it.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::NotSent { .. } => "NotSent",
+            Self::Accepted { .. } => "Accepted",
+            Self::Refused { .. } => "Refused",
+            Self::Unknown { .. } => "Unknown",
+        }
+    }
+}
+
 /// Why nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum NotSentReason {

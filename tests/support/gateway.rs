@@ -17,7 +17,7 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{issuer::TestIssuer, volume::Volume, wall_clock::WallClock};
+use super::{issuer::TestIssuer, process::LOG_FILTER, volume::Volume, wall_clock::WallClock};
 
 /// Our number in most tests.
 pub const NUMBER: &str = "+15551230001";
@@ -158,6 +158,7 @@ impl Gateway {
         let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_aldis"))
             .envs(self.clock.environment())
+            .env("ALDIS_LOG", LOG_FILTER.get_or_init(|| "aldis=debug,info"))
             .args(["gateway", "--address", "127.0.0.1"])
             .args(["--public-port", &port(&self.public), "--internal-port", &port(&self.internal)])
             .args(["--admin-port", &port(&self.admin)])

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use reqwest::StatusCode;
+use tracing::field;
 
 use crate::{
     gateway::{settings::Route, spool::Item},
@@ -32,6 +33,16 @@ pub(crate) enum NotTaken {
     Refused(String),
 }
 
+impl NotTaken {
+    const fn name(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "Unavailable",
+            Self::Doubtful(_) => "Doubtful",
+            Self::Refused(_) => "Refused",
+        }
+    }
+}
+
 /// The engines, as far as the gateway speaks to them.
 #[derive(Clone, Debug)]
 pub(crate) struct Engines {
@@ -54,7 +65,16 @@ impl Engines {
     ///
     /// # Errors
     /// Whether it is worth trying again.
+    #[tracing::instrument(name = "delivery", skip_all, fields(channel = route.channel, kind = item.kind(), outcome = field::Empty))]
     pub(crate) async fn post(&self, route: &Route, item: &Item, deadline: Duration) -> Result<(), NotTaken> {
+        let result = self.post_once(route, item, deadline).await;
+        let outcome = result.as_ref().map_or_else(NotTaken::name, |()| "Delivered");
+        tracing::Span::current().record("outcome", outcome);
+        tracing::debug!(reason = result.as_ref().err().map(field::display), "an engine was asked to take an item");
+        result
+    }
+
+    async fn post_once(&self, route: &Route, item: &Item, deadline: Duration) -> Result<(), NotTaken> {
         let token = self.token.current().map_err(|error| NotTaken::Unavailable(error.to_string()))?;
         let url = |pattern| format!("{}{}", route.engine_url, of_channel(pattern, &route.channel));
         let request = match item {

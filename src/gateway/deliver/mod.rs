@@ -13,6 +13,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 use parking_lot::Mutex;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument;
 
 pub(super) use engines::{Engines, NotTaken};
 
@@ -104,7 +105,7 @@ impl Delivery {
     /// When it is on no disk.
     pub(super) async fn accept(&self, item: Item) -> Result<WebhookOutcome, SpoolError> {
         let delivery = self.clone();
-        let task = self.0.tasks.spawn(async move { delivery.bring(item).await });
+        let task = self.0.tasks.spawn(async move { delivery.bring(item).await }.in_current_span());
         match task.await {
             Ok(result) => result,
             Err(error) => Err(SpoolError::new(format!("the delivery ended early: {error}"))),

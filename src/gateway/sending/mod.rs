@@ -18,6 +18,7 @@ use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::{sync::watch, task::JoinError};
 use tokio_util::task::TaskTracker;
+use tracing::field;
 
 use super::{
     checking::Checks,
@@ -177,11 +178,7 @@ impl Sending {
     /// Called with the list of flights locked, so that the guard is dropped after the entry was made.
     fn begin(&self, active: Result<Active, String>, attempt: Attempt) -> Flight {
         let guard = FlightGuard { inner: Arc::clone(&self.0), key: attempt.key.clone() };
-        let task = self.0.tasks.spawn(async move {
-            let outcome = guard.inner.outcome_of(active, &attempt).await?;
-            guard.inner.metrics.attempt(&outcome);
-            Ok(outcome)
-        });
+        let task = self.0.tasks.spawn(async move { guard.inner.observed_attempt(active, &attempt).await });
         let ended = |end: Result<Result<SendOutcome, SpoolError>, JoinError>| {
             end.unwrap_or_else(|error| {
                 Ok(SendOutcome::Unknown { message: format!("the attempt ended early: {error}") })
@@ -192,6 +189,28 @@ impl Sending {
 }
 
 impl Inner {
+    #[tracing::instrument(
+        name = "attempt",
+        skip_all,
+        fields(
+            provider = active.as_ref().map_or("none", |active| active.settings.provider.kind()),
+            message_id = attempt.request.message_id,
+            attempt = attempt.request.attempt,
+            outcome = field::Empty,
+        )
+    )]
+    async fn observed_attempt(
+        &self,
+        active: Result<Active, String>,
+        attempt: &Attempt,
+    ) -> Result<SendOutcome, SpoolError> {
+        let outcome = self.outcome_of(active, attempt).await?;
+        tracing::Span::current().record("outcome", outcome.name());
+        tracing::debug!("an attempt to send has ended");
+        self.metrics.attempt(&outcome);
+        Ok(outcome)
+    }
+
     async fn outcome_of(&self, active: Result<Active, String>, attempt: &Attempt) -> Result<SendOutcome, SpoolError> {
         let begun = self.spool.look_up(attempt.key.clone()).await?;
         if let Some(outcome) = self.recorded(&begun) {
@@ -300,7 +319,7 @@ impl Inner {
         };
         if let Err(error) = self.spool.finish(attempt.key.clone(), outcome.clone()).await {
             // The engine learns it now; asked again, we could only say that nobody knows.
-            tracing::error!(%error, message_id = request.message_id, "the outcome of an attempt is not on the disk");
+            tracing::error!(%error, "the outcome of an attempt is not on the disk");
         }
         Ok(outcome)
     }

@@ -61,6 +61,14 @@ pub enum Provider {
 }
 
 impl Provider {
+    /// The kind, as logs name it.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Twilio { .. } => "Twilio",
+            Self::Simulator { .. } => "Simulator",
+        }
+    }
+
     /// The account, as claims, stores and deduplication name it.
     pub fn account(&self) -> &str {
         match self {
