@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction};
 
 /// One step each; step `n` makes schema version `n + 1`. A step that was released is never changed.
-const STEPS: [&str; 3] = [include_str!("schema/1.sql"), include_str!("schema/2.sql"), include_str!("schema/3.sql")];
+const STEPS: [&str; 3] = [include_str!("1.sql"), include_str!("2.sql"), include_str!("3.sql")];
 
 /// The schema version that this engine writes.
 pub const NEWEST: i64 = STEPS.len() as i64;
