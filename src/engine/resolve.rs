@@ -8,7 +8,7 @@ use super::{
         opt_out::Keyword,
         state::State,
     },
-    handle::Request,
+    inbox::Request,
     store::{Transaction, error::CommitError, receipt_token::ReceiptTokens, write::Cause},
 };
 use crate::{

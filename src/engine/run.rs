@@ -24,8 +24,8 @@ use super::{
     config::{ConfigError, Settings},
     core::{ids::first_of_life, state::State},
     feed::Feed,
-    handle::Handle,
     http::{self, Alive, Shared},
+    inbox::Handle,
     metrics::Metrics,
     sender::{Backoff, Sender},
     store::{

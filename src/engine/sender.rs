@@ -16,7 +16,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     config::Settings,
     core::ids::{Attempt, MessageId},
-    handle::{Handle, Request},
+    inbox::{Handle, Request},
 };
 use crate::wire::{
     outbound::{NotSentReason, SendOutcome, SendRequest},

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 
-use super::{config::Settings, handle::Seen};
+use super::{config::Settings, inbox::Seen};
 use crate::wire::status::{
     AgentsStatus, ClockStatus, ConfigStatus, EngineStatus, OutboxStatus, QueueStatus, ServiceLevelStatus, StoreStatus,
 };

@@ -22,7 +22,7 @@ use super::{
         state::State,
     },
     feed::Feed,
-    handle::{Inbox, Job, Keyed, Outcome, Request, Seen, Waiting},
+    inbox::{Inbox, Job, Keyed, Outcome, Request, Seen, Waiting},
     metrics::Metrics,
     resolve::resolve,
     sender::Handover,
@@ -186,7 +186,7 @@ impl Writer {
         commands.extend(self.clock.take_leap().map(|by| Command::ClockLeapt { by }));
         for job in jobs {
             match job {
-                Job::Handle { request, waiting } => requests.push((request, waiting)),
+                Job::Decide { request, waiting } => requests.push((request, waiting)),
                 Job::Inspect(look) => looks.push(look),
                 Job::Configure(new) => {
                     commands.extend(self.put_in_force(&new, true));
@@ -370,7 +370,7 @@ impl Batch<'_> {
         Ok(decision.answer)
     }
 
-    /// Handles a request, unless it was handled before under the same key, and notes who is to be told.
+    /// Decides a request, unless it was decided before under the same key, and notes who is to be told.
     fn answer(
         &mut self,
         transaction: &mut Transaction<'_>,

@@ -17,7 +17,7 @@ use crate::{
             command::{Answer, Command},
             ids::Epoch,
         },
-        handle::Request,
+        inbox::Request,
     },
     sms::PhoneNumber,
     wire::problem::Problem,

@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use super::{Shared, body, caller::Agent, problem::Failure};
 use crate::{
     engine::{
-        handle::{Keyed, Outcome, Render, Request as Asked},
         http::problem::of_refusal,
+        inbox::{Keyed, Outcome, Render, Request as Asked},
         store::idempotency::{RecordedAnswer, RequestId},
     },
     wire::problem::{MEDIA_TYPE, Problem},
@@ -74,7 +74,7 @@ fn hash(method: &Method, path: &str, body: &[u8]) -> [u8; 32] {
 }
 
 impl<T> Change<T> {
-    /// Has the request handled, or gives the answer that it had.
+    /// Has the request decided, or gives the answer that it had.
     ///
     /// # Errors
     /// When the engine is ending or has too much to do, or the key belongs to another request.

@@ -29,7 +29,7 @@ pub(super) use alive::Alive;
 pub(crate) use openapi::openapi;
 
 use self::problem::Failure;
-use super::{config::Settings, feed::Feed, handle::Handle, store::error::Fault, store::read::Reader};
+use super::{config::Settings, feed::Feed, inbox::Handle, store::error::Fault, store::read::Reader};
 use crate::{
     process::{self, serve::Limits},
     wire::{config::mount::Mount, ports},

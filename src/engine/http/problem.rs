@@ -6,7 +6,7 @@ use axum::{
 };
 
 use crate::{
-    engine::{core::command::Refusal, handle::Unavailable},
+    engine::{core::command::Refusal, inbox::Unavailable},
     wire::{problem::Problem, tokens::TokenError},
 };
 

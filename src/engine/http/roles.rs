@@ -11,7 +11,7 @@ use super::{
     problem::{Failure, of_refusal},
 };
 use crate::{
-    engine::{core::command::Answer, core::event, handle, status},
+    engine::{core::command::Answer, core::event, inbox, status},
     wire::{
         inbound::{InboundAnswer, InboundMessage, InboundOutcome},
         receipt::Receipt,
@@ -27,7 +27,7 @@ pub(super) async fn inbound(
 ) -> Result<Json<InboundAnswer>, Failure> {
     let message: InboundMessage = body::json(&body::bytes(request, body::MAX_ROLE_BODY_BYTES).await?)?;
     ours(&shared, "/to", &message.to)?;
-    let outcome = match shared.engine.ask(handle::Request::Inbound(Box::new(message))).await? {
+    let outcome = match shared.engine.ask(inbox::Request::Inbound(Box::new(message))).await? {
         Ok(Answer::Inbound { outcome, .. }) => outcome.map_or(InboundOutcome::Duplicate, wire_outcome),
         Ok(_) => return Err(Failure::unavailable("The engine gave an answer that it must not give.")),
         Err(refusal) => return Err(of_refusal(&refusal).into()),
@@ -43,7 +43,7 @@ pub(super) async fn receipt(
 ) -> Result<Json<serde_json::Value>, Failure> {
     let receipt: Receipt = body::json(&body::bytes(request, body::MAX_ROLE_BODY_BYTES).await?)?;
     ours(&shared, "/from", &receipt.from)?;
-    match shared.engine.ask(handle::Request::Receipt(receipt)).await? {
+    match shared.engine.ask(inbox::Request::Receipt(receipt)).await? {
         Ok(_) => Ok(Json(serde_json::json!({}))),
         Err(refusal) => Err(of_refusal(&refusal).into()),
     }

@@ -87,9 +87,9 @@ pub(super) enum Waiting {
 /// The answer to a request with a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Keyed {
-    /// It was handled now.
+    /// It was decided now.
     First(RecordedAnswer),
-    /// It was handled before; this was the answer.
+    /// It was decided before; this was the answer.
     Again(RecordedAnswer),
     /// The key belongs to another request.
     KeyReused,
@@ -98,7 +98,7 @@ pub(super) enum Keyed {
 /// One thing for the writer to do.
 pub(super) enum Job {
     /// Decide and commit.
-    Handle { request: Request, waiting: Waiting },
+    Decide { request: Request, waiting: Waiting },
     /// Look at the state after all that was committed before.
     Inspect(Box<dyn FnOnce(&Seen<'_>) + Send>),
     /// Put another configuration in force.
@@ -175,7 +175,7 @@ impl Job {
     /// Whether it counts against [`MAX_WAITING`]: what others ask for. What the engine itself needs always gets through.
     pub(super) const fn is_asked_for(&self) -> bool {
         match self {
-            Self::Handle { waiting, .. } => !matches!(waiting, Waiting::Nobody),
+            Self::Decide { waiting, .. } => !matches!(waiting, Waiting::Nobody),
             Self::Inspect(_) => true,
             Self::Configure(_) | Self::StreamOpened(_) | Self::StreamClosed(_) | Self::Stop => false,
         }
@@ -199,7 +199,7 @@ impl Handle {
     pub(super) async fn ask(&self, request: Request) -> Result<Outcome, Unavailable> {
         self.check_room(&request)?;
         let (sender, receiver) = oneshot::channel();
-        self.enqueue(Job::Handle { request, waiting: Waiting::Once(sender) })?;
+        self.enqueue(Job::Decide { request, waiting: Waiting::Once(sender) })?;
         receiver.await.map_err(|_| Unavailable::Ending)
     }
 
@@ -215,13 +215,13 @@ impl Handle {
     ) -> Result<Keyed, Unavailable> {
         self.check_room(&request)?;
         let (sender, receiver) = oneshot::channel();
-        self.enqueue(Job::Handle { request, waiting: Waiting::Keyed { id, render, answer: sender } })?;
+        self.enqueue(Job::Decide { request, waiting: Waiting::Keyed { id, render, answer: sender } })?;
         receiver.await.map_err(|_| Unavailable::Ending)
     }
 
     /// Has something done that nobody waits for.
     pub(super) fn tell(&self, request: Request) {
-        self.push(Job::Handle { request, waiting: Waiting::Nobody });
+        self.push(Job::Decide { request, waiting: Waiting::Nobody });
     }
 
     /// Looks at the state as it is after everything that was asked before.
