@@ -94,7 +94,7 @@ fn commit(channel: &mut Channel, texts: &[(PhoneNumber, String)]) -> u64 {
             duplicate_of: transaction.seen(id).expect("a store"),
             provider_keyword: None,
         });
-        let decision = channel.state.handle(&command, channel.now);
+        let decision = channel.state.execute(&command, channel.now);
         let cause = Cause::Inbound { provider_message_id: id, received_at: channel.now };
         transaction.write(&decision, &cause, &channel.state).expect("a store");
     }

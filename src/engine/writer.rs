@@ -362,9 +362,9 @@ impl Batch<'_> {
     }
 
     /// Decides a request and writes the decision.
-    fn handle(&mut self, transaction: &mut Transaction<'_>, request: &Request) -> Result<Outcome, CommitError> {
+    fn decide(&mut self, transaction: &mut Transaction<'_>, request: &Request) -> Result<Outcome, CommitError> {
         let (command, cause) = resolve(transaction, self.tokens, self.state, request)?;
-        let decision = self.state.handle(&command, self.now);
+        let decision = self.state.execute(&command, self.now);
         transaction.write(&decision, &cause, self.state)?;
         self.events.extend(decision.events);
         Ok(decision.answer)
@@ -379,12 +379,12 @@ impl Batch<'_> {
     ) -> Result<(), CommitError> {
         match waiting {
             Waiting::Nobody => {
-                if let Err(refusal) = self.handle(transaction, &request)? {
+                if let Err(refusal) = self.decide(transaction, &request)? {
                     tracing::debug!(%refusal, "refused");
                 }
             }
             Waiting::Once(to) => {
-                let outcome = self.handle(transaction, &request)?;
+                let outcome = self.decide(transaction, &request)?;
                 self.owed.push(Owed::Once(to, outcome));
             }
             Waiting::Keyed { id, render, answer } => {
@@ -392,7 +392,7 @@ impl Batch<'_> {
                     Repetition::Again(recorded) => Keyed::Again(recorded),
                     Repetition::KeyReused => Keyed::KeyReused,
                     Repetition::First => {
-                        let outcome = self.handle(transaction, &request)?;
+                        let outcome = self.decide(transaction, &request)?;
                         let recorded = render(&outcome);
                         // What passes by itself is decided anew when it is asked again: nothing was done.
                         if recorded.status < 500 && outcome != Err(Refusal::Disabled) {

@@ -178,7 +178,7 @@ fn on_a_small_volume() {
             duplicate_of: None,
             provider_keyword: None,
         };
-        let decision = full.state.handle(&command::Command::Inbound(inbound), now());
+        let decision = full.state.execute(&command::Command::Inbound(inbound), now());
         match tx.write(&decision, &Cause::Other, &full.state).and_then(|()| tx.commit(&full.state).map(drop)) {
             Ok(()) => {}
             Err(error) => {
@@ -205,7 +205,7 @@ fn a_transaction_that_is_given_up_leaves_nothing_and_ends_the_store() {
     let (_dir, path) = place();
     let mut channel = channel(&path);
     let before = channel.store.commits();
-    let decision = channel.state.handle(&command::Command::StorageAccepted, now());
+    let decision = channel.state.execute(&command::Command::StorageAccepted, now());
     let mut tx = channel.store.begin().unwrap();
     tx.write(&decision, &Cause::Other, &channel.state).unwrap();
     drop(tx);

@@ -128,7 +128,7 @@ impl Channel {
         let store = Store::open(path, &belongs())?;
         let rows = store.load(now - SAMPLES).expect("the store can be read");
         let mut channel = Self { store, state: State::from_rows(Arc::new(config), rows), now, delivered: 0 };
-        channel.transact(|writer| writer.handle(&Command::Started { ids_from: 0, leapt: None }, &Cause::Other));
+        channel.transact(|writer| writer.execute(&Command::Started { ids_from: 0, leapt: None }, &Cause::Other));
         Ok(channel)
     }
 
@@ -168,13 +168,13 @@ struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    fn handle(&mut self, command: &Command, cause: &Cause<'_>) {
-        let decision = self.state.handle(command, *self.now);
+    fn execute(&mut self, command: &Command, cause: &Cause<'_>) {
+        let decision = self.state.execute(command, *self.now);
         self.tx.write(&decision, cause, self.state).expect("the store can be written");
     }
 
     fn tell(&mut self, command: &Command) {
-        self.handle(command, &Cause::Other);
+        self.execute(command, &Cause::Other);
     }
 
     fn step(&mut self, step: &Step) {
@@ -245,7 +245,7 @@ impl Writer<'_> {
             duplicate_of: self.tx.seen(&provider_message_id).expect("the store can be read"),
             provider_keyword: None,
         });
-        self.handle(&command, &Cause::Inbound { provider_message_id: &provider_message_id, received_at: *self.now });
+        self.execute(&command, &Cause::Inbound { provider_message_id: &provider_message_id, received_at: *self.now });
     }
 
     fn work_on_interaction(&mut self, step: &Step) {
@@ -266,7 +266,10 @@ impl Writer<'_> {
         let ids = if *outcome == SendOutcome::Accepted { vec![format!("out-{message}")] } else { Vec::new() };
         let parked = self.tx.parked(&ids).expect("the store can be read");
         let command = Command::SendResult(command::SendResult { message, attempt, outcome: outcome.clone(), parked });
-        self.handle(&command, &Cause::SendResult { message, provider_message_ids: &ids, provider_code: Some("30007") });
+        self.execute(
+            &command,
+            &Cause::SendResult { message, provider_message_ids: &ids, provider_code: Some("30007") },
+        );
     }
 
     fn receipt(&mut self, back: u64, by_token: bool, state: DeliveryState) {
@@ -289,7 +292,7 @@ impl Writer<'_> {
             provider_message_id: &provider_message_id,
             provider_code: None,
         };
-        self.handle(&Command::Receipt(receipt), &cause);
+        self.execute(&Command::Receipt(receipt), &cause);
     }
 
     fn configure(&mut self, step: &Step) {

@@ -16,7 +16,7 @@ use crate::sms::{PhoneNumber, Sender};
 ///
 /// The state knows no numbers, so the shell looks the sender up in its store, inside the transaction that will also write this
 /// command's decision, and hydrates the customer's row ([`State::hydrate_customer`](super::state::State::hydrate_customer))
-/// before the command is handled.
+/// before the command is executed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contact<A> {
     /// The address: a [`Sender`] for one who writes, a [`PhoneNumber`] for one who is written to.

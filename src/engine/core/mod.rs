@@ -1,7 +1,7 @@
 //! The state machine of one channel: no clock, no I/O, no randomness. The same commands at the same instants give the same events.
 //!
 //! - [`decide`](decide::decide) says what follows from a command, [`due`](timers::due) what follows from time;
-//!   [`apply`](apply::apply) changes the state as an event says. [`State::handle`](state::State::handle) does all three.
+//!   [`apply`](apply::apply) changes the state as an event says. [`State::execute`](state::State::execute) does all three.
 //! - Events and rows hold ids. Texts and numbers travel beside them ([`Content`](command::Content)), from and to the store.
 //! - The [`State`](state::State) holds open things only. The shell looks up what a command needs beyond them, inside the transaction
 //!   in which it writes the decision: the sender's customer, duplicates, the message of a receipt.
@@ -16,7 +16,7 @@ pub mod decide;
 pub mod delivery;
 mod draft;
 pub mod event;
-mod handle;
+mod execute;
 pub mod ids;
 mod inbound;
 pub mod opt_out;

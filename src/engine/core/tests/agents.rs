@@ -143,11 +143,11 @@ fn an_agent_who_is_away_for_300_s_loses_interactions_to_the_head_of_the_queue() 
     assert_eq!(desk.state.queue().collect::<Vec<_>>(), [first, second, third]);
     assert_eq!(desk.state.interaction(first).unwrap().arrived_at, arrived);
     let stale = Command::Reply { user: "ana".into(), interaction: first, epoch: Epoch(1), text: "TEXT-late".into() };
-    let refused = desk.handle(&stale).answer;
+    let refused = desk.execute(&stale).answer;
     assert_eq!(refused, Err(Refusal::StaleEpoch { current: Epoch(2), shown: Epoch(1) }));
     desk.online("ana");
     assert_eq!(desk.owner(first), Some("ana"));
-    assert_eq!(desk.handle(&stale).answer, Err(Refusal::StaleEpoch { current: Epoch(3), shown: Epoch(1) }));
+    assert_eq!(desk.execute(&stale).answer, Err(Refusal::StaleEpoch { current: Epoch(3), shown: Epoch(1) }));
 }
 
 #[test]
@@ -204,14 +204,14 @@ fn only_the_owner_replies_and_finishes_but_any_member_notes() {
     assert_eq!(desk.reply("eve", open), Err(Refusal::NotAMember("eve".into())));
     let note =
         |user: &str, epoch| Command::Note { user: user.into(), interaction: open, epoch, text: "TEXT-note".into() };
-    assert!(matches!(desk.handle(&note("bo", None)).answer, Ok(Answer::Noted { .. })));
-    assert!(matches!(desk.handle(&note("ana", Some(Epoch(1)))).answer, Ok(Answer::Noted { .. })));
-    assert_eq!(desk.handle(&note("bo", Some(Epoch(1)))).answer, Err(Refusal::NotOwner));
+    assert!(matches!(desk.execute(&note("bo", None)).answer, Ok(Answer::Noted { .. })));
+    assert!(matches!(desk.execute(&note("ana", Some(Epoch(1)))).answer, Ok(Answer::Noted { .. })));
+    assert_eq!(desk.execute(&note("bo", Some(Epoch(1)))).answer, Err(Refusal::NotOwner));
     let stale = Err(Refusal::StaleEpoch { current: Epoch(1), shown: Epoch(0) });
-    assert_eq!(desk.handle(&note("ana", Some(Epoch(0)))).answer, stale);
+    assert_eq!(desk.execute(&note("ana", Some(Epoch(0)))).answer, stale);
     desk.finish("ana", open).unwrap();
     assert_eq!(desk.reply("ana", open), Err(Refusal::NotOpen(open)));
-    assert_eq!(desk.handle(&note("bo", None)).answer, Err(Refusal::NotOpen(open)));
+    assert_eq!(desk.execute(&note("bo", None)).answer, Err(Refusal::NotOpen(open)));
     assert_eq!(desk.text(1, "TEXT-more"), InboundOutcome::Queued, "a new interaction");
 }
 
@@ -226,7 +226,7 @@ fn texts_that_cannot_be_sent_are_refused() {
         [(" \n", Some(Refusal::EmptyText)), (&longest, None), (&format!("{longest}a"), Some(too_long))]
     {
         let command = Command::Reply { user: "ana".into(), interaction, epoch, text: text.into() };
-        assert_eq!(desk.handle(&command).answer.err(), refusal);
+        assert_eq!(desk.execute(&command).answer.err(), refusal);
     }
 }
 
@@ -275,7 +275,7 @@ fn repeated_signs_of_presence_change_nothing() {
     desk.offline("bo");
     assert_eq!(desk.names_since(place), Vec::<&str>::new());
     assert_eq!(
-        desk.handle(&Command::AgentOnline { user: "eve".into() }).answer,
+        desk.execute(&Command::AgentOnline { user: "eve".into() }).answer,
         Err(Refusal::NotAMember("eve".into()))
     );
 }

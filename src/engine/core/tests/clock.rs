@@ -9,12 +9,12 @@ const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 fn leap(desk: &mut Desk, by: SignedDuration) {
     desk.now += by;
-    desk.handle(&Command::ClockLeapt { by });
+    desk.execute(&Command::ClockLeapt { by });
 }
 
 fn set_back(desk: &mut Desk, by: SignedDuration) {
     desk.now -= by;
-    desk.handle(&Command::SetClock { to: desk.now });
+    desk.execute(&Command::SetClock { to: desk.now });
 }
 
 #[test]
@@ -41,7 +41,7 @@ fn a_long_absence_counts_as_a_leap() {
     desk.text(1, "TEXT-hello");
     let open = desk.open(1).unwrap();
     desk.now += DAY * 3;
-    desk.handle(&Command::Started { ids_from: 0, leapt: Some(DAY * 3) });
+    desk.execute(&Command::Started { ids_from: 0, leapt: Some(DAY * 3) });
     assert_eq!(desk.owner(open), Some("ana"));
     assert!(desk.state.open_leap(desk.now).is_some());
 }

@@ -111,7 +111,7 @@ impl Desk {
             parked: BTreeMap::new(),
             configs: 0,
         };
-        desk.handle(&Command::Started { ids_from: 0, leapt: None });
+        desk.execute(&Command::Started { ids_from: 0, leapt: None });
         desk
     }
 
@@ -126,8 +126,8 @@ impl Desk {
     }
 
     /// Handles a command and records what follows, as one transaction does.
-    pub(super) fn handle(&mut self, command: &Command) -> Decision {
-        let decision = self.state.handle(command, self.now);
+    pub(super) fn execute(&mut self, command: &Command) -> Decision {
+        let decision = self.state.execute(command, self.now);
         let mut texts: BTreeMap<MessageId, Arc<str>> = BTreeMap::new();
         for content in &decision.contents {
             match content {
@@ -207,7 +207,7 @@ impl Desk {
         let until = self.now + duration;
         while let Some(at) = self.state.next_wakeup().filter(|at| *at <= until) {
             self.now = at.max(self.now);
-            assert!(!self.handle(&Command::Tick).events.is_empty(), "woken at {at} for nothing");
+            assert!(!self.execute(&Command::Tick).events.is_empty(), "woken at {at} for nothing");
         }
         self.now = until;
     }
@@ -222,7 +222,7 @@ impl Desk {
         change(&mut config);
         self.state.set_config(Arc::new(config));
         self.configs += 1;
-        self.handle(&Command::ConfigChanged { hash: self.configs.to_string() });
+        self.execute(&Command::ConfigChanged { hash: self.configs.to_string() });
     }
 
     /// The engine stops and starts again from its rows. Every agent is offline then.
@@ -232,10 +232,10 @@ impl Desk {
         let rows: OpenRows = serde_json::from_str(&json).unwrap();
         let mut loaded = State::from_rows(config, rows);
         loaded.set_storage_accepted(self.state.storage_accepted());
-        let decision = loaded.clone().handle(&Command::Started { ids_from: 0, leapt: None }, self.now);
-        let live = self.handle(&Command::Started { ids_from: 0, leapt: None });
+        let decision = loaded.clone().execute(&Command::Started { ids_from: 0, leapt: None }, self.now);
+        let live = self.execute(&Command::Started { ids_from: 0, leapt: None });
         assert_eq!(decision, live, "a loaded state decides as the live one");
-        loaded.handle(&Command::Started { ids_from: 0, leapt: None }, self.now);
+        loaded.execute(&Command::Started { ids_from: 0, leapt: None }, self.now);
         assert_eq!(loaded, self.state, "a loaded state is as the live one");
         self.state = loaded;
     }
@@ -270,7 +270,7 @@ impl Desk {
             duplicate_of,
             provider_keyword,
         });
-        match self.handle(&command).answer {
+        match self.execute(&command).answer {
             Ok(Answer::Inbound { message, outcome }) => {
                 let first = *self.seen.entry(provider_id.into()).or_insert(message);
                 assert_eq!(first, message, "a duplicate names the first message");
@@ -288,15 +288,15 @@ impl Desk {
     // Agents.
 
     pub(super) fn online(&mut self, user: &str) {
-        self.handle(&Command::AgentOnline { user: user.into() }).answer.unwrap();
+        self.execute(&Command::AgentOnline { user: user.into() }).answer.unwrap();
     }
 
     pub(super) fn offline(&mut self, user: &str) {
-        self.handle(&Command::AgentOffline { user: user.into() }).answer.unwrap();
+        self.execute(&Command::AgentOffline { user: user.into() }).answer.unwrap();
     }
 
     pub(super) fn present(&mut self, user: &str, present: bool) {
-        self.handle(&Command::SetPresence { user: user.into(), present }).answer.unwrap();
+        self.execute(&Command::SetPresence { user: user.into(), present }).answer.unwrap();
     }
 
     pub(super) fn owner(&self, interaction: InteractionId) -> Option<&str> {
@@ -310,7 +310,7 @@ impl Desk {
     /// The agent replies, with the epoch in force.
     pub(super) fn reply(&mut self, user: &str, interaction: InteractionId) -> Result<MessageId, Refusal> {
         let (epoch, user) = (self.epoch(interaction), user.into());
-        match self.handle(&Command::Reply { user, interaction, epoch, text: "TEXT-reply".into() }).answer? {
+        match self.execute(&Command::Reply { user, interaction, epoch, text: "TEXT-reply".into() }).answer? {
             Answer::Replied { message } => Ok(message),
             other => panic!("a reply was answered {other:?}"),
         }
@@ -318,12 +318,12 @@ impl Desk {
 
     pub(super) fn finish(&mut self, user: &str, interaction: InteractionId) -> Result<(), Refusal> {
         let (epoch, user) = (self.epoch(interaction), user.into());
-        self.handle(&Command::Finish { user, interaction, epoch }).answer.map(drop)
+        self.execute(&Command::Finish { user, interaction, epoch }).answer.map(drop)
     }
 
     pub(super) fn start(&mut self, user: &str, last_digit: u32) -> Result<(InteractionId, MessageId), Refusal> {
         let contact = self.contact(&number(last_digit));
-        match self.handle(&Command::Start { user: user.into(), contact, text: "TEXT-start".into() }).answer? {
+        match self.execute(&Command::Start { user: user.into(), contact, text: "TEXT-start".into() }).answer? {
             Answer::Started { interaction, message, .. } => Ok((interaction, message)),
             other => panic!("a start was answered {other:?}"),
         }
@@ -346,7 +346,7 @@ impl Desk {
         let accepted = outcome == SendOutcome::Accepted;
         let parked = if accepted { self.parked.get(&provider_id).cloned().unwrap_or_default() } else { Vec::new() };
         let attempt = self.attempt(message);
-        let answer = self.handle(&Command::SendResult(SendResult { message, attempt, outcome, parked })).answer?;
+        let answer = self.execute(&Command::SendResult(SendResult { message, attempt, outcome, parked })).answer?;
         if accepted {
             self.parked.remove(&provider_id);
             self.provider_ids.insert(provider_id, message);
@@ -373,7 +373,7 @@ impl Desk {
         if let Some(known) = known {
             self.state.hydrate_customer(self.customers[&known.customer].clone());
         }
-        match self.handle(&Command::Receipt(Receipt { provider_message_id, message: known, state })).answer {
+        match self.execute(&Command::Receipt(Receipt { provider_message_id, message: known, state })).answer {
             Ok(Answer::Receipt(answer)) => answer,
             other => panic!("a receipt was answered {other:?}"),
         }

@@ -20,7 +20,7 @@ fn while_disabled_messages_are_recorded_and_agents_note_and_finish_only() {
     assert_eq!(desk.reply("ana", open), Err(Refusal::Disabled));
     assert_eq!(desk.start("ana", 3), Err(Refusal::Disabled));
     let note = Command::Note { user: "ana".into(), interaction: open, epoch: Some(Epoch(1)), text: "TEXT-note".into() };
-    assert!(matches!(desk.handle(&note).answer, Ok(Answer::Noted { .. })));
+    assert!(matches!(desk.execute(&note).answer, Ok(Answer::Noted { .. })));
     desk.finish("ana", open).unwrap();
 }
 
@@ -92,7 +92,7 @@ fn storage_that_is_not_accepted_receives_but_sends_nothing() {
     desk.pass_seconds(3600);
     assert_eq!((desk.at_gateway(), desk.status(reply)), (vec![], MessageStatus::Waiting));
     desk.state.set_storage_accepted(true);
-    desk.handle(&Command::StorageAccepted);
+    desk.execute(&Command::StorageAccepted);
     assert_eq!(desk.at_gateway().len(), 2);
 }
 
@@ -100,7 +100,7 @@ fn storage_that_is_not_accepted_receives_but_sends_nothing() {
 fn a_start_begins_with_new_ids_and_never_goes_back() {
     let mut desk = Desk::with_agents(config(), &["ana"]);
     desk.text(1, "TEXT-hello");
-    desk.handle(&Command::Started { ids_from: 1_000_000, leapt: None });
+    desk.execute(&Command::Started { ids_from: 1_000_000, leapt: None });
     desk.text(3, "TEXT-again");
     assert_eq!(desk.open(3).unwrap().0, 1_000_000);
     assert_eq!(*desk.messages.last_key_value().unwrap().0, MessageId(1_000_000));

@@ -81,9 +81,9 @@ fn an_answer_counts_once_and_for_its_own_attempt() {
         Command::SendResult(SendResult { message, attempt, outcome: SendOutcome::Accepted, parked: Vec::new() })
     };
     let refusal = |attempt| Err(Refusal::NotWaiting { message, attempt });
-    assert_eq!(desk.handle(&late(Attempt(1))).answer, refusal(Attempt(1)));
-    assert_eq!(desk.handle(&late(Attempt(2))).answer, Ok(Answer::Done));
-    assert_eq!(desk.handle(&late(Attempt(2))).answer, refusal(Attempt(2)));
+    assert_eq!(desk.execute(&late(Attempt(1))).answer, refusal(Attempt(1)));
+    assert_eq!(desk.execute(&late(Attempt(2))).answer, Ok(Answer::Done));
+    assert_eq!(desk.execute(&late(Attempt(2))).answer, refusal(Attempt(2)));
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn the_number_sends_within_its_limit() {
             let interaction = desk.open(customer).unwrap();
             let text = "a".repeat(if *parts == 1 { 1 } else { parts * 153 });
             let command = Command::Reply { user: "ana".into(), interaction, epoch: Epoch(1), text: text.into() };
-            desk.handle(&command).answer.unwrap();
+            desk.execute(&command).answer.unwrap();
         }
         desk.pass_seconds(120);
         let attempts = desk.log.iter().filter(|event| event.name() == "AttemptStarted");

@@ -169,7 +169,7 @@ impl History {
             Step::Pass(millis) => self.pass(SignedDuration::from_millis(*millis)),
             Step::ClockBack(millis) => {
                 self.desk.now -= SignedDuration::from_millis(*millis);
-                self.desk.handle(&Command::Tick);
+                self.desk.execute(&Command::Tick);
             }
             Step::Text { customer, word, provider } => {
                 // Customer 5 has no number.
@@ -185,16 +185,16 @@ impl History {
                     assert_eq!(self.desk.inbound(&sender, "TEXT-twice", None, &id), None);
                 }
             }
-            Step::Online(user) => drop(self.desk.handle(&Command::AgentOnline { user: USERS[*user].into() })),
+            Step::Online(user) => drop(self.desk.execute(&Command::AgentOnline { user: USERS[*user].into() })),
             Step::Offline(user) => self.desk.offline(USERS[*user]),
             Step::Present(user, present) => {
                 let user = USERS[*user].into();
-                self.desk.handle(&Command::SetPresence { user, present: *present });
+                self.desk.execute(&Command::SetPresence { user, present: *present });
             }
             Step::Configure(change) => self.desk.configure(CHANGES[*change]),
             Step::AcceptStorage(accepted) => {
                 self.desk.state.set_storage_accepted(*accepted);
-                self.desk.handle(&Command::Tick);
+                self.desk.execute(&Command::Tick);
             }
             Step::Evict => {
                 let now = self.desk.now.max(self.desk.state.scalars().last);
@@ -231,7 +231,7 @@ impl History {
                 let epoch = epoch(&self.desk, interaction, stale);
                 let command = Command::Reply { user: user.as_str().into(), interaction, epoch, text: text.into() };
                 let owns = self.desk.owner(interaction) == Some(&user);
-                let accepted = self.desk.handle(&command).answer.is_ok();
+                let accepted = self.desk.execute(&command).answer.is_ok();
                 assert!(!accepted || (owns && !stale), "only the owner, with the epoch in force");
             }
             Step::Finish { user, interaction, stale } => {
@@ -239,13 +239,13 @@ impl History {
                 let epoch = epoch(&self.desk, interaction, stale);
                 let owns = self.desk.owner(interaction) == Some(USERS[user]);
                 let command = Command::Finish { user: USERS[user].into(), interaction, epoch };
-                let accepted = self.desk.handle(&command).answer.is_ok();
+                let accepted = self.desk.execute(&command).answer.is_ok();
                 assert!(!accepted || (owns && !stale));
             }
             Step::Note { user, interaction, owner } => {
                 let interaction = self.open(interaction);
                 let epoch = owner.then(|| epoch(&self.desk, interaction, false));
-                let decision = self.desk.handle(&Command::Note {
+                let decision = self.desk.execute(&Command::Note {
                     user: USERS[user].into(),
                     interaction,
                     epoch,
@@ -267,7 +267,7 @@ impl History {
                     let attempt = Attempt(self.desk.attempt(message).0 - 1);
                     let (outcome, parked) = (outcome.clone(), Vec::new());
                     let result = SendResult { message, attempt, outcome, parked };
-                    assert!(self.desk.handle(&Command::SendResult(result)).answer.is_err());
+                    assert!(self.desk.execute(&Command::SendResult(result)).answer.is_err());
                 } else {
                     self.desk.answer(message, outcome.clone()).unwrap();
                 }

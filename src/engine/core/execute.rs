@@ -12,12 +12,12 @@ use super::{
 };
 
 impl State {
-    /// Handles a command: first what was due before it, then the command, then what follows from it. All of it is applied and
+    /// Executes a command: first what was due before it, then the command, then what follows from it. All of it is applied and
     /// returned as one decision, to be committed in one transaction.
     ///
     /// After the commit the runtime answers, and hands every message of [`in_flight`](Self::in_flight) that it has not handed over
     /// yet to the gateway.
-    pub fn handle(&mut self, command: &Command, now: Timestamp) -> Decision {
+    pub fn execute(&mut self, command: &Command, now: Timestamp) -> Decision {
         let mut events = Vec::new();
         // Until the engine runs nobody is online or away, so nothing can be due for it; a leap of the clock makes nothing due.
         if !matches!(command, Command::Started { .. } | Command::ClockLeapt { .. }) {
