@@ -30,7 +30,7 @@ use super::{
     sender::{Backoff, Sender},
     store::{
         Store,
-        error::{CommitError, Fault, OpenError},
+        error::{CommitError, OpenError, StoreError},
         open::Belongs,
         room,
     },
@@ -94,7 +94,7 @@ pub enum EngineError {
     Client(#[from] reqwest::Error),
     /// The store could not be read at the start.
     #[error(transparent)]
-    Store(#[from] Fault),
+    Store(#[from] StoreError),
     /// The store could not be written. What the disk has is found out at the next start.
     #[error(transparent)]
     Commit(#[from] CommitError),

@@ -17,7 +17,7 @@ use aldis::engine::{
     },
     store::{
         INDEX_AT_ONCE, Store,
-        error::{CommitError, Fault, OpenError},
+        error::{CommitError, OpenError, StoreError},
         idempotency::{RecordedAnswer, Repetition, RequestId},
         open::Belongs,
         read::{InteractionFilter, InteractionState, MessageKind},
@@ -116,7 +116,7 @@ fn each_store_that_cannot_be_used_says_why() {
     let (_dir, path) = with_pragma("PRAGMA application_id = 5");
     assert!(matches!(reason(&path, &belongs()), OpenError::NotAStore { .. }));
     let (_dir, path) = with_bytes(&[b'x'; 8192]);
-    assert!(matches!(reason(&path, &belongs()), OpenError::Fault { fault: Fault::Corrupt(_), .. }));
+    assert!(matches!(reason(&path, &belongs()), OpenError::Store { source: StoreError::Corrupt(_), .. }));
     let error = reason(Path::new("/does/not/exist/store.db"), &belongs());
     assert!(matches!(error, OpenError::Lock { .. }), "{error}");
 }
@@ -135,11 +135,11 @@ fn a_damaged_file_is_never_half_believed() {
     bytes[4096..].fill(0xA5);
     fs::write(&path, bytes).unwrap();
     let opened = Store::open(&path, &belongs()).map_err(|error| match error {
-        OpenError::Fault { fault, .. } => fault,
+        OpenError::Store { source, .. } => source,
         other => panic!("{other}"),
     });
-    let fault = opened.and_then(|store| store.load(now()).map(drop)).unwrap_err();
-    assert!(matches!(fault, Fault::Corrupt(_)), "{fault}");
+    let error = opened.and_then(|store| store.load(now()).map(drop)).unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt(_)), "{error}");
 }
 
 /// On a volume of one megabyte, in a namespace of its own.
@@ -182,7 +182,7 @@ fn on_a_small_volume() {
         match tx.write(&decision, &Cause::Other, &full.state).and_then(|()| tx.commit(&full.state).map(drop)) {
             Ok(()) => {}
             Err(error) => {
-                assert!(matches!(error, CommitError::Fault(Fault::Full(_))), "{error}");
+                assert!(matches!(error, CommitError::Store(StoreError::Full(_))), "{error}");
                 break before;
             }
         }
@@ -192,12 +192,15 @@ fn on_a_small_volume() {
     let reopened = Store::open(path, &belongs());
     match &reopened {
         Ok(store) => assert_eq!(store.commits(), last, "the failed one left nothing"),
-        Err(error) => assert!(matches!(error, OpenError::Fault { fault: Fault::Full(_), .. }), "{error}"),
+        Err(error) => assert!(matches!(error, OpenError::Store { source: StoreError::Full(_), .. }), "{error}"),
     }
     drop(reopened);
     assert!(Command::new("mount").args(["-o", "remount,ro", "/mnt"]).status().unwrap().success());
     let error = Store::open(path, &belongs()).unwrap_err();
-    assert!(matches!(error, OpenError::Lock { .. } | OpenError::Fault { fault: Fault::ReadOnly(_), .. }), "{error}");
+    assert!(
+        matches!(error, OpenError::Lock { .. } | OpenError::Store { source: StoreError::ReadOnly(_), .. }),
+        "{error}"
+    );
 }
 
 #[test]

@@ -29,7 +29,7 @@ pub(super) use alive::Alive;
 pub(crate) use openapi::openapi;
 
 use self::problem::Failure;
-use super::{config::Settings, feed::Feed, inbox::Handle, store::error::Fault, store::read::Reader};
+use super::{config::Settings, feed::Feed, inbox::Handle, store::error::StoreError, store::read::Reader};
 use crate::{
     process::{self, serve::Limits},
     wire::{config::mount::Mount, ports},
@@ -67,14 +67,14 @@ impl Shared {
     /// Queries the store on a thread that may block.
     async fn query<T: Send + 'static>(
         &self,
-        query: impl FnOnce(&Reader) -> Result<T, Fault> + Send + 'static,
+        query: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failure> {
         let reader = self.reader.clone();
         let found = tokio::task::spawn_blocking(move || query(&reader)).await;
         match found {
             Ok(Ok(found)) => Ok(found),
-            Ok(Err(fault)) => {
-                tracing::error!(%fault, "the store cannot be read");
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the store cannot be read");
                 Err(Failure::unavailable("The store cannot be read."))
             }
             Err(error) => {

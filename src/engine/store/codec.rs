@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::error::Fault;
+use super::error::StoreError;
 use crate::{
     engine::core::{
         delivery::{DeliveryState, FailureClass, MessageStatus},
@@ -19,8 +19,8 @@ pub(super) fn nanos(at: Timestamp) -> i64 {
 }
 
 /// The instant of a column.
-pub(super) fn timestamp(nanos: i64) -> Result<Timestamp, Fault> {
-    Timestamp::from_nanosecond(nanos.into()).map_err(|_| Fault::Contents(format!("{nanos} is no time")))
+pub(super) fn timestamp(nanos: i64) -> Result<Timestamp, StoreError> {
+    Timestamp::from_nanosecond(nanos.into()).map_err(|_| StoreError::Contents(format!("{nanos} is no time")))
 }
 
 /// An id as a column: SQLite's integers are signed, and no counter comes near the end of them.
@@ -44,10 +44,10 @@ macro_rules! names {
         }
 
         /// The member that a column names.
-        pub(super) fn $read(name: &str) -> Result<$enum, Fault> {
+        pub(super) fn $read(name: &str) -> Result<$enum, StoreError> {
             match name {
                 $(stringify!($member) => Ok($enum::$member),)+
-                other => Err(Fault::Contents(format!("{other:?} is no {}", stringify!($enum)))),
+                other => Err(StoreError::Contents(format!("{other:?} is no {}", stringify!($enum)))),
             }
         }
     };
@@ -75,7 +75,7 @@ pub(super) fn purpose_columns(purpose: &Purpose) -> (&'static str, Option<&str>)
 }
 
 /// The purpose that two columns name.
-pub(super) fn purpose(name: &str, user: Option<String>) -> Result<Purpose, Fault> {
+pub(super) fn purpose(name: &str, user: Option<String>) -> Result<Purpose, StoreError> {
     match (name, user.map(UserId::from)) {
         ("Reply", Some(user)) => Ok(Purpose::Reply { user }),
         ("Start", Some(user)) => Ok(Purpose::Start { user }),
@@ -84,7 +84,7 @@ pub(super) fn purpose(name: &str, user: Option<String>) -> Result<Purpose, Fault
         ("OptOutConfirmation", None) => Ok(Purpose::OptOutConfirmation),
         ("OptInConfirmation", None) => Ok(Purpose::OptInConfirmation),
         ("Help", None) => Ok(Purpose::Help),
-        (name, user) => Err(Fault::Contents(format!("{name:?} by {user:?} is no purpose"))),
+        (name, user) => Err(StoreError::Contents(format!("{name:?} by {user:?} is no purpose"))),
     }
 }
 
@@ -103,7 +103,7 @@ pub(super) const fn status_columns(status: MessageStatus) -> (&'static str, Opti
 }
 
 /// The status that two columns name.
-pub(super) fn status(name: &str, class: Option<&str>) -> Result<MessageStatus, Fault> {
+pub(super) fn status(name: &str, class: Option<&str>) -> Result<MessageStatus, StoreError> {
     match (name, class) {
         ("Waiting", None) => Ok(MessageStatus::Waiting),
         ("Sending", None) => Ok(MessageStatus::Sending),
@@ -113,7 +113,7 @@ pub(super) fn status(name: &str, class: Option<&str>) -> Result<MessageStatus, F
         ("Delivered", None) => Ok(MessageStatus::Delivered),
         ("Failed", Some(class)) => Ok(MessageStatus::Failed(failure(class)?)),
         ("Canceled", None) => Ok(MessageStatus::Canceled),
-        (name, class) => Err(Fault::Contents(format!("{name:?} with class {class:?} is no message status"))),
+        (name, class) => Err(StoreError::Contents(format!("{name:?} with class {class:?} is no message status"))),
     }
 }
 
@@ -128,17 +128,17 @@ pub(super) const fn delivery_columns(state: DeliveryState) -> (&'static str, Opt
 }
 
 /// The reported state that two columns name.
-pub(super) fn delivery(name: &str, class: Option<&str>) -> Result<DeliveryState, Fault> {
+pub(super) fn delivery(name: &str, class: Option<&str>) -> Result<DeliveryState, StoreError> {
     match (name, class) {
         ("Queued", None) => Ok(DeliveryState::Queued),
         ("Sent", None) => Ok(DeliveryState::Sent),
         ("Delivered", None) => Ok(DeliveryState::Delivered),
         ("Failed", Some(class)) => Ok(DeliveryState::Failed(failure(class)?)),
-        (name, class) => Err(Fault::Contents(format!("{name:?} with class {class:?} is no delivery state"))),
+        (name, class) => Err(StoreError::Contents(format!("{name:?} with class {class:?} is no delivery state"))),
     }
 }
 
 /// A value as JSON.
-pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String, Fault> {
-    serde_json::to_string(value).map_err(|error| Fault::Contents(error.to_string()))
+pub(super) fn json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Contents(error.to_string()))
 }

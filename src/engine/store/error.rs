@@ -6,7 +6,7 @@ use rusqlite::ErrorCode;
 
 /// What SQLite or the file system reports, by what a person can do about it.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub enum StoreError {
     /// No space is left.
     #[error("the volume is full: enlarge spec.engine.storage.volume.size or shorten retentionDays ({0})")]
     Full(#[source] rusqlite::Error),
@@ -33,7 +33,7 @@ pub enum Fault {
     Other(#[source] rusqlite::Error),
 }
 
-impl From<rusqlite::Error> for Fault {
+impl From<rusqlite::Error> for StoreError {
     fn from(error: rusqlite::Error) -> Self {
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full(error),
@@ -50,13 +50,12 @@ impl From<rusqlite::Error> for Fault {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The file cannot be opened or read.
-    #[error("cannot open the store {}: {fault}", path.display())]
-    Fault {
+    #[error("cannot open the store {}: {source}", path.display())]
+    Store {
         /// The file.
         path: PathBuf,
         /// What is wrong.
-        #[source]
-        fault: Fault,
+        source: StoreError,
     },
     /// The lock file beside it cannot be made.
     #[error("cannot make the lock file {}: {source}; check how the volume is mounted and who owns the files", path.display())]
@@ -115,9 +114,9 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Names the file to a fault.
-    pub(super) fn at(path: &Path) -> impl Fn(Fault) -> Self + '_ {
-        move |fault| Self::Fault { path: path.to_owned(), fault }
+    /// Names the file to an error.
+    pub(super) fn at(path: &Path) -> impl Fn(StoreError) -> Self + '_ {
+        move |source| Self::Store { path: path.to_owned(), source }
     }
 }
 
@@ -127,7 +126,7 @@ impl OpenError {
 pub enum CommitError {
     /// The transaction failed; nothing of it is visible in this process's store any more.
     #[error("cannot write to the store: {0}")]
-    Fault(#[from] Fault),
+    Store(#[from] StoreError),
     /// An earlier transaction failed. The store takes no further one.
     #[error("the store takes no more writes after an earlier failure")]
     Failed,
@@ -135,6 +134,6 @@ pub enum CommitError {
 
 impl From<rusqlite::Error> for CommitError {
     fn from(error: rusqlite::Error) -> Self {
-        Self::Fault(error.into())
+        Self::Store(error.into())
     }
 }

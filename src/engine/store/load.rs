@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row};
 
-use super::{codec, error::Fault};
+use super::{codec, error::StoreError};
 use crate::engine::core::{
     clock::ChannelTime,
     event::Origin,
@@ -32,7 +32,7 @@ const OUTBOX: &str = "SELECT o.message, m.customer, m.interaction, m.purpose, m.
 
 const SAMPLES: &str = "SELECT interaction, at, result, in_target FROM sample WHERE at >= ? ORDER BY at, id";
 
-pub(super) fn open_rows(sql: &Connection, samples_since: Timestamp) -> Result<OpenRows, Fault> {
+pub(super) fn open_rows(sql: &Connection, samples_since: Timestamp) -> Result<OpenRows, StoreError> {
     Ok(OpenRows {
         scalars: scalars(sql)?,
         customers: open_customers(sql)?,
@@ -48,8 +48,8 @@ pub(super) fn all<T>(
     sql: &Connection,
     query: &str,
     params: impl rusqlite::Params,
-    read: impl Fn(&Row<'_>) -> Result<T, Fault>,
-) -> Result<Vec<T>, Fault> {
+    read: impl Fn(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
     let mut statement = sql.prepare_cached(query)?;
     let mut rows = statement.query(params)?;
     let mut found = Vec::new();
@@ -59,30 +59,30 @@ pub(super) fn all<T>(
     Ok(found)
 }
 
-fn scalars(sql: &Connection) -> Result<Scalars, Fault> {
+fn scalars(sql: &Connection) -> Result<Scalars, StoreError> {
     let json: String = sql.query_row("SELECT scalars FROM store", [], |row| row.get(0))?;
-    serde_json::from_str(&json).map_err(|error| Fault::Contents(format!("store.scalars: {error}")))
+    serde_json::from_str(&json).map_err(|error| StoreError::Contents(format!("store.scalars: {error}")))
 }
 
-fn open_customers(sql: &Connection) -> Result<Vec<Customer>, Fault> {
+fn open_customers(sql: &Connection) -> Result<Vec<Customer>, StoreError> {
     all(sql, &format!("{CUSTOMERS} {CONCERNED}"), [], read_customer)
 }
 
 /// The customer with this address.
-pub(super) fn customer_by_address(sql: &Connection, address: &str) -> Result<Option<Customer>, Fault> {
+pub(super) fn customer_by_address(sql: &Connection, address: &str) -> Result<Option<Customer>, StoreError> {
     one_customer(sql, &format!("{CUSTOMERS} WHERE c.address = ?"), address)
 }
 
 /// The customer with this id.
-pub(super) fn customer(sql: &Connection, id: CustomerId) -> Result<Option<Customer>, Fault> {
+pub(super) fn customer(sql: &Connection, id: CustomerId) -> Result<Option<Customer>, StoreError> {
     one_customer(sql, &format!("{CUSTOMERS} WHERE c.id = ?"), codec::column(id.0))
 }
 
-fn one_customer(sql: &Connection, query: &str, key: impl rusqlite::ToSql) -> Result<Option<Customer>, Fault> {
+fn one_customer(sql: &Connection, query: &str, key: impl rusqlite::ToSql) -> Result<Option<Customer>, StoreError> {
     sql.prepare_cached(query)?.query_row([key], |row| Ok(read_customer(row))).optional()?.transpose()
 }
 
-fn read_customer(row: &Row<'_>) -> Result<Customer, Fault> {
+fn read_customer(row: &Row<'_>) -> Result<Customer, StoreError> {
     Ok(Customer {
         id: CustomerId(codec::id(row.get(0)?)),
         can_receive: row.get(1)?,
@@ -94,7 +94,7 @@ fn read_customer(row: &Row<'_>) -> Result<Customer, Fault> {
     })
 }
 
-fn interactions(sql: &Connection) -> Result<Vec<Interaction>, Fault> {
+fn interactions(sql: &Connection) -> Result<Vec<Interaction>, StoreError> {
     all(sql, INTERACTIONS, [], |row| {
         Ok(Interaction {
             id: InteractionId(codec::id(row.get(0)?)),
@@ -109,7 +109,7 @@ fn interactions(sql: &Connection) -> Result<Vec<Interaction>, Fault> {
     })
 }
 
-fn read_phase(row: &Row<'_>) -> Result<Phase, Fault> {
+fn read_phase(row: &Row<'_>) -> Result<Phase, StoreError> {
     let (state, at_head): (String, bool) = (row.get(4)?, row.get(5)?);
     match (state.as_str(), instant(row, 6)?, user(row, 7)?) {
         ("Opened", None, None) => Ok(Phase::Opened),
@@ -118,11 +118,13 @@ fn read_phase(row: &Row<'_>) -> Result<Phase, Fault> {
             Ok(Phase::Queued { place, since: instant(row, 11)?.unwrap_or(at) })
         }
         ("Active", None, Some(owner)) => Ok(Phase::Active { owner }),
-        (state, place, owner) => Err(Fault::Contents(format!("an interaction is {state} at {place:?} with {owner:?}"))),
+        (state, place, owner) => {
+            Err(StoreError::Contents(format!("an interaction is {state} at {place:?} with {owner:?}")))
+        }
     }
 }
 
-fn agents(sql: &Connection) -> Result<Vec<Agent>, Fault> {
+fn agents(sql: &Connection) -> Result<Vec<Agent>, StoreError> {
     all(sql, "SELECT user, present, last_finish, last_assigned FROM agent ORDER BY user", [], |row| {
         Ok(Agent {
             user: UserId::from(row.get::<_, String>(0)?),
@@ -135,7 +137,7 @@ fn agents(sql: &Connection) -> Result<Vec<Agent>, Fault> {
     })
 }
 
-fn outbox(sql: &Connection) -> Result<Vec<Outbound>, Fault> {
+fn outbox(sql: &Connection) -> Result<Vec<Outbound>, StoreError> {
     all(sql, OUTBOX, [], |row| {
         let receipt: Option<String> = row.get(8)?;
         let class: Option<String> = row.get(9)?;
@@ -153,7 +155,7 @@ fn outbox(sql: &Connection) -> Result<Vec<Outbound>, Fault> {
 }
 
 /// The samples since an instant, in the order in which they came.
-pub(super) fn samples(sql: &Connection, since: Timestamp) -> Result<Vec<Sample>, Fault> {
+pub(super) fn samples(sql: &Connection, since: Timestamp) -> Result<Vec<Sample>, StoreError> {
     all(sql, SAMPLES, [codec::nanos(since)], |row| {
         Ok(Sample {
             interaction: InteractionId(codec::id(row.get(0)?)),
@@ -164,11 +166,11 @@ pub(super) fn samples(sql: &Connection, since: Timestamp) -> Result<Vec<Sample>,
     })
 }
 
-pub(super) fn instant(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, Fault> {
+pub(super) fn instant(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, StoreError> {
     row.get::<_, Option<i64>>(column)?.map(codec::timestamp).transpose()
 }
 
-pub(super) fn user(row: &Row<'_>, column: usize) -> Result<Option<UserId>, Fault> {
+pub(super) fn user(row: &Row<'_>, column: usize) -> Result<Option<UserId>, StoreError> {
     Ok(row.get::<_, Option<String>>(column)?.map(UserId::from))
 }
 

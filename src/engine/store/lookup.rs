@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, Row};
 
 use super::{
     Store, Transaction, codec,
-    error::{CommitError, Fault},
+    error::{CommitError, StoreError},
     load,
 };
 use crate::{
@@ -120,7 +120,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn dispatch(&self, message: MessageId) -> Result<Option<Dispatch>, Fault> {
+    pub fn dispatch(&self, message: MessageId) -> Result<Option<Dispatch>, StoreError> {
         Ok(self
             .connection
             .prepare_cached(

@@ -31,7 +31,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use jiff::Timestamp;
 
 use self::{
-    error::{CommitError, Fault, OpenError},
+    error::{CommitError, OpenError, StoreError},
     open::{Belongs, Identity},
     receipt_token::ReceiptTokens,
     recent::Recent,
@@ -108,7 +108,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read, or holds what makes no sense.
-    pub fn load(&self, samples_since: Timestamp) -> Result<OpenRows, Fault> {
+    pub fn load(&self, samples_since: Timestamp) -> Result<OpenRows, StoreError> {
         let mut rows = load::open_rows(&self.connection, samples_since)?;
         for interaction in &mut rows.interactions {
             interaction.active_at = self.recent.active_at(interaction.id).unwrap_or(interaction.active_at);
@@ -120,7 +120,7 @@ impl Store {
     ///
     /// # Errors
     /// When the file cannot be opened once more.
-    pub fn reader(&self) -> Result<read::Reader, Fault> {
+    pub fn reader(&self) -> Result<read::Reader, StoreError> {
         open::open_reader(&self.path).map(read::Reader::new)
     }
 
@@ -128,7 +128,7 @@ impl Store {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn samples(&self, since: Timestamp) -> Result<Vec<Sample>, Fault> {
+    pub fn samples(&self, since: Timestamp) -> Result<Vec<Sample>, StoreError> {
         load::samples(&self.connection, since)
     }
 

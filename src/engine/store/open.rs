@@ -6,7 +6,7 @@ use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
 use super::{
     codec,
-    error::{Fault, OpenError},
+    error::{OpenError, StoreError},
     lock::Lock,
     receipt_token::KEY_LENGTH,
     recent::Recent,
@@ -72,14 +72,14 @@ pub(super) fn open(path: &Path, belongs: &Belongs) -> Result<Opened, OpenError> 
 }
 
 /// Opens a second connection that can only read.
-pub(super) fn open_reader(path: &Path) -> Result<Connection, Fault> {
+pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     // Queries are small; the writer's cache is the one that counts.
     connection.execute_batch("PRAGMA cache_size = -512; PRAGMA query_only = ON;")?;
     Ok(connection)
 }
 
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Fault> {
+fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     // Each connection is used by one thread at a time, so SQLite's own mutexes are not needed.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -123,7 +123,7 @@ fn check_belongs(connection: &Connection, path: &Path, belongs: &Belongs) -> Res
 }
 
 /// Settings, schema and, at the first start, the identity.
-fn prepare(connection: &mut Connection, belongs: &Belongs) -> Result<(), Fault> {
+fn prepare(connection: &mut Connection, belongs: &Belongs) -> Result<(), StoreError> {
     connection.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
@@ -154,32 +154,33 @@ fn prepare(connection: &mut Connection, belongs: &Belongs) -> Result<(), Fault> 
 }
 
 /// Nothing is written at a start: the volume may be full.
-fn read_recent(connection: &Connection) -> Result<Recent, Fault> {
+fn read_recent(connection: &Connection) -> Result<Recent, StoreError> {
     let scalars: String = connection.query_row("SELECT scalars FROM store", [], |row| row.get(0))?;
     let scalars: Scalars =
-        serde_json::from_str(&scalars).map_err(|error| Fault::Contents(format!("store.scalars: {error}")))?;
+        serde_json::from_str(&scalars).map_err(|error| StoreError::Contents(format!("store.scalars: {error}")))?;
     Recent::read(connection, &scalars)
 }
 
-fn read_identity(connection: &Connection) -> Result<(Identity, [u8; KEY_LENGTH], u64, u64), Fault> {
+fn read_identity(connection: &Connection) -> Result<(Identity, [u8; KEY_LENGTH], u64, u64), StoreError> {
     let (id, account, number, key, commits, last): (String, String, String, [u8; KEY_LENGTH], i64, i64) = connection
         .query_row("SELECT id, account, number, receipt_key, commits, last_sequence FROM store", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
         })?;
-    let number = number.parse().map_err(|error| Fault::Contents(format!("store.number: {error}")))?;
-    let count =
-        |name: &str, value: i64| u64::try_from(value).map_err(|_| Fault::Contents(format!("store.{name} is negative")));
+    let number = number.parse().map_err(|error| StoreError::Contents(format!("store.number: {error}")))?;
+    let count = |name: &str, value: i64| {
+        u64::try_from(value).map_err(|_| StoreError::Contents(format!("store.{name} is negative")))
+    };
     let identity = Identity { id, belongs: Belongs { account, number } };
     Ok((identity, key, count("commits", commits)?, count("last_sequence", last)?))
 }
 
 /// Bytes from the system's random generator.
-fn random<const N: usize>() -> Result<[u8; N], Fault> {
+fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
     rustls::crypto::ring::default_provider()
         .secure_random
         .fill(&mut bytes)
-        .map_err(|_| Fault::Contents("the system gives no random bytes".into()))?;
+        .map_err(|_| StoreError::Contents("the system gives no random bytes".into()))?;
     Ok(bytes)
 }
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use super::{
     codec,
-    error::Fault,
+    error::StoreError,
     load::{all, instant, user},
 };
 use crate::{
@@ -215,7 +215,7 @@ impl Reader {
         filter: &InteractionFilter,
         after: Option<InteractionId>,
         limit: u32,
-    ) -> Result<Page<InteractionRow, InteractionId>, Fault> {
+    ) -> Result<Page<InteractionRow, InteractionId>, StoreError> {
         let limit = page_length(limit);
         let (query, values) = list(filter, after, limit + 1);
         let rows = all(&self.connection.lock(), &query, rusqlite::params_from_iter(values), read_interaction)?;
@@ -226,7 +226,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn interaction(&self, id: InteractionId) -> Result<Option<InteractionDetail>, Fault> {
+    pub fn interaction(&self, id: InteractionId) -> Result<Option<InteractionDetail>, StoreError> {
         let mut connection = self.connection.lock();
         let sql = connection.transaction()?;
         let interaction = sql
@@ -269,7 +269,7 @@ impl Reader {
         address: &Sender,
         before: Option<MessageId>,
         limit: u32,
-    ) -> Result<Option<Page<MessageRow, MessageId>>, Fault> {
+    ) -> Result<Option<Page<MessageRow, MessageId>>, StoreError> {
         let mut connection = self.connection.lock();
         let sql = connection.transaction()?;
         let customer: Option<i64> = sql
@@ -287,7 +287,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn blocked_starts(&self, before: Option<u64>, limit: u32) -> Result<Page<BlockedStartRow, u64>, Fault> {
+    pub fn blocked_starts(&self, before: Option<u64>, limit: u32) -> Result<Page<BlockedStartRow, u64>, StoreError> {
         let limit = page_length(limit);
         let before = before.map_or(i64::MAX, codec::column);
         let query = "SELECT id, at, user, address FROM blocked_start WHERE id < ? ORDER BY id DESC LIMIT ?";
@@ -306,14 +306,14 @@ impl Reader {
     ///
     /// # Errors
     /// When the store cannot be read, or an event in it makes no sense.
-    pub fn events_after(&self, after: u64, limit: u32) -> Result<Vec<NumberedEvent>, Fault> {
+    pub fn events_after(&self, after: u64, limit: u32) -> Result<Vec<NumberedEvent>, StoreError> {
         let connection = self.connection.lock();
         let mut transactions =
             connection.prepare_cached("SELECT first, body FROM event WHERE last > ? ORDER BY last")?;
         let mut rows = transactions.query([codec::column(after)])?;
         let mut found = Vec::new();
         while let Some(row) = rows.next()? {
-            let unreadable = |sequence: u64, error: String| Fault::Contents(format!("event {sequence}: {error}"));
+            let unreadable = |sequence: u64, error: String| StoreError::Contents(format!("event {sequence}: {error}"));
             let first = codec::id(row.get(0)?);
             let events: Vec<serde_json::Value> = serde_json::from_str(&row.get::<_, String>(1)?)
                 .map_err(|error| unreadable(first, error.to_string()))?;
@@ -332,7 +332,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn has_event(&self, sequence: u64) -> Result<bool, Fault> {
+    pub fn has_event(&self, sequence: u64) -> Result<bool, StoreError> {
         let connection = self.connection.lock();
         let mut query = connection.prepare_cached("SELECT first FROM event WHERE last >= ? ORDER BY last LIMIT 1")?;
         let first: Option<i64> = query.query_row([codec::column(sequence)], |row| row.get(0)).optional()?;
@@ -343,7 +343,7 @@ impl Reader {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn unknown_messages(&self) -> Result<u64, Fault> {
+    pub fn unknown_messages(&self) -> Result<u64, StoreError> {
         let count: i64 =
             self.connection
                 .lock()
@@ -397,7 +397,7 @@ struct Wanted {
 }
 
 /// The newest messages of a customer, newest first: those that wait for the look-up, and then those that stand in it.
-fn newest_messages(sql: &Connection, wanted: &Wanted) -> Result<Vec<MessageRow>, Fault> {
+fn newest_messages(sql: &Connection, wanted: &Wanted) -> Result<Vec<MessageRow>, StoreError> {
     let indexed: i64 = sql.query_row("SELECT indexed FROM store", [], |row| row.get(0))?;
     let from = wanted.first.max(indexed.saturating_add(1));
     let query = format!("{MESSAGE} {RECENT}");
@@ -433,12 +433,12 @@ const fn state_name(state: InteractionState) -> &'static str {
     }
 }
 
-fn read_interaction(row: &Row<'_>) -> Result<InteractionRow, Fault> {
+fn read_interaction(row: &Row<'_>) -> Result<InteractionRow, StoreError> {
     let state = match row.get::<_, String>(4)?.as_str() {
         "Queued" => InteractionState::Queued,
         "Active" => InteractionState::Active,
         "Closed" => InteractionState::Closed,
-        other => return Err(Fault::Contents(format!("an interaction is {other}"))),
+        other => return Err(StoreError::Contents(format!("an interaction is {other}"))),
     };
     let reason: Option<String> = row.get(11)?;
     Ok(InteractionRow {
@@ -457,7 +457,7 @@ fn read_interaction(row: &Row<'_>) -> Result<InteractionRow, Fault> {
     })
 }
 
-fn read_message(row: &Row<'_>) -> Result<MessageRow, Fault> {
+fn read_message(row: &Row<'_>) -> Result<MessageRow, StoreError> {
     let at = codec::timestamp(row.get(2)?)?;
     let kind = match row.get::<_, Option<String>>(4)? {
         Some(outcome) => MessageKind::Inbound {

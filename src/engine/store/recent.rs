@@ -12,7 +12,7 @@ use std::{
 
 use rusqlite::{Connection, params};
 
-use super::{codec, error::Fault};
+use super::{codec, error::StoreError};
 use crate::engine::core::{
     clock::ChannelTime,
     ids::{CustomerId, InteractionId, MessageId},
@@ -90,7 +90,7 @@ impl Recent {
     }
 
     /// Writes the first of them into the look-ups, `at_most` so many. That a message is there already does no harm.
-    pub(super) fn index(&mut self, sql: &Connection, at_most: usize) -> Result<(), Fault> {
+    pub(super) fn index(&mut self, sql: &Connection, at_most: usize) -> Result<(), StoreError> {
         let rest = self.messages.keys().nth(at_most).copied().map(|first| self.messages.split_off(&first));
         let messages = std::mem::replace(&mut self.messages, rest.unwrap_or_default());
         self.since = (!self.messages.is_empty()).then(Instant::now);
@@ -128,12 +128,12 @@ impl Recent {
     }
 
     /// Writes when interactions were active last, for all of them.
-    pub(super) fn write_active(&mut self, sql: &Connection) -> Result<(), Fault> {
+    pub(super) fn write_active(&mut self, sql: &Connection) -> Result<(), StoreError> {
         write_active(sql, &mut self.active.drain().collect::<Vec<_>>())
     }
 
     /// Reads what a process that was killed left.
-    pub(super) fn read(sql: &Connection, scalars: &Scalars) -> Result<Self, Fault> {
+    pub(super) fn read(sql: &Connection, scalars: &Scalars) -> Result<Self, StoreError> {
         let mut recent = Self::default();
         let mut left = sql.prepare(
             "SELECT id, customer, interaction, provider_id, at FROM message
@@ -162,7 +162,7 @@ impl Recent {
     }
 }
 
-fn write_active(sql: &Connection, active: &mut [(InteractionId, ChannelTime)]) -> Result<(), Fault> {
+fn write_active(sql: &Connection, active: &mut [(InteractionId, ChannelTime)]) -> Result<(), StoreError> {
     active.sort_unstable();
     let mut update = sql.prepare_cached("UPDATE interaction SET active_at = ? WHERE id = ?")?;
     for (interaction, at) in active {

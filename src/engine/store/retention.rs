@@ -8,7 +8,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 
 use super::{
     Store, codec,
-    error::{CommitError, Fault},
+    error::{CommitError, StoreError},
     idempotency,
     open::BUSY_TIMEOUT,
     recent::Recent,
@@ -93,7 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn empty_log(&self) -> Result<bool, Fault> {
+    pub fn empty_log(&self) -> Result<bool, StoreError> {
         self.connection.busy_timeout(Duration::ZERO)?;
         let busy = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
         self.connection.busy_timeout(BUSY_TIMEOUT)?;

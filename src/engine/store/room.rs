@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::{Store, error::Fault};
+use super::{Store, error::StoreError};
 use crate::process::volume::Volume;
 
 /// The least that is kept free: enough for the requests that wait already, a step of forgetting and the log.
@@ -18,8 +18,8 @@ const TO_START: u64 = 1 << 20;
 struct Room(Volume);
 
 impl Room {
-    fn of(volume: &Path) -> Result<Self, Fault> {
-        Volume::of(volume).map(Self).map_err(Fault::Volume)
+    fn of(volume: &Path) -> Result<Self, StoreError> {
+        Volume::of(volume).map(Self).map_err(StoreError::Volume)
     }
 
     fn reserve(self) -> u64 {
@@ -40,7 +40,7 @@ impl Room {
 ///
 /// # Errors
 /// When the volume cannot be asked.
-pub fn is_too_full_to_start(volume: &Path) -> Result<bool, Fault> {
+pub fn is_too_full_to_start(volume: &Path) -> Result<bool, StoreError> {
     Ok(Room::of(volume)?.0.free < TO_START)
 }
 
@@ -49,7 +49,7 @@ impl Store {
     ///
     /// # Errors
     /// When volume or database cannot be asked.
-    pub fn is_full(&self, was_full: bool) -> Result<bool, Fault> {
+    pub fn is_full(&self, was_full: bool) -> Result<bool, StoreError> {
         let room = Room::of(self.path.parent().unwrap_or(Path::new(".")))?;
         if !room.is_full(0, was_full) {
             return Ok(false);

@@ -10,7 +10,7 @@ use rusqlite::params;
 
 use super::{
     EventLog, Transaction, clock_set, codec,
-    error::{CommitError, Fault},
+    error::{CommitError, StoreError},
     recent::Appended,
 };
 use crate::{
@@ -93,7 +93,7 @@ impl Transaction<'_> {
 
     fn append(&mut self, event: &Event) -> Result<(), CommitError> {
         self.log.body.push(if self.log.count == 0 { b'[' } else { b',' });
-        event.write_json(&mut self.log.body).map_err(|error| Fault::Contents(error.to_string()))?;
+        event.write_json(&mut self.log.body).map_err(|error| StoreError::Contents(error.to_string()))?;
         self.log.count += 1;
         self.log.at = codec::nanos(event.at);
         Ok(())
@@ -106,7 +106,7 @@ impl Transaction<'_> {
             return Ok(());
         }
         body.push(b']');
-        let body = String::from_utf8(body).map_err(|error| Fault::Contents(error.to_string()))?;
+        let body = String::from_utf8(body).map_err(|error| StoreError::Contents(error.to_string()))?;
         self.sql.prepare_cached("INSERT INTO event (last, first, at, body) VALUES (?, ?, ?, ?)")?.execute(params![
             codec::column(last),
             codec::column(last + 1 - count),
@@ -417,5 +417,5 @@ impl Transaction<'_> {
 }
 
 fn missing(what: &str, id: impl std::fmt::Display) -> CommitError {
-    CommitError::Fault(Fault::Contents(format!("the decision has no content for {what} {id}")))
+    CommitError::Store(StoreError::Contents(format!("the decision has no content for {what} {id}")))
 }
