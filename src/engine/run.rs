@@ -111,13 +111,13 @@ pub async fn run(args: Args) -> Result<(), EngineError> {
     let shutdown = shutdown::on_signal()?;
     let admin = listen::bind(args.address, args.admin_port).await?;
     let agents = listen::bind(args.address, args.public_port).await?;
-    let roles = listen::bind(args.address, args.internal_port).await?;
+    let internal = listen::bind(args.address, args.internal_port).await?;
     let health = Health::default();
     let registry = SharedRegistry::from(Registry::with_prefix("aldis_engine"));
     // The admin port outlives the rest, so that the end can be watched.
     let admin_end = CancellationToken::new();
     let admin = tokio::spawn(admin::serve(admin, health.clone(), registry.clone(), admin_end.clone()));
-    let ended = start(&args, agents, roles, health, &registry, &shutdown).await;
+    let ended = start(&args, agents, internal, health, &registry, &shutdown).await;
     admin_end.cancel();
     // It only served looks from outside.
     let _ = admin.await;
@@ -127,7 +127,7 @@ pub async fn run(args: Args) -> Result<(), EngineError> {
 async fn start(
     args: &Args,
     agents: TcpListener,
-    roles: TcpListener,
+    internal: TcpListener,
     health: Health,
     registry: &SharedRegistry,
     shutdown: &CancellationToken,
@@ -141,7 +141,7 @@ async fn start(
     let engine = Engine::new(args, store, settings, mount, metrics, shutdown.clone())?;
     health.not_ready.clear("store");
     tracing::info!(store = %engine.shared.store_id, "the engine is ready");
-    engine.serve(agents, roles, health).await
+    engine.serve(agents, internal, health).await
 }
 
 /// The first configuration that can be put in force; none when the engine is to end before.
@@ -274,11 +274,11 @@ impl Engine {
     }
 
     /// Serves until shutdown, or until the writer fails.
-    async fn serve(mut self, agents: TcpListener, roles: TcpListener, health: Health) -> Result<(), EngineError> {
+    async fn serve(mut self, agents: TcpListener, internal: TcpListener, health: Health) -> Result<(), EngineError> {
         let shutdown = self.shared.shutdown.clone();
         let mut serving = JoinSet::new();
         serving.spawn(http::serve_agents(agents, self.shared.clone()));
-        serving.spawn(http::serve_roles(roles, self.shared.clone()));
+        serving.spawn(http::serve_internal(internal, self.shared.clone()));
         let watching = tokio::spawn(watch_config(self.shared.clone()));
         let measuring = tokio::spawn(measure(self.shared.clone(), self.metrics.clone(), self.store_file.clone()));
         let failed = tokio::select! {

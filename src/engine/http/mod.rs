@@ -1,16 +1,16 @@
-//! The engine's HTTP interfaces: agents on one port, the other roles on another.
+//! The engine's HTTP interfaces: agents on one port, gateway and operator on another.
 
 mod actions;
 mod alive;
 mod body;
 mod caller;
 mod desk;
+mod internal;
 mod keyed;
 mod openapi;
 mod page;
 mod path;
 mod problem;
-mod roles;
 mod stream;
 mod view;
 
@@ -38,7 +38,7 @@ use crate::{
 /// Agents: a stream and a few requests each, for a thousand of them. Tokens may have 16 KiB.
 const AGENTS: Limits = Limits { connections: 4096, head_bytes: 24 * 1024 };
 /// The gateway, whose webhooks (512) may all be for this channel, and the operator.
-const ROLES: Limits = Limits { connections: 640, head_bytes: 24 * 1024 };
+const INTERNAL: Limits = Limits { connections: 640, head_bytes: 24 * 1024 };
 
 /// What the handlers work with.
 #[derive(Clone, Debug)]
@@ -111,13 +111,13 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
 }
 
 /// Serves gateway and operator until `shutdown`.
-pub(super) async fn serve_roles(listener: TcpListener, shared: Shared) {
+pub(super) async fn serve_internal(listener: TcpListener, shared: Shared) {
     let router = Router::new()
-        .route(ports::INBOUND_PATH, post(roles::inbound))
-        .route(ports::RECEIPTS_PATH, post(roles::receipt))
-        .route(ports::CHANNEL_STATUS_PATH, get(roles::status))
+        .route(ports::INBOUND_PATH, post(internal::inbound))
+        .route(ports::RECEIPTS_PATH, post(internal::receipt))
+        .route(ports::CHANNEL_STATUS_PATH, get(internal::status))
         .route_layer(middleware::from_fn_with_state(shared.clone(), path::is_held));
-    serve(listener, router, ROLES, shared).await;
+    serve(listener, router, INTERNAL, shared).await;
 }
 
 async fn serve(listener: TcpListener, router: Router<Shared>, limits: Limits, shared: Shared) {

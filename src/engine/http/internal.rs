@@ -1,4 +1,4 @@
-//! What the gateway brings and the operator asks.
+//! The internal API: what the gateway delivers and the operator asks for.
 
 use axum::{
     Json,
