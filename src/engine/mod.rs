@@ -11,8 +11,8 @@ mod resolve;
 mod run;
 mod sender;
 mod shown;
+mod single_writer;
 mod status;
 pub mod store;
-mod writer;
 
 pub use run::{Args, EngineError, run};

@@ -28,13 +28,13 @@ use super::{
     inbox::Handle,
     metrics::Metrics,
     sender::{Backoff, Sender},
+    single_writer::{OpenStreams, SingleWriter},
     store::{
         Store,
         error::{CommitError, OpenError, StoreError},
         open::Belongs,
         room,
     },
-    writer::{OpenStreams, Writer},
 };
 use crate::{
     admin::{self, Health, SharedRegistry},
@@ -251,7 +251,7 @@ impl Engine {
             }
             .run(handovers),
         );
-        let writer = Writer {
+        let writer = SingleWriter {
             store,
             state,
             settings,

@@ -46,8 +46,8 @@ const FORGET_AT_ONCE: u32 = 200;
 /// Between two steps, so that there is time for others.
 const FORGET_PAUSE: SignedDuration = SignedDuration::from_millis(100);
 
-/// The one who writes.
-pub(super) struct Writer {
+/// Holds the state and writes the store.
+pub(super) struct SingleWriter {
     pub(super) store: Store,
     pub(super) state: State,
     /// The configuration in force. Everybody reads it, only the writer changes it.
@@ -109,7 +109,7 @@ impl Owed {
     }
 }
 
-impl Writer {
+impl SingleWriter {
     /// Works until told to stop.
     ///
     /// # Errors
