@@ -121,10 +121,10 @@ impl Newest {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::core::event::Happened;
+    use crate::engine::core::event::{ClockEvent, Happened};
 
     fn events(count: usize) -> Vec<Event> {
-        vec![Event { at: jiff::Timestamp::UNIX_EPOCH, what: Happened::Enabled }; count]
+        vec![Event { at: jiff::Timestamp::UNIX_EPOCH, what: Happened::Clock(ClockEvent::Enabled) }; count]
     }
 
     fn numbers(after: After) -> Option<Vec<u64>> {

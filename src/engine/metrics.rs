@@ -15,7 +15,7 @@ use prometheus_client::{
 
 use super::core::{
     delivery::{FailureClass, MessageStatus},
-    event::{Event, Happened, InboundOutcome, SampleResult},
+    event::{AgentEvent, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, OutboundEvent, SampleResult},
     statistics::Statistics,
 };
 
@@ -127,49 +127,52 @@ impl Metrics {
 
     fn count(&self, what: &Happened) {
         match what {
-            Happened::InboundRecorded { outcome, .. } => self.inbound(inbound_name(*outcome)),
-            Happened::InboundDuplicated { .. } => self.inbound("Duplicate"),
-            Happened::StartBlocked { .. } => {
+            Happened::Inbound(event) => self.inbound(match event {
+                InboundEvent::InboundRecorded { outcome, .. } => inbound_name(*outcome),
+                InboundEvent::InboundDuplicated { .. } => "Duplicate",
+            }),
+            Happened::Outbound(OutboundEvent::AttemptNotSent { .. }) => self.outbound("NotSent"),
+            Happened::Outbound(OutboundEvent::AttemptEnded { status, .. }) => self.outbound(outbound_name(*status)),
+            Happened::Interaction(InteractionEvent::ServiceLevelSampled { result, in_target, .. }) => {
+                self.sampled(*result, *in_target);
+            }
+            Happened::Agent(AgentEvent::StartBlocked { .. }) => {
                 self.starts_blocked.inc();
             }
-            Happened::AttemptNotSent { .. } => self.outbound("NotSent"),
-            Happened::AttemptEnded { status, .. } => self.outbound(outbound_name(*status)),
-            Happened::ServiceLevelSampled { result, in_target, .. } => {
-                let result = Name(match result {
-                    SampleResult::Answered => "Answered",
-                    SampleResult::Unanswered => "Unanswered",
-                    SampleResult::Abandoned => "Abandoned",
-                    SampleResult::NoReply => "NoReply",
-                });
-                let in_target = Name(if *in_target { "true" } else { "false" });
-                self.samples.get_or_create(&Sampled { result, in_target }).inc();
-            }
             // Everything else shows in the gauges or is of no use in sum.
-            Happened::EngineStarted { .. }
-            | Happened::ConfigApplied { .. }
-            | Happened::ClockLeapt { .. }
-            | Happened::ClockSet { .. }
-            | Happened::Disabled
-            | Happened::Enabled
-            | Happened::StorageAccepted { .. }
-            | Happened::CustomerAdded { .. }
-            | Happened::OptedOut { .. }
-            | Happened::OptedIn { .. }
-            | Happened::InteractionOpened { .. }
-            | Happened::InteractionQueued { .. }
-            | Happened::InteractionAssigned { .. }
-            | Happened::InteractionRequeued { .. }
-            | Happened::InteractionClosed { .. }
-            | Happened::OutboundCommitted { .. }
-            | Happened::AttemptStarted { .. }
-            | Happened::OutboundCanceled { .. }
-            | Happened::ReceiptApplied { .. }
-            | Happened::ReceiptParked
-            | Happened::AgentOnline { .. }
-            | Happened::AgentOffline { .. }
-            | Happened::AgentPresenceSet { .. }
-            | Happened::NoteAdded { .. } => {}
+            Happened::Engine(_)
+            | Happened::Clock(_)
+            | Happened::Customer(_)
+            | Happened::Interaction(
+                InteractionEvent::InteractionOpened { .. }
+                | InteractionEvent::InteractionQueued { .. }
+                | InteractionEvent::InteractionAssigned { .. }
+                | InteractionEvent::InteractionRequeued { .. }
+                | InteractionEvent::InteractionClosed { .. }
+                | InteractionEvent::NoteAdded { .. },
+            )
+            | Happened::Outbound(
+                OutboundEvent::OutboundCommitted { .. }
+                | OutboundEvent::AttemptStarted { .. }
+                | OutboundEvent::OutboundCanceled { .. }
+                | OutboundEvent::ReceiptApplied { .. }
+                | OutboundEvent::ReceiptParked,
+            )
+            | Happened::Agent(
+                AgentEvent::AgentOnline { .. } | AgentEvent::AgentOffline { .. } | AgentEvent::AgentPresenceSet { .. },
+            ) => {}
         }
+    }
+
+    fn sampled(&self, result: SampleResult, in_target: bool) {
+        let result = Name(match result {
+            SampleResult::Answered => "Answered",
+            SampleResult::Unanswered => "Unanswered",
+            SampleResult::Abandoned => "Abandoned",
+            SampleResult::NoReply => "NoReply",
+        });
+        let in_target = Name(if in_target { "true" } else { "false" });
+        self.samples.get_or_create(&Sampled { result, in_target }).inc();
     }
 
     fn inbound(&self, outcome: &'static str) {

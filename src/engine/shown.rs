@@ -1,40 +1,47 @@
 //! Events as agents' streams show them: ids and states, each encoded once, however many streams there are.
 
-use super::core::event::{Event, Happened};
+use super::core::event::{
+    ClockEvent, CustomerEvent, EngineEvent, Event, Happened, InboundEvent, InteractionEvent, OutboundEvent,
+};
 
 /// Whether an event means something to an agent. The others are the engine's own bookkeeping.
 const fn is_shown(what: &Happened) -> bool {
     match what {
-        Happened::ConfigApplied { .. }
-        | Happened::ClockSet { .. }
-        | Happened::Disabled
-        | Happened::Enabled
-        | Happened::InboundRecorded { .. }
-        | Happened::OptedOut { .. }
-        | Happened::OptedIn { .. }
-        | Happened::StartBlocked { .. }
-        | Happened::InteractionOpened { .. }
-        | Happened::InteractionQueued { .. }
-        | Happened::InteractionAssigned { .. }
-        | Happened::InteractionRequeued { .. }
-        | Happened::InteractionClosed { .. }
-        | Happened::OutboundCommitted { .. }
-        | Happened::AttemptEnded { .. }
-        | Happened::OutboundCanceled { .. }
-        | Happened::ReceiptApplied { .. }
-        | Happened::AgentOnline { .. }
-        | Happened::AgentOffline { .. }
-        | Happened::AgentPresenceSet { .. }
-        | Happened::NoteAdded { .. } => true,
-        Happened::EngineStarted { .. }
-        | Happened::ClockLeapt { .. }
-        | Happened::StorageAccepted { .. }
-        | Happened::CustomerAdded { .. }
-        | Happened::InboundDuplicated { .. }
-        | Happened::ServiceLevelSampled { .. }
-        | Happened::AttemptStarted { .. }
-        | Happened::AttemptNotSent { .. }
-        | Happened::ReceiptParked => false,
+        Happened::Engine(event) => match event {
+            EngineEvent::ConfigApplied { .. } => true,
+            EngineEvent::EngineStarted { .. } | EngineEvent::StorageAccepted { .. } => false,
+        },
+        Happened::Clock(event) => match event {
+            ClockEvent::ClockSet { .. } | ClockEvent::Disabled | ClockEvent::Enabled => true,
+            ClockEvent::ClockLeapt { .. } => false,
+        },
+        Happened::Customer(event) => match event {
+            CustomerEvent::OptedOut { .. } | CustomerEvent::OptedIn { .. } => true,
+            CustomerEvent::CustomerAdded { .. } => false,
+        },
+        Happened::Inbound(event) => match event {
+            InboundEvent::InboundRecorded { .. } => true,
+            InboundEvent::InboundDuplicated { .. } => false,
+        },
+        Happened::Interaction(event) => match event {
+            InteractionEvent::InteractionOpened { .. }
+            | InteractionEvent::InteractionQueued { .. }
+            | InteractionEvent::InteractionAssigned { .. }
+            | InteractionEvent::InteractionRequeued { .. }
+            | InteractionEvent::InteractionClosed { .. }
+            | InteractionEvent::NoteAdded { .. } => true,
+            InteractionEvent::ServiceLevelSampled { .. } => false,
+        },
+        Happened::Outbound(event) => match event {
+            OutboundEvent::OutboundCommitted { .. }
+            | OutboundEvent::AttemptEnded { .. }
+            | OutboundEvent::OutboundCanceled { .. }
+            | OutboundEvent::ReceiptApplied { .. } => true,
+            OutboundEvent::AttemptStarted { .. }
+            | OutboundEvent::AttemptNotSent { .. }
+            | OutboundEvent::ReceiptParked => false,
+        },
+        Happened::Agent(_) => true,
     }
 }
 

@@ -16,7 +16,7 @@ use super::{
     config::Settings,
     core::{
         command::{Command, Refusal},
-        event::{Event, Happened},
+        event::{EngineEvent, Event, Happened, OutboundEvent},
         ids::{Attempt, MessageId, UserId},
         sending::BEGIN_WITHIN,
         state::State,
@@ -416,7 +416,7 @@ fn millis(duration: SignedDuration) -> u64 {
 /// The attempt that an event begins.
 const fn new_attempt(event: &Event) -> Option<(MessageId, Attempt)> {
     match event.what {
-        Happened::AttemptStarted { message, attempt, .. } => Some((message, attempt)),
+        Happened::Outbound(OutboundEvent::AttemptStarted { message, attempt, .. }) => Some((message, attempt)),
         _ => None,
     }
 }
@@ -425,6 +425,7 @@ const fn new_attempt(event: &Event) -> Option<(MessageId, Attempt)> {
 const fn hands_over(event: &Event) -> bool {
     matches!(
         event.what,
-        Happened::AttemptStarted { .. } | Happened::EngineStarted { .. } | Happened::ConfigApplied { .. }
+        Happened::Outbound(OutboundEvent::AttemptStarted { .. })
+            | Happened::Engine(EngineEvent::EngineStarted { .. } | EngineEvent::ConfigApplied { .. })
     )
 }

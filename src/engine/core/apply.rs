@@ -4,7 +4,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     clock::{Leap, SetBack},
-    event::{CloseReason, Event, Happened, Origin, Purpose},
+    event::{
+        AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent,
+        InteractionEvent, Origin, OutboundEvent, Purpose,
+    },
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
     outbox::Outbound,
     state::{Connection, Customer, Interaction, Phase, Place, Sample, State},
@@ -15,77 +18,114 @@ pub fn apply(state: &mut State, event: &Event) {
     let at = event.at.max(state.scalars.last);
     state.scalars.last = at;
     match &event.what {
-        Happened::EngineStarted { ids_from } => engine_started(state, *ids_from),
-        Happened::ClockLeapt { millis } => {
-            let by = SignedDuration::from_millis(i64::try_from(*millis).unwrap_or(i64::MAX));
-            state.scalars.clock.skip(by);
-            state.scalars.leap = Some(Leap::after(state.scalars.leap, by, at));
-            clock_changed(state);
+        Happened::Engine(event) => apply_to_engine(state, event),
+        Happened::Clock(event) => apply_to_clock(state, event, at),
+        Happened::Customer(event) => apply_to_customer(state, event),
+        Happened::Inbound(event) => apply_inbound(state, event, at),
+        Happened::Interaction(event) => apply_to_interaction(state, event, at),
+        Happened::Outbound(event) => apply_to_outbox(state, event, at),
+        Happened::Agent(event) => apply_to_agent(state, event, at),
+    }
+}
+
+fn apply_to_engine(state: &mut State, event: &EngineEvent) {
+    match event {
+        EngineEvent::EngineStarted { ids_from } => engine_started(state, *ids_from),
+        EngineEvent::ConfigApplied { paced_until, .. } => {
+            state.scalars.paced_until = paced_until.unwrap_or(state.scalars.paced_until);
         }
-        Happened::ClockSet { to } => clock_set(state, *to, at),
-        Happened::Disabled => {
-            state.scalars.clock.stop(at);
-            clock_changed(state);
-        }
-        Happened::Enabled => {
-            state.scalars.clock.go_on(at);
-            clock_changed(state);
-        }
-        Happened::StorageAccepted { next_customer, next_interaction, next_message, next_note } => {
+        EngineEvent::StorageAccepted { next_customer, next_interaction, next_message, next_note } => {
             state.scalars.next_customer = *next_customer;
             state.scalars.next_interaction = *next_interaction;
             state.scalars.next_message = *next_message;
             state.scalars.next_note = *next_note;
         }
-        Happened::CustomerAdded { customer, can_receive } => {
+    }
+}
+
+fn apply_to_clock(state: &mut State, event: &ClockEvent, at: Timestamp) {
+    match event {
+        ClockEvent::ClockLeapt { millis } => {
+            let by = SignedDuration::from_millis(i64::try_from(*millis).unwrap_or(i64::MAX));
+            state.scalars.clock.skip(by);
+            state.scalars.leap = Some(Leap::after(state.scalars.leap, by, at));
+        }
+        ClockEvent::ClockSet { to } => clock_set(state, *to, at),
+        ClockEvent::Disabled => state.scalars.clock.stop(at),
+        ClockEvent::Enabled => state.scalars.clock.go_on(at),
+    }
+    // The clock maps the times of later messages only.
+    state.scalars.clock_changed_before = Some(state.scalars.next_message);
+}
+
+fn apply_to_customer(state: &mut State, event: &CustomerEvent) {
+    match event {
+        CustomerEvent::CustomerAdded { customer, can_receive } => {
             state.scalars.next_customer = state.scalars.next_customer.max(customer.next());
             state.customers.insert(*customer, Customer::new(*customer, *can_receive));
         }
-        Happened::InboundRecorded { message, interaction, .. } => {
+        CustomerEvent::OptedOut { customer, .. } => {
+            with_customer(state, *customer, |customer| customer.opted_out = true);
+        }
+        CustomerEvent::OptedIn { customer, .. } => {
+            with_customer(state, *customer, |customer| customer.opted_out = false);
+        }
+    }
+}
+
+fn apply_inbound(state: &mut State, event: &InboundEvent, at: Timestamp) {
+    match event {
+        InboundEvent::InboundRecorded { message, interaction, .. } => {
             message_added(state, *message);
             touch(state, *interaction, at);
         }
-        Happened::OptedOut { customer, .. } => with_customer(state, *customer, |customer| customer.opted_out = true),
-        Happened::OptedIn { customer, .. } => with_customer(state, *customer, |customer| customer.opted_out = false),
-        Happened::InteractionOpened { interaction, customer, origin, .. } => {
+        InboundEvent::InboundDuplicated { .. } => {}
+    }
+}
+
+fn apply_to_interaction(state: &mut State, event: &InteractionEvent, at: Timestamp) {
+    match event {
+        InteractionEvent::InteractionOpened { interaction, customer, origin, .. } => {
             interaction_opened(state, *interaction, *customer, origin, at);
         }
-        Happened::InteractionQueued { interaction, measured } => state.with_interaction(*interaction, |interaction| {
-            interaction.phase = Phase::Queued { place: Place::Tail(interaction.arrived_at), since: at };
-            interaction.waiting_since = measured.then_some(at);
-        }),
-        Happened::InteractionAssigned { interaction, user, epoch } => assigned(state, *interaction, user, *epoch, at),
-        Happened::InteractionRequeued { interaction, epoch, .. } => {
+        InteractionEvent::InteractionQueued { interaction, measured } => {
+            state.with_interaction(*interaction, |interaction| {
+                interaction.phase = Phase::Queued { place: Place::Tail(interaction.arrived_at), since: at };
+                interaction.waiting_since = measured.then_some(at);
+            });
+        }
+        InteractionEvent::InteractionAssigned { interaction, user, epoch } => {
+            assigned(state, *interaction, user, *epoch, at);
+        }
+        InteractionEvent::InteractionRequeued { interaction, epoch, .. } => {
             state.with_interaction(*interaction, |interaction| {
                 interaction.phase = Phase::Queued { place: Place::Head(interaction.arrived_at), since: at };
                 interaction.epoch = *epoch;
-            })
+            });
         }
-        Happened::InteractionClosed { interaction, reason, .. } => interaction_closed(state, *interaction, *reason, at),
-        Happened::ServiceLevelSampled { interaction, result, in_target, .. } => {
+        InteractionEvent::InteractionClosed { interaction, reason, .. } => {
+            interaction_closed(state, *interaction, *reason, at);
+        }
+        InteractionEvent::ServiceLevelSampled { interaction, result, in_target, .. } => {
             state.with_interaction(*interaction, |interaction| interaction.waiting_since = None);
             let (interaction, result, in_target) = (*interaction, *result, *in_target);
             state.samples.push_back(Sample { interaction, at, result, in_target });
         }
-        Happened::OutboundCommitted { .. }
-        | Happened::AttemptStarted { .. }
-        | Happened::AttemptNotSent { .. }
-        | Happened::AttemptEnded { .. }
-        | Happened::OutboundCanceled { .. }
-        | Happened::ReceiptApplied { .. } => apply_to_outbox(state, &event.what, at),
-        Happened::AgentOnline { user } => {
-            state.with_agent(user, |agent| agent.connection = Connection::Online);
+        InteractionEvent::NoteAdded { note, .. } => {
+            state.scalars.next_note = state.scalars.next_note.max(note.next());
         }
-        Happened::AgentOffline { user } => {
+    }
+}
+
+fn apply_to_agent(state: &mut State, event: &AgentEvent, at: Timestamp) {
+    match event {
+        AgentEvent::AgentOnline { user } => state.with_agent(user, |agent| agent.connection = Connection::Online),
+        AgentEvent::AgentOffline { user } => {
             let since = state.scalars.clock.at(at);
             state.with_agent(user, |agent| agent.connection = Connection::Offline { since: Some(since) });
         }
-        Happened::AgentPresenceSet { user, present } => state.with_agent(user, |agent| agent.present = *present),
-        Happened::NoteAdded { note, .. } => state.scalars.next_note = state.scalars.next_note.max(note.next()),
-        Happened::ConfigApplied { paced_until, .. } => {
-            state.scalars.paced_until = paced_until.unwrap_or(state.scalars.paced_until);
-        }
-        Happened::InboundDuplicated { .. } | Happened::StartBlocked { .. } | Happened::ReceiptParked => {}
+        AgentEvent::AgentPresenceSet { user, present } => state.with_agent(user, |agent| agent.present = *present),
+        AgentEvent::StartBlocked { .. } => {}
     }
 }
 
@@ -96,12 +136,6 @@ fn clock_set(state: &mut State, to: Timestamp, at: Timestamp) {
         state.set_back(SetBack { to, by: at.duration_since(to) });
     }
     state.scalars.last = to;
-    clock_changed(state);
-}
-
-/// The clock maps the times of later messages only.
-fn clock_changed(state: &mut State) {
-    state.scalars.clock_changed_before = Some(state.scalars.next_message);
 }
 
 fn engine_started(state: &mut State, ids_from: u64) {
@@ -177,9 +211,9 @@ fn interaction_closed(state: &mut State, id: InteractionId, reason: CloseReason,
     }
 }
 
-fn apply_to_outbox(state: &mut State, what: &Happened, at: Timestamp) {
-    match what {
-        Happened::OutboundCommitted { message, customer, interaction, purpose, segments, .. } => {
+fn apply_to_outbox(state: &mut State, event: &OutboundEvent, at: Timestamp) {
+    match event {
+        OutboundEvent::OutboundCommitted { message, customer, interaction, purpose, segments, .. } => {
             message_added(state, *message);
             touch(state, *interaction, at);
             with_customer(state, *customer, |customer| notice_given(customer, purpose, at));
@@ -194,7 +228,7 @@ fn apply_to_outbox(state: &mut State, what: &Happened, at: Timestamp) {
                 receipt: None,
             });
         }
-        Happened::AttemptStarted { message, attempt, deadline, paced_until } => {
+        OutboundEvent::AttemptStarted { message, attempt, deadline, paced_until } => {
             state.scalars.paced_until = *paced_until;
             state.scalars.last_attempted = Some(*message);
             state.outbox.change(*message, |outbound| {
@@ -202,16 +236,16 @@ fn apply_to_outbox(state: &mut State, what: &Happened, at: Timestamp) {
                 outbound.sending_until = Some(*deadline);
             });
         }
-        Happened::AttemptNotSent { message, hold_until, paced_until, .. } => {
+        OutboundEvent::AttemptNotSent { message, hold_until, paced_until, .. } => {
             state.scalars.hold_until = *hold_until;
             state.scalars.paced_until = *paced_until;
             state.scalars.last_attempted = None;
             state.outbox.change(*message, |outbound| outbound.sending_until = None);
         }
-        Happened::AttemptEnded { message, .. } | Happened::OutboundCanceled { message } => {
+        OutboundEvent::AttemptEnded { message, .. } | OutboundEvent::OutboundCanceled { message } => {
             state.outbox.take(*message);
         }
-        Happened::ReceiptApplied { message, status } => {
+        OutboundEvent::ReceiptApplied { message, status } => {
             // A receipt for a message that is not at the gateway says that it was sent after all: it must not go again.
             if state.outbox.get(*message).is_some_and(Outbound::is_in_flight) {
                 state.outbox.change(*message, |outbound| outbound.receipt = Some(*status));
@@ -219,30 +253,7 @@ fn apply_to_outbox(state: &mut State, what: &Happened, at: Timestamp) {
                 state.outbox.take(*message);
             }
         }
-        Happened::EngineStarted { .. }
-        | Happened::ConfigApplied { .. }
-        | Happened::ClockLeapt { .. }
-        | Happened::ClockSet { .. }
-        | Happened::Disabled
-        | Happened::Enabled
-        | Happened::StorageAccepted { .. }
-        | Happened::CustomerAdded { .. }
-        | Happened::InboundRecorded { .. }
-        | Happened::InboundDuplicated { .. }
-        | Happened::OptedOut { .. }
-        | Happened::OptedIn { .. }
-        | Happened::StartBlocked { .. }
-        | Happened::InteractionOpened { .. }
-        | Happened::InteractionQueued { .. }
-        | Happened::InteractionAssigned { .. }
-        | Happened::InteractionRequeued { .. }
-        | Happened::InteractionClosed { .. }
-        | Happened::ServiceLevelSampled { .. }
-        | Happened::ReceiptParked
-        | Happened::AgentOnline { .. }
-        | Happened::AgentOffline { .. }
-        | Happened::AgentPresenceSet { .. }
-        | Happened::NoteAdded { .. } => {}
+        OutboundEvent::ReceiptParked => {}
     }
 }
 

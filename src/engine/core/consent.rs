@@ -2,7 +2,7 @@
 
 use super::{
     draft::Draft,
-    event::{CloseReason, Happened, OptOutBy, Purpose, SampleResult},
+    event::{CloseReason, CustomerEvent, InteractionEvent, OptOutBy, OutboundEvent, Purpose, SampleResult},
     ids::MessageId,
     service_level,
     state::Customer,
@@ -16,7 +16,7 @@ pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: Messa
     if customer.opted_out {
         return;
     }
-    draft.push(Happened::OptedOut { customer: customer.id, message, by });
+    draft.push(CustomerEvent::OptedOut { customer: customer.id, message, by });
     let waiting: Vec<MessageId> = draft
         .state
         .outbox
@@ -25,12 +25,12 @@ pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: Messa
         .map(|outbound| outbound.message)
         .collect();
     for message in waiting {
-        draft.push(Happened::OutboundCanceled { message });
+        draft.push(OutboundEvent::OutboundCanceled { message });
     }
     let Some(interaction) = customer.open.and_then(|open| draft.state.interaction(open)) else { return };
     service_level::sample(draft, interaction, SampleResult::Abandoned);
     if interaction.is_queued() {
-        draft.push(Happened::InteractionClosed {
+        draft.push(InteractionEvent::InteractionClosed {
             interaction: interaction.id,
             reason: CloseReason::OptedOut,
             owner: None,

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     command::{Answer, Command, Decision, Refusal},
     draft::Draft,
-    event::Happened,
+    event::{ClockEvent, EngineEvent},
     inbound, presence, receipt, reply, sending, start,
     state::State,
 };
@@ -27,17 +27,17 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
             if let Some(by) = leapt {
                 draft.push(leap(*by));
             }
-            draft.push(Happened::EngineStarted { ids_from: *ids_from });
+            draft.push(EngineEvent::EngineStarted { ids_from: *ids_from });
             presence::release_removed(draft);
         }
         Command::ConfigChanged { hash } => {
             let paced_until = sending::shortened_by_new_limit(draft.state, draft.now);
-            draft.push(Happened::ConfigApplied { hash: hash.clone(), paced_until });
+            draft.push(EngineEvent::ConfigApplied { hash: hash.clone(), paced_until });
             presence::release_removed(draft);
         }
         Command::StorageAccepted => draft.storage_accepted(),
         Command::ClockLeapt { by } => draft.push(leap(*by)),
-        Command::SetClock { to } => draft.push(Happened::ClockSet { to: *to }),
+        Command::SetClock { to } => draft.push(ClockEvent::ClockSet { to: *to }),
         Command::Tick => {}
         Command::Inbound(message) => return inbound::inbound(draft, message),
         Command::SendResult(result) => return sending::send_result(draft, result),
@@ -57,6 +57,6 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
     Ok(Answer::Done)
 }
 
-fn leap(by: SignedDuration) -> Happened {
-    Happened::ClockLeapt { millis: u64::try_from(by.as_millis()).unwrap_or(0) }
+fn leap(by: SignedDuration) -> ClockEvent {
+    ClockEvent::ClockLeapt { millis: u64::try_from(by.as_millis()).unwrap_or(0) }
 }

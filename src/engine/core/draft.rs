@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{
     command::{Answer, Contact, Content, Decision, Refusal},
     config::{ChannelConfig, Member},
-    event::{Event, Happened},
+    event::{CustomerEvent, EngineEvent, Event, Happened},
     ids::{CustomerId, InteractionId, MessageId, NoteId, UserId},
     state::{Customer, Scalars, State},
 };
@@ -35,8 +35,8 @@ impl<'s> Draft<'s> {
         &self.state.config
     }
 
-    pub(super) fn push(&mut self, what: Happened) {
-        self.events.push(Event { at: self.now, what });
+    pub(super) fn push(&mut self, what: impl Into<Happened>) {
+        self.events.push(Event { at: self.now, what: what.into() });
     }
 
     /// What the store is to keep beside the events.
@@ -80,7 +80,7 @@ impl<'s> Draft<'s> {
         let sender = contact.address.clone().into();
         let customer = Customer::new(self.next.next_customer, sender.number().is_some());
         self.next.next_customer = customer.id.next();
-        self.push(Happened::CustomerAdded { customer: customer.id, can_receive: customer.can_receive });
+        self.push(CustomerEvent::CustomerAdded { customer: customer.id, can_receive: customer.can_receive });
         self.contents.push(Content::Customer { customer: customer.id, sender });
         Ok(customer)
     }
@@ -97,6 +97,6 @@ impl<'s> Draft<'s> {
     /// A person vouches for restored storage.
     pub(super) fn storage_accepted(&mut self) {
         let Scalars { next_customer, next_interaction, next_message, next_note, .. } = self.next;
-        self.push(Happened::StorageAccepted { next_customer, next_interaction, next_message, next_note });
+        self.push(EngineEvent::StorageAccepted { next_customer, next_interaction, next_message, next_note });
     }
 }

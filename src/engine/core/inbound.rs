@@ -6,7 +6,7 @@ use super::{
     command::{Answer, Inbound, Refusal},
     consent,
     draft::Draft,
-    event::{CloseReason, Happened, InboundOutcome, OptOutBy, Origin, Purpose},
+    event::{CloseReason, CustomerEvent, InboundEvent, InboundOutcome, InteractionEvent, OptOutBy, Origin, Purpose},
     ids::{InteractionId, MessageId},
     opt_out::{AnsweredBy, Keyword},
     queue, sending,
@@ -19,7 +19,7 @@ const NOTICE_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 /// Handles a message in this order: duplicate, opt-out words, blocklist, disabled, open interaction, hours, full queue, queue.
 pub(super) fn inbound(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Answer, Refusal> {
     if let Some(message) = inbound.duplicate_of {
-        draft.push(Happened::InboundDuplicated { message });
+        draft.push(InboundEvent::InboundDuplicated { message });
         return Ok(Answer::Inbound { message, outcome: None });
     }
     let customer = draft.customer(&inbound.contact)?;
@@ -70,7 +70,7 @@ fn opt_out_word(
         }
         Keyword::Start => {
             record(draft, message, customer, InboundOutcome::OptedIn, customer.open);
-            draft.push(Happened::OptedIn { customer: customer.id, message });
+            draft.push(CustomerEvent::OptedIn { customer: customer.id, message });
             if we_answer {
                 let customer = Customer { opted_out: false, ..customer.clone() };
                 sending::commit_automatic(draft, &customer, customer.open, Purpose::OptInConfirmation, &texts.started);
@@ -101,7 +101,7 @@ fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, message:
         record(draft, message, customer, InboundOutcome::OutOfHours, Some(interaction));
         let text = config.out_of_hours_message.as_deref();
         notice(draft, customer, Some(interaction), Purpose::OutOfHours, text);
-        draft.push(Happened::InteractionClosed { interaction, reason: CloseReason::OutOfHours, owner: None });
+        draft.push(InteractionEvent::InteractionClosed { interaction, reason: CloseReason::OutOfHours, owner: None });
         return InboundOutcome::OutOfHours;
     }
     if queue::is_full(draft.state) {
@@ -113,7 +113,7 @@ fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, message:
     record(draft, message, customer, InboundOutcome::Queued, Some(interaction));
     // Who cannot be answered is not waiting for an answer.
     let measured = customer.can_receive && !customer.opted_out;
-    draft.push(Happened::InteractionQueued { interaction, measured });
+    draft.push(InteractionEvent::InteractionQueued { interaction, measured });
     InboundOutcome::Queued
 }
 
@@ -124,13 +124,13 @@ fn record(
     outcome: InboundOutcome,
     interaction: Option<InteractionId>,
 ) -> InboundOutcome {
-    draft.push(Happened::InboundRecorded { message, customer: customer.id, outcome, interaction });
+    draft.push(InboundEvent::InboundRecorded { message, customer: customer.id, outcome, interaction });
     outcome
 }
 
 fn open(draft: &mut Draft<'_>, customer: &Customer) -> InteractionId {
     let interaction = draft.new_interaction();
-    draft.push(Happened::InteractionOpened {
+    draft.push(InteractionEvent::InteractionOpened {
         interaction,
         customer: customer.id,
         origin: Origin::Customer,

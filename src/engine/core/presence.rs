@@ -6,7 +6,7 @@ use super::{
     clock::ChannelTime,
     command::{Answer, Refusal},
     draft::Draft,
-    event::{Happened, RequeueReason},
+    event::{AgentEvent, InteractionEvent, RequeueReason},
     ids::UserId,
     state::State,
 };
@@ -19,7 +19,7 @@ pub(super) const AWAY_LIMIT: SignedDuration = SignedDuration::from_secs(300);
 pub(super) fn online(draft: &mut Draft<'_>, user: &UserId) -> Result<Answer, Refusal> {
     draft.member(user)?;
     if !draft.state.agent(user).is_some_and(super::state::Agent::is_online) {
-        draft.push(Happened::AgentOnline { user: user.clone() });
+        draft.push(AgentEvent::AgentOnline { user: user.clone() });
     }
     Ok(Answer::Done)
 }
@@ -27,7 +27,7 @@ pub(super) fn online(draft: &mut Draft<'_>, user: &UserId) -> Result<Answer, Ref
 /// The agent's last stream closed.
 pub(super) fn offline(draft: &mut Draft<'_>, user: &UserId) {
     if draft.state.agent(user).is_some_and(super::state::Agent::is_online) {
-        draft.push(Happened::AgentOffline { user: user.clone() });
+        draft.push(AgentEvent::AgentOffline { user: user.clone() });
     }
 }
 
@@ -35,7 +35,7 @@ pub(super) fn offline(draft: &mut Draft<'_>, user: &UserId) {
 pub(super) fn set_presence(draft: &mut Draft<'_>, user: &UserId, present: bool) -> Result<Answer, Refusal> {
     draft.member(user)?;
     if draft.state.agent(user).is_some_and(|agent| agent.present) != present {
-        draft.push(Happened::AgentPresenceSet { user: user.clone(), present });
+        draft.push(AgentEvent::AgentPresenceSet { user: user.clone(), present });
     }
     Ok(Answer::Done)
 }
@@ -46,10 +46,10 @@ pub(super) fn gone(state: &State, now: ChannelTime) -> Option<&UserId> {
 }
 
 /// Takes all interactions from an agent and puts them at the head of the queue.
-pub(super) fn release(state: &State, user: &UserId, reason: RequeueReason) -> Vec<Happened> {
+pub(super) fn release(state: &State, user: &UserId, reason: RequeueReason) -> Vec<InteractionEvent> {
     let open = state.agent(user).into_iter().flat_map(|agent| &agent.open);
     open.filter_map(|id| state.interaction(*id))
-        .map(|interaction| Happened::InteractionRequeued {
+        .map(|interaction| InteractionEvent::InteractionRequeued {
             interaction: interaction.id,
             user: user.clone(),
             epoch: interaction.epoch.next(),
@@ -62,7 +62,8 @@ pub(super) fn release(state: &State, user: &UserId, reason: RequeueReason) -> Ve
 pub(super) fn release_removed(draft: &mut Draft<'_>) {
     let state = draft.state;
     let removed = state.agents.keys().filter(|user| draft.config().members.get(user).is_none());
-    let released: Vec<Happened> = removed.flat_map(|user| release(state, user, RequeueReason::OwnerRemoved)).collect();
+    let released: Vec<InteractionEvent> =
+        removed.flat_map(|user| release(state, user, RequeueReason::OwnerRemoved)).collect();
     for what in released {
         draft.push(what);
     }

@@ -1,7 +1,7 @@
 //! Who waits, and for how long.
 
 use super::{
-    event::Happened,
+    event::InteractionEvent,
     ids::InteractionId,
     state::{Interaction, State},
     strategy,
@@ -13,14 +13,14 @@ pub(super) fn is_full(state: &State) -> bool {
 }
 
 /// Gives the first interaction that waits to the agent whom the strategy names, if one is available.
-pub(super) fn assign_next(state: &State) -> Option<Happened> {
+pub(super) fn assign_next(state: &State) -> Option<InteractionEvent> {
     if !state.config.enabled {
         return None;
     }
     let (_, first) = state.queue.first()?;
     let interaction = state.interaction(*first)?;
     let user = strategy::choose(state)?.clone();
-    Some(Happened::InteractionAssigned { interaction: *first, user, epoch: interaction.epoch.next() })
+    Some(InteractionEvent::InteractionAssigned { interaction: *first, user, epoch: interaction.epoch.next() })
 }
 
 /// The interactions that wait, first in line first.

@@ -5,13 +5,13 @@ use super::{
     consent,
     delivery::{DeliveryState, FailureClass, ParkedReceipt},
     draft::Draft,
-    event::{Happened, OptOutBy},
+    event::{OptOutBy, OutboundEvent},
 };
 
 /// Moves a message forward. A receipt for a message that nobody knows waits for the gateway's answer to name it.
 pub(super) fn receipt(draft: &mut Draft<'_>, receipt: &Receipt) -> Result<Answer, Refusal> {
     let Some(known) = receipt.message else {
-        draft.push(Happened::ReceiptParked);
+        draft.push(OutboundEvent::ReceiptParked);
         draft.add(Content::ParkedReceipt {
             provider_message_id: receipt.provider_message_id.clone(),
             receipt: ParkedReceipt { state: receipt.state },
@@ -22,7 +22,7 @@ pub(super) fn receipt(draft: &mut Draft<'_>, receipt: &Receipt) -> Result<Answer
         return Ok(Answer::Receipt(ReceiptAnswer::Ignored));
     };
     let customer = draft.known_customer(known.customer)?;
-    draft.push(Happened::ReceiptApplied { message: known.message, status });
+    draft.push(OutboundEvent::ReceiptApplied { message: known.message, status });
     if receipt.state == DeliveryState::Failed(FailureClass::OptedOut) {
         consent::opt_out(draft, &customer, known.message, OptOutBy::Provider);
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     command::{Answer, Refusal},
     draft::Draft,
-    event::{CloseReason, Happened, Purpose, SampleResult},
+    event::{CloseReason, InteractionEvent, Purpose, SampleResult},
     ids::{Epoch, InteractionId, UserId},
     sending, service_level,
     state::Interaction,
@@ -39,7 +39,7 @@ pub(super) fn finish(
 ) -> Result<Answer, Refusal> {
     let interaction = owned(draft, user, interaction, epoch)?;
     service_level::sample(draft, interaction, SampleResult::NoReply);
-    draft.push(Happened::InteractionClosed {
+    draft.push(InteractionEvent::InteractionClosed {
         interaction: interaction.id,
         reason: CloseReason::Finished,
         owner: Some(user.clone()),
@@ -66,7 +66,7 @@ pub(super) fn note(
         return Err(Refusal::EmptyText);
     }
     let note = draft.new_note(text);
-    draft.push(Happened::NoteAdded { note, interaction: open.id, user: user.clone() });
+    draft.push(InteractionEvent::NoteAdded { note, interaction: open.id, user: user.clone() });
     Ok(Answer::Noted { note })
 }
 

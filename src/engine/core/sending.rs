@@ -11,7 +11,7 @@ use super::{
     consent,
     delivery::{DeliveryState, FailureClass, MessageStatus, SendOutcome},
     draft::Draft,
-    event::{Happened, OptOutBy, Purpose},
+    event::{OptOutBy, OutboundEvent, Purpose},
     ids::{InteractionId, MessageId},
     outbox::Outbound,
     state::{Customer, State},
@@ -39,7 +39,7 @@ pub(super) fn commit(
     sendable(customer, &purpose, text)?;
     let segments = sms::segments(text);
     let message = draft.new_message(text);
-    draft.push(Happened::OutboundCommitted {
+    draft.push(OutboundEvent::OutboundCommitted {
         message,
         customer: customer.id,
         interaction,
@@ -83,17 +83,17 @@ pub(super) fn commit_automatic(
 }
 
 /// Starts the next attempt, if one may start now.
-pub(super) fn attempt_next(state: &State, now: Timestamp) -> Option<Happened> {
+pub(super) fn attempt_next(state: &State, now: Timestamp) -> Option<OutboundEvent> {
     let outbound = state.outbox.next()?;
     if next_attempt_at(state)? > now {
         return None;
     }
     let message = outbound.message;
     if !may_leave(state, outbound) {
-        return Some(Happened::OutboundCanceled { message });
+        return Some(OutboundEvent::OutboundCanceled { message });
     }
     let from = state.scalars.paced_until.max(now);
-    Some(Happened::AttemptStarted {
+    Some(OutboundEvent::AttemptStarted {
         message,
         attempt: outbound.attempt.next(),
         deadline: later(now, BEGIN_WITHIN),
@@ -164,7 +164,7 @@ pub(super) fn send_result(draft: &mut Draft<'_>, result: &SendResult) -> Result<
     let status = outbound.receipt.map_or(answered, |receipt| receipt.further(answered));
     let status = parked.iter().fold(status, |status, receipt| status.after(receipt.state).unwrap_or(status));
     let customer = draft.known_customer(outbound.customer)?;
-    draft.push(Happened::AttemptEnded { message, attempt, status });
+    draft.push(OutboundEvent::AttemptEnded { message, attempt, status });
     let refused_for_opt_out = *outcome == SendOutcome::Refused(FailureClass::OptedOut)
         || parked.iter().any(|receipt| receipt.state == DeliveryState::Failed(FailureClass::OptedOut));
     if refused_for_opt_out {
@@ -183,13 +183,13 @@ fn not_sent(draft: &mut Draft<'_>, outbound: &Outbound, retry_after: SignedDurat
     } else {
         SignedDuration::ZERO
     };
-    draft.push(Happened::AttemptNotSent {
+    draft.push(OutboundEvent::AttemptNotSent {
         message: outbound.message,
         attempt: outbound.attempt,
         hold_until: state.scalars.hold_until.max(later(draft.now, hold)),
         paced_until: earlier(state.scalars.paced_until, taken),
     });
     if !may_leave(state, outbound) {
-        draft.push(Happened::OutboundCanceled { message: outbound.message });
+        draft.push(OutboundEvent::OutboundCanceled { message: outbound.message });
     }
 }

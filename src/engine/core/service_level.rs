@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     draft::Draft,
-    event::{Happened, SampleResult},
+    event::{InteractionEvent, SampleResult},
     state::{Interaction, State},
 };
 
@@ -27,10 +27,10 @@ pub(super) fn sampled(
     interaction: &Interaction,
     result: SampleResult,
     now: Timestamp,
-) -> Option<Happened> {
+) -> Option<InteractionEvent> {
     let waited = now.duration_since(interaction.waiting_since?);
     let target = state.config.service_level.target;
-    Some(Happened::ServiceLevelSampled {
+    Some(InteractionEvent::ServiceLevelSampled {
         interaction: interaction.id,
         result,
         waited_millis: u64::try_from(waited.as_millis()).unwrap_or(0),

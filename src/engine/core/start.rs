@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     command::{Answer, Contact, Content, Refusal},
     draft::Draft,
-    event::{Happened, Origin, Purpose},
+    event::{AgentEvent, InteractionEvent, Origin, Purpose},
     ids::{Epoch, UserId},
     sending,
     state::Customer,
@@ -22,7 +22,7 @@ pub(super) fn start(
 ) -> Result<Answer, Refusal> {
     may_start(draft, user)?;
     if draft.config().blocklist.blocks_outbound(&contact.address, draft.now) {
-        draft.push(Happened::StartBlocked { user: user.clone(), customer: contact.customer });
+        draft.push(AgentEvent::StartBlocked { user: user.clone(), customer: contact.customer });
         draft.add(Content::BlockedStart { user: user.clone(), number: contact.address.clone() });
         return Err(Refusal::Blocked);
     }
@@ -41,8 +41,8 @@ pub(super) fn start(
     let interaction = draft.new_interaction();
     let epoch = Epoch::default().next();
     let origin = Origin::Agent { user: user.clone() };
-    draft.push(Happened::InteractionOpened { interaction, customer: customer.id, origin, opted_out: false });
-    draft.push(Happened::InteractionAssigned { interaction, user: user.clone(), epoch });
+    draft.push(InteractionEvent::InteractionOpened { interaction, customer: customer.id, origin, opted_out: false });
+    draft.push(InteractionEvent::InteractionAssigned { interaction, user: user.clone(), epoch });
     let message = sending::commit(draft, &customer, Some(interaction), purpose, text)?;
     Ok(Answer::Started { interaction, epoch, message })
 }

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{
-    event::{CloseReason, Event, Happened, RequeueReason, SampleResult},
+    event::{ClockEvent, CloseReason, Event, Happened, InteractionEvent, RequeueReason, SampleResult},
     ids::InteractionId,
     outbox::Outbound,
     presence, queue, sending, service_level,
@@ -16,8 +16,8 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Event> {
     switched(state)
         .or_else(|| away(state, now))
         .or_else(|| idle(state, now))
-        .or_else(|| queue::assign_next(state).map(|what| vec![what]))
-        .or_else(|| sending::attempt_next(state, now).map(|what| vec![what]))
+        .or_else(|| queue::assign_next(state).map(|what| vec![what.into()]))
+        .or_else(|| sending::attempt_next(state, now).map(|what| vec![what.into()]))
         .unwrap_or_default()
         .into_iter()
         .map(|what| Event { at: now, what })
@@ -27,8 +27,8 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Event> {
 /// The channel was disabled or enabled: its time stops or goes on.
 fn switched(state: &State) -> Option<Vec<Happened>> {
     match (state.config.enabled, state.scalars.clock.is_stopped()) {
-        (true, true) => Some(vec![Happened::Enabled]),
-        (false, false) => Some(vec![Happened::Disabled]),
+        (true, true) => Some(vec![ClockEvent::Enabled.into()]),
+        (false, false) => Some(vec![ClockEvent::Disabled.into()]),
         (true, false) | (false, true) => None,
     }
 }
@@ -36,7 +36,8 @@ fn switched(state: &State) -> Option<Vec<Happened>> {
 /// An agent stayed away: his interactions go back to the queue.
 fn away(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
     let user = presence::gone(state, state.scalars.clock.at(now))?;
-    Some(presence::release(state, user, RequeueReason::OwnerOffline))
+    let released = presence::release(state, user, RequeueReason::OwnerOffline);
+    Some(released.into_iter().map(Happened::from).collect())
 }
 
 /// An interaction that an agent has was silent for too long. What nobody has is never closed for it.
@@ -48,8 +49,8 @@ fn idle(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
     let interaction = state.interaction(*id)?;
     let sample = service_level::sampled(state, interaction, SampleResult::Unanswered, now);
     let owner = interaction.owner().cloned();
-    let closed = Happened::InteractionClosed { interaction: *id, reason: CloseReason::Idle, owner };
-    Some(sample.into_iter().chain([closed]).collect())
+    let closed = InteractionEvent::InteractionClosed { interaction: *id, reason: CloseReason::Idle, owner };
+    Some(sample.into_iter().chain([closed]).map(Happened::from).collect())
 }
 
 impl State {

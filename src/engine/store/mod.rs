@@ -12,6 +12,7 @@ mod load;
 mod lock;
 pub mod lookup;
 pub mod open;
+mod outbox;
 pub mod read;
 pub mod receipt_token;
 mod recent;

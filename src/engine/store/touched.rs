@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 
 use super::{codec, error::CommitError, recent::Recent};
 use crate::engine::core::{
-    event::{CloseReason, Happened, Origin},
+    event::{AgentEvent, CloseReason, CustomerEvent, Happened, InboundEvent, InteractionEvent, Origin, OutboundEvent},
     ids::{CustomerId, Epoch, InteractionId, MessageId, UserId},
     state::{Agent, Customer, Interaction, Phase, Place, State},
 };
@@ -53,21 +53,44 @@ impl Touched {
     /// Adds what an event touches. The ids of its decision's messages are from `before` to below `after`.
     pub(super) fn note(&mut self, what: &Happened, at: Timestamp, before: MessageId, after: MessageId) {
         match what {
-            Happened::CustomerAdded { customer, .. }
-            | Happened::OptedOut { customer, .. }
-            | Happened::OptedIn { customer, .. } => {
+            Happened::Customer(
+                CustomerEvent::CustomerAdded { customer, .. }
+                | CustomerEvent::OptedOut { customer, .. }
+                | CustomerEvent::OptedIn { customer, .. },
+            ) => {
                 self.customers.insert(*customer);
             }
-            Happened::InboundRecorded { interaction: Some(interaction), .. } => {
-                self.interactions.entry(*interaction).or_default();
-            }
-            Happened::OutboundCommitted { customer, interaction, .. } => {
+            Happened::Inbound(InboundEvent::InboundRecorded { interaction, .. }) => self.has_message(*interaction),
+            Happened::Outbound(OutboundEvent::OutboundCommitted { customer, interaction, .. }) => {
                 self.customers.insert(*customer);
-                if let Some(interaction) = interaction {
-                    self.interactions.entry(*interaction).or_default();
-                }
+                self.has_message(*interaction);
             }
-            Happened::InteractionOpened { interaction, customer, origin, opted_out } => {
+            Happened::Interaction(event) => self.note_interaction(event, at, before, after),
+            Happened::Agent(
+                AgentEvent::AgentOnline { user }
+                | AgentEvent::AgentOffline { user }
+                | AgentEvent::AgentPresenceSet { user, .. },
+            ) => {
+                self.agents.insert(user.clone());
+            }
+            Happened::Engine(_)
+            | Happened::Clock(_)
+            | Happened::Inbound(InboundEvent::InboundDuplicated { .. })
+            | Happened::Outbound(
+                OutboundEvent::AttemptStarted { .. }
+                | OutboundEvent::AttemptNotSent { .. }
+                | OutboundEvent::AttemptEnded { .. }
+                | OutboundEvent::OutboundCanceled { .. }
+                | OutboundEvent::ReceiptApplied { .. }
+                | OutboundEvent::ReceiptParked,
+            )
+            | Happened::Agent(AgentEvent::StartBlocked { .. }) => {}
+        }
+    }
+
+    fn note_interaction(&mut self, event: &InteractionEvent, at: Timestamp, before: MessageId, after: MessageId) {
+        match event {
+            InteractionEvent::InteractionOpened { interaction, customer, origin, opted_out } => {
                 let started_by = match origin {
                     Origin::Customer => None,
                     Origin::Agent { user } => Some(user.clone()),
@@ -76,42 +99,28 @@ impl Touched {
                 self.moved(*interaction).opened =
                     Some(Opened { customer, started_by, opted_out, at, first_message: before });
             }
-            Happened::InteractionQueued { interaction, .. } | Happened::ServiceLevelSampled { interaction, .. } => {
+            InteractionEvent::InteractionQueued { interaction, .. }
+            | InteractionEvent::ServiceLevelSampled { interaction, .. } => {
                 self.moved(*interaction);
             }
-            Happened::InteractionAssigned { interaction, user, epoch }
-            | Happened::InteractionRequeued { interaction, user, epoch, .. } => {
+            InteractionEvent::InteractionAssigned { interaction, user, epoch }
+            | InteractionEvent::InteractionRequeued { interaction, user, epoch, .. } => {
                 self.moved(*interaction).epoch = Some(*epoch);
                 self.agents.insert(user.clone());
             }
-            Happened::InteractionClosed { interaction, reason, owner } => {
+            InteractionEvent::InteractionClosed { interaction, reason, owner } => {
                 let last_message = MessageId(after.0.saturating_sub(1));
                 self.moved(*interaction).closed =
                     Some(Closed { reason: *reason, owner: owner.clone(), at, last_message });
                 self.agents.extend(owner.clone());
             }
-            Happened::AgentOnline { user }
-            | Happened::AgentOffline { user }
-            | Happened::AgentPresenceSet { user, .. } => {
-                self.agents.insert(user.clone());
-            }
-            Happened::EngineStarted { .. }
-            | Happened::ConfigApplied { .. }
-            | Happened::ClockLeapt { .. }
-            | Happened::ClockSet { .. }
-            | Happened::Disabled
-            | Happened::Enabled
-            | Happened::StorageAccepted { .. }
-            | Happened::InboundDuplicated { .. }
-            | Happened::InboundRecorded { interaction: None, .. }
-            | Happened::StartBlocked { .. }
-            | Happened::AttemptStarted { .. }
-            | Happened::AttemptNotSent { .. }
-            | Happened::AttemptEnded { .. }
-            | Happened::OutboundCanceled { .. }
-            | Happened::ReceiptApplied { .. }
-            | Happened::ReceiptParked
-            | Happened::NoteAdded { .. } => {}
+            InteractionEvent::NoteAdded { .. } => {}
+        }
+    }
+
+    fn has_message(&mut self, interaction: Option<InteractionId>) {
+        if let Some(interaction) = interaction {
+            self.interactions.entry(interaction).or_default();
         }
     }
 

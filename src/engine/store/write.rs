@@ -16,9 +16,10 @@ use super::{
 use crate::{
     engine::core::{
         command::{Content, Decision},
-        delivery::MessageStatus,
-        event::{Event, Happened, InboundOutcome, SampleResult},
-        ids::{Attempt, CustomerId, InteractionId, MessageId, NoteId},
+        event::{
+            ClockEvent, CustomerEvent, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, SampleResult,
+        },
+        ids::{CustomerId, InteractionId, MessageId, NoteId, UserId},
         state::State,
     },
     sms::Sender,
@@ -58,10 +59,24 @@ pub enum Cause<'a> {
 
 /// Texts and addresses of one decision, by what they belong to.
 #[derive(Default)]
-struct Contents<'d> {
+pub(super) struct Contents<'d> {
     customers: HashMap<CustomerId, &'d Sender>,
     messages: HashMap<MessageId, &'d Arc<str>>,
     notes: HashMap<NoteId, &'d Arc<str>>,
+}
+
+impl<'d> Contents<'d> {
+    fn customer(&self, id: CustomerId) -> Result<&'d Sender, CommitError> {
+        self.customers.get(&id).copied().ok_or_else(|| missing("customer", id))
+    }
+
+    pub(super) fn message(&self, id: MessageId) -> Result<&'d str, CommitError> {
+        self.messages.get(&id).map(|text| &***text).ok_or_else(|| missing("message", id))
+    }
+
+    fn note(&self, id: NoteId) -> Result<&'d str, CommitError> {
+        self.notes.get(&id).map(|text| &***text).ok_or_else(|| missing("note", id))
+    }
 }
 
 /// A customer's message as it is stored.
@@ -150,113 +165,57 @@ impl Transaction<'_> {
         Ok(contents)
     }
 
-    /// Writes what follows from one event alone.
+    /// Writes what follows from one event alone. What only the state shows is copied from it at the commit ([`Touched`]).
+    ///
+    /// [`Touched`]: super::touched::Touched
     fn project(&mut self, event: &Event, contents: &Contents<'_>, cause: &Cause<'_>) -> Result<(), CommitError> {
+        let at = event.at;
         match &event.what {
-            Happened::CustomerAdded { customer, can_receive } => {
-                let sender = contents.customers.get(customer).ok_or_else(|| missing("customer", customer))?;
-                self.insert_customer(*customer, sender, *can_receive)
-            }
-            Happened::InboundRecorded { message, customer, outcome, interaction } => {
-                let text = contents.messages.get(message).ok_or_else(|| missing("message", message))?;
-                let inbound = InboundRow {
-                    message: *message,
-                    customer: *customer,
-                    interaction: *interaction,
-                    outcome: *outcome,
-                    at: event.at,
-                    text,
-                };
-                self.insert_inbound(&inbound, cause)
-            }
-            Happened::ServiceLevelSampled { interaction, result, waited_millis, target_seconds, in_target } => {
-                self.insert_sample(*interaction, event.at, *result, *in_target, [*waited_millis, *target_seconds])
-            }
-            Happened::OutboundCommitted { message, customer, interaction, purpose, encoding, segments } => {
-                let text = contents.messages.get(message).ok_or_else(|| missing("message", message))?;
-                let appended = Appended { customer: *customer, interaction: *interaction, provider_id: None };
-                self.recent.add(*message, appended);
-                let (purpose, user) = codec::purpose_columns(purpose);
-                self.sql
-                    .prepare_cached(
-                        "INSERT INTO message (id, customer, interaction, direction, at, text, purpose, user, encoding,
-                                              segments, status)
-                         VALUES (?, ?, ?, 'Outbound', ?, ?, ?, ?, ?, ?, 'Waiting')",
-                    )?
-                    .execute(params![
-                        codec::column(message.0),
-                        codec::column(customer.0),
-                        interaction.map(|interaction| codec::column(interaction.0)),
-                        codec::nanos(event.at),
-                        text.as_ref(),
-                        purpose,
-                        user,
-                        codec::encoding_name(*encoding),
-                        segments,
-                    ])?;
-                self.sql
-                    .prepare_cached("INSERT INTO outbox (message, attempt) VALUES (?, 0)")?
-                    .execute([codec::column(message.0)])?;
-                Ok(())
-            }
-            Happened::AttemptStarted { message, attempt, deadline, .. } => {
-                self.start_attempt(*message, *attempt, event.at, *deadline)
-            }
-            Happened::AttemptNotSent { message, attempt, .. } => {
-                self.end_attempt(*message, attempt.0, event.at, "NotSent")?;
-                self.sql
-                    .prepare_cached("UPDATE outbox SET sending_until = NULL WHERE message = ?")?
-                    .execute([codec::column(message.0)])?;
-                self.set_status(*message, MessageStatus::Waiting)
-            }
-            Happened::AttemptEnded { message, attempt, status } => {
-                self.end_attempt(*message, attempt.0, event.at, codec::status_columns(*status).0)?;
-                self.leave_outbox(*message)?;
-                self.set_status(*message, *status)
-            }
-            Happened::OutboundCanceled { message } => {
-                self.leave_outbox(*message)?;
-                self.set_status(*message, MessageStatus::Canceled)
-            }
-            Happened::ReceiptApplied { message, status } => self.apply_receipt(*message, *status),
-            Happened::NoteAdded { note, interaction, user } => {
-                let text = contents.notes.get(note).ok_or_else(|| missing("note", note))?;
-                self.sql
-                    .prepare_cached("INSERT INTO note (id, interaction, user, at, text) VALUES (?, ?, ?, ?, ?)")?
-                    .execute(params![
-                    codec::column(note.0),
-                    codec::column(interaction.0),
-                    user.as_str(),
-                    codec::nanos(event.at),
-                    text.as_ref(),
-                ])?;
-                Ok(())
-            }
-            Happened::ClockSet { to } => {
+            Happened::Clock(event) => {
                 self.clock_changes = true;
-                clock_set::write(&self.sql, *to, event.at)
+                match event {
+                    ClockEvent::ClockSet { to } => clock_set::write(&self.sql, *to, at),
+                    ClockEvent::ClockLeapt { .. } | ClockEvent::Disabled | ClockEvent::Enabled => Ok(()),
+                }
             }
-            Happened::ClockLeapt { .. } | Happened::Disabled | Happened::Enabled => {
-                self.clock_changes = true;
-                Ok(())
+            Happened::Customer(event) => match event {
+                CustomerEvent::CustomerAdded { customer, can_receive } => {
+                    self.insert_customer(*customer, contents.customer(*customer)?, *can_receive)
+                }
+                CustomerEvent::OptedOut { .. } | CustomerEvent::OptedIn { .. } => Ok(()),
+            },
+            Happened::Inbound(event) => match event {
+                InboundEvent::InboundRecorded { message, customer, outcome, interaction } => {
+                    let (message, customer, interaction, outcome) = (*message, *customer, *interaction, *outcome);
+                    let text = contents.message(message)?;
+                    self.insert_inbound(&InboundRow { message, customer, interaction, outcome, at, text }, cause)
+                }
+                InboundEvent::InboundDuplicated { .. } => Ok(()),
+            },
+            Happened::Interaction(event) => self.project_interaction(event, at, contents),
+            Happened::Outbound(event) => self.project_outbound(event, at, contents),
+            Happened::Engine(_) | Happened::Agent(_) => Ok(()),
+        }
+    }
+
+    fn project_interaction(
+        &self,
+        event: &InteractionEvent,
+        at: Timestamp,
+        contents: &Contents<'_>,
+    ) -> Result<(), CommitError> {
+        match event {
+            InteractionEvent::ServiceLevelSampled { interaction, result, waited_millis, target_seconds, in_target } => {
+                self.insert_sample(*interaction, at, *result, *in_target, [*waited_millis, *target_seconds])
             }
-            // These change nothing, or only what is copied from the state.
-            Happened::EngineStarted { .. }
-            | Happened::ConfigApplied { .. }
-            | Happened::StorageAccepted { .. }
-            | Happened::InboundDuplicated { .. }
-            | Happened::OptedOut { .. }
-            | Happened::OptedIn { .. }
-            | Happened::StartBlocked { .. }
-            | Happened::InteractionOpened { .. }
-            | Happened::InteractionQueued { .. }
-            | Happened::InteractionAssigned { .. }
-            | Happened::InteractionRequeued { .. }
-            | Happened::InteractionClosed { .. }
-            | Happened::ReceiptParked
-            | Happened::AgentOnline { .. }
-            | Happened::AgentOffline { .. }
-            | Happened::AgentPresenceSet { .. } => Ok(()),
+            InteractionEvent::NoteAdded { note, interaction, user } => {
+                self.insert_note(*note, *interaction, user, at, contents.note(*note)?)
+            }
+            InteractionEvent::InteractionOpened { .. }
+            | InteractionEvent::InteractionQueued { .. }
+            | InteractionEvent::InteractionAssigned { .. }
+            | InteractionEvent::InteractionRequeued { .. }
+            | InteractionEvent::InteractionClosed { .. } => Ok(()),
         }
     }
 
@@ -294,6 +253,20 @@ impl Transaction<'_> {
         Ok(())
     }
 
+    fn insert_note(
+        &self,
+        note: NoteId,
+        interaction: InteractionId,
+        user: &UserId,
+        at: Timestamp,
+        text: &str,
+    ) -> Result<(), CommitError> {
+        self.sql.prepare_cached("INSERT INTO note (id, interaction, user, at, text) VALUES (?, ?, ?, ?, ?)")?.execute(
+            params![codec::column(note.0), codec::column(interaction.0), user.as_str(), codec::nanos(at), text,],
+        )?;
+        Ok(())
+    }
+
     /// `times` are what was waited in milliseconds, and the target in seconds.
     fn insert_sample(
         &self,
@@ -316,59 +289,6 @@ impl Transaction<'_> {
                 codec::column(times[0]),
                 codec::column(times[1]),
             ])?;
-        Ok(())
-    }
-
-    fn start_attempt(
-        &self,
-        message: MessageId,
-        attempt: Attempt,
-        at: Timestamp,
-        deadline: Timestamp,
-    ) -> Result<(), CommitError> {
-        let (id, attempt, deadline) = (codec::column(message.0), attempt.0, codec::nanos(deadline));
-        self.sql
-            .prepare_cached("INSERT INTO attempt (message, attempt, started_at, deadline) VALUES (?, ?, ?, ?)")?
-            .execute(params![id, attempt, codec::nanos(at), deadline])?;
-        self.sql
-            .prepare_cached("UPDATE outbox SET attempt = ?, sending_until = ? WHERE message = ?")?
-            .execute(params![attempt, deadline, id])?;
-        self.set_status(message, MessageStatus::Sending)
-    }
-
-    /// At the gateway the message stays until the answer is there; else the receipt says that it was sent after all.
-    fn apply_receipt(&self, message: MessageId, status: MessageStatus) -> Result<(), CommitError> {
-        let (name, class) = codec::status_columns(status);
-        let waits_for_answer = self
-            .sql
-            .prepare_cached(
-                "UPDATE outbox SET receipt_status = ?, receipt_class = ?
-                 WHERE message = ? AND sending_until IS NOT NULL",
-            )?
-            .execute(params![name, class, codec::column(message.0)])?;
-        if waits_for_answer == 0 {
-            self.leave_outbox(message)?;
-        }
-        self.set_status(message, status)
-    }
-
-    fn end_attempt(&self, message: MessageId, attempt: u32, at: Timestamp, outcome: &str) -> Result<(), CommitError> {
-        self.sql
-            .prepare_cached("UPDATE attempt SET ended_at = ?, outcome = ? WHERE message = ? AND attempt = ?")?
-            .execute(params![codec::nanos(at), outcome, codec::column(message.0), attempt])?;
-        Ok(())
-    }
-
-    fn leave_outbox(&self, message: MessageId) -> Result<(), CommitError> {
-        self.sql.prepare_cached("DELETE FROM outbox WHERE message = ?")?.execute([codec::column(message.0)])?;
-        Ok(())
-    }
-
-    fn set_status(&self, message: MessageId, status: MessageStatus) -> Result<(), CommitError> {
-        let (name, class) = codec::status_columns(status);
-        self.sql
-            .prepare_cached("UPDATE message SET status = ?, failure_class = ? WHERE id = ? AND direction = 'Outbound'")?
-            .execute(params![name, class, codec::column(message.0)])?;
         Ok(())
     }
 

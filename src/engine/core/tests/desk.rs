@@ -13,7 +13,7 @@ use crate::{
         },
         config::{ChannelConfig, Member, Members, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
         delivery::{DeliveryState, MessageStatus, ParkedReceipt, SendOutcome},
-        event::{Event, Happened, InboundOutcome, Purpose},
+        event::{Event, Happened, InboundEvent, InboundOutcome, OutboundEvent, Purpose},
         ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, UserId},
         opt_out::{AnsweredBy, Keyword, OptOut, Texts},
         schedule::Schedule,
@@ -158,21 +158,31 @@ impl Desk {
 
     fn record(&mut self, what: &Happened, texts: &mut BTreeMap<MessageId, Arc<str>>) {
         match what {
-            Happened::InboundRecorded { message, customer, interaction, .. } => {
+            Happened::Inbound(InboundEvent::InboundRecorded { message, customer, interaction, .. }) => {
                 let text = texts.remove(message).expect("every message has a text");
                 let stored = StoredMessage { customer: *customer, interaction: *interaction, text, sent: None };
                 assert!(self.messages.insert(*message, stored).is_none(), "recorded twice");
             }
-            Happened::OutboundCommitted { message, customer, interaction, purpose, .. } => {
+            Happened::Outbound(OutboundEvent::OutboundCommitted {
+                message, customer, interaction, purpose, ..
+            }) => {
                 let text = texts.remove(message).expect("every message has a text");
                 let sent = Some((purpose.clone(), MessageStatus::Waiting));
                 let stored = StoredMessage { customer: *customer, interaction: *interaction, text, sent };
                 assert!(self.messages.insert(*message, stored).is_none(), "recorded twice");
             }
-            Happened::AttemptStarted { message, .. } => self.set_status(*message, MessageStatus::Sending),
-            Happened::AttemptNotSent { message, .. } => self.set_status(*message, MessageStatus::Waiting),
-            Happened::OutboundCanceled { message } => self.set_status(*message, MessageStatus::Canceled),
-            Happened::AttemptEnded { message, status, .. } | Happened::ReceiptApplied { message, status } => {
+            Happened::Outbound(OutboundEvent::AttemptStarted { message, .. }) => {
+                self.set_status(*message, MessageStatus::Sending);
+            }
+            Happened::Outbound(OutboundEvent::AttemptNotSent { message, .. }) => {
+                self.set_status(*message, MessageStatus::Waiting);
+            }
+            Happened::Outbound(OutboundEvent::OutboundCanceled { message }) => {
+                self.set_status(*message, MessageStatus::Canceled);
+            }
+            Happened::Outbound(
+                OutboundEvent::AttemptEnded { message, status, .. } | OutboundEvent::ReceiptApplied { message, status },
+            ) => {
                 self.set_status(*message, *status);
             }
             _ => {}

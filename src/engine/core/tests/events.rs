@@ -6,7 +6,8 @@ use crate::{
     engine::core::{
         delivery::{FailureClass, MessageStatus},
         event::{
-            CloseReason, Event, Happened, InboundOutcome, OptOutBy, Origin, Purpose, RequeueReason, SampleResult,
+            AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent,
+            InboundOutcome, InteractionEvent, OptOutBy, Origin, OutboundEvent, Purpose, RequeueReason, SampleResult,
             UnreadableEvent,
         },
         ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId},
@@ -23,66 +24,83 @@ fn events() -> Vec<Happened> {
     let (customer, interaction, message, note) = (CustomerId(7), InteractionId(8), MessageId(9), NoteId(3));
     let user = || "oidc:ana".into();
     let later = "2026-11-22T14:28:01.5Z".parse().unwrap();
-    let committed = |purpose| Happened::OutboundCommitted {
-        message,
-        customer,
-        interaction: Some(interaction),
-        purpose,
-        encoding: Encoding::Ucs2,
-        segments: 2,
+    let committed = |purpose| {
+        OutboundEvent::OutboundCommitted {
+            message,
+            customer,
+            interaction: Some(interaction),
+            purpose,
+            encoding: Encoding::Ucs2,
+            segments: 2,
+        }
+        .into()
     };
-    let ended = |status| Happened::AttemptEnded { message, attempt: Attempt(1), status };
-    let recorded = |outcome| Happened::InboundRecorded { message, customer, outcome, interaction: Some(interaction) };
-    let closed = |reason| Happened::InteractionClosed { interaction, reason, owner: Some(user()) };
-    let sampled = |result| Happened::ServiceLevelSampled {
-        interaction,
-        result,
-        waited_millis: 61_500,
-        target_seconds: 60,
-        in_target: false,
+    let ended = |status| OutboundEvent::AttemptEnded { message, attempt: Attempt(1), status }.into();
+    let recorded =
+        |outcome| InboundEvent::InboundRecorded { message, customer, outcome, interaction: Some(interaction) }.into();
+    let closed = |reason| InteractionEvent::InteractionClosed { interaction, reason, owner: Some(user()) }.into();
+    let sampled = |result| {
+        InteractionEvent::ServiceLevelSampled {
+            interaction,
+            result,
+            waited_millis: 61_500,
+            target_seconds: 60,
+            in_target: false,
+        }
+        .into()
     };
     vec![
-        Happened::EngineStarted { ids_from: 0 },
-        Happened::ConfigApplied { hash: "c0ffee".into(), paced_until: None },
-        Happened::Disabled,
-        Happened::Enabled,
-        Happened::StorageAccepted {
+        EngineEvent::EngineStarted { ids_from: 0 }.into(),
+        EngineEvent::ConfigApplied { hash: "c0ffee".into(), paced_until: None }.into(),
+        ClockEvent::Disabled.into(),
+        ClockEvent::Enabled.into(),
+        EngineEvent::StorageAccepted {
             next_customer: CustomerId(1_000_007),
             next_interaction: InteractionId(1_000_008),
             next_message: MessageId(1_000_009),
             next_note: NoteId(1_000_003),
-        },
-        Happened::CustomerAdded { customer, can_receive: true },
+        }
+        .into(),
+        CustomerEvent::CustomerAdded { customer, can_receive: true }.into(),
         recorded(InboundOutcome::OptedOut),
         recorded(InboundOutcome::OptedIn),
         recorded(InboundOutcome::Help),
-        Happened::InboundRecorded { message, customer, outcome: InboundOutcome::Blocked, interaction: None },
+        InboundEvent::InboundRecorded { message, customer, outcome: InboundOutcome::Blocked, interaction: None }.into(),
         recorded(InboundOutcome::Disabled),
         recorded(InboundOutcome::Joined),
         recorded(InboundOutcome::OutOfHours),
         recorded(InboundOutcome::QueueFull),
         recorded(InboundOutcome::Queued),
-        Happened::InboundDuplicated { message },
-        Happened::OptedOut { customer, message, by: OptOutBy::Keyword },
-        Happened::OptedOut { customer, message, by: OptOutBy::Provider },
-        Happened::OptedIn { customer, message },
-        Happened::StartBlocked { user: user(), customer: Some(customer) },
-        Happened::InteractionOpened { interaction, customer, origin: Origin::Customer, opted_out: false },
-        Happened::InteractionOpened { interaction, customer, origin: Origin::Agent { user: user() }, opted_out: false },
-        Happened::InteractionQueued { interaction, measured: true },
-        Happened::InteractionAssigned { interaction, user: user(), epoch: Epoch(1) },
-        Happened::InteractionRequeued {
+        InboundEvent::InboundDuplicated { message }.into(),
+        CustomerEvent::OptedOut { customer, message, by: OptOutBy::Keyword }.into(),
+        CustomerEvent::OptedOut { customer, message, by: OptOutBy::Provider }.into(),
+        CustomerEvent::OptedIn { customer, message }.into(),
+        AgentEvent::StartBlocked { user: user(), customer: Some(customer) }.into(),
+        InteractionEvent::InteractionOpened { interaction, customer, origin: Origin::Customer, opted_out: false }
+            .into(),
+        InteractionEvent::InteractionOpened {
+            interaction,
+            customer,
+            origin: Origin::Agent { user: user() },
+            opted_out: false,
+        }
+        .into(),
+        InteractionEvent::InteractionQueued { interaction, measured: true }.into(),
+        InteractionEvent::InteractionAssigned { interaction, user: user(), epoch: Epoch(1) }.into(),
+        InteractionEvent::InteractionRequeued {
             interaction,
             user: user(),
             epoch: Epoch(2),
             reason: RequeueReason::OwnerOffline,
-        },
-        Happened::InteractionRequeued {
+        }
+        .into(),
+        InteractionEvent::InteractionRequeued {
             interaction,
             user: user(),
             epoch: Epoch(2),
             reason: RequeueReason::OwnerRemoved,
-        },
+        }
+        .into(),
         closed(CloseReason::Finished),
         closed(CloseReason::OutOfHours),
         closed(CloseReason::Idle),
@@ -97,8 +115,8 @@ fn events() -> Vec<Happened> {
         committed(Purpose::OptOutConfirmation),
         committed(Purpose::OptInConfirmation),
         committed(Purpose::Help),
-        Happened::AttemptStarted { message, attempt: Attempt(1), deadline: later, paced_until: later },
-        Happened::AttemptNotSent { message, attempt: Attempt(1), hold_until: later, paced_until: later },
+        OutboundEvent::AttemptStarted { message, attempt: Attempt(1), deadline: later, paced_until: later }.into(),
+        OutboundEvent::AttemptNotSent { message, attempt: Attempt(1), hold_until: later, paced_until: later }.into(),
         ended(MessageStatus::Accepted),
         ended(MessageStatus::Unknown),
         ended(MessageStatus::Failed(FailureClass::InvalidNumber)),
@@ -107,18 +125,18 @@ fn events() -> Vec<Happened> {
         ended(MessageStatus::Failed(FailureClass::Account)),
         ended(MessageStatus::Failed(FailureClass::Filtered)),
         ended(MessageStatus::Failed(FailureClass::InvalidMessage)),
-        Happened::OutboundCanceled { message },
-        Happened::ReceiptApplied { message, status: MessageStatus::Sent },
-        Happened::ReceiptApplied { message, status: MessageStatus::Delivered },
-        Happened::ReceiptApplied { message, status: MessageStatus::Failed(FailureClass::Failed) },
-        Happened::ReceiptParked,
-        Happened::AgentOnline { user: user() },
-        Happened::AgentOffline { user: user() },
-        Happened::AgentPresenceSet { user: user(), present: true },
-        Happened::NoteAdded { note, interaction, user: user() },
-        Happened::EngineStarted { ids_from: 1_795_608_000_000_000 },
-        Happened::ClockLeapt { millis: 86_400_000 },
-        Happened::ClockSet { to: later },
+        OutboundEvent::OutboundCanceled { message }.into(),
+        OutboundEvent::ReceiptApplied { message, status: MessageStatus::Sent }.into(),
+        OutboundEvent::ReceiptApplied { message, status: MessageStatus::Delivered }.into(),
+        OutboundEvent::ReceiptApplied { message, status: MessageStatus::Failed(FailureClass::Failed) }.into(),
+        OutboundEvent::ReceiptParked.into(),
+        AgentEvent::AgentOnline { user: user() }.into(),
+        AgentEvent::AgentOffline { user: user() }.into(),
+        AgentEvent::AgentPresenceSet { user: user(), present: true }.into(),
+        InteractionEvent::NoteAdded { note, interaction, user: user() }.into(),
+        EngineEvent::EngineStarted { ids_from: 1_795_608_000_000_000 }.into(),
+        ClockEvent::ClockLeapt { millis: 86_400_000 }.into(),
+        ClockEvent::ClockSet { to: later }.into(),
         sampled(SampleResult::NoReply),
     ]
 }

@@ -6,7 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::engine::core::{
     config::ChannelConfig,
-    event::{CloseReason, Event, Happened, InboundOutcome, Purpose, RequeueReason, SampleResult},
+    event::{
+        AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent, InboundOutcome,
+        InteractionEvent, OutboundEvent, Purpose, RequeueReason, SampleResult,
+    },
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, UserId},
     service_level::ServiceLevel,
 };
@@ -82,72 +85,88 @@ impl Model {
         self.last = Some(event.at);
         let own_time = self.own_time(event.at);
         match &event.what {
-            Happened::Disabled | Happened::Enabled => {
-                self.disabled = event.what == Happened::Disabled;
+            Happened::Clock(what @ (ClockEvent::Disabled | ClockEvent::Enabled)) => {
+                self.disabled = *what == ClockEvent::Disabled;
                 (self.enabled_for, self.switched_at) = (own_time, Some(event.at));
             }
-            Happened::EngineStarted { .. } => {
+            Happened::Engine(EngineEvent::EngineStarted { .. }) => {
                 self.offline_since = self.seen.iter().map(|user| (user.clone(), own_time)).collect();
             }
-            Happened::AgentOnline { user } => {
+            Happened::Agent(AgentEvent::AgentOnline { user }) => {
                 self.seen.insert(user.clone());
                 self.offline_since.remove(user);
             }
-            Happened::AgentOffline { user } => drop(self.offline_since.insert(user.clone(), own_time)),
-            Happened::AgentPresenceSet { user, .. } => self.see(user, own_time),
-            Happened::CustomerAdded { customer, can_receive } => {
+            Happened::Agent(AgentEvent::AgentOffline { user }) => {
+                self.offline_since.insert(user.clone(), own_time);
+            }
+            Happened::Agent(AgentEvent::AgentPresenceSet { user, .. }) => self.see(user, own_time),
+            Happened::Customer(CustomerEvent::CustomerAdded { customer, can_receive }) => {
                 let heard = Heard { can_receive: *can_receive, ..Heard::default() };
                 assert!(self.customers.insert(*customer, heard).is_none(), "made twice: {event:?}");
             }
-            Happened::InboundRecorded { message, customer, outcome, interaction } => {
+            Happened::Inbound(InboundEvent::InboundRecorded { message, customer, outcome, interaction }) => {
                 self.inbound(*message, *customer, *outcome, *interaction);
                 self.touch(*interaction, own_time);
             }
-            Happened::InboundDuplicated { message } => assert!(self.inbound.contains(message), "{event:?}"),
-            Happened::OptedOut { customer, by, .. } => self.opted_out(*customer, *by, event.at, config),
-            Happened::OptedIn { customer, .. } => {
+            Happened::Inbound(InboundEvent::InboundDuplicated { message }) => {
+                assert!(self.inbound.contains(message), "{event:?}")
+            }
+            Happened::Customer(CustomerEvent::OptedOut { customer, by, .. }) => {
+                self.opted_out(*customer, *by, event.at, config)
+            }
+            Happened::Customer(CustomerEvent::OptedIn { customer, .. }) => {
                 let heard = self.customer(*customer);
                 assert!(heard.opted_out, "{event:?}");
                 heard.opted_out = false;
             }
-            Happened::OutboundCommitted { message, customer, interaction, purpose, segments, .. } => {
+            Happened::Outbound(OutboundEvent::OutboundCommitted {
+                message,
+                customer,
+                interaction,
+                purpose,
+                segments,
+                ..
+            }) => {
                 self.committed(*message, *customer, purpose, *segments, event.at);
                 self.touch(*interaction, own_time);
                 if let (Purpose::Reply { user }, Some(id)) = (purpose, interaction) {
                     self.replied(*id, user, event.at, config);
                 }
             }
-            Happened::AttemptStarted { message, attempt, .. } => {
+            Happened::Outbound(OutboundEvent::AttemptStarted { message, attempt, .. }) => {
                 assert!(accepted, "sent from storage that is not accepted: {event:?}");
                 self.attempted(*message, *attempt, event.at);
             }
-            Happened::AttemptNotSent { message, attempt, .. } => {
+            Happened::Outbound(OutboundEvent::AttemptNotSent { message, attempt, .. }) => {
                 self.departures.remove(&(*message, *attempt));
                 self.answered(*message, *attempt, false);
             }
-            Happened::AttemptEnded { message, attempt, .. } => self.answered(*message, *attempt, true),
-            Happened::OutboundCanceled { message } => {
+            Happened::Outbound(OutboundEvent::AttemptEnded { message, attempt, .. }) => {
+                self.answered(*message, *attempt, true)
+            }
+            Happened::Outbound(OutboundEvent::OutboundCanceled { message }) => {
                 let sent = self.messages.get_mut(message).unwrap();
                 assert!(!sent.in_flight && !sent.over, "{event:?}");
                 sent.over = true;
                 assert!(self.customers[&self.messages[message].customer].opted_out, "given up for nothing: {event:?}");
             }
-            Happened::ReceiptApplied { message, .. } => {
+            Happened::Outbound(OutboundEvent::ReceiptApplied { message, .. }) => {
                 let sent = self.messages.get_mut(message).unwrap();
                 // Sent after all: it must not go again.
                 sent.over |= !sent.in_flight;
             }
-            Happened::ServiceLevelSampled { interaction, result, in_target, .. } => {
-                self.told_samples.push((event.at, *interaction, *result, *in_target));
-            }
-            _ => self.follow_interaction(event, config),
+            Happened::Interaction(what) => self.follow_interaction(event, what, config),
+            Happened::Engine(EngineEvent::ConfigApplied { .. } | EngineEvent::StorageAccepted { .. })
+            | Happened::Clock(ClockEvent::ClockLeapt { .. } | ClockEvent::ClockSet { .. })
+            | Happened::Outbound(OutboundEvent::ReceiptParked)
+            | Happened::Agent(AgentEvent::StartBlocked { .. }) => {}
         }
     }
 
-    fn follow_interaction(&mut self, event: &Event, config: &ChannelConfig) {
+    fn follow_interaction(&mut self, event: &Event, what: &InteractionEvent, config: &ChannelConfig) {
         let own_time = self.own_time(event.at);
-        match &event.what {
-            Happened::InteractionOpened { interaction, customer, opted_out, .. } => {
+        match what {
+            InteractionEvent::InteractionOpened { interaction, customer, opted_out, .. } => {
                 assert!(self.used_interactions.insert(*interaction), "an id was used twice: {event:?}");
                 let heard = self.customer(*customer);
                 assert_eq!((heard.open.replace(*interaction), heard.opted_out), (None, *opted_out), "{event:?}");
@@ -166,7 +185,7 @@ impl Model {
                     },
                 );
             }
-            Happened::InteractionQueued { interaction, measured } => {
+            InteractionEvent::InteractionQueued { interaction, measured } => {
                 let customer = self.interactions[interaction].customer;
                 let counts = self.customers[&customer].can_receive && !self.customers[&customer].opted_out;
                 assert_eq!(*measured, counts, "{event:?}");
@@ -179,12 +198,12 @@ impl Model {
                 let maximum = config.max_queued.map_or(usize::MAX, |maximum| maximum.get() as usize);
                 assert!(waiting <= maximum, "more than may wait: {event:?}");
             }
-            Happened::InteractionAssigned { interaction, user, epoch } => {
+            InteractionEvent::InteractionAssigned { interaction, user, epoch } => {
                 self.assigned(*interaction, user, *epoch, config);
                 self.see(user, own_time);
                 self.touch(Some(*interaction), own_time);
             }
-            Happened::InteractionRequeued { interaction, user, epoch, reason } => {
+            InteractionEvent::InteractionRequeued { interaction, user, epoch, reason } => {
                 match reason {
                     RequeueReason::OwnerOffline => assert!(self.away(user, event.at) >= AWAY_LIMIT, "{event:?}"),
                     RequeueReason::OwnerRemoved => assert_eq!(config.members.get(user), None),
@@ -193,13 +212,15 @@ impl Model {
                 assert_eq!((told.owner.take().as_ref(), told.epoch.next()), (Some(user), *epoch), "{event:?}");
                 (told.queued, told.requeued, told.epoch) = (true, true, *epoch);
             }
-            Happened::InteractionClosed { interaction, reason, owner } => {
+            InteractionEvent::InteractionClosed { interaction, reason, owner } => {
                 self.closed(*interaction, *reason, owner.as_ref(), event.at, config);
             }
-            Happened::NoteAdded { interaction, .. } => {
+            InteractionEvent::NoteAdded { interaction, .. } => {
                 self.interaction(*interaction);
             }
-            _ => {}
+            InteractionEvent::ServiceLevelSampled { interaction, result, in_target, .. } => {
+                self.told_samples.push((event.at, *interaction, *result, *in_target));
+            }
         }
     }
 

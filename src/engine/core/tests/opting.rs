@@ -115,7 +115,12 @@ fn an_opted_out_customer_is_heard_and_the_interaction_flagged() {
     let open = desk.open(1).unwrap();
     assert_eq!(desk.owner(open), Some("ana"));
     let flagged = desk.log.iter().any(|event| {
-        matches!(event.what, crate::engine::core::event::Happened::InteractionOpened { opted_out: true, .. })
+        matches!(
+            event.what,
+            crate::engine::core::event::Happened::Interaction(
+                crate::engine::core::event::InteractionEvent::InteractionOpened { opted_out: true, .. }
+            )
+        )
     });
     assert!(flagged);
     assert_eq!(desk.reply("ana", open), Err(Refusal::OptedOut));

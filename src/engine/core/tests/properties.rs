@@ -283,7 +283,7 @@ impl History {
                 let Some(message) = pick(&outbound, *message) else { return };
                 // A receipt can only come for what was attempted.
                 let attempted = self.desk.log.iter().any(|event| {
-                    matches!(event.what, crate::engine::core::event::Happened::AttemptStarted { message: of, .. } if of == message)
+                    matches!(event.what, crate::engine::core::event::Happened::Outbound(crate::engine::core::event::OutboundEvent::AttemptStarted { message: of, .. }) if of == message)
                 });
                 if attempted {
                     let before = self.desk.status(message);

@@ -1,8 +1,9 @@
 //! What happened. Events hold ids, never a text or a number, and the version of their form.
 
+mod stored;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::{
     delivery::MessageStatus,
@@ -10,11 +11,10 @@ use super::{
 };
 use crate::sms::Encoding;
 
-/// The version of the form in which events are written.
-pub const EVENT_VERSION: u32 = 1;
+pub use self::stored::{EVENT_VERSION, UnreadableEvent};
 
 /// Something that happened at an instant.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
     /// When.
     pub at: Timestamp,
@@ -23,10 +23,31 @@ pub struct Event {
     pub what: Happened,
 }
 
-/// Something that happened.
+/// Something that happened, by what it concerns. The form that is stored and streamed does not show it: an event's `type` there is the
+/// name of the inner variant.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Happened {
+    /// What the engine itself began to do, or was told by the operator or a person.
+    Engine(EngineEvent),
+    /// The time by which the channel's timers count stops, goes on, goes ahead or is set.
+    Clock(ClockEvent),
+    /// What is known of a customer.
+    Customer(CustomerEvent),
+    /// A customer's message came in.
+    Inbound(InboundEvent),
+    /// An interaction's way from its beginning to its end.
+    Interaction(InteractionEvent),
+    /// A message's way to the customer.
+    Outbound(OutboundEvent),
+    /// What an agent does, but for their work on an interaction.
+    Agent(AgentEvent),
+}
+
+/// What the engine itself began to do, or was told by the operator or a person.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
-pub enum Happened {
+pub enum EngineEvent {
     /// The engine began to run; every agent is offline.
     EngineStarted {
         /// No id of this life of the store is below; 0 in events of versions that did not say it.
@@ -41,6 +62,23 @@ pub enum Happened {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         paced_until: Option<Timestamp>,
     },
+    /// A person accepted storage that was swapped or restored. In the first versions ids jumped then; now they do at every start.
+    StorageAccepted {
+        /// The next customer's id.
+        next_customer: CustomerId,
+        /// The next interaction's id.
+        next_interaction: InteractionId,
+        /// The next message's id.
+        next_message: MessageId,
+        /// The next note's id.
+        next_note: NoteId,
+    },
+}
+
+/// The time by which the channel's timers count stops, goes on, goes ahead or is set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum ClockEvent {
     /// The clock went ahead at once. Timers do not count it, and nothing is forgotten until it is confirmed.
     ClockLeapt {
         /// By so much, in milliseconds.
@@ -55,39 +93,18 @@ pub enum Happened {
     Disabled,
     /// Channel and campaign are enabled again.
     Enabled,
-    /// A person accepted storage that was swapped or restored. In the first versions ids jumped then; now they do at every start.
-    StorageAccepted {
-        /// The next customer's id.
-        next_customer: CustomerId,
-        /// The next interaction's id.
-        next_interaction: InteractionId,
-        /// The next message's id.
-        next_message: MessageId,
-        /// The next note's id.
-        next_note: NoteId,
-    },
+}
+
+/// What is known of a customer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum CustomerEvent {
     /// A sender was seen for the first time.
     CustomerAdded {
         /// The customer.
         customer: CustomerId,
         /// Whether he can be answered: his sender is a number.
         can_receive: bool,
-    },
-    /// A customer's message was recorded. Exactly one for each message that is no duplicate.
-    InboundRecorded {
-        /// The message.
-        message: MessageId,
-        /// Who wrote it.
-        customer: CustomerId,
-        /// What became of it.
-        outcome: InboundOutcome,
-        /// The interaction that it belongs to.
-        interaction: Option<InteractionId>,
-    },
-    /// A message came again under the same provider id.
-    InboundDuplicated {
-        /// The first one.
-        message: MessageId,
     },
     /// A customer opted out.
     OptedOut {
@@ -105,13 +122,34 @@ pub enum Happened {
         /// By which message.
         message: MessageId,
     },
-    /// An agent could not start an interaction with a number on a blocklist.
-    StartBlocked {
-        /// Who tried.
-        user: UserId,
-        /// With whom, if he is known.
-        customer: Option<CustomerId>,
+}
+
+/// A customer's message came in.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum InboundEvent {
+    /// A customer's message was recorded. Exactly one for each message that is no duplicate.
+    InboundRecorded {
+        /// The message.
+        message: MessageId,
+        /// Who wrote it.
+        customer: CustomerId,
+        /// What became of it.
+        outcome: InboundOutcome,
+        /// The interaction that it belongs to.
+        interaction: Option<InteractionId>,
     },
+    /// A message came again under the same provider id.
+    InboundDuplicated {
+        /// The first one.
+        message: MessageId,
+    },
+}
+
+/// An interaction's way from its beginning to its end.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum InteractionEvent {
     /// An interaction began.
     InteractionOpened {
         /// The interaction.
@@ -172,6 +210,21 @@ pub enum Happened {
         /// Whether he waited no longer than the target.
         in_target: bool,
     },
+    /// A member left a note.
+    NoteAdded {
+        /// The note.
+        note: NoteId,
+        /// Where.
+        interaction: InteractionId,
+        /// Who.
+        user: UserId,
+    },
+}
+
+/// A message's way to the customer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum OutboundEvent {
     /// A message will be sent.
     OutboundCommitted {
         /// The message.
@@ -232,6 +285,12 @@ pub enum Happened {
     },
     /// A receipt came for a message that is not known (yet).
     ReceiptParked,
+}
+
+/// What an agent does, but for their work on an interaction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all_fields = "camelCase")]
+pub enum AgentEvent {
     /// An agent's first stream opened.
     AgentOnline {
         /// Who.
@@ -249,14 +308,12 @@ pub enum Happened {
         /// Whether he does.
         present: bool,
     },
-    /// A member left a note.
-    NoteAdded {
-        /// The note.
-        note: NoteId,
-        /// Where.
-        interaction: InteractionId,
-        /// Who.
+    /// An agent could not start an interaction with a number on a blocklist.
+    StartBlocked {
+        /// Who tried.
         user: UserId,
+        /// With whom, if he is known.
+        customer: Option<CustomerId>,
     },
 }
 
@@ -379,105 +436,6 @@ impl Purpose {
             Self::Reply { .. } | Self::Start { .. } | Self::OutOfHours | Self::QueueFull | Self::OptInConfirmation => {
                 false
             }
-        }
-    }
-}
-
-/// Why a stored event cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum UnreadableEvent {
-    /// Written by a newer version of Aldis.
-    #[error("the event has version {found}, and this version of Aldis reads up to {EVENT_VERSION}; run the newer one")]
-    Newer {
-        /// Its version.
-        found: u64,
-    },
-    /// Not an event.
-    #[error("not an event: {0}")]
-    Malformed(#[from] serde_json::Error),
-    /// Without a version.
-    #[error("the event has no version")]
-    NoVersion,
-}
-
-/// Brings an event's JSON from one version to the next.
-type Upcaster = fn(&mut Value);
-
-/// The upcaster at place `n` reads version `n + 1`. There is one for every version but the newest.
-const UPCASTERS: [Upcaster; EVENT_VERSION as usize - 1] = [];
-
-impl Event {
-    /// The event as it is stored: one JSON object with its version `v`.
-    pub fn to_json(&self) -> Value {
-        let mut json = serde_json::to_value(self).unwrap_or_default();
-        if let Value::Object(fields) = &mut json {
-            fields.insert("v".into(), EVENT_VERSION.into());
-        }
-        json
-    }
-
-    /// Writes what [`to_json`](Self::to_json) gives.
-    ///
-    /// # Errors
-    /// Never, as far as is known: it is made of strings, numbers and names.
-    pub fn write_json(&self, into: &mut Vec<u8>) -> Result<(), serde_json::Error> {
-        #[derive(Serialize)]
-        struct Versioned<'e> {
-            v: u32,
-            #[serde(flatten)]
-            event: &'e Event,
-        }
-        serde_json::to_writer(into, &Versioned { v: EVENT_VERSION, event: self })
-    }
-
-    /// Reads an event of this or an older version.
-    ///
-    /// # Errors
-    /// When it is of a newer version, or not an event.
-    pub fn from_json(mut json: Value) -> Result<Self, UnreadableEvent> {
-        let found = json.get("v").and_then(Value::as_u64).ok_or(UnreadableEvent::NoVersion)?;
-        if found > u64::from(EVENT_VERSION) {
-            return Err(UnreadableEvent::Newer { found });
-        }
-        for upcast in UPCASTERS.iter().skip(usize::try_from(found.saturating_sub(1)).unwrap_or(usize::MAX)) {
-            upcast(&mut json);
-        }
-        Ok(serde_json::from_value(json)?)
-    }
-
-    /// The event's type, as it is stored and counted.
-    pub const fn name(&self) -> &'static str {
-        match &self.what {
-            Happened::EngineStarted { .. } => "EngineStarted",
-            Happened::ConfigApplied { .. } => "ConfigApplied",
-            Happened::ClockLeapt { .. } => "ClockLeapt",
-            Happened::ClockSet { .. } => "ClockSet",
-            Happened::Disabled => "Disabled",
-            Happened::Enabled => "Enabled",
-            Happened::StorageAccepted { .. } => "StorageAccepted",
-            Happened::CustomerAdded { .. } => "CustomerAdded",
-            Happened::InboundRecorded { .. } => "InboundRecorded",
-            Happened::InboundDuplicated { .. } => "InboundDuplicated",
-            Happened::OptedOut { .. } => "OptedOut",
-            Happened::OptedIn { .. } => "OptedIn",
-            Happened::StartBlocked { .. } => "StartBlocked",
-            Happened::InteractionOpened { .. } => "InteractionOpened",
-            Happened::InteractionQueued { .. } => "InteractionQueued",
-            Happened::InteractionAssigned { .. } => "InteractionAssigned",
-            Happened::InteractionRequeued { .. } => "InteractionRequeued",
-            Happened::InteractionClosed { .. } => "InteractionClosed",
-            Happened::ServiceLevelSampled { .. } => "ServiceLevelSampled",
-            Happened::OutboundCommitted { .. } => "OutboundCommitted",
-            Happened::AttemptStarted { .. } => "AttemptStarted",
-            Happened::AttemptNotSent { .. } => "AttemptNotSent",
-            Happened::AttemptEnded { .. } => "AttemptEnded",
-            Happened::OutboundCanceled { .. } => "OutboundCanceled",
-            Happened::ReceiptApplied { .. } => "ReceiptApplied",
-            Happened::ReceiptParked => "ReceiptParked",
-            Happened::AgentOnline { .. } => "AgentOnline",
-            Happened::AgentOffline { .. } => "AgentOffline",
-            Happened::AgentPresenceSet { .. } => "AgentPresenceSet",
-            Happened::NoteAdded { .. } => "NoteAdded",
         }
     }
 }
