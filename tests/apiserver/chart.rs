@@ -1,7 +1,7 @@
 //! The chart and the examples, with the real helm and kubectl. Nothing runs here: the nodes are simulated.
 
 use crate::support::testbed::{Cluster, Output};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/aldis");
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
@@ -112,11 +112,35 @@ fn values_that_cannot_be_are_refused_by_name() {
         ("accounts[0].provider=twilio,accounts[0].account=AC1", "/accounts/0"),
         ("providerBaseUrls={https://proxy.example.com/v1}", "/providerBaseUrls/0"),
         ("image.digest=sha256:12", "/image/digest"),
+        ("imagePullSecrets={registry}", "/imagePullSecrets/0"),
+        ("imagePullSecrets[0].name=a\\,b", "/imagePullSecrets/0/name"),
+        ("imagePullSecrets[0].name=a,imagePullSecrets[1].name=a", "/imagePullSecrets"),
     ];
     for (value, named) in cases {
         let error = helm(cluster, "template", &["--set", value]).refused();
         assert!(error.contains(named), "{value}: {error}");
     }
+}
+
+#[test]
+fn secrets_for_pulling_reach_the_operators_pods_the_operator_and_its_policy() {
+    let cluster = Cluster::apiserver();
+    let rendered = |arguments: &[&str]| documents(&helm(cluster, "template", arguments).ok());
+    let find = |documents: &[Value], kind: &str, name: &str| {
+        let found = documents.iter().find(|found| found["kind"] == kind && found["metadata"]["name"] == name);
+        found.unwrap_or_else(|| panic!("no {kind} {name}")).clone()
+    };
+    let told = |documents: &[Value]| {
+        let pod = find(documents, "Deployment", "aldis-operator")["spec"]["template"]["spec"].clone();
+        let variables = pod["containers"][0]["env"].as_array().unwrap().clone();
+        let variable = variables.into_iter().find(|variable| variable["name"] == "ALDIS_IMAGE_PULL_SECRETS");
+        let policy = find(documents, "ConfigMap", "aldis-operator-policy")["data"]["imagePullSecrets"].clone();
+        (pod["imagePullSecrets"].clone(), variable.map(|variable| variable["value"].clone()), policy)
+    };
+    assert_eq!(told(&rendered(&[])), (Value::Null, None, json!("")));
+    let two = rendered(&["--set", "imagePullSecrets[0].name=registry,imagePullSecrets[1].name=mirror"]);
+    let names = json!("registry,mirror");
+    assert_eq!(told(&two), (json!([{"name": "registry"}, {"name": "mirror"}]), Some(names.clone()), names));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     desk::Desk,
     support::{
-        operator::{ACCOUNT, Operator},
+        operator::{ACCOUNT, Flags, Operator, settled},
         testbed::{Cluster, Output, eventually},
     },
 };
@@ -18,17 +18,36 @@ const SYSTEM: &str = "aldis-system";
 fn bound_cluster() -> Cluster {
     let cluster = Cluster::start("kwok", &[]);
     crate::support::kinds::install(&cluster);
-    let values = "crds.enabled=false,image.repository=aldis,image.tag=test";
-    let said = cluster.helm(&["install", "aldis", CHART, "-n", SYSTEM, "--create-namespace", "--set", values]);
-    said.ok();
+    install(&cluster, "test", &["mirror", "registry"]);
     cluster
+}
+
+/// Installs or upgrades the chart with a tag of the image and the Secrets with which it is pulled.
+fn install(cluster: &Cluster, tag: &str, secrets: &[&str]) {
+    let secrets: Vec<_> = secrets.iter().map(|name| json!({"name": name})).collect();
+    let values = json!({
+        "crds": {"enabled": false}, "image": {"repository": "aldis", "tag": tag}, "imagePullSecrets": secrets,
+    });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), values.to_string()).unwrap();
+    let file = file.path().to_str().unwrap();
+    // What a test patched in the meantime is the chart's again.
+    let release = ["upgrade", "--install", "aldis", CHART, "-n", SYSTEM, "--create-namespace", "--force-conflicts"];
+    cluster.helm(&[&release[..], &["--values", file]].concat()).ok();
+}
+
+/// Settings of an operator that the chart with this tag and these Secrets brings.
+fn flags(tag: &str, secrets: &[&str]) -> Flags {
+    let more = vec![format!("--image-pull-secrets={}", secrets.join(","))];
+    Flags { image: format!("aldis:{tag}"), more, ..Flags::default() }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_operator_does_its_work_with_its_own_rights_and_no_more() {
     let cluster = bound_cluster();
     let desk = Desk::new(&cluster);
-    let operator = Operator::start_as_itself(&cluster, &[&desk.namespace]).await;
+    let watched = [desk.namespace.as_str()];
+    let operator = Operator::start_as_itself(&cluster, &watched, flags("test", &["mirror", "registry"])).await;
     desk.apply(&desk.whole());
     desk.wait_ready("smschannel/support");
     desk.wait_ready("smsconnector/sim");
@@ -37,13 +56,20 @@ async fn the_operator_does_its_work_with_its_own_rights_and_no_more() {
         its_rights_have_no_secrets_and_no_wildcard(&cluster, namespace);
     }
     an_operator_of_another_version_is_told_and_goes_on_when_it_fits_again(&desk);
+    secrets_for_pulling_that_others_add_are_taken_out(&desk);
     a_pod_is_changed_in_one_annotation_only(&desk);
     what_people_wrote_stays(&desk);
+
+    drop(operator);
+    install(&cluster, "next", &["registry"]);
+    let operator = Operator::start_as_itself(&cluster, &watched, flags("next", &["registry"])).await;
+    image_and_secrets_for_pulling_change_in_one_write(&desk, &operator).await;
 
     drop(operator);
     let made = Made::take_away(&desk);
     a_foreign_name_or_label_is_refused(&desk, &made);
     a_gateway_is_as_the_operator_makes_it(&desk, &made);
+    the_image_is_pulled_with_the_secrets_of_the_installation_and_no_other(&desk, &made);
     an_engine_sees_no_credentials(&desk, &made);
     accounts_and_services_lead_nowhere_else(&desk, &made);
     a_secret_is_mounted_only_where_a_connector_names_it(&desk, &made);
@@ -71,6 +97,37 @@ fn an_operator_of_another_version_is_told_and_goes_on_when_it_fits_again(desk: &
     );
     expect_image("aldis:test");
     desk.wait_ready("smschannel/support");
+}
+
+/// Image and Secrets of a StatefulSet's pods.
+fn pulled(desk: &Desk<'_>, set: &str) -> (Value, Value) {
+    let pod = desk.get(&format!("statefulset/{set}")).unwrap()["spec"]["template"]["spec"].clone();
+    (pod["containers"][0]["image"].clone(), pod["imagePullSecrets"].clone())
+}
+
+fn secrets_for_pulling_that_others_add_are_taken_out(desk: &Desk<'_>) {
+    let ours = json!([{"name": "mirror"}, {"name": "registry"}]);
+    for set in ["smsc-sim", "sms-support"] {
+        assert_eq!(pulled(desk, set), (json!("aldis:test"), ours.clone()), "{set}");
+        let theirs = r#"{"spec":{"template":{"spec":{"imagePullSecrets":[{"name":"theirs"}]}}}}"#;
+        desk.kubectl(&["patch", &format!("statefulset/{set}"), "--type=strategic", "-p", theirs]);
+        eventually("the Secret of others is taken out", || (pulled(desk, set).1 == ours).then_some(()));
+    }
+    desk.wait_ready("smschannel/support");
+}
+
+/// The policies refuse the former image as well as the former Secret, so neither can be changed before the other.
+async fn image_and_secrets_for_pulling_change_in_one_write(desk: &Desk<'_>, operator: &Operator) {
+    for set in ["smsc-sim", "sms-support"] {
+        let expected = (json!("aldis:next"), json!([{"name": "registry"}]));
+        eventually("the new image", || (pulled(desk, set) == expected).then_some(()));
+        let writes = settled(async || operator.proxy.writes()).await;
+        let of_this: Vec<_> =
+            writes.iter().filter(|write| write.path.ends_with(&format!("/statefulsets/{set}"))).collect();
+        assert_eq!(of_this.len(), 1, "{of_this:?}");
+    }
+    desk.wait_ready("smschannel/support");
+    desk.wait_ready("smsconnector/sim");
 }
 
 /// Not where no connector is, and not when the policies' parameters are gone either.
@@ -307,6 +364,42 @@ fn a_gateway_is_as_the_operator_makes_it(desk: &Desk<'_>, made: &Made) {
             refused("claim template", "/spec/volumeClaimTemplates", json!([claim]), CLAIMS),
         ],
     );
+}
+
+fn the_image_is_pulled_with_the_secrets_of_the_installation_and_no_other(desk: &Desk<'_>, made: &Made) {
+    const SECRETS: &str = "pods of the operator pull their image with the installation's imagePullSecrets and no other";
+    const FIELD: &str = "/spec/template/spec/imagePullSecrets";
+    for set in [&made.gateway, &made.engine] {
+        assert_eq!(set.pointer(FIELD), Some(&json!([{"name": "registry"}])));
+        make(desk.cluster, &with(set, FIELD, json!([]))).ok();
+        differences_are_refused(
+            desk.cluster,
+            set,
+            vec![
+                refused("another", FIELD, json!([{"name": "database"}]), SECRETS),
+                refused(
+                    "another besides",
+                    "/spec/template/spec/imagePullSecrets/-",
+                    json!({"name": "database"}),
+                    SECRETS,
+                ),
+                refused("one of before", FIELD, json!([{"name": "mirror"}]), SECRETS),
+                refused("part of a name", FIELD, json!([{"name": "regis"}]), SECRETS),
+            ],
+        );
+    }
+    // An installation without any.
+    let patch = json!({"data": {"imagePullSecrets": ""}}).to_string();
+    desk.cluster
+        .kubectl(&["patch", "configmap/aldis-operator-policy", "-n", SYSTEM, "--type=merge", "-p", &patch])
+        .ok();
+    let without = with(&made.engine, FIELD, json!([]));
+    differences_are_refused(
+        desk.cluster,
+        &without,
+        vec![refused("any", FIELD, json!([{"name": "registry"}]), SECRETS)],
+    );
+    install(desk.cluster, "next", &["registry"]);
 }
 
 fn an_engine_sees_no_credentials(desk: &Desk<'_>, made: &Made) {

@@ -3,7 +3,7 @@
 use crate::{
     desk::Desk,
     support::{
-        operator::{ACCOUNT, Operator},
+        operator::{ACCOUNT, Flags, Operator},
         testbed::{Cluster, eventually},
     },
 };
@@ -30,7 +30,7 @@ async fn an_operator_of_some_namespaces_has_rights_in_these_only() {
         ["install", "aldis", CHART, "-n", SYSTEM, "--create-namespace", "--set", values, "--set", &namespaces];
     cluster.helm(&arguments).ok();
 
-    let _operator = Operator::start_as_itself(&cluster, &watched).await;
+    let _operator = Operator::start_as_itself(&cluster, &watched, Flags::default()).await;
     for desk in [&one, &other, &outside] {
         desk.apply(&desk.whole());
     }

@@ -212,6 +212,8 @@ pub struct Operator {
 /// Flags that a test changes.
 #[derive(Clone, Debug)]
 pub struct Flags {
+    /// Image of gateways and engines.
+    pub image: String,
     /// Seconds between samples in status.
     pub sample_interval: u64,
     /// Seconds between two readings of a pod's status.
@@ -229,6 +231,7 @@ pub struct Flags {
 impl Default for Flags {
     fn default() -> Self {
         Self {
+            image: "aldis:test".into(),
             sample_interval: 2,
             scrape_interval: 1,
             progress_hold: 1,
@@ -256,11 +259,11 @@ impl Operator {
 
     /// As [`Operator::start`] in the namespace of the default installation, under the operator's own account with nothing but its
     /// own rights.
-    pub async fn start_as_itself(cluster: &Cluster, watched: &[&str]) -> Self {
+    pub async fn start_as_itself(cluster: &Cluster, watched: &[&str], flags: Flags) -> Self {
         let mut config = cluster.client_config().await;
         config.auth_info.impersonate = Some(ACCOUNT.to_owned());
         let client = Client::try_from(config).unwrap();
-        Self::start_in(cluster, "aldis-system".into(), client, watched, Flags::default(), "test").await
+        Self::start_in(cluster, "aldis-system".into(), client, watched, flags, "test").await
     }
 
     async fn start_in(
@@ -279,7 +282,7 @@ impl Operator {
         let mut arguments = vec![
             "operator".to_owned(),
             format!("--kubeconfig={}", proxy.kubeconfig.display()),
-            "--image=aldis:test".to_owned(),
+            format!("--image={}", flags.image),
             format!("--namespace={namespace}"),
             format!("--identity={identity}"),
             "--service-account=aldis-operator".to_owned(),

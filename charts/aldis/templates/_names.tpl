@@ -10,6 +10,13 @@
 {{- end }}
 {{- end }}
 
+{{/* Names of the Secrets for pulling the image, with commas between them. */}}
+{{- define "aldis.imagePullSecrets" -}}
+{{- $names := list -}}
+{{- range .Values.imagePullSecrets }}{{ $names = append $names .name }}{{ end -}}
+{{ join "," $names }}
+{{- end }}
+
 {{- define "aldis.selector" -}}
 app.kubernetes.io/name: aldis
 app.kubernetes.io/instance: {{ .Release.Name }}

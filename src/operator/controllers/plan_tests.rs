@@ -85,9 +85,13 @@ fn connector_plan(held: Vec<connector::Held>) -> connector::Plan {
 }
 
 fn connector_plan_of(observed: &connector::Observed) -> connector::Plan {
+    connector_plan_with(observed, &settings())
+}
+
+fn connector_plan_with(observed: &connector::Observed, settings: &Settings) -> connector::Plan {
     let allowed = AllowList::new(&["http://simulator.shop:8090".into()]).unwrap();
     let valid = connector::validate(&observed.connector, &allowed, &Accounts::default()).unwrap();
-    connector::plan(&Owner::connector(&observed.connector), &valid, observed, &settings()).unwrap()
+    connector::plan(&Owner::connector(&observed.connector), &valid, observed, settings).unwrap()
 }
 
 fn held(number: &str, channel: &str) -> connector::Held {
@@ -95,6 +99,10 @@ fn held(number: &str, channel: &str) -> connector::Held {
 }
 
 fn channel_plan(change: Value) -> channel::Plan {
+    channel_plan_with(change, &settings())
+}
+
+fn channel_plan_with(change: Value, settings: &Settings) -> channel::Plan {
     let mut spec =
         json!({"campaignRef": {"name": "support"}, "connectorRef": {"name": "sim"}, "number": "+15551230001"});
     spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
@@ -113,7 +121,7 @@ fn channel_plan(change: Value) -> channel::Plan {
     };
     let Ok(references) = channel::references(&observed) else { panic!("everything is there") };
     let valid = channel::validate(&observed, &references).unwrap();
-    channel::plan(&Owner::channel(&observed.channel), &valid, &observed, &settings()).unwrap()
+    channel::plan(&Owner::channel(&observed.channel), &valid, &observed, settings).unwrap()
 }
 
 #[test]
@@ -150,6 +158,24 @@ fn a_change_of_behaviour_touches_the_configuration_and_nothing_else() {
     }
     let after = channel_plan(json!({"engine": {"resources": {"limits": {"memory": "1Gi"}}}}));
     assert_eq!(differing(before.children.list(), after.children.list()), ["StatefulSet sms-support"]);
+}
+
+#[test]
+fn secrets_for_pulling_touch_the_pods_and_nothing_else() {
+    let mut settings = settings();
+    settings.image_pull_secrets = vec!["registry".into(), "mirror".into()];
+    let gateway = connector_plan_with(&observed_connector(Vec::new()), &settings);
+    let engine = channel_plan_with(json!({}), &settings);
+    let plans = [
+        (connector_plan(Vec::new()).children, gateway.children, "StatefulSet smsc-sim"),
+        (channel_plan(json!({})).children, engine.children, "StatefulSet sms-support"),
+    ];
+    for (before, after, set) in plans {
+        assert_eq!(differing(before.list(), after.list()), [set]);
+        let set = after.list().last().unwrap();
+        let secrets = set.manifest.pointer("/spec/template/spec/imagePullSecrets");
+        assert_eq!(secrets, Some(&json!([{"name": "mirror"}, {"name": "registry"}])));
+    }
 }
 
 #[test]

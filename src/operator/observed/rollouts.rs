@@ -1,11 +1,11 @@
-//! Roll-outs of a new image over all gateways and engines: so many pods at a time, and the next when one of them is ready again.
+//! Roll-outs of a new image, or of another way to pull it, over all gateways and engines: so many pods at a time, and the next when one of
+//! them is ready again.
 
 use std::collections::{BTreeSet, HashMap};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 use parking_lot::Mutex;
-use serde_json::Value;
 
 use crate::operator::{
     observed::{context::Context, pod, targets::Target},
@@ -16,7 +16,12 @@ use crate::operator::{
     runtime::cache::ObjectKey,
 };
 
-const IMAGE: &str = "/spec/template/spec/containers/0/image";
+/// What the platform team changes for all pods at once.
+const FOR_ALL_PODS: [&str; 3] = [
+    "/spec/template/spec/containers/0/image",
+    "/spec/template/spec/containers/0/imagePullPolicy",
+    "/spec/template/spec/imagePullSecrets",
+];
 
 /// Who is replaced and who waits for it.
 #[derive(Default)]
@@ -66,8 +71,8 @@ impl Rollouts {
     }
 }
 
-/// Leaves the StatefulSet out of what is applied while it would replace a pod that works by one with another image, and too many are
-/// being replaced.
+/// Leaves the StatefulSet out of what is applied while it would replace a pod that works by one of another image, and too many are being
+/// replaced.
 pub(crate) fn in_turn(
     context: &Context,
     owner: &Owner,
@@ -95,15 +100,15 @@ pub(crate) fn in_turn(
     if may_begin { planned } else { planned.without(ChildKind::StatefulSet) }
 }
 
-/// Whether we planned another image when the StatefulSet was applied last. What others changed is put right at once.
+/// Whether we planned another image, or another way to pull it, when the StatefulSet was applied last. What others changed is put right at
+/// once.
 fn is_other_image(context: &Context, owner: &Owner, planned: &Children<Prepared>) -> bool {
     let key = ObjectKey::new(&owner.namespace, &owner.child_name);
     let Some(live) = context.cluster.children.of(ChildKind::StatefulSet).get(&key) else { return false };
     let Some(set) = planned.list().iter().find(|child| child.kind == ChildKind::StatefulSet) else { return false };
     let applied = live.annotations().get(ANNOTATION_APPLIED).map(String::as_str);
     let is_ours = applied != set.manifest["metadata"]["annotations"][ANNOTATION_APPLIED].as_str();
-    let image = live.data.pointer(IMAGE).and_then(Value::as_str);
-    is_ours && image.is_some() && image != set.manifest.pointer(IMAGE).and_then(Value::as_str)
+    is_ours && FOR_ALL_PODS.iter().any(|field| live.data.pointer(field) != set.manifest.pointer(field))
 }
 
 #[cfg(test)]

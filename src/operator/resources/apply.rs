@@ -17,7 +17,11 @@ use crate::{
             volume,
             writer::Writer,
         },
-        runtime::{cache::ObjectKey, error::Error, index::Term},
+        runtime::{
+            cache::{ObjectKey, Store},
+            error::Error,
+            index::Term,
+        },
     },
 };
 
@@ -66,7 +70,7 @@ async fn apply_one(writer: &Writer, stores: &ChildStores, owner: &Owner, child: 
             Arc::new(kept::compared(object))
         }),
     };
-    let Some(mut live) = known else {
+    let Some(live) = known else {
         let created = writer.apply_child(child.kind, owner.field_manager, &key, &child.manifest).await?;
         store.wrote(created);
         return Ok(false);
@@ -76,13 +80,37 @@ async fn apply_one(writer: &Writer, stores: &ChildStores, owner: &Owner, child: 
         return Err(being_deleted(child));
     }
     check_version(child, &live)?;
-    let mut found = as_value(&live)?;
-    let removals = foreign::removals(&child.manifest, &found);
-    if removals.is_none() && is_current(owner, child, &live, &found) {
+    let found = as_value(&live)?;
+    if foreign::removals(&child.manifest, &found).is_none() && is_current(owner, child, &live, &found) {
         return Ok(false);
     }
-    if let Some(patch) = removals {
-        live = match writer.json_patch_child(child.kind, owner.field_manager, &key, patch).await {
+    correct(writer, stores, owner, child, live).await
+}
+
+/// Writes what differs from the plan; says whether that put right what somebody else had changed.
+async fn correct(
+    writer: &Writer,
+    stores: &ChildStores,
+    owner: &Owner,
+    child: &Child,
+    mut live: Arc<DynamicObject>,
+) -> Result<bool, Error> {
+    let store = stores.of(child.kind);
+    let by_others = live.annotations().get(ANNOTATION_APPLIED).map(String::as_str)
+        == child.manifest["metadata"]["annotations"][ANNOTATION_APPLIED].as_str();
+    if !by_others {
+        // What an earlier plan of ours put in looks foreign too. An apply takes it out in one step with what is new: the policies allow
+        // neither the former image nor a Secret that is the installation's no more.
+        match overwrite(writer, store, owner, child, &live).await {
+            Ok(written) if removals(child, &written)?.is_none() => return Ok(false),
+            Ok(written) => live = written,
+            // What is foreign indeed may have to go first.
+            Err(Error::Stalled { reason: Reason::RefusedByPolicy, .. }) if removals(child, &live)?.is_some() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    if let Some(patch) = removals(child, &live)? {
+        live = match writer.json_patch_child(child.kind, owner.field_manager, &ObjectKey::of(&*live), patch).await {
             Ok(patched) => {
                 store.wrote(patched.clone());
                 Arc::new(kept::compared(patched))
@@ -93,19 +121,35 @@ async fn apply_one(writer: &Writer, stores: &ChildStores, owner: &Owner, child: 
             }
             Err(error) => return Err(error),
         };
-        found = as_value(&live)?;
-        if is_current(owner, child, &live, &found) {
+        if is_current(owner, child, &live, &as_value(&live)?) {
             return Ok(true);
         }
     }
-    let ours_before = live.annotations().get(ANNOTATION_APPLIED).map(String::as_str);
-    let by_others = ours_before == child.manifest["metadata"]["annotations"][ANNOTATION_APPLIED].as_str();
+    overwrite(writer, store, owner, child, &live).await?;
+    Ok(by_others)
+}
+/// What must be taken out of the object, as a JSON Patch.
+fn removals(child: &Child, live: &DynamicObject) -> Result<Option<Value>, Error> {
+    if child.kind != ChildKind::StatefulSet {
+        return Ok(None);
+    }
+    Ok(foreign::removals(&child.manifest, &as_value(live)?))
+}
+
+/// Applies the plan over an object that is there.
+async fn overwrite(
+    writer: &Writer,
+    store: &Store<DynamicObject>,
+    owner: &Owner,
+    child: &Child,
+    live: &DynamicObject,
+) -> Result<Arc<DynamicObject>, Error> {
     let mut manifest = child.manifest.clone();
     // If it was deleted and made anew by somebody meanwhile, this must fail rather than take over.
     manifest["metadata"]["uid"] = live.uid().unwrap_or_default().into();
-    let applied = writer.apply_child(child.kind, owner.field_manager, &key, &manifest).await?;
-    store.wrote(applied);
-    Ok(by_others)
+    let applied = writer.apply_child(child.kind, owner.field_manager, &ObjectKey::of(live), &manifest).await?;
+    store.wrote(applied.clone());
+    Ok(Arc::new(kept::compared(applied)))
 }
 
 /// Deletes the object and makes it anew. What is foreign cannot be taken out before ours is in, since a template without containers is

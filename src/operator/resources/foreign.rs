@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::operator::resources::diff::key;
 
 /// Fields of a pod template that give it power over the node or another identity, and that we never set.
-const POD_FIELDS: [&str; 12] = [
+const POD_FIELDS: [&str; 11] = [
     "hostNetwork",
     "hostPID",
     "hostIPC",
@@ -16,7 +16,6 @@ const POD_FIELDS: [&str; 12] = [
     "runtimeClassName",
     "initContainers",
     "ephemeralContainers",
-    "imagePullSecrets",
     "activeDeadlineSeconds",
 ];
 /// Fields of a container that we never set.
@@ -32,7 +31,7 @@ pub(super) fn removals(desired: &Value, live: &Value) -> Option<Value> {
     let mut paths = Vec::new();
     if let (Some(ours), Some(theirs)) = (desired.pointer(POD), live.pointer(POD)) {
         fields(ours, theirs, POD, &POD_FIELDS, &mut paths);
-        for list in ["containers", "volumes", "tolerations"] {
+        for list in ["containers", "volumes", "tolerations", "imagePullSecrets"] {
             elements(ours, theirs, POD, list, &mut paths);
         }
         containers(ours, theirs, &mut paths);
@@ -131,6 +130,19 @@ mod tests {
         at("/hostNetwork");
         assert_eq!(removed.len(), 6);
         assert_eq!(patch[0], json!({"op": "test", "path": "/metadata/resourceVersion", "value": "7"}));
+    }
+
+    #[test]
+    fn secrets_for_pulling_that_are_not_ours_are_named() {
+        let secrets = |names: &[&str]| names.iter().map(|name| json!({"name": name})).collect::<Value>();
+        let pod = |names: &[&str]| template(json!({"containers": [], "imagePullSecrets": secrets(names)}));
+        let removed = |ours: &Value, theirs: &Value| removals(ours, theirs).map(|patch| patch[1]["path"].clone());
+        assert_eq!(removed(&pod(&["mirror", "registry"]), &pod(&["registry", "mirror"])), None, "in any order");
+        let foreign = pod(&["registry", "theirs"]);
+        let path = json!("/spec/template/spec/imagePullSecrets/1");
+        assert_eq!(removed(&pod(&["registry"]), &foreign), Some(path));
+        let none = template(json!({"containers": []}));
+        assert_eq!(removals(&none, &foreign).unwrap().as_array().unwrap().len(), 3, "both where none is ours");
     }
 
     #[test]

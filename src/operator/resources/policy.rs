@@ -1,8 +1,8 @@
 //! The admission policies that bind the operator's account to its own objects, from the table of children.
 //!
 //! Rights say only which kinds the operator may write, and whoever may create a StatefulSet in a namespace can mount any Secret
-//! of it. The policies say what the objects must look like. What differs between installations (`account`, `image`) stands in a
-//! ConfigMap that they read, so that they are the same everywhere.
+//! of it. The policies say what the objects must look like. What differs between installations (`account`, `image`,
+//! `imagePullSecrets`) stands in a ConfigMap that they read, so that they are the same everywhere.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ pub(crate) const POLICY_OF_CREDENTIALS: &str = "aldis-operator-credentials";
 pub(crate) const POLICY_OF_BASE_URLS: &str = "aldis-operator-base-urls";
 /// Longest life of a token that the operator asks for itself, in seconds.
 pub(crate) const OPERATOR_TOKEN_SECONDS: u32 = 3600;
-/// ConfigMap with `account` and `image`.
+/// ConfigMap with `account`, `image`, and the names of `imagePullSecrets` with commas between them.
 const PARAMETERS: &str = "aldis-operator-policy";
 /// Namespace of the default installation; the chart puts its own in its place.
 const NAMESPACE: &str = "aldis-system";
@@ -139,7 +139,6 @@ fn workloads() -> Vec<Value> {
         "runtimeClassName",
         "shareProcessNamespace",
         "hostAliases",
-        "imagePullSecrets",
     ];
     let absent = absent.map(|field| format!("!has({pod}.{field})")).join(" && ");
     let container = format!("{pod}.containers.all(c, ");
@@ -166,6 +165,13 @@ fn workloads() -> Vec<Value> {
             "pods of the operator run under the ServiceAccount of their own name and mount no token for the API server",
         ),
         (absent, "pods of the operator have no further containers and no part of the node"),
+        (
+            format!(
+                "!has({pod}.imagePullSecrets) || (has(params.data.imagePullSecrets) && {pod}.imagePullSecrets.all(s, \
+                 has(s.name) && s.name in params.data.imagePullSecrets.split(',')))"
+            ),
+            "pods of the operator pull their image with the installation's imagePullSecrets and no other",
+        ),
         (
             format!("{container}{security} && !has(c.env) && !has(c.envFrom) && !has(c.command) && !has(c.lifecycle))"),
             "pods of the operator are restricted and take nothing from their environment",

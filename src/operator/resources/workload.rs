@@ -1,5 +1,7 @@
 //! The children that gateways and engines have in common: account, volume, Service and pod, under Pod Security "restricted".
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::{
@@ -34,6 +36,8 @@ pub(crate) struct Workload<'a> {
     pub image: &'a str,
     /// Pull policy of the image.
     pub image_pull_policy: &'a str,
+    /// Secrets of the owner's namespace with which the image is pulled.
+    pub image_pull_secrets: &'a BTreeSet<&'a str>,
     /// Resources.
     pub resources: Option<&'a Resources>,
     /// Where it may run.
@@ -127,6 +131,9 @@ impl Workload<'_> {
             "containers": [self.container()],
             "volumes": self.volumes(),
         });
+        if !self.image_pull_secrets.is_empty() {
+            pod["imagePullSecrets"] = self.image_pull_secrets.iter().map(|name| json!({"name": name})).collect();
+        }
         let Some(scheduling) = self.scheduling else { return pod };
         if !scheduling.node_selector.is_empty() {
             pod["nodeSelector"] = json!(scheduling.node_selector);

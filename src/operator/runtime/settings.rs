@@ -25,6 +25,10 @@ pub struct Settings {
     #[arg(long, env = "ALDIS_IMAGE_PULL_POLICY", default_value = "IfNotPresent")]
     pub image_pull_policy: String,
 
+    /// Secrets with which that image is pulled, comma separated names; each must exist in every namespace that has gateways or engines
+    #[arg(long = "image-pull-secrets", env = "ALDIS_IMAGE_PULL_SECRETS", value_delimiter = ',')]
+    pub image_pull_secrets: Vec<String>,
+
     /// Namespace of the operator: its leader lease and the claims of numbers lie here
     #[arg(long, env = "POD_NAMESPACE", default_value = "aldis-system")]
     pub namespace: String,
@@ -113,6 +117,11 @@ impl Settings {
         service_account_user(&self.namespace, &self.service_account)
     }
 
+    /// Secrets with which gateways and engines pull their image, each once: another order changes no pod.
+    pub fn image_pull_secrets(&self) -> BTreeSet<&str> {
+        self.image_pull_secrets.iter().map(String::as_str).filter(|name| !name.is_empty()).collect()
+    }
+
     /// Between two readings of a pod's status.
     pub const fn scrape_interval(&self) -> Duration {
         Duration::from_secs(self.scrape_interval_seconds)
@@ -156,5 +165,16 @@ mod tests {
             assert!(start(flag).is_err(), "{flag}");
         }
         assert_eq!(start("--lease-duration-seconds=3").unwrap().settings.lease_duration_seconds, 3);
+    }
+
+    #[test]
+    fn secrets_for_pulling_are_named_once_each_whatever_their_order() {
+        for (flag, names) in
+            [("", vec![]), ("registry", vec!["registry"]), ("mirror,registry,mirror,", vec!["mirror", "registry"])]
+        {
+            let cli =
+                Cli::try_parse_from(["aldis", "--image=aldis:1", &format!("--image-pull-secrets={flag}")]).unwrap();
+            assert_eq!(cli.settings.image_pull_secrets().into_iter().collect::<Vec<_>>(), names, "{flag:?}");
+        }
     }
 }

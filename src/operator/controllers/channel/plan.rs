@@ -99,6 +99,7 @@ fn workload_children(
         role: "engine",
         image: &settings.image,
         image_pull_policy: &settings.image_pull_policy,
+        image_pull_secrets: &settings.image_pull_secrets(),
         resources: spec.engine.resources.as_ref(),
         scheduling: spec.engine.scheduling.as_ref(),
         volume: &Volume { size: volume.size.clone(), class_name: volume.class_name.clone() },

@@ -65,6 +65,7 @@ pub(crate) fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settin
         role: "gateway",
         image: &settings.image,
         image_pull_policy: &settings.image_pull_policy,
+        image_pull_secrets: &settings.image_pull_secrets(),
         resources: spec.gateway.resources.as_ref(),
         scheduling: spec.gateway.scheduling.as_ref(),
         volume: &spec.gateway.spool,

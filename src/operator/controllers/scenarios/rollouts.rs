@@ -3,7 +3,10 @@
 use serde_json::json;
 
 use super::{World, path, stateful_set};
-use crate::operator::{controllers::plan_tests::settings, runtime::cache::ObjectKey};
+use crate::operator::{
+    controllers::plan_tests::settings,
+    runtime::{cache::ObjectKey, settings::Settings},
+};
 
 const OTHER: &str = "+15551230002";
 
@@ -26,8 +29,14 @@ impl World {
 
     /// An operator of another version in the place of this one, which replaces one pod at a time.
     fn upgraded(&self) -> Self {
+        self.with_settings(|settings| settings.image = "aldis:2".into())
+    }
+
+    /// An operator with other settings in the place of this one, which replaces one pod at a time.
+    fn with_settings(&self, change: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = settings();
-        (settings.image, settings.rollout_budget) = ("aldis:2".into(), 1);
+        settings.rollout_budget = 1;
+        change(&mut settings);
         Self::with(self.api.clone(), settings)
     }
 }
@@ -68,4 +77,18 @@ async fn an_engine_that_does_not_work_waits_for_no_turn() {
     world.reconcile_channel("support").await.unwrap();
     world.reconcile_channel("sales").await.unwrap();
     assert_eq!((world.image("sms-support"), world.image("sms-sales")), ("aldis:2".into(), "aldis:2".into()));
+}
+
+#[tokio::test]
+async fn another_way_to_pull_the_image_reaches_one_engine_after_the_other_too() {
+    let secrets = |world: &World, child: &str| {
+        let set = world.api.get(&stateful_set(child)).unwrap();
+        set["spec"]["template"]["spec"]["imagePullSecrets"].clone()
+    };
+    let world = World::with_two_channels().await;
+    let world = world.with_settings(|settings| settings.image_pull_secrets = vec!["registry".into()]);
+    world.reconcile_channel("support").await.unwrap();
+    world.reconcile_channel("sales").await.unwrap();
+    let registry = json!([{"name": "registry"}]);
+    assert_eq!((secrets(&world, "sms-support"), secrets(&world, "sms-sales")), (registry, json!(null)));
 }
