@@ -3,14 +3,17 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    agent::Connection,
     clock::{Leap, SetBack},
+    customer::Customer,
     event::{
         AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent,
         InteractionEvent, Origin, OutboundEvent, Purpose,
     },
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
+    interaction::{Interaction, Phase, Place},
     outbox::Outbound,
-    state::{Connection, Customer, Interaction, Phase, Place, Sample, State},
+    state::{Sample, State},
 };
 
 /// Changes the state as the event says. What the event names and the state does not hold is left alone.

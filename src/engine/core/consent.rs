@@ -1,11 +1,11 @@
 //! What an opt-out does to what is open.
 
 use super::{
+    customer::Customer,
     draft::Draft,
     event::{CloseReason, CustomerEvent, InteractionEvent, OptOutBy, OutboundEvent, Purpose, SampleResult},
     ids::MessageId,
     service_level,
-    state::Customer,
 };
 
 /// Records that a customer opted out: what waits to be sent to them is given up, but for the help that they asked for, the wait is over, and the interaction leaves

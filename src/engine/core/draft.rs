@@ -7,9 +7,10 @@ use jiff::Timestamp;
 use super::{
     command::{Answer, Contact, Content, Decision, Refusal},
     config::{ChannelConfig, Member},
+    customer::Customer,
     event::{CustomerEvent, EngineEvent, Event, Happened},
     ids::{CustomerId, InteractionId, MessageId, NoteId, UserId},
-    state::{Customer, Scalars, State},
+    state::{Scalars, State},
 };
 
 /// A decision in the making.

@@ -5,12 +5,12 @@ use jiff::SignedDuration;
 use super::{
     command::{Answer, Inbound, Refusal},
     consent,
+    customer::Customer,
     draft::Draft,
     event::{CloseReason, CustomerEvent, InboundEvent, InboundOutcome, InteractionEvent, OptOutBy, Origin, Purpose},
     ids::{InteractionId, MessageId},
     opt_out::{AnsweredBy, Keyword},
     queue, sending,
-    state::Customer,
 };
 
 /// The out-of-hours and queue-full texts go to one customer no more often than this.

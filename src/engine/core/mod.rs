@@ -6,12 +6,14 @@
 //! - The [`State`](state::State) holds open things only. The shell looks up what a command needs beyond them, inside the transaction
 //!   in which it writes the decision: the sender's customer, duplicates, the message of a receipt.
 
+pub mod agent;
 pub mod apply;
 pub mod blocklist;
 pub mod clock;
 pub mod command;
 pub mod config;
 mod consent;
+pub mod customer;
 pub mod decide;
 pub mod delivery;
 mod draft;
@@ -19,6 +21,7 @@ pub mod event;
 mod execute;
 pub mod ids;
 mod inbound;
+pub mod interaction;
 pub mod opt_out;
 pub mod outbox;
 mod presence;

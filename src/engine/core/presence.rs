@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{
+    agent::Agent,
     clock::ChannelTime,
     command::{Answer, Refusal},
     draft::Draft,
@@ -18,7 +19,7 @@ pub(super) const AWAY_LIMIT: SignedDuration = SignedDuration::from_secs(300);
 /// The agent's first stream opened.
 pub(super) fn online(draft: &mut Draft<'_>, user: &UserId) -> Result<Answer, Refusal> {
     draft.member(user)?;
-    if !draft.state.agent(user).is_some_and(super::state::Agent::is_online) {
+    if !draft.state.agent(user).is_some_and(Agent::is_online) {
         draft.push(AgentEvent::AgentOnline { user: user.clone() });
     }
     Ok(Answer::Done)
@@ -26,7 +27,7 @@ pub(super) fn online(draft: &mut Draft<'_>, user: &UserId) -> Result<Answer, Ref
 
 /// The agent's last stream closed.
 pub(super) fn offline(draft: &mut Draft<'_>, user: &UserId) {
-    if draft.state.agent(user).is_some_and(super::state::Agent::is_online) {
+    if draft.state.agent(user).is_some_and(Agent::is_online) {
         draft.push(AgentEvent::AgentOffline { user: user.clone() });
     }
 }

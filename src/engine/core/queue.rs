@@ -1,11 +1,6 @@
 //! Who waits, and for how long.
 
-use super::{
-    event::InteractionEvent,
-    ids::InteractionId,
-    state::{Interaction, State},
-    strategy,
-};
+use super::{event::InteractionEvent, ids::InteractionId, interaction::Interaction, state::State, strategy};
 
 /// Whether no new interaction may enter. Those that go back to the queue may always.
 pub(super) fn is_full(state: &State) -> bool {

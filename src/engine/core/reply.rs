@@ -7,8 +7,8 @@ use super::{
     draft::Draft,
     event::{CloseReason, InteractionEvent, Purpose, SampleResult},
     ids::{Epoch, InteractionId, UserId},
+    interaction::Interaction,
     sending, service_level,
-    state::Interaction,
 };
 
 /// The owner answers the customer.

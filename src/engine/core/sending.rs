@@ -9,12 +9,13 @@ use super::{
     command::{Answer, Refusal, SendResult},
     config::RateLimit,
     consent,
+    customer::Customer,
     delivery::{DeliveryState, FailureClass, MessageStatus, SendOutcome},
     draft::Draft,
     event::{OptOutBy, OutboundEvent, Purpose},
     ids::{InteractionId, MessageId},
     outbox::Outbound,
-    state::{Customer, State},
+    state::State,
 };
 use crate::sms;
 

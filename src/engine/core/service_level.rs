@@ -12,7 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     draft::Draft,
     event::{InteractionEvent, SampleResult},
-    state::{Interaction, State},
+    interaction::Interaction,
+    state::State,
 };
 
 /// Ends the wait of an interaction, if one is being measured.

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{
     command::{Answer, Contact, Content, Refusal},
+    customer::Customer,
     draft::Draft,
     event::{AgentEvent, InteractionEvent, Origin, Purpose},
     ids::{Epoch, UserId},
     sending,
-    state::Customer,
 };
 use crate::sms::PhoneNumber;
 

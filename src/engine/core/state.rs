@@ -10,12 +10,14 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    agent::{Agent, Connection},
     clock::{ChannelClock, ChannelTime, Leap, SetBack},
     config::ChannelConfig,
-    event::{Origin, SampleResult},
-    ids::{CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
+    customer::Customer,
+    event::SampleResult,
+    ids::{CustomerId, InteractionId, MessageId, NoteId, UserId},
+    interaction::{Interaction, Phase, Place},
     outbox::{Outbound, Outbox},
-    strategy::is_available,
 };
 
 /// Everything that decides what happens next, but for the time.
@@ -112,170 +114,6 @@ impl Default for Scalars {
             clock_settings: 0,
             clock_changed_before: None,
         }
-    }
-}
-
-/// A customer. The store keeps all of them; the state those whom something open concerns, and those who were asked about lately.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Customer {
-    /// Who.
-    pub id: CustomerId,
-    /// Whether he can be answered: his address is a number.
-    pub can_receive: bool,
-    /// Nothing may be sent to him.
-    pub opted_out: bool,
-    /// When he was last sent the text for those who write outside the hours.
-    pub out_of_hours_text_at: Option<Timestamp>,
-    /// When he was last sent the text for those who find the queue full.
-    pub queue_full_text_at: Option<Timestamp>,
-    /// His open interaction.
-    pub open: Option<InteractionId>,
-    /// Who had his last interaction that was finished.
-    pub last_agent: Option<UserId>,
-}
-
-impl Customer {
-    pub(super) const fn new(id: CustomerId, can_receive: bool) -> Self {
-        Self {
-            id,
-            can_receive,
-            opted_out: false,
-            out_of_hours_text_at: None,
-            queue_full_text_at: None,
-            open: None,
-            last_agent: None,
-        }
-    }
-}
-
-/// An open interaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Interaction {
-    /// Which.
-    pub id: InteractionId,
-    /// With whom.
-    pub customer: CustomerId,
-    /// Who wrote first.
-    pub origin: Origin,
-    /// When it began. It keeps this place in time through everything.
-    pub arrived_at: Timestamp,
-    /// Who has it.
-    pub phase: Phase,
-    /// Counts its owners.
-    pub epoch: Epoch,
-    /// Since when the customer waits for the first reply; none once that is decided, or when it does not count.
-    pub waiting_since: Option<Timestamp>,
-    /// Its last message, or when its owner got it if that was later.
-    pub active_at: ChannelTime,
-}
-
-impl Interaction {
-    /// The agent who has it.
-    pub const fn owner(&self) -> Option<&UserId> {
-        match &self.phase {
-            Phase::Active { owner } => Some(owner),
-            Phase::Opened | Phase::Queued { .. } => None,
-        }
-    }
-
-    /// Since when it waits for an agent, if it does.
-    pub const fn queued_since(&self) -> Option<Timestamp> {
-        match self.phase {
-            Phase::Queued { since, .. } => Some(since),
-            Phase::Opened | Phase::Active { .. } => None,
-        }
-    }
-
-    /// Whether it waits for an agent.
-    pub const fn is_queued(&self) -> bool {
-        matches!(self.phase, Phase::Queued { .. })
-    }
-}
-
-/// Who has an interaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "in", rename_all_fields = "camelCase")]
-pub enum Phase {
-    /// Just begun; the next event of the same decision says where it goes.
-    Opened,
-    /// It waits for an agent.
-    Queued {
-        /// Where.
-        place: Place,
-        /// Since when.
-        since: Timestamp,
-    },
-    /// An agent has it.
-    Active {
-        /// Who.
-        owner: UserId,
-    },
-}
-
-/// A place in the queue. Those at the head come first; among equals the earlier arrival does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Place {
-    /// Had an agent before.
-    Head(Timestamp),
-    /// Has arrived at this instant and not had an agent yet.
-    Tail(Timestamp),
-}
-
-/// An agent who was seen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Agent {
-    /// Who.
-    pub user: UserId,
-    /// Whether he takes interactions, as he says.
-    pub present: bool,
-    /// When he last finished an interaction.
-    pub last_finish: Option<Timestamp>,
-    /// When he was last given one.
-    pub last_assigned: Option<Timestamp>,
-    /// Whether a stream is open. Not stored: nobody is online when the engine starts.
-    #[serde(skip)]
-    pub connection: Connection,
-    /// The interactions that he has. Not stored: interactions know their owner.
-    #[serde(skip)]
-    pub open: BTreeSet<InteractionId>,
-}
-
-impl Agent {
-    pub(super) const fn new(user: UserId, since: ChannelTime) -> Self {
-        Self {
-            user,
-            present: false,
-            last_finish: None,
-            last_assigned: None,
-            connection: Connection::Offline { since: Some(since) },
-            open: BTreeSet::new(),
-        }
-    }
-
-    /// Whether a stream is open.
-    pub const fn is_online(&self) -> bool {
-        matches!(self.connection, Connection::Online)
-    }
-}
-
-/// Whether an agent has a stream open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Connection {
-    /// He has.
-    Online,
-    /// He has none.
-    Offline {
-        /// Since when; none between loading and the start of the engine.
-        since: Option<ChannelTime>,
-    },
-}
-
-impl Default for Connection {
-    fn default() -> Self {
-        Self::Offline { since: None }
     }
 }
 
@@ -529,7 +367,7 @@ impl State {
 
     fn note_availability(&mut self, user: &UserId) {
         let member = self.config.members.get(user);
-        let available = member.zip(self.agents.get(user)).is_some_and(|(member, agent)| is_available(member, agent));
+        let available = member.zip(self.agents.get(user)).is_some_and(|(member, agent)| agent.is_available(member));
         if !available {
             self.available.remove(user);
         } else if !self.available.contains(user) {

@@ -2,11 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::{
-    queue,
-    service_level::ServiceLevel,
-    state::{Interaction, State},
-};
+use super::{interaction::Interaction, queue, service_level::ServiceLevel, state::State};
 
 /// The channel in numbers, at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

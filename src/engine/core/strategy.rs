@@ -3,17 +3,11 @@
 use jiff::Timestamp;
 
 use super::{
+    agent::Agent,
     config::{Member, Strategy},
     ids::UserId,
-    state::{Agent, State},
+    state::State,
 };
-
-/// Whether an agent can be given an interaction: online, present, a member who receives, with room for another.
-///
-/// Online is what counts from one instant to the next; only what an agent already has waits for his return.
-pub(super) fn is_available(member: &Member, agent: &Agent) -> bool {
-    member.receive && agent.is_online() && agent.present && agent.open.len() < member.max_interactions as usize
-}
 
 /// The available agents, in no order that matters.
 pub(super) fn available(state: &State) -> impl Iterator<Item = (&Member, &Agent)> {

@@ -5,11 +5,14 @@ use rusqlite::{Connection, OptionalExtension as _, Row};
 
 use super::{codec, error::StoreError};
 use crate::engine::core::{
+    agent::{self, Agent},
     clock::ChannelTime,
+    customer::Customer,
     event::Origin,
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, UserId},
+    interaction::{Interaction, Phase, Place},
     outbox::Outbound,
-    state::{Agent, Customer, Interaction, OpenRows, Phase, Place, Sample, Scalars},
+    state::{OpenRows, Sample, Scalars},
 };
 
 /// Customers with their open interaction, to be followed by a condition.
@@ -131,7 +134,7 @@ fn agents(sql: &Connection) -> Result<Vec<Agent>, StoreError> {
             present: row.get(1)?,
             last_finish: instant(row, 2)?,
             last_assigned: instant(row, 3)?,
-            connection: crate::engine::core::state::Connection::default(),
+            connection: agent::Connection::default(),
             open: std::collections::BTreeSet::new(),
         })
     })

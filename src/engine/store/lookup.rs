@@ -12,9 +12,9 @@ use super::{
 use crate::{
     engine::core::{
         command::KnownMessage,
+        customer::Customer,
         delivery::ParkedReceipt,
         ids::{CustomerId, MessageId},
-        state::Customer,
     },
     sms::Sender,
 };

@@ -7,9 +7,12 @@ use rusqlite::{Connection, params};
 
 use super::{codec, error::CommitError, recent::Recent};
 use crate::engine::core::{
+    agent::Agent,
+    customer::Customer,
     event::{AgentEvent, CloseReason, CustomerEvent, Happened, InboundEvent, InteractionEvent, Origin, OutboundEvent},
     ids::{CustomerId, Epoch, InteractionId, MessageId, UserId},
-    state::{Agent, Customer, Interaction, Phase, Place, State},
+    interaction::{Interaction, Phase, Place},
+    state::State,
 };
 
 /// What the events of a transaction touched.

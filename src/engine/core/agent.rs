@@ -1,0 +1,75 @@
+//! An agent: whether they are there, and what they have.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    clock::ChannelTime,
+    config::Member,
+    ids::{InteractionId, UserId},
+};
+
+/// An agent who was seen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Agent {
+    /// Who.
+    pub user: UserId,
+    /// Whether they take interactions, as they say.
+    pub present: bool,
+    /// When they last finished an interaction.
+    pub last_finish: Option<Timestamp>,
+    /// When they were last given one.
+    pub last_assigned: Option<Timestamp>,
+    /// Whether a stream is open. Not stored: nobody is online when the engine starts.
+    #[serde(skip)]
+    pub connection: Connection,
+    /// The interactions that they have. Not stored: interactions know their owner.
+    #[serde(skip)]
+    pub open: BTreeSet<InteractionId>,
+}
+
+impl Agent {
+    pub(super) const fn new(user: UserId, since: ChannelTime) -> Self {
+        Self {
+            user,
+            present: false,
+            last_finish: None,
+            last_assigned: None,
+            connection: Connection::Offline { since: Some(since) },
+            open: BTreeSet::new(),
+        }
+    }
+
+    /// Whether a stream is open.
+    pub const fn is_online(&self) -> bool {
+        matches!(self.connection, Connection::Online)
+    }
+
+    /// Whether they can be given an interaction: online, present, a member who receives, with room for another.
+    ///
+    /// Online is what counts from one instant to the next; only what an agent already has waits for their return.
+    pub(super) fn is_available(&self, member: &Member) -> bool {
+        member.receive && self.is_online() && self.present && self.open.len() < member.max_interactions as usize
+    }
+}
+
+/// Whether an agent has a stream open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// They have.
+    Online,
+    /// They have none.
+    Offline {
+        /// Since when; none between loading and the start of the engine.
+        since: Option<ChannelTime>,
+    },
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self::Offline { since: None }
+    }
+}

@@ -1,0 +1,40 @@
+//! A customer, as far as decisions need to know them.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::ids::{CustomerId, InteractionId, UserId};
+
+/// A customer. The store keeps all of them; the state those whom something open concerns, and those who were asked about lately.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Customer {
+    /// Who.
+    pub id: CustomerId,
+    /// Whether they can be answered: their address is a number.
+    pub can_receive: bool,
+    /// Nothing may be sent to them.
+    pub opted_out: bool,
+    /// When they were last sent the text for those who write outside the hours.
+    pub out_of_hours_text_at: Option<Timestamp>,
+    /// When they were last sent the text for those who find the queue full.
+    pub queue_full_text_at: Option<Timestamp>,
+    /// Their open interaction.
+    pub open: Option<InteractionId>,
+    /// Who had their last interaction that was finished.
+    pub last_agent: Option<UserId>,
+}
+
+impl Customer {
+    pub(super) const fn new(id: CustomerId, can_receive: bool) -> Self {
+        Self {
+            id,
+            can_receive,
+            opted_out: false,
+            out_of_hours_text_at: None,
+            queue_full_text_at: None,
+            open: None,
+            last_agent: None,
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! An open interaction: who has it, and its place in the queue.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    clock::ChannelTime,
+    event::Origin,
+    ids::{CustomerId, Epoch, InteractionId, UserId},
+};
+
+/// An open interaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Interaction {
+    /// Which.
+    pub id: InteractionId,
+    /// With whom.
+    pub customer: CustomerId,
+    /// Who wrote first.
+    pub origin: Origin,
+    /// When it began. It keeps this place in time through everything.
+    pub arrived_at: Timestamp,
+    /// Who has it.
+    pub phase: Phase,
+    /// Counts its owners.
+    pub epoch: Epoch,
+    /// Since when the customer waits for the first reply; none once that is decided, or when it does not count.
+    pub waiting_since: Option<Timestamp>,
+    /// Its last message, or when its owner got it if that was later.
+    pub active_at: ChannelTime,
+}
+
+impl Interaction {
+    /// The agent who has it.
+    pub const fn owner(&self) -> Option<&UserId> {
+        match &self.phase {
+            Phase::Active { owner } => Some(owner),
+            Phase::Opened | Phase::Queued { .. } => None,
+        }
+    }
+
+    /// Since when it waits for an agent, if it does.
+    pub const fn queued_since(&self) -> Option<Timestamp> {
+        match self.phase {
+            Phase::Queued { since, .. } => Some(since),
+            Phase::Opened | Phase::Active { .. } => None,
+        }
+    }
+
+    /// Whether it waits for an agent.
+    pub const fn is_queued(&self) -> bool {
+        matches!(self.phase, Phase::Queued { .. })
+    }
+}
+
+/// Who has an interaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "in", rename_all_fields = "camelCase")]
+pub enum Phase {
+    /// Just begun; the next event of the same decision says where it goes.
+    Opened,
+    /// It waits for an agent.
+    Queued {
+        /// Where.
+        place: Place,
+        /// Since when.
+        since: Timestamp,
+    },
+    /// An agent has it.
+    Active {
+        /// Who.
+        owner: UserId,
+    },
+}
+
+/// A place in the queue. Those at the head come first; among equals the earlier arrival does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Place {
+    /// Had an agent before.
+    Head(Timestamp),
+    /// Has arrived at this instant and not had an agent yet.
+    Tail(Timestamp),
+}
