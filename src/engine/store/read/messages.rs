@@ -1,0 +1,157 @@
+//! A customer's messages, newest first.
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _, Row, params};
+
+use super::{Page, Reader, page, page_length};
+use crate::{
+    engine::{
+        core::{
+            delivery::MessageStatus,
+            event::{InboundOutcome, Purpose},
+            ids::{InteractionId, MessageId},
+        },
+        store::{
+            codec,
+            error::StoreError,
+            load::{all, instant},
+        },
+    },
+    sms::{Encoding, Sender},
+};
+
+/// A message as people see it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRow {
+    /// Which.
+    pub id: MessageId,
+    /// The interaction that it belongs to.
+    pub interaction: Option<InteractionId>,
+    /// When it was committed.
+    pub at: Timestamp,
+    /// Its text.
+    pub text: String,
+    /// Which way it went.
+    pub kind: MessageKind,
+}
+
+/// Which way a message went, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageKind {
+    /// From the customer.
+    Inbound {
+        /// What became of it.
+        outcome: InboundOutcome,
+        /// When the gateway got it.
+        received_at: Timestamp,
+    },
+    /// To the customer.
+    Outbound {
+        /// What it is.
+        purpose: Purpose,
+        /// How it is written.
+        encoding: Encoding,
+        /// How many messages it takes on the air.
+        segments: u32,
+        /// How far it came.
+        status: MessageStatus,
+        /// The provider's own code.
+        provider_code: Option<String>,
+    },
+}
+
+pub(super) const MESSAGE: &str =
+    "SELECT m.id, m.interaction, m.at, m.text, m.outcome, m.received_at, m.purpose, m.user, m.encoding, m.segments,
+            m.status, m.failure_class, m.provider_code";
+pub(super) const RECENT: &str = "FROM message m
+    WHERE m.id BETWEEN ?1 AND ?2 AND m.customer = ?3 AND (?4 IS NULL OR m.interaction = ?4)
+    ORDER BY m.id DESC LIMIT ?5";
+pub(super) const INDEXED: &str = "FROM message_of_customer k CROSS JOIN message m ON m.id = k.message
+    WHERE k.customer = ?3 AND k.message BETWEEN ?1 AND ?2 AND (?4 IS NULL OR m.interaction = ?4)
+    ORDER BY k.message DESC LIMIT ?5";
+
+impl Reader {
+    /// A page of a customer's messages, newest first, before the one that the last page ended with. None for an unknown customer.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn customer_messages(
+        &self,
+        address: &Sender,
+        before: Option<MessageId>,
+        limit: u32,
+    ) -> Result<Option<Page<MessageRow, MessageId>>, StoreError> {
+        let mut connection = self.connection.lock();
+        let sql = connection.transaction()?;
+        let customer: Option<i64> = sql
+            .prepare_cached("SELECT id FROM customer WHERE address = ?")?
+            .query_row([address.as_str()], |row| row.get(0))
+            .optional()?;
+        let Some(customer) = customer else { return Ok(None) };
+        let limit = page_length(limit);
+        let last = before.map_or(i64::MAX, |before| codec::column(before.0) - 1);
+        let rows = newest_messages(&sql, &Wanted { customer, interaction: None, first: 0, last, limit: limit + 1 })?;
+        Ok(Some(page(rows, limit, |row| row.id)))
+    }
+
+    /// Outbound messages of which nobody knows whether they were sent.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn unknown_messages(&self) -> Result<u64, StoreError> {
+        let count: i64 =
+            self.connection
+                .lock()
+                .query_row("SELECT count(*) FROM message WHERE status = 'Unknown'", [], |row| row.get(0))?;
+        Ok(codec::id(count))
+    }
+}
+
+/// Which messages are wanted.
+pub(super) struct Wanted {
+    pub(super) customer: i64,
+    pub(super) interaction: Option<i64>,
+    pub(super) first: i64,
+    pub(super) last: i64,
+    pub(super) limit: u32,
+}
+
+/// The newest messages of a customer, newest first: those that wait for the look-up, and then those that stand in it.
+pub(super) fn newest_messages(sql: &Connection, wanted: &Wanted) -> Result<Vec<MessageRow>, StoreError> {
+    let indexed: i64 = sql.query_row("SELECT indexed FROM store", [], |row| row.get(0))?;
+    let from = wanted.first.max(indexed.saturating_add(1));
+    let query = format!("{MESSAGE} {RECENT}");
+    let bounds = params![from, wanted.last, wanted.customer, wanted.interaction, wanted.limit];
+    let mut messages = all(sql, &query, bounds, read_message)?;
+    let limit = wanted.limit - u32::try_from(messages.len()).unwrap_or(wanted.limit);
+    if limit > 0 {
+        let query = format!("{MESSAGE} {INDEXED}");
+        let bounds = params![wanted.first, wanted.last, wanted.customer, wanted.interaction, limit];
+        messages.extend(all(sql, &query, bounds, read_message)?);
+    }
+    Ok(messages)
+}
+
+fn read_message(row: &Row<'_>) -> Result<MessageRow, StoreError> {
+    let at = codec::timestamp(row.get(2)?)?;
+    let kind = match row.get::<_, Option<String>>(4)? {
+        Some(outcome) => MessageKind::Inbound {
+            outcome: codec::inbound_outcome(&outcome)?,
+            received_at: instant(row, 5)?.unwrap_or(at),
+        },
+        None => MessageKind::Outbound {
+            purpose: codec::purpose(&row.get::<_, String>(6)?, row.get(7)?)?,
+            encoding: codec::encoding(&row.get::<_, String>(8)?)?,
+            segments: row.get(9)?,
+            status: codec::status(&row.get::<_, String>(10)?, row.get::<_, Option<String>>(11)?.as_deref())?,
+            provider_code: row.get(12)?,
+        },
+    };
+    Ok(MessageRow {
+        id: MessageId(codec::id(row.get(0)?)),
+        interaction: row.get::<_, Option<i64>>(1)?.map(|id| InteractionId(codec::id(id))),
+        at,
+        text: row.get(3)?,
+        kind,
+    })
+}
