@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use reqwest::StatusCode;
 use tokio::sync::{Semaphore, mpsc::UnboundedReceiver};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::field;
 
 use super::{
     config::Settings,
@@ -161,15 +162,28 @@ impl Sender {
         attempts.wait().await;
     }
 
+    #[tracing::instrument(
+        name = "attempt",
+        skip_all,
+        fields(
+            channel = self.settings.load().channel_name,
+            message_id = handover.request.message_id,
+            attempt = handover.request.attempt,
+            outcome = field::Empty,
+        )
+    )]
     async fn deliver(&self, handover: Handover) {
-        tokio::select! {
-            outcome = self.until_outcome(&handover) => self.engine.tell(Request::SendResult {
-                message: MessageId(handover.request.message_id),
-                attempt: Attempt(handover.request.attempt),
-                outcome: self.backoff.apply(outcome, handover.at, Instant::now()),
-            }),
-            () = self.shutdown.cancelled() => {}
-        }
+        let outcome = tokio::select! {
+            outcome = self.until_outcome(&handover) => outcome,
+            () = self.shutdown.cancelled() => return,
+        };
+        tracing::Span::current().record("outcome", outcome.name());
+        tracing::debug!("the gateway has answered an attempt");
+        self.engine.tell(Request::SendResult {
+            message: MessageId(handover.request.message_id),
+            attempt: Attempt(handover.request.attempt),
+            outcome: self.backoff.apply(outcome, handover.at, Instant::now()),
+        });
     }
 
     async fn until_outcome(&self, handover: &Handover) -> SendOutcome {
@@ -180,7 +194,7 @@ impl Sender {
             match self.ask(&request).await {
                 Ok(outcome) => return outcome,
                 Err(error) => {
-                    tracing::warn!(message = request.message_id, attempt = request.attempt, %error, "no outcome yet");
+                    tracing::warn!(%error, "no outcome yet");
                     asked_before |= error.may_have_been_heard();
                     tokio::time::sleep(waits.next().unwrap_or(Duration::from_secs(5))).await;
                 }

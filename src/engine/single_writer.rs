@@ -10,6 +10,7 @@ use std::{
 use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{mpsc::UnboundedSender, oneshot};
+use tracing::field;
 
 use super::{
     clock::Clock,
@@ -114,6 +115,7 @@ impl SingleWriter {
     ///
     /// # Errors
     /// When the store cannot be written. Nobody knows then what the disk has: the process must end and start from the store again.
+    #[tracing::instrument(name = "writer", skip_all, fields(channel = self.settings.load().channel_name))]
     pub(super) fn run(mut self, inbox: &Inbox) -> Result<(), CommitError> {
         let settings = self.settings.load_full();
         let leapt = self.clock.take_leap();
@@ -178,6 +180,7 @@ impl SingleWriter {
     }
 
     /// Does these jobs in order; true = told to stop.
+    #[tracing::instrument(name = "batch", skip_all, fields(jobs = jobs.len()))]
     fn work(&mut self, jobs: Vec<Job>, inbox: &Inbox) -> Result<bool, CommitError> {
         self.clock.read();
         let asked = jobs.iter().filter(|job| job.is_asked_for()).count();
@@ -240,6 +243,16 @@ impl SingleWriter {
     }
 
     /// Decides requests and commands in order and commits all in one transaction; then answers and has effects performed.
+    #[tracing::instrument(
+        name = "commit",
+        skip_all,
+        fields(
+            requests = requests.len(),
+            commands = commands.len(),
+            events = field::Empty,
+            last_sequence = field::Empty,
+        )
+    )]
     fn commit(
         &mut self,
         requests: Vec<(Request, Waiting)>,
@@ -273,6 +286,9 @@ impl SingleWriter {
         }
         let Batch { events, owed, .. } = batch;
         let committed = transaction.commit(&self.state)?;
+        let span = tracing::Span::current();
+        span.record("events", events.len()).record("last_sequence", committed.last_sequence);
+        tracing::debug!("a batch was committed");
 
         if let Some(settings) = settings {
             self.settings.store(settings);

@@ -1,22 +1,15 @@
 //! A gateway's log: each line says which webhook, delivery or attempt it belongs to, and none has a text or a customer's number.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{
     engine_fake::EngineFake,
     gateway::{ENGINE, Gateway, NUMBER, PUBLIC_URL, request},
+    log::spans,
     twilio_fake::{TOKEN, TwilioFake, call_webhook, number},
 };
 
 const MIA: &str = "+15559870001";
-
-/// The spans of the only line with this message, the outer one first.
-fn spans(log: &str, message: &str) -> Vec<Value> {
-    let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let mut found = lines.into_iter().filter(|line| line["message"] == message);
-    let (Some(line), None) = (found.next(), found.next()) else { panic!("{message:?} is not there once:\n{log}") };
-    line["spans"].as_array().unwrap().clone()
-}
 
 #[tokio::test]
 async fn lines_name_their_webhook_delivery_or_attempt() {

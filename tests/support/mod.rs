@@ -15,6 +15,7 @@ pub mod hostile;
 pub mod issuer;
 pub mod judge;
 pub mod kinds;
+pub mod log;
 pub mod operator;
 pub mod peers;
 pub mod process;

@@ -4,6 +4,7 @@ use axum::{
     Json,
     extract::{Request, State},
 };
+use tracing::field;
 
 use super::{
     Shared, body,
@@ -20,6 +21,9 @@ use crate::{
 };
 
 /// A customer's message. Answered when it is on the disk.
+#[tracing::instrument(
+    level = "debug", name = "delivery", skip_all, fields(channel = &*shared.channel, kind = "Inbound", outcome = field::Empty)
+)]
 pub(super) async fn inbound(
     State(shared): State<Shared>,
     _: Gateway,
@@ -32,10 +36,15 @@ pub(super) async fn inbound(
         Ok(_) => return Err(Failure::unavailable("The engine gave an answer that it must not give.")),
         Err(refusal) => return Err(of_refusal(&refusal).into()),
     };
+    tracing::Span::current().record("outcome", field::debug(outcome));
+    tracing::debug!("a delivery was taken");
     Ok(Json(InboundAnswer { outcome }))
 }
 
 /// A delivery receipt. Answered when it is on the disk, whatever it led to.
+#[tracing::instrument(
+    level = "debug", name = "delivery", skip_all, fields(channel = &*shared.channel, kind = "Receipt", outcome = field::Empty)
+)]
 pub(super) async fn receipt(
     State(shared): State<Shared>,
     _: Gateway,
@@ -44,7 +53,13 @@ pub(super) async fn receipt(
     let receipt: Receipt = body::json(&body::bytes(request, body::MAX_ROLE_BODY_BYTES).await?)?;
     ours(&shared, "/from", &receipt.from)?;
     match shared.engine.ask(inbox::Request::Receipt(receipt)).await? {
-        Ok(_) => Ok(Json(serde_json::json!({}))),
+        Ok(answer) => {
+            if let Answer::Receipt(outcome) = answer {
+                tracing::Span::current().record("outcome", field::debug(outcome));
+            }
+            tracing::debug!("a delivery was taken");
+            Ok(Json(serde_json::json!({})))
+        }
         Err(refusal) => Err(of_refusal(&refusal).into()),
     }
 }

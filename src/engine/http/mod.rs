@@ -18,12 +18,16 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use axum::{
-    Router, middleware,
+    Router,
+    extract::{MatchedPath, Request, State},
+    middleware::{self, Next},
+    response::Response,
     routing::{get, post, put},
 };
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tracing::field;
 
 pub(super) use alive::Alive;
 pub(crate) use openapi::openapi;
@@ -106,7 +110,8 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
     let router = Router::new()
         .route("/v1/me", get(desk::me))
         .nest(ports::CHANNEL_PATH, channel)
-        .route("/openapi.json", get(async || axum::Json(openapi())));
+        .route("/openapi.json", get(async || axum::Json(openapi())))
+        .layer(middleware::from_fn_with_state(shared.clone(), observed));
     serve(listener, router, AGENTS, shared).await;
 }
 
@@ -118,6 +123,25 @@ pub(super) async fn serve_internal(listener: TcpListener, shared: Shared) {
         .route(ports::CHANNEL_STATUS_PATH, get(internal::status))
         .route_layer(middleware::from_fn_with_state(shared.clone(), path::is_held));
     serve(listener, router, INTERNAL, shared).await;
+}
+
+/// Puts a span around a request of an agent. It names the route, since a path may have a customer's number.
+#[tracing::instrument(
+    name = "request",
+    skip_all,
+    fields(
+        channel = &*shared.channel,
+        method = request.method().as_str(),
+        route = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str),
+        interaction = field::Empty,
+        status = field::Empty,
+    )
+)]
+async fn observed(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    tracing::Span::current().record("status", response.status().as_u16());
+    tracing::debug!("a request was answered");
+    response
 }
 
 async fn serve(listener: TcpListener, router: Router<Shared>, limits: Limits, shared: Shared) {

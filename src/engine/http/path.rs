@@ -41,8 +41,9 @@ impl<S: Send + Sync> FromRequestParts<S> for OfInteraction {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         let id = name(parts, state, "id").await?;
         // What is no number is the id of no interaction.
-        let found = id.parse().map(InteractionId).map(Self);
-        found.map_err(|_| Failure::not_found(format!("There is no interaction {id:?}.")))
+        let id = id.parse().map_err(|_| Failure::not_found(format!("There is no interaction {id:?}.")))?;
+        tracing::Span::current().record("interaction", id);
+        Ok(Self(InteractionId(id)))
     }
 }
 

@@ -6,6 +6,7 @@ mod configuration;
 mod conversation;
 mod disk;
 mod full;
+mod logs;
 mod media;
 mod outbound;
 mod presence;
