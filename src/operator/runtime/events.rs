@@ -8,6 +8,7 @@ use kube::{
     Client, Resource,
     runtime::events::{Event, EventType, Recorder, Reporter},
 };
+use parking_lot::Mutex;
 use tracing::debug;
 
 use crate::api::{ConditionType, Reason};
@@ -23,15 +24,33 @@ const ARRIVING: [Reason; 2] = [Reason::CampaignNotFound, Reason::ConnectorNotFou
 /// Nobody is warned of them for so long after the object was created.
 const ARRIVAL: Duration = Duration::from_secs(10);
 
+/// A recorder remembers the Events of six minutes, to count one that comes again, and walks through all of them at each new one. So it
+/// publishes this many, and then another one takes its place.
+const OF_A_RECORDER: u32 = 256;
+
 /// Publishes Events.
-#[derive(Clone)]
-pub(crate) struct Events(Recorder);
+pub(crate) struct Events {
+    client: Client,
+    reporter: Reporter,
+    /// The recorder at work, and how many Events it has published.
+    recorder: Mutex<(Recorder, u32)>,
+}
 
 impl Events {
     /// Events of this replica.
     pub(crate) fn new(client: Client, identity: &str) -> Self {
         let reporter = Reporter { controller: "aldis.dev/operator".into(), instance: Some(identity.to_owned()) };
-        Self(Recorder::new(client, reporter))
+        let recorder = Mutex::new((Recorder::new(client.clone(), reporter.clone()), 0));
+        Self { client, reporter, recorder }
+    }
+
+    fn recorder(&self) -> Recorder {
+        let mut current = self.recorder.lock();
+        if current.1 >= OF_A_RECORDER {
+            *current = (Recorder::new(self.client.clone(), self.reporter.clone()), 0);
+        }
+        current.1 += 1;
+        current.0.clone()
     }
 
     /// Publishes one Event. An Event that is lost is lost: status tells the same.
@@ -54,7 +73,7 @@ impl Events {
             action: "Reconcile".into(),
             secondary: None,
         };
-        if let Err(error) = self.0.publish(&event, &about.object_ref(&())).await {
+        if let Err(error) = self.recorder().publish(&event, &about.object_ref(&())).await {
             debug!(%error, reason, "the event was not taken");
         }
     }
@@ -82,7 +101,8 @@ impl Events {
     }
 }
 
-/// The conditions whose status or reason is news for people. Hours come and go, and progress is in Ready.
+/// The conditions whose status or reason is news for people. Hours come and go, and progress is in Ready; that all is well for the first
+/// time is said once, by Ready.
 fn transitions<'a>(old: &[Condition], new: &'a [Condition]) -> Vec<&'a Condition> {
     let silent =
         [ConditionType::Reconciling, ConditionType::Stalled, ConditionType::InHours, ConditionType::ConfigApplied];
@@ -92,7 +112,11 @@ fn transitions<'a>(old: &[Condition], new: &'a [Condition]) -> Vec<&'a Condition
         .filter(|condition| !PASSING.iter().any(|passing| passing.as_str() == condition.reason))
         .filter(|condition| {
             let before = old.iter().find(|before| before.type_ == condition.type_);
-            before.is_none_or(|before| before.status != condition.status || before.reason != condition.reason)
+            let is_known = before.is_some_and(|before| before.status != "Unknown");
+            let is_same =
+                before.is_some_and(|before| (&before.status, &before.reason) == (&condition.status, &condition.reason));
+            let is_said = is_known || condition.status == "False" || condition.type_ == ConditionType::Ready.as_str();
+            is_said && !is_same
         })
         .collect()
 }
@@ -109,10 +133,24 @@ mod tests {
     use super::*;
     use crate::api::{ConditionStatus, Conditions};
 
-    fn list(status: ConditionStatus, reason: Reason) -> Vec<Condition> {
+    fn list_of(type_: ConditionType, status: ConditionStatus, reason: Reason) -> Vec<Condition> {
         let mut conditions = Conditions::from_status(&[], 1, jiff::Timestamp::UNIX_EPOCH);
-        conditions.set(ConditionType::CredentialsValid, status, reason, "");
+        conditions.set(type_, status, reason, "");
         conditions.into_list()
+    }
+
+    fn list(status: ConditionStatus, reason: Reason) -> Vec<Condition> {
+        list_of(ConditionType::CredentialsValid, status, reason)
+    }
+
+    #[test]
+    fn that_all_is_well_for_the_first_time_is_said_by_ready_alone() {
+        let first = |type_, status, reason| transitions(&[], &list_of(type_, status, reason)).len();
+        assert_eq!(first(ConditionType::CredentialsValid, ConditionStatus::True, Reason::Accepted), 0);
+        assert_eq!(first(ConditionType::CredentialsValid, ConditionStatus::False, Reason::SecretMissing), 1);
+        assert_eq!(first(ConditionType::Ready, ConditionStatus::True, Reason::Available), 1);
+        let unknown = list(ConditionStatus::Unknown, Reason::ProviderError);
+        assert_eq!(transitions(&unknown, &list(ConditionStatus::True, Reason::Accepted)).len(), 0);
     }
 
     #[test]
