@@ -11,6 +11,7 @@ use crate::{
 
 pub async fn measure(scale: Scale, fleet: &Fleet) -> Section {
     let (writes, begun, before) = (fleet.api.writes(), Instant::now(), usage(fleet.pid()).processor);
+    let requests = requests(fleet);
     fleet.pods.forget_asked();
     let shares = fleet.shares();
     tokio::time::sleep(scale.settled).await;
@@ -34,13 +35,22 @@ pub async fn measure(scale: Scale, fleet: &Fleet) -> Section {
         row("statuses of pods asked for, a second", format!("{questions:.0}")),
     ];
     let text = format!(
-        "{}\n\nAfter nothing was written for {} s, {long:.0} s pass.\n\n{}\n{}",
+        "{}\n\nAfter nothing was written for {} s, {long:.0} s pass.\n\n{}\n{}\nRequests for each channel, from nothing until it was at rest:\n\n{}",
         fleet.describe(),
         super::REST.as_secs(),
         table(&["", ""], rows),
         shares_table(&shares),
+        requests,
     );
     Section { title: "Settled channels", ratios: Vec::new(), goals, text }
+}
+
+/// What was asked of the API server until now, for each channel.
+fn requests(fleet: &Fleet) -> String {
+    let each = |count: u64| count as f64 / f64::from(fleet.size);
+    let all = fleet.api.requests().into_iter().filter(|(_, count)| each(*count) >= 0.01);
+    let rows = all.map(|((verb, kind), count)| vec![format!("{verb} {kind}"), format!("{:.2}", each(count))]);
+    table(&["request", "for each channel"], rows)
 }
 
 pub fn seconds(time: Duration) -> String {

@@ -24,6 +24,7 @@ use crate::{
             index::Term,
             leader::Leadership,
             metrics::Metrics,
+            packed::Codec,
             queue::Queue,
             settings::Settings,
         },
@@ -192,8 +193,8 @@ impl Default for Cluster {
             bots: Arc::new(Store::indexed_by(indexes::bot).keeping(kept::own)),
             blocklists: Arc::new(Store::indexed_by(indexes::blocklist).keeping(kept::own)),
             children: ChildStores::default(),
-            pods: Arc::new(Store::default().keeping(kept::pod)),
-            claims: Arc::new(Store::indexed_by(indexes::claim)),
+            pods: Arc::new(Store::default().keeping(kept::pod).packed(Codec::json())),
+            claims: Arc::new(Store::indexed_by(indexes::claim).packed(Codec::json())),
         }
     }
 }

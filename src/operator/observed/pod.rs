@@ -13,17 +13,19 @@ use crate::{
             child::{Owner, controller_uid},
             kinds::ChildKind,
         },
-        runtime::{cache::ObjectKey, desired_condition::DesiredCondition},
+        runtime::{cache::ObjectKey, desired_condition::DesiredCondition, index::Term},
     },
 };
 
 /// The pod `<child>-0` of an owner, if the owner's StatefulSet has made it. Whoever may make pods in the namespace can make one of that
 /// name with those labels, and whoever may change the Service can lead it elsewhere: neither is asked.
 pub(crate) fn of(context: &Context, owner: &Owner) -> Option<Arc<Pod>> {
-    let set = ObjectKey::new(&owner.namespace, &owner.child_name);
-    let set = context.cluster.children.of(ChildKind::StatefulSet).get(&set).filter(|set| owner.owns(set))?;
-    named(context, owner)
-        .filter(|pod| set.metadata.uid.is_some() && controller_uid(&**pod) == set.metadata.uid.as_deref())
+    let (sets, key) =
+        (context.cluster.children.of(ChildKind::StatefulSet), ObjectKey::new(&owner.namespace, &owner.child_name));
+    let is_owned =
+        sets.has(&Term::Controller(owner.uid.clone()), &key) || sets.get(&key).is_some_and(|set| owner.owns(&set));
+    let set = sets.uid(&key).filter(|uid| is_owned && !uid.is_empty())?;
+    named(context, owner).filter(|pod| controller_uid(&**pod) == Some(set.as_str()))
 }
 
 fn named(context: &Context, owner: &Owner) -> Option<Arc<Pod>> {

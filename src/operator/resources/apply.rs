@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use kube::{Resource, ResourceExt, api::DynamicObject};
+use kube::{ResourceExt, api::DynamicObject};
 use serde_json::Value;
 
 use crate::{
@@ -266,15 +266,13 @@ pub(crate) async fn prune(
 ) -> Result<(), Error> {
     for kind in ChildKind::ALL {
         let store = stores.of(kind);
-        let superfluous = |object: &DynamicObject| {
-            object.meta().namespace.as_deref() == Some(owner.namespace.as_str())
-                && object.metadata.deletion_timestamp.is_none()
-                && !keep(kind, &object.name_any())
-        };
-        let owned = store.with(&Term::Controller(owner.uid.clone()));
-        for object in owned.into_iter().filter(|object| superfluous(object)) {
-            let key = ObjectKey::of(&*object);
-            writer.delete_child(kind, &key, &object.uid().unwrap_or_default(), store).await?;
+        let owned = store.keys_with(&Term::Controller(owner.uid.clone()));
+        let superfluous = owned.into_iter().filter(|key| key.namespace == owner.namespace && !keep(kind, &key.name));
+        for object in superfluous.filter_map(|key| store.get(&key)) {
+            if object.metadata.deletion_timestamp.is_none() {
+                let uid = object.uid().unwrap_or_default();
+                writer.delete_child(kind, &ObjectKey::of(&*object), &uid, store).await?;
+            }
         }
     }
     Ok(())

@@ -8,6 +8,7 @@ use super::{child::controller_uid, kept};
 use crate::operator::runtime::{
     cache::Store,
     index::{Term, Terms},
+    packed::Codec,
 };
 
 /// A kind of child.
@@ -85,7 +86,7 @@ impl Default for ChildStores {
         Self(
             ChildKind::ALL
                 .into_iter()
-                .map(|kind| (kind, Arc::new(Store::indexed_by(terms).keeping(kept::child))))
+                .map(|kind| (kind, Arc::new(Store::indexed_by(terms).keeping(kept::child).packed(Codec::dynamic()))))
                 .collect(),
         )
     }

@@ -16,6 +16,7 @@ use tokio::sync::watch;
 
 use super::{
     index::{Objects, Term, Terms},
+    packed::Codec,
     readable::Unreadable,
 };
 
@@ -146,17 +147,39 @@ impl<K> Store<K> {
         self.kept = kept;
         self
     }
+
+    /// The same store, which packs what it keeps of each object: for those of which there are as many as channels.
+    pub(crate) fn packed(self, codec: Codec<K>) -> Self {
+        let mut state = self.state.into_inner();
+        state.objects = state.objects.packed(codec);
+        Self { state: RwLock::new(state), ..self }
+    }
 }
 
 impl<K: Resource + Clone> Store<K> {
     /// The object, if it is there.
     pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<K>> {
-        self.state.read().objects.get(key).cloned()
+        self.state.read().objects.get(key)
+    }
+
+    /// The UID of the object.
+    pub(crate) fn uid(&self, key: &ObjectKey) -> Option<String> {
+        self.state.read().objects.uid(key).map(ToOwned::to_owned)
     }
 
     /// All objects with this term, in order of namespace and name.
     pub(crate) fn with(&self, term: &Term) -> Vec<Arc<K>> {
-        self.state.read().objects.with(term).cloned().collect()
+        self.state.read().objects.with(term).collect()
+    }
+
+    /// The keys of all objects with this term, in order of namespace and name.
+    pub(crate) fn keys_with(&self, term: &Term) -> Vec<ObjectKey> {
+        self.state.read().objects.keys_with(term).cloned().collect()
+    }
+
+    /// Whether the object of this key has this term.
+    pub(crate) fn has(&self, term: &Term, key: &ObjectKey) -> bool {
+        self.state.read().objects.has(term, key)
     }
 
     /// How many objects have this term.
@@ -166,17 +189,17 @@ impl<K: Resource + Clone> Store<K> {
 
     /// All objects, in order of namespace and name.
     pub(crate) fn all(&self) -> Vec<Arc<K>> {
-        self.state.read().objects.iter().map(|(_, object)| object.clone()).collect()
+        self.state.read().objects.iter().collect()
     }
 
     /// All objects of a namespace, by name.
     pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<Arc<K>> {
-        self.state.read().objects.in_namespace(namespace).cloned().collect()
+        self.state.read().objects.in_namespace(namespace).collect()
     }
 
     /// All keys.
     pub(crate) fn keys(&self) -> Vec<ObjectKey> {
-        self.state.read().objects.iter().map(|(key, _)| key.clone()).collect()
+        self.state.read().objects.keys().cloned().collect()
     }
 
     /// Objects in the store.
@@ -224,7 +247,7 @@ impl<K: Resource + Clone> Store<K> {
     pub(crate) fn removed(&self, key: &ObjectKey, uid: &str) {
         let mut state = self.state.write();
         state.bury(uid, FOR_EVER);
-        if state.objects.get(key).is_some_and(|known| known.meta().uid.as_deref() == Some(uid)) {
+        if state.objects.uid(key) == Some(uid) {
             state.objects.remove(key);
         }
     }
@@ -264,7 +287,7 @@ impl<K: Resource + Clone> Store<K> {
             }
             Event::InitDone => {
                 let listed = state.listed.remove(scope).unwrap_or_default();
-                let known = state.objects.iter().map(|(key, _)| key).filter(|key| scope.covers(key));
+                let known = state.objects.keys().filter(|key| scope.covers(key));
                 let missing: Vec<_> = known.filter(|key| !listed.keys.contains(*key)).cloned().collect();
                 let changes = missing.into_iter().filter_map(|key| state.drop_key(&key, listed.version)).collect();
                 drop(state);
@@ -282,7 +305,7 @@ impl<K: Resource + Clone> Store<K> {
                 let uid = object.uid().unwrap_or_default();
                 // The version of the event, which is the one at which the object went.
                 state.bury(&uid, version(&object));
-                let same = state.objects.get(&key).is_some_and(|known| known.uid().unwrap_or_default() == uid);
+                let same = state.objects.uid(&key) == Some(uid.as_str());
                 if same {
                     state.objects.remove(&key);
                 }
@@ -300,15 +323,16 @@ impl<K: Resource> State<K> {
             return None;
         }
         if let Some(known) = self.objects.get(&key) {
-            if version(&**known) > version(&*object) {
+            if version(&*known) > version(&*object) {
                 return None;
             }
-            if version(&**known) == version(&*object) {
+            if version(&*known) == version(&*object) {
                 // The echo of our own write: no news for the object itself, but for those who depend on it.
-                return Some(Change { old: Some(known.clone()), new: Some(object), echo: true });
+                return Some(Change { old: Some(known), new: Some(object), echo: true });
             }
         }
-        let old = self.objects.insert(key, object.clone());
+        let uid = object.meta().uid.clone().unwrap_or_default();
+        let old = self.objects.insert(key, &uid, object.clone());
         if let Some(old_uid) = old.as_ref().and_then(|old| old.meta().uid.clone())
             && object.meta().uid.as_ref() != Some(&old_uid)
         {

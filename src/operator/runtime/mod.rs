@@ -12,6 +12,7 @@ pub(super) mod events;
 pub(super) mod index;
 pub(super) mod leader;
 pub(super) mod metrics;
+pub(super) mod packed;
 pub(super) mod queue;
 pub(super) mod readable;
 pub(super) mod settings;
