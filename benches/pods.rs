@@ -1,6 +1,11 @@
 //! One stub that answers for the pods of all gateways and engines when the operator asks for their status, with answers that are ready.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Instant};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    sync::Arc,
+    time::Instant,
+};
 
 use aldis::wire::config::{ConfigHash, MAIN_DOCUMENT};
 use axum::{
@@ -37,6 +42,8 @@ struct Pod {
     /// Said over what a healthy pod says.
     overlay: Value,
     document: Option<Document>,
+    /// Of a gateway: what went through, by number.
+    traffic: BTreeMap<String, u64>,
     answer: Bytes,
     is_silent: bool,
     asked: Vec<Instant>,
@@ -88,6 +95,14 @@ impl Pods {
         let mut pods = self.shared.pods.lock();
         let pod = pods.entry(service.to_owned()).or_default();
         pod.overlay = overlay;
+        pod.prepare(service);
+    }
+
+    /// Something went through the gateway behind `service` for this number.
+    pub fn carry(&self, service: &str, number: &str) {
+        let mut pods = self.shared.pods.lock();
+        let pod = pods.entry(service.to_owned()).or_default();
+        *pod.traffic.entry(number.to_owned()).or_default() += 1;
         pod.prepare(service);
     }
 
@@ -146,6 +161,9 @@ impl Pod {
         let is_gateway = service.starts_with("smsc-");
         let mut said = if is_gateway { healthy::gateway(Vec::new()) } else { healthy::engine(&document.content) };
         said["config"] = json!({ "hash": document.hash });
+        if is_gateway {
+            said["traffic"] = json!(self.traffic);
+        }
         if !self.overlay.is_null() {
             healthy::merge(&mut said, &self.overlay);
         }

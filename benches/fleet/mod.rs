@@ -230,6 +230,11 @@ fn number(nth: u32) -> String {
     format!("+1555{:07}", 1_000_000 + nth)
 }
 
+/// The Service of a channel's gateway, as the stub knows it.
+pub fn gateway(nth: u32, size: u32) -> String {
+    format!("smsc-account-{}.{}", connector(nth, size), channel(nth, size).0)
+}
+
 /// The connector of a channel within its namespace.
 const fn connector(nth: u32, size: u32) -> u32 {
     nth / namespaces(size) % CONNECTORS

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::{CHANNELS, Fleet, channel, service, shares_table};
+use super::{CHANNELS, Fleet, channel, gateway, number, service, shares_table};
 use crate::{
     Scale,
     figure::quantile,
@@ -23,9 +23,11 @@ pub async fn measure(scale: Scale, fleet: &Fleet) -> Section {
     let writes = fleet.api.writes();
     let mut turned = Vec::new();
     for nth in 0..count {
-        let key = channel(nth * (fleet.size / count), fleet.size);
+        let nth = nth * (fleet.size / count);
+        let key = channel(nth, fleet.size);
         let bad = json!({"queue": {"waiting": 3, "oldestWaitSeconds": 10}, "agents": {"online": 0, "available": 0}});
         fleet.pods.say(&service(&key), bad);
+        fleet.pods.carry(&gateway(nth, fleet.size), &number(nth));
         turned.push((key, Instant::now()));
         tokio::time::sleep(SPREAD / count).await;
     }

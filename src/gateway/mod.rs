@@ -16,5 +16,6 @@ mod sending;
 mod settings;
 mod spool;
 mod status;
+mod traffic;
 
 pub use run::{Args, RunError, run};

@@ -21,6 +21,7 @@ use super::{
     sending::Sending,
     spool::{OpenError, Spool},
     status::Reporter,
+    traffic::Traffic,
 };
 use crate::{
     admin::{self, Health},
@@ -98,9 +99,11 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     let current = source.subscribe();
     let spool = Spool::open(&args.data_dir.join("spool.db"))?;
     let engines = Engines::new(TokenFile::new(args.token_file))?;
-    let delivery = Delivery::start(spool.clone(), engines, current.clone(), metrics.clone(), shutdown.clone());
+    let traffic = Traffic::default();
+    let delivery =
+        Delivery::start(spool.clone(), engines, current.clone(), metrics.clone(), traffic.clone(), shutdown.clone());
     let checks = Checks::default();
-    let sending = Sending::new(spool.clone(), current.clone(), checks.clone(), metrics.clone());
+    let sending = Sending::new(spool.clone(), current.clone(), checks.clone(), metrics.clone(), traffic.clone());
 
     tokio::spawn(source.run(shutdown.clone()));
     let valid = {
@@ -115,7 +118,8 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         }
     });
 
-    let reporter = Reporter { current: current.clone(), checks, delivery: delivery.clone(), sending: sending.clone() };
+    let reporter =
+        Reporter { current: current.clone(), checks, delivery: delivery.clone(), sending: sending.clone(), traffic };
     let ingress = Ingress { current: current.clone(), delivery: delivery.clone(), metrics };
     let webhooks = serve(public, ingress.router(), ingress::LIMITS, shutdown.clone());
     let internal_api = InternalApi { current, sending: sending.clone(), reporter };

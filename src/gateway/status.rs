@@ -12,6 +12,7 @@ use super::{
     public_url::Hook,
     sending::Sending,
     settings::Settings,
+    traffic::Traffic,
 };
 use crate::{
     sms::PhoneNumber,
@@ -32,6 +33,8 @@ pub(super) struct Reporter {
     pub delivery: Delivery,
     /// Knows the engines' clocks.
     pub sending: Sending,
+    /// Knows for which numbers something went through.
+    pub traffic: Traffic,
 }
 
 impl Reporter {
@@ -54,6 +57,7 @@ impl Reporter {
             numbers,
             spool,
             clock_skew: self.sending.clock_skew(),
+            traffic: active.map(|active| self.traffic.counts(|number| active.settings.route(number).is_some())),
             sampled_at: Timestamp::now(),
         }
     }

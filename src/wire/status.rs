@@ -58,6 +58,10 @@ pub struct GatewayStatus {
     /// The engine whose clock differs most from the gateway's, of those that have sent in the last ten minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_skew: Option<ClockSkew>,
+    /// What went through, by number: items that its engine has taken and attempts to send that it asked for, since the gateway
+    /// started. Numbers without any, or without a route, are left out. None from a gateway that does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traffic: Option<BTreeMap<String, u64>>,
     /// When this was made.
     pub sampled_at: Timestamp,
 }
@@ -290,6 +294,14 @@ pub struct EngineStatus {
     pub outbox: OutboxStatus,
     /// When this was made.
     pub sampled_at: Timestamp,
+}
+
+impl EngineStatus {
+    /// Whether the engine has nothing to do, and will not have until a text comes or somebody writes one.
+    pub fn is_idle(&self) -> bool {
+        let Self { queue, outbox, .. } = self;
+        [queue.waiting, queue.with_bot, queue.active, outbox.waiting, outbox.in_flight].iter().all(|count| *count == 0)
+    }
 }
 
 /// The identity and state of an engine's store.

@@ -10,6 +10,30 @@ use crate::{
     },
 };
 
+/// What a channel says of its queue is then as new as if its engine were asked all the time.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_engine_with_nothing_to_do_is_left_alone_until_its_gateway_says_that_a_text_came() {
+    let (desk, operator) = Desk::at_work().await;
+    let (stub, gateway, engine) =
+        (&operator.stub, format!("smsc-sim.{}", desk.namespace), format!("sms-support.{}", desk.namespace));
+    let (mut asked, mut since) = (stub.asked(&engine), stub.asked(&gateway));
+    eventually("the engine is left alone while its gateway is asked time and again", || {
+        if stub.asked(&engine) != asked {
+            (asked, since) = (stub.asked(&engine), stub.asked(&gateway));
+        }
+        (stub.asked(&gateway) >= since + 4).then_some(())
+    });
+    stub.say(&engine, json!({"queue": {"waiting": 3, "oldestWaitSeconds": 10}}));
+    let before = stub.asked(&gateway);
+    stub.say(&gateway, json!({"traffic": {"+15551230001": 1}}));
+    eventually("the engine is asked", || (stub.asked(&engine) > asked).then_some(()));
+    let again = stub.asked(&gateway) - before;
+    assert!(again <= 2, "the gateway was asked {again} times before its engine was");
+    eventually("its queue is shown", || {
+        (desk.get("smschannel/support")?["status"]["queue"]["waiting"] == 3).then_some(())
+    });
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_children_are_complete_and_restricted() {
     let (desk, operator) = Desk::with_operator().await;

@@ -129,6 +129,30 @@ async fn while_the_engine_is_away_the_spool_acknowledges() {
 }
 
 #[tokio::test]
+async fn the_status_counts_for_each_number_what_its_engine_has_taken() {
+    let desk = Desk::start().await;
+    let counted = |count: Option<u64>| {
+        let gateway = &desk.gateway;
+        async move {
+            let status = gateway.status().await.unwrap();
+            let traffic = status.traffic.expect("it tells");
+            assert_eq!((traffic.get(NUMBER).copied(), traffic.get(OTHER_NUMBER)), (count, None));
+        }
+    };
+    counted(None).await;
+    desk.text("SM1", NUMBER, MIA, "1").await;
+    desk.receipt("SM99", "sent").await;
+    desk.text("SX1", OTHER_NUMBER, MIA, "it has no route").await;
+    counted(Some(2)).await;
+    desk.engine.away();
+    desk.text("SM2", NUMBER, MIA, "2").await;
+    counted(Some(2)).await;
+    desk.engine.back().await;
+    desk.gateway.until("nothing waits", |status| status.spool.waiting == 0).await;
+    counted(Some(3)).await;
+}
+
+#[tokio::test]
 async fn many_waiting_rows_keep_each_customers_order() {
     let desk = Desk::start().await;
     desk.engine.away();

@@ -8,7 +8,7 @@ pub fn gateway(numbers: Vec<Value>) -> Value {
         "version": "0.1.0", "credentials": {"state": "Valid", "checkedAt": "2026-01-01T00:00:00Z"},
         "provider": {"state": "Answers", "checkedAt": "2026-01-01T00:00:00Z"},
         "numbersListedAt": "2026-01-01T00:00:00Z", "numbers": numbers, "sampledAt": "2026-01-01T00:00:00Z",
-        "spool": {"waiting": 0, "unrouted": 0, "oldestWaitSeconds": 0},
+        "spool": {"waiting": 0, "unrouted": 0, "oldestWaitSeconds": 0}, "traffic": {},
     })
 }
 

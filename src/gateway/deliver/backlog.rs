@@ -199,6 +199,9 @@ impl Delivery {
             tracing::error!(number, seq, reason, "a waiting item is parked");
         }
         self.0.metrics.spooled_delivered(delivered);
+        if delivered > 0 {
+            self.0.traffic.note(number, delivered);
+        }
         memory.undeleted.extend(round.delivered);
         memory.unparked.extend(parked);
         self.less(number, settled);

@@ -22,6 +22,7 @@ use super::{
     metrics::{Metrics, WebhookOutcome},
     settings::Route,
     spool::{Item, Kept, NoRoom, Place, Spool, SpoolError},
+    traffic::Traffic,
 };
 use keyed_locks::KeyedLocks;
 
@@ -40,6 +41,7 @@ struct Inner {
     engines: Engines,
     current: watch::Receiver<Current>,
     metrics: Metrics,
+    traffic: Traffic,
     order: KeyedLocks,
     numbers: Mutex<HashMap<String, NumberState>>,
     tasks: TaskTracker,
@@ -70,6 +72,7 @@ impl Delivery {
         engines: Engines,
         current: watch::Receiver<Current>,
         metrics: Metrics,
+        traffic: Traffic,
         shutdown: CancellationToken,
     ) -> Self {
         let numbers = spool
@@ -83,6 +86,7 @@ impl Delivery {
             engines,
             current,
             metrics,
+            traffic,
             order: KeyedLocks::default(),
             numbers: Mutex::new(numbers),
             tasks: TaskTracker::new(),
@@ -119,7 +123,10 @@ impl Delivery {
         }
         let Some(route) = self.route(item.number()) else { return self.keep(item, None).await };
         match self.post_direct(&route, &item).await {
-            Ok(()) => Ok(WebhookOutcome::Delivered),
+            Ok(()) => {
+                self.0.traffic.note(item.number(), 1);
+                Ok(WebhookOutcome::Delivered)
+            }
             Err(NotTaken::Refused(reason)) => {
                 tracing::error!(
                     number = item.number(),

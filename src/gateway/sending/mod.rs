@@ -26,6 +26,7 @@ use super::{
     metrics::{Metrics, ProviderCall},
     providers::{CheckError, Provider, Scope, Trip},
     spool::{AttemptKey, Begun, Spool, SpoolError},
+    traffic::Traffic,
 };
 use crate::wire::{
     outbound::{NotSentReason, SendOutcome, SendRequest},
@@ -58,6 +59,7 @@ struct Inner {
     current: watch::Receiver<Current>,
     checks: Checks,
     metrics: Metrics,
+    traffic: Traffic,
     bucket: Mutex<Option<TokenBucket>>,
     breakers: Mutex<CircuitBreakers>,
     clocks: Mutex<ClockSkews>,
@@ -108,12 +110,19 @@ impl From<Held> for SendOutcome {
 
 impl Sending {
     /// Makes attempts with what is in force.
-    pub(super) fn new(spool: Spool, current: watch::Receiver<Current>, checks: Checks, metrics: Metrics) -> Self {
+    pub(super) fn new(
+        spool: Spool,
+        current: watch::Receiver<Current>,
+        checks: Checks,
+        metrics: Metrics,
+        traffic: Traffic,
+    ) -> Self {
         Self(Arc::new(Inner {
             spool,
             current,
             checks,
             metrics,
+            traffic,
             bucket: Mutex::default(),
             breakers: Mutex::default(),
             clocks: Mutex::default(),
@@ -204,10 +213,14 @@ impl Inner {
         active: Result<Active, String>,
         attempt: &Attempt,
     ) -> Result<SendOutcome, SpoolError> {
+        let is_of_its_engine = active.is_ok();
         let outcome = self.outcome_of(active, attempt).await?;
         tracing::Span::current().record("outcome", outcome.name());
         tracing::debug!("an attempt to send has ended");
         self.metrics.attempt(&outcome);
+        if is_of_its_engine {
+            self.traffic.note(&attempt.request.from, 1);
+        }
         Ok(outcome)
     }
 

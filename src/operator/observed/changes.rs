@@ -17,7 +17,11 @@ use crate::{
         sms_channel::{QueueStatus, ServiceLevelStatus},
     },
     operator::{
-        observed::{context::Context, samples::Numbers},
+        observed::{
+            context::Context,
+            samples::{GatewayNews, Numbers},
+            targets::Target,
+        },
         resources::claim::Holder,
         runtime::{
             cache::{Change, ObjectKey},
@@ -124,15 +128,24 @@ fn wake_channels(context: &Context, channels: impl IntoIterator<Item = Arc<SmsCh
     channels.into_iter().for_each(|channel| context.queues.channels.add(ObjectKey::of(&*channel)));
 }
 
-/// Has the channels looked at again whose numbers a gateway says something new of.
-pub(crate) fn gateway_said(context: &Context, connector: &ObjectKey, numbers: &Numbers) {
-    match numbers {
-        Numbers::All => wake_channels(context, context.cluster.channels_of_connector(connector)),
-        Numbers::Some(numbers) => {
-            for number in numbers {
-                let term = Term::Number(connector.clone(), number.as_str().to_owned());
-                wake_channels(context, context.cluster.channels.with(&term));
+/// Has the connector looked at again of which its gateway says something new, and the channels with the numbers of which it does. The
+/// engines with the numbers for which something went through are asked at once.
+pub(crate) fn gateway_said(context: &Context, connector: &ObjectKey, news: &GatewayNews) {
+    let with_number = |number: &str| Term::Number(connector.clone(), number.to_owned());
+    if let Some(numbers) = &news.changed {
+        context.queues.connectors.add_spaced(connector.clone(), TOGETHER);
+        match numbers {
+            Numbers::All => wake_channels(context, context.cluster.channels_of_connector(connector)),
+            Numbers::Some(numbers) => {
+                for number in numbers {
+                    wake_channels(context, context.cluster.channels.with(&with_number(number.as_str())));
+                }
             }
+        }
+    }
+    for number in &news.busy {
+        for key in context.cluster.channels.keys_with(&with_number(number)) {
+            context.targets.watch(Target::Engine(key), Duration::ZERO);
         }
     }
 }

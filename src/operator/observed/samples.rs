@@ -68,6 +68,14 @@ impl GatewaySample {
         let gone = before.numbers.iter().filter(|number| self.number(&number.number).is_none());
         Numbers::Some(new.chain(gone).map(|number| number.number.clone()).collect())
     }
+
+    /// The numbers for which something went through since `before`.
+    fn busy_since(&self, before: Option<&Self>) -> Vec<String> {
+        let before = before.and_then(|before| before.traffic.as_ref());
+        let count = |number: &str| before.and_then(|before| before.get(number));
+        let now = self.traffic.iter().flatten();
+        now.filter(|(number, now)| count(number) != Some(now)).map(|(number, _)| number.clone()).collect()
+    }
 }
 
 impl std::ops::Deref for GatewaySample {
@@ -85,6 +93,15 @@ pub(crate) enum Numbers {
     All,
     /// These.
     Some(Vec<PhoneNumber>),
+}
+
+/// What is new in an answer of a gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct GatewayNews {
+    /// Of which numbers it says something else. None: it says what it said before.
+    pub changed: Option<Numbers>,
+    /// The numbers for which something went through since its last answer.
+    pub busy: Vec<String>,
 }
 
 /// How a pod has answered lately.
@@ -133,15 +150,20 @@ impl Samples {
         seen(&self.engines, uid)
     }
 
-    /// Takes an answer of a gateway, or how asking failed; says of which numbers that is news. None: it is no news at all.
-    pub(crate) fn gateway_said(&self, uid: &str, answer: Result<GatewayStatus, String>) -> Option<Numbers> {
+    /// Takes an answer of a gateway, or how asking failed.
+    pub(crate) fn gateway_said(&self, uid: &str, answer: Result<GatewayStatus, String>) -> GatewayNews {
         let before = self.gateway(uid);
         let answer = answer.map(GatewaySample::new);
-        let numbers = match (&before, &answer) {
+        let changed = match (&before, &answer) {
             (Seen::Answered(before), Ok(now)) => now.changed_since(before),
             (Seen::Never | Seen::Unreachable { .. }, _) | (_, Err(_)) => Numbers::All,
         };
-        take(&self.gateways, uid, answer, timeless).then_some(numbers)
+        let busy = match &answer {
+            Ok(now) => now.busy_since(before.answered().map(Arc::as_ref)),
+            Err(_) => Vec::new(),
+        };
+        let changed = take(&self.gateways, uid, answer, timeless).then_some(changed);
+        GatewayNews { changed, busy }
     }
 
     /// Takes an answer of an engine, or how asking failed; says whether that is news.
@@ -185,6 +207,7 @@ fn timeless(status: &GatewaySample) -> GatewaySample {
     status.numbers_listed_at = status.numbers_listed_at.map(|_| jiff::Timestamp::UNIX_EPOCH);
     status.spool.oldest_wait_seconds = 0;
     status.spool.room.used_percent = 0;
+    status.traffic = None;
     if let Some(skew) = &mut status.clock_skew {
         skew.engine_ahead_millis = skew.ahead_seconds() * 1000;
     }
@@ -296,7 +319,7 @@ mod tests {
     fn a_gateway_is_news_for_the_channels_of_those_numbers_only_that_changed() {
         let samples = Samples::default();
         let (one, two, three) = ("+15551230001", "+15551230002", "+15551230003");
-        let say = |numbers: &[(&str, bool)]| samples.gateway_said("u", Ok(gateway(numbers)));
+        let say = |numbers: &[(&str, bool)]| samples.gateway_said("u", Ok(gateway(numbers))).changed;
         let some =
             |numbers: &[&str]| Some(Numbers::Some(numbers.iter().map(|number| number.parse().unwrap()).collect()));
         assert_eq!(say(&[(two, true), (one, true)]), Some(Numbers::All), "nothing was known before");
@@ -306,9 +329,38 @@ mod tests {
         let Seen::Answered(sample) = samples.gateway("u") else { panic!("it answers") };
         assert!(sample.number(&three.parse().unwrap()).is_some() && sample.number(&two.parse().unwrap()).is_none());
         for _ in 0..FAILURES - 1 {
-            assert_eq!(samples.gateway_said("u", Err("timeout".into())), None);
+            assert_eq!(samples.gateway_said("u", Err("timeout".into())).changed, None);
         }
-        assert_eq!(samples.gateway_said("u", Err("timeout".into())), Some(Numbers::All), "nothing is known any more");
+        let silent = samples.gateway_said("u", Err("timeout".into()));
+        assert_eq!(silent.changed, Some(Numbers::All), "nothing is known any more");
+    }
+
+    #[test]
+    fn numbers_with_traffic_are_named_once_and_are_no_other_news() {
+        let samples = Samples::default();
+        let say = |traffic: serde_json::Value| {
+            let mut status = gateway(&[("+15551230001", true)]);
+            status.traffic = serde_json::from_value(traffic).unwrap();
+            samples.gateway_said("u", Ok(status))
+        };
+        let json = |text: &str| serde_json::from_str(text).unwrap();
+        assert_eq!(say(json("null")).busy, [""; 0]);
+        for (what, traffic, busy) in [
+            ("it tells from now on", r#"{"a": 3}"#, vec!["a"]),
+            ("nothing since", r#"{"a": 3}"#, vec![]),
+            ("one more, and another's first", r#"{"a": 4, "b": 1}"#, vec!["a", "b"]),
+            ("the gateway was started again", r#"{"b": 2}"#, vec!["b"]),
+        ] {
+            assert_eq!(
+                say(json(traffic)),
+                GatewayNews { changed: None, busy: busy.into_iter().map(Into::into).collect() },
+                "{what}"
+            );
+        }
+        for _ in 0..FAILURES {
+            assert_eq!(samples.gateway_said("u", Err("timeout".into())).busy, [""; 0]);
+        }
+        assert_eq!(say(json(r#"{"b": 2}"#)).busy, ["b"], "whatever came while it was out of reach");
     }
 
     #[test]
@@ -331,7 +383,7 @@ mod tests {
             let mut status = gateway(&[]);
             status.spool.room.used_percent = used_percent;
             status.clock_skew = Some(ClockSkew { number: "+15551230001".into(), engine_ahead_millis });
-            samples.gateway_said("u", Ok(status)).is_some()
+            samples.gateway_said("u", Ok(status)).changed.is_some()
         };
         assert!(say(10, 29_990));
         assert!(!say(11, 30_020));

@@ -114,6 +114,7 @@ mod tests {
             numbers: Vec::new(),
             spool: SpoolStatus::default(),
             clock_skew: None,
+            traffic: None,
             sampled_at: jiff::Timestamp::UNIX_EPOCH,
         };
         change(&mut said);

@@ -5,23 +5,26 @@ mod tokens;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
+use jiff::Timestamp;
+use k8s_openapi::api::core::v1::Pod;
+use kube::ResourceExt;
 use serde::de::DeserializeOwned;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::trace;
 
 use crate::{
-    api::names,
+    api::{SmsChannel, names},
     operator::{
         observed::{
             changes,
             context::Context,
             pod,
-            samples::Habit,
+            samples::{Habit, Seen},
             targets::{Class, Next, Target},
         },
         resources::child::Owner,
-        runtime::metrics::ScrapeLabels,
+        runtime::{cache::ObjectKey, metrics::ScrapeLabels},
     },
     wire::{
         ports,
@@ -43,9 +46,10 @@ const WORKERS: usize = 128;
 const WORKERS_FOR_SILENT: usize = 64;
 /// Longest between two attempts to ask a silent pod.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
-/// Longest between two questions to a pod at which nothing happens, where the interval itself is not longer: with all else a queue that
-/// turns bad is still seen within 10 s.
-const QUIET_INTERVAL: Duration = Duration::from_secs(9);
+/// Of a pod that says the same again and again: with all else a queue that turns bad is still seen within 10 s.
+const QUIET_REST: Rest = Rest { intervals: 2, longest: Duration::from_secs(8) };
+/// Of an engine that has nothing to do and whose gateway tells when a text comes.
+const IDLE_REST: Rest = Rest { intervals: 12, longest: Duration::from_secs(60) };
 /// A pod that has said the same so many times in a row is quiet.
 const QUIET: u32 = 12;
 /// Longest status of a gateway that is read, in bytes: 10,000 numbers fit well, with the address that each has at the provider.
@@ -75,6 +79,15 @@ struct Question<'a> {
     path: &'a str,
     /// Longest answer that is read, in bytes.
     longest: usize,
+}
+
+/// How long a pod is left alone at which nothing happens.
+#[derive(Clone, Copy)]
+struct Rest {
+    /// So many times the usual interval,
+    intervals: u32,
+    /// and no longer than this, where the usual interval itself is not longer.
+    longest: Duration,
 }
 
 struct Scraper {
@@ -111,25 +124,25 @@ impl Scraper {
             Target::Gateway(key) => {
                 let connector = self.context.cluster.connectors.get(key)?;
                 let owner = Owner::connector(&connector);
-                let address = self.address(&owner)?;
+                let pod = pod::of(&self.context, &owner);
+                let address = self.address(pod.as_deref()?)?;
                 let question = Question { address, path: ports::STATUS_PATH, longest: LONGEST_OF_GATEWAY };
                 let answer = self.ask::<GatewayStatus>(&owner, class, question).await;
                 let is_answered = answer.is_ok();
                 if is_answered || class == Class::Silent {
                     let answer = answer.map_err(|error| error.to_string());
-                    if let Some(numbers) = samples.gateway_said(&owner.uid, answer) {
-                        self.context.queues.connectors.add(key.clone());
-                        changes::gateway_said(&self.context, key, &numbers);
-                    }
+                    let news = samples.gateway_said(&owner.uid, answer);
+                    changes::gateway_said(&self.context, key, &news);
                 }
-                let (pod, seen) = (pod::of(&self.context, &owner), samples.gateway(&owner.uid));
-                let interval = self.interval(samples.gateway_habit(&owner.uid));
+                let seen = samples.gateway(&owner.uid);
+                let interval = self.interval(samples.gateway_habit(&owner.uid), QUIET_REST);
                 ("gateway", is_answered, pod::asked_within(pod.as_deref(), &seen, FIRST_AGAIN, interval))
             }
             Target::Engine(key) => {
                 let channel = self.context.cluster.channels.get(key)?;
                 let owner = Owner::channel(&channel);
-                let address = self.address(&owner)?;
+                let pod = pod::of(&self.context, &owner);
+                let address = self.address(pod.as_deref()?)?;
                 let path = ports::of_channel(ports::CHANNEL_STATUS_PATH, &owner.name);
                 let question = Question { address, path: &path, longest: LONGEST_OF_ENGINE };
                 let answer = self.ask::<EngineStatus>(&owner, class, question).await;
@@ -139,8 +152,9 @@ impl Scraper {
                 {
                     self.context.queues.channels.add(key.clone());
                 }
-                let (pod, seen) = (pod::of(&self.context, &owner), samples.engine(&owner.uid));
-                let interval = self.interval(samples.engine_habit(&owner.uid));
+                let seen = samples.engine(&owner.uid);
+                let rest = self.rest(&channel, &seen);
+                let interval = self.interval(samples.engine_habit(&owner.uid), rest);
                 ("engine", is_answered, pod::asked_within(pod.as_deref(), &seen, FIRST_AGAIN, interval))
             }
         };
@@ -155,14 +169,30 @@ impl Scraper {
         Some(Next::After(after.mul_f64(0.9 + fastrand::f64() * 0.2), next))
     }
 
-    fn interval(&self, habit: Habit) -> Duration {
-        interval(habit, self.context.settings.scrape_interval())
+    fn interval(&self, habit: Habit, rest: Rest) -> Duration {
+        interval(habit, self.context.settings.scrape_interval(), rest)
     }
 
-    /// Where the owner's pod listens. None: it has none yet, and is asked again when it has.
-    fn address(&self, owner: &Owner) -> Option<SocketAddr> {
-        let pod = pod::of(&self.context, owner)?;
-        let address = SocketAddr::new(pod::address(&pod)?, ports::INTERNAL);
+    /// How long an engine may be left alone at which nothing happens. If its gateway tells when a text comes and it has nothing to do,
+    /// longer; but not much beyond the next change of its hours.
+    fn rest(&self, channel: &SmsChannel, seen: &Seen<EngineStatus>) -> Rest {
+        let Some(said) = seen.answered().filter(|said| said.is_idle()) else { return QUIET_REST };
+        let connector = ObjectKey::new(channel.namespace().unwrap_or_default(), &channel.spec.connector_ref.name);
+        let gateway = self.context.cluster.connectors.uid(&connector).map(|uid| self.context.samples.gateway(&uid));
+        if gateway.is_none_or(|gateway| gateway.answered().is_none_or(|said| said.traffic.is_none())) {
+            return QUIET_REST;
+        }
+        let hours_change = said.hours_change_at.map(|at| at.duration_since(Timestamp::now()));
+        let hours_change = hours_change.and_then(|left| Duration::try_from(left).ok());
+        hours_change.map_or(IDLE_REST, |left| Rest {
+            longest: IDLE_REST.longest.min(left.max(QUIET_REST.longest)),
+            ..IDLE_REST
+        })
+    }
+
+    /// Where the pod listens. None: nowhere yet, and it is asked again when that is known.
+    fn address(&self, pod: &Pod) -> Option<SocketAddr> {
+        let address = SocketAddr::new(pod::address(pod)?, ports::INTERNAL);
         Some(self.context.settings.resolve_services_to.unwrap_or(address))
     }
 
@@ -215,9 +245,11 @@ impl Scraper {
 }
 
 /// Between two questions to a pod with this habit: longer where nothing happens, and ever longer where nobody answers.
-fn interval(habit: Habit, interval: Duration) -> Duration {
+fn interval(habit: Habit, interval: Duration, rest: Rest) -> Duration {
     match habit {
-        Habit::Saying { unchanged } if unchanged >= QUIET => interval.max(QUIET_INTERVAL.min(interval * 2)),
+        Habit::Saying { unchanged } if unchanged >= QUIET => {
+            interval.max(rest.longest.min(interval.saturating_mul(rest.intervals)))
+        }
         Habit::Saying { .. } => interval,
         Habit::Silent { beyond } => {
             let backoff = interval.saturating_mul(2u32.saturating_pow(beyond.min(10)));
@@ -243,17 +275,19 @@ mod tests {
     fn a_pod_is_asked_less_often_where_nothing_happens_and_where_nobody_answers() {
         let seconds = Duration::from_secs;
         let cases = [
-            (Habit::Saying { unchanged: 0 }, 5, 5),
-            (Habit::Saying { unchanged: QUIET }, 5, 9),
-            (Habit::Saying { unchanged: QUIET }, 1, 2),
-            (Habit::Saying { unchanged: QUIET }, 30, 30),
-            (Habit::Silent { beyond: 0 }, 5, 5),
-            (Habit::Silent { beyond: 2 }, 5, 20),
-            (Habit::Silent { beyond: 40 }, 5, 60),
-            (Habit::Silent { beyond: 40 }, 90, 90),
+            (Habit::Saying { unchanged: 0 }, 5, [5, 5]),
+            (Habit::Saying { unchanged: QUIET }, 5, [8, 60]),
+            (Habit::Saying { unchanged: QUIET }, 1, [2, 12]),
+            (Habit::Saying { unchanged: QUIET }, 30, [30, 60]),
+            (Habit::Saying { unchanged: QUIET }, 90, [90, 90]),
+            (Habit::Silent { beyond: 0 }, 5, [5, 5]),
+            (Habit::Silent { beyond: 2 }, 5, [20, 20]),
+            (Habit::Silent { beyond: 40 }, 5, [60, 60]),
+            (Habit::Silent { beyond: 40 }, 90, [90, 90]),
         ];
         for (habit, base, expected) in cases {
-            assert_eq!(interval(habit, seconds(base)), seconds(expected), "{habit:?} every {base} s");
+            let intervals = [QUIET_REST, IDLE_REST].map(|rest| interval(habit, seconds(base), rest));
+            assert_eq!(intervals, expected.map(seconds), "{habit:?} every {base} s");
         }
     }
 }
