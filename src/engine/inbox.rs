@@ -51,7 +51,7 @@ pub(super) enum Request {
         user: UserId,
         /// To whom.
         number: PhoneNumber,
-        /// What he says.
+        /// What they say.
         text: Arc<str>,
     },
 }
@@ -245,7 +245,7 @@ impl Handle {
         self.push(Job::Configure(settings));
     }
 
-    /// An agent opened a stream: he is online until the last of his guards is dropped.
+    /// An agent opened a stream: they are online until the last of their guards is dropped.
     pub(super) fn online(&self, user: UserId) -> Online {
         self.push(Job::StreamOpened(user.clone()));
         Online { handle: self.clone(), user }

@@ -292,7 +292,7 @@ impl Engine {
             return Err(error);
         }
         health.not_ready.set("engine", "ending");
-        // Requests that are in end with their answer, streams end now; who does not read his answer is not waited for.
+        // Requests that are in end with their answer, streams end now; who does not read their answer is not waited for.
         let all = async { while serving.join_next().await.is_some() {} };
         let _ = tokio::time::timeout(LAST_REQUESTS, all).await;
         watching.abort();

@@ -70,7 +70,7 @@ pub(super) struct SingleWriter {
     pub(super) forget_at: Timestamp,
 }
 
-/// How many streams each agent has open: he is online while it is one or more.
+/// How many streams each agent has open: they are online while it is one or more.
 #[derive(Debug, Default)]
 pub(super) struct OpenStreams(HashMap<UserId, usize>);
 

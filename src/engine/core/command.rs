@@ -12,7 +12,7 @@ use super::{
 };
 use crate::sms::{PhoneNumber, Sender};
 
-/// A customer as a command names him.
+/// A customer as a command names them.
 ///
 /// The state knows no numbers, so the shell looks the sender up in its store, inside the transaction that will also write this
 /// command's decision, and hydrates the customer's row ([`State::hydrate_customer`](super::state::State::hydrate_customer))
@@ -70,11 +70,11 @@ pub enum Command {
         /// Who.
         user: UserId,
     },
-    /// The agent says whether he takes interactions.
+    /// The agent says whether they take interactions.
     SetPresence {
         /// Who.
         user: UserId,
-        /// Whether he does.
+        /// Whether they do.
         present: bool,
     },
     /// The owner answers the customer.
@@ -83,9 +83,9 @@ pub enum Command {
         user: UserId,
         /// Where.
         interaction: InteractionId,
-        /// The epoch that he knows.
+        /// The epoch that they know.
         epoch: Epoch,
-        /// What he says.
+        /// What they say.
         text: Arc<str>,
     },
     /// The owner ends the interaction.
@@ -94,7 +94,7 @@ pub enum Command {
         user: UserId,
         /// Which.
         interaction: InteractionId,
-        /// The epoch that he knows.
+        /// The epoch that they know.
         epoch: Epoch,
     },
     /// A member writes a note that the customer does not see. Any member may, in any open interaction.
@@ -103,9 +103,9 @@ pub enum Command {
         user: UserId,
         /// Where.
         interaction: InteractionId,
-        /// The epoch that he knows, if he acts as the owner.
+        /// The epoch that they know, if they act as the owner.
         epoch: Option<Epoch>,
-        /// What he notes.
+        /// What they note.
         text: Arc<str>,
     },
     /// A member writes to a customer first.
@@ -114,7 +114,7 @@ pub enum Command {
         user: UserId,
         /// To whom.
         contact: Contact<PhoneNumber>,
-        /// What he says.
+        /// What they say.
         text: Arc<str>,
     },
 }
@@ -191,7 +191,7 @@ pub enum Content {
     Customer {
         /// Who.
         customer: CustomerId,
-        /// His address.
+        /// Their address.
         sender: Sender,
     },
     /// The text of a new message, inbound or outbound.
@@ -293,19 +293,19 @@ pub enum Refusal {
     /// The member may not start interactions.
     #[error("{0} may not start interactions: the campaign's member has initiate: false")]
     MayNotInitiate(UserId),
-    /// The agent has all the interactions that he may have.
+    /// The agent has all the interactions that they may have.
     #[error("the agent has {open} of at most {maximum} interactions; finish one first")]
     AtCapacity {
-        /// How many he has.
+        /// How many they have.
         open: u32,
-        /// How many he may have.
+        /// How many they may have.
         maximum: u32,
     },
     /// The channel or its campaign is disabled.
     #[error("the channel or its campaign is disabled")]
     Disabled,
     /// The customer opted out.
-    #[error("the customer has opted out; nothing may be sent until he opts in again")]
+    #[error("the customer has opted out; nothing may be sent until they opt in again")]
     OptedOut,
     /// The number is on a blocklist.
     #[error("the number is on a blocklist")]

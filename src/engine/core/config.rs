@@ -49,10 +49,10 @@ pub enum Strategy {
     Linear,
 }
 
-/// What an agent is asked before an interaction is his.
+/// What an agent is asked before an interaction is theirs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OfferMode {
-    /// Nothing: it is his at once.
+    /// Nothing: it is theirs at once.
     Assign,
 }
 

@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Records that a customer opted out: what waits to be sent to them is given up, but for the help that they asked for, the wait is over, and the interaction leaves
-/// the queue. One that an agent has stays with the agent, who sees it and finishes it. Nothing happens when he had opted out before.
+/// the queue. One that an agent has stays with the agent, who sees it and finishes it. Nothing happens when they had opted out before.
 ///
 /// `message` is the one that says so; it is settled by whoever found that.
 pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: MessageId, by: OptOutBy) {

@@ -67,10 +67,10 @@ impl<'s> Draft<'s> {
         note
     }
 
-    /// The customer whom a command means, made if he is new.
+    /// The customer whom a command means, made if they are new.
     ///
     /// # Errors
-    /// When the shell names a customer whom it did not hydrate: whether he opted out would be a guess.
+    /// When the shell names a customer whom it did not hydrate: whether they opted out would be a guess.
     pub(super) fn customer<A>(&mut self, contact: &Contact<A>) -> Result<Customer, Refusal>
     where
         A: Clone + Into<crate::sms::Sender>,

@@ -97,7 +97,7 @@ impl fmt::Display for UserId {
     }
 }
 
-/// Counts the changes of an interaction's owner. Who acts as owner shows the epoch that he knows; an old one is refused.
+/// Counts the changes of an interaction's owner. Who acts as owner shows the epoch that they know; an old one is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Epoch(pub u32);

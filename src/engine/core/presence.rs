@@ -12,7 +12,7 @@ use super::{
     state::State,
 };
 
-/// An agent who is offline for so long, in the engine's own up-time, loses the interactions that he has. (Offers, which mode Ask
+/// An agent who is offline for so long, in the engine's own up-time, loses the interactions that they have. (Offers, which mode Ask
 /// will bring, are lost after 30 s.)
 pub(super) const AWAY_LIMIT: SignedDuration = SignedDuration::from_secs(300);
 
@@ -32,7 +32,7 @@ pub(super) fn offline(draft: &mut Draft<'_>, user: &UserId) {
     }
 }
 
-/// The agent says whether he takes interactions.
+/// The agent says whether they take interactions.
 pub(super) fn set_presence(draft: &mut Draft<'_>, user: &UserId, present: bool) -> Result<Answer, Refusal> {
     draft.member(user)?;
     if draft.state.agent(user).is_some_and(|agent| agent.present) != present {

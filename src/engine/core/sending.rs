@@ -79,7 +79,7 @@ pub(super) fn commit_automatic(
     purpose: Purpose,
     text: &str,
 ) {
-    // Nobody is there to be told of a refusal: that the customer cannot be written to is known from his row.
+    // Nobody is there to be told of a refusal: that the customer cannot be written to is known from their row.
     let _ = commit(draft, customer, interaction, purpose, &Arc::from(text));
 }
 

@@ -27,7 +27,7 @@ pub(super) fn start(
         return Err(Refusal::Blocked);
     }
     let purpose = Purpose::Start { user: user.clone() };
-    // Looked at before the customer is made: a refusal leaves no trace of him.
+    // Looked at before the customer is made: a refusal leaves no trace of them.
     if let Some(known) = contact.customer {
         let customer = draft.known_customer(known)?;
         sending::sendable(&customer, &purpose, text)?;

@@ -241,7 +241,7 @@ impl State {
         &self.scalars
     }
 
-    /// A customer, if he is here.
+    /// A customer, if they are here.
     pub fn customer(&self, id: CustomerId) -> Option<&Customer> {
         self.customers.get(&id)
     }
@@ -351,7 +351,7 @@ impl State {
         Some(interaction)
     }
 
-    /// Changes an agent, who is made if he was never seen, and keeps the indexes right.
+    /// Changes an agent, who is made if they were never seen, and keeps the indexes right.
     pub(super) fn with_agent(&mut self, user: &UserId, change: impl FnOnce(&mut Agent)) {
         let now = self.scalars.clock.at(self.scalars.last);
         let agent = self.agents.entry(user.clone()).or_insert_with(|| Agent::new(user.clone(), now));

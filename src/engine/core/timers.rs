@@ -33,7 +33,7 @@ fn switched(state: &State) -> Option<Vec<Happened>> {
     }
 }
 
-/// An agent stayed away: his interactions go back to the queue.
+/// An agent stayed away: their interactions go back to the queue.
 fn away(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
     let user = presence::gone(state, state.scalars.clock.at(now))?;
     let released = presence::release(state, user, RequeueReason::OwnerOffline);

@@ -82,7 +82,7 @@ pub(super) struct MyChannel {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Presence {
-    /// Whether he does.
+    /// Whether they do.
     pub present: bool,
 }
 
@@ -142,7 +142,7 @@ pub(super) struct Interaction {
     /// When it began.
     #[schema(value_type = String, format = DateTime)]
     pub arrived_at: Timestamp,
-    /// Since when the customer waits for the first reply, while he does.
+    /// Since when the customer waits for the first reply, while they do.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub waiting_since: Option<Timestamp>,

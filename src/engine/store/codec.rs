@@ -61,7 +61,7 @@ names!(FailureClass, failure_name, failure: InvalidNumber, OptedOut, Sender, Acc
 
 names!(Encoding, encoding_name, encoding: Gsm7, Ucs2);
 
-/// What an outbound message is, as its name and, where an agent wrote it, his.
+/// What an outbound message is, as its name and, where an agent wrote it, theirs.
 pub(super) fn purpose_columns(purpose: &Purpose) -> (&'static str, Option<&str>) {
     match purpose {
         Purpose::Reply { user } => ("Reply", Some(user.as_str())),

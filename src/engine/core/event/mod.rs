@@ -103,7 +103,7 @@ pub enum CustomerEvent {
     CustomerAdded {
         /// The customer.
         customer: CustomerId,
-        /// Whether he can be answered: his sender is a number.
+        /// Whether they can be answered: their sender is a number.
         can_receive: bool,
     },
     /// A customer opted out.
@@ -203,11 +203,11 @@ pub enum InteractionEvent {
         interaction: InteractionId,
         /// How it ended for the customer who waited.
         result: SampleResult,
-        /// How long he waited, in milliseconds.
+        /// How long they waited, in milliseconds.
         waited_millis: u64,
         /// The target in force, in seconds.
         target_seconds: u64,
-        /// Whether he waited no longer than the target.
+        /// Whether they waited no longer than the target.
         in_target: bool,
     },
     /// A member left a note.
@@ -301,18 +301,18 @@ pub enum AgentEvent {
         /// Who.
         user: UserId,
     },
-    /// An agent said whether he takes interactions.
+    /// An agent said whether they take interactions.
     AgentPresenceSet {
         /// Who.
         user: UserId,
-        /// Whether he does.
+        /// Whether they do.
         present: bool,
     },
     /// An agent could not start an interaction with a number on a blocklist.
     StartBlocked {
         /// Who tried.
         user: UserId,
-        /// With whom, if he is known.
+        /// With whom, if they are known.
         customer: Option<CustomerId>,
     },
 }
@@ -363,7 +363,7 @@ pub enum Origin {
 pub enum OptOutBy {
     /// With a word.
     Keyword,
-    /// At the provider, which refused a message to him for it.
+    /// At the provider, which refused a message to them for it.
     Provider,
 }
 

@@ -1,4 +1,4 @@
-//! Who gets an interaction, and what he may do with it.
+//! Who gets an interaction, and what they may do with it.
 
 use super::desk::{Desk, config, member, without};
 use crate::engine::core::{

@@ -204,7 +204,7 @@ impl Desk {
         self.customers[&self.addresses[&Sender::Number(number(last_digit))]].clone()
     }
 
-    /// Looks a customer up and hydrates him, as the shell does before each command that names him.
+    /// Looks a customer up and hydrates them, as the shell does before each command that names them.
     fn contact<A: Clone + Into<Sender>>(&mut self, address: &A) -> Contact<A> {
         let customer = self.addresses.get(&address.clone().into()).copied();
         if let Some(id) = customer {

@@ -14,7 +14,7 @@ use crate::engine::core::{
     service_level::ServiceLevel,
 };
 
-/// Nanoseconds offline after which an agent loses what he has.
+/// Nanoseconds offline after which an agent loses what they have.
 const AWAY_LIMIT: i128 = 300_000_000_000;
 
 /// An interaction as the events tell of it.
@@ -44,7 +44,7 @@ struct Sent {
     over: bool,
 }
 
-/// A customer as the events tell of him.
+/// A customer as the events tell of them.
 #[derive(Clone, Debug, Default)]
 struct Heard {
     can_receive: bool,
@@ -230,7 +230,7 @@ impl Model {
         self.enabled_for + if self.disabled { 0 } else { now.as_nanosecond() - since }
     }
 
-    /// An agent who was never online is offline from when he is first heard of.
+    /// An agent who was never online is offline from when they are first heard of.
     fn see(&mut self, user: &UserId, own_time: i128) {
         if self.seen.insert(user.clone()) {
             self.offline_since.insert(user.clone(), own_time);
