@@ -199,7 +199,7 @@ fn assigned(state: &mut State, id: InteractionId, user: &UserId, epoch: Epoch, a
 }
 
 fn interaction_closed(state: &mut State, id: InteractionId, reason: CloseReason, at: Timestamp) {
-    let Some(interaction) = state.take_interaction(id) else { return };
+    let Some(interaction) = state.remove_interaction(id) else { return };
     let owner = interaction.owner().cloned();
     with_customer(state, interaction.customer, |customer| {
         if customer.open == Some(id) {
@@ -246,14 +246,14 @@ fn apply_to_outbox(state: &mut State, event: &OutboundEvent, at: Timestamp) {
             state.outbox.change(*message, |outbound| outbound.sending_until = None);
         }
         OutboundEvent::AttemptEnded { message, .. } | OutboundEvent::OutboundCanceled { message } => {
-            state.outbox.take(*message);
+            state.outbox.remove(*message);
         }
         OutboundEvent::ReceiptApplied { message, status } => {
             // A receipt for a message that is not at the gateway says that it was sent after all: it must not go again.
             if state.outbox.get(*message).is_some_and(Outbound::is_in_flight) {
                 state.outbox.change(*message, |outbound| outbound.receipt = Some(*status));
             } else {
-                state.outbox.take(*message);
+                state.outbox.remove(*message);
             }
         }
         OutboundEvent::ReceiptParked => {}

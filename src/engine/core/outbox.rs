@@ -115,7 +115,7 @@ impl Outbox {
         }
     }
 
-    pub(super) fn take(&mut self, message: MessageId) -> Option<Outbound> {
+    pub(super) fn remove(&mut self, message: MessageId) -> Option<Outbound> {
         let outbound = self.messages.remove(&message)?;
         self.ready.remove(&message);
         self.at_gateway.remove(&message);

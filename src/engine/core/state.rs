@@ -311,7 +311,7 @@ impl State {
 
     /// Changes an interaction and keeps the indexes right. Nothing happens when it is not open.
     pub(super) fn with_interaction(&mut self, id: InteractionId, change: impl FnOnce(&mut Interaction)) {
-        if let Some(mut interaction) = self.take_interaction(id) {
+        if let Some(mut interaction) = self.remove_interaction(id) {
             change(&mut interaction);
             self.put_interaction(interaction);
         }
@@ -334,7 +334,7 @@ impl State {
         self.interactions.insert(id, interaction);
     }
 
-    pub(super) fn take_interaction(&mut self, id: InteractionId) -> Option<Interaction> {
+    pub(super) fn remove_interaction(&mut self, id: InteractionId) -> Option<Interaction> {
         let interaction = self.interactions.remove(&id)?;
         match &interaction.phase {
             Phase::Opened => {}

@@ -12,10 +12,10 @@ use super::error::OpenError;
 pub(super) struct Lock(File);
 
 impl Lock {
-    /// Takes the lock of the database at `path`.
+    /// Acquires the lock of the database at `path`.
     ///
     /// It is on a file of its own: closing any other handle of the database file would drop SQLite's own locks on it.
-    pub(super) fn take(path: &Path) -> Result<Self, OpenError> {
+    pub(super) fn acquire(path: &Path) -> Result<Self, OpenError> {
         let mut name = path.as_os_str().to_owned();
         name.push(".lock");
         let lock_path = PathBuf::from(name);
@@ -46,17 +46,17 @@ mod tests {
     fn a_store_is_taken_once() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("store.db");
-        let _lock = Lock::take(&path).expect("free");
-        assert!(matches!(Lock::take(&path), Err(OpenError::InUse { .. })));
+        let _lock = Lock::acquire(&path).expect("free");
+        assert!(matches!(Lock::acquire(&path), Err(OpenError::InUse { .. })));
     }
 
     #[test]
     fn it_is_free_again_though_a_child_that_is_being_started_has_a_copy_of_the_handle() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("store.db");
-        let lock = Lock::take(&path).expect("free");
+        let lock = Lock::acquire(&path).expect("free");
         let _inherited = lock.0.try_clone().expect("a copy");
         drop(lock);
-        Lock::take(&path).expect("free again");
+        Lock::acquire(&path).expect("free again");
     }
 }

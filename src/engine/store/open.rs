@@ -52,7 +52,7 @@ pub(super) struct Opened {
 
 /// Opens or makes the database at `path`.
 pub(super) fn open(path: &Path, belongs: &Belongs) -> Result<Opened, OpenError> {
-    let lock = Lock::take(path)?;
+    let lock = Lock::acquire(path)?;
     let at = OpenError::at(path);
     let mut connection =
         connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(&at)?;

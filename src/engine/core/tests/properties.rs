@@ -164,7 +164,7 @@ impl History {
         history
     }
 
-    fn take(&mut self, step: &Step) {
+    fn perform(&mut self, step: &Step) {
         match step {
             Step::Pass(millis) => self.pass(SignedDuration::from_millis(*millis)),
             Step::ClockBack(millis) => {
@@ -349,7 +349,7 @@ proptest! {
     fn every_history_keeps_the_promises(steps in prop::collection::vec(step(), 1..120)) {
         let mut history = History::new();
         for step in &steps {
-            history.take(step);
+            history.perform(step);
         }
         history.finish();
     }
