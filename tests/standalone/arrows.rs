@@ -185,3 +185,50 @@ fn the_core_has_no_clock_and_no_io() {
         }
     }
 }
+
+/// The modules beside a file that it names with `super::`, in code that is no test.
+fn siblings(source: &str) -> BTreeSet<String> {
+    let comment = Regex::new(r"(?m)//.*$").unwrap();
+    let path = Regex::new(r"\bsuper::([a-z_0-9]+)").unwrap();
+    let group = Regex::new(r"\bsuper::\{([^;]*)\};").unwrap();
+    let code = comment.replace_all(source, "");
+    let code = code.split("#[cfg(test)]").next().unwrap();
+    let mut named: BTreeSet<_> = path.captures_iter(code).map(|found| found[1].to_owned()).collect();
+    for found in group.captures_iter(code) {
+        add_branches("", &found[1], &mut named);
+    }
+    named.into_iter().map(|path| path.split("::").next().unwrap().to_owned()).collect()
+}
+
+/// What is left of a graph when whoever names nobody in it is taken away, again and again: the circles, and what leads to them.
+fn circles(mut named: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BTreeSet<String>> {
+    loop {
+        let (before, left): (_, BTreeSet<_>) = (named.len(), named.keys().cloned().collect());
+        named.retain(|_, of| of.iter().any(|other| left.contains(other)));
+        if named.len() == before {
+            return named;
+        }
+    }
+}
+
+#[test]
+fn the_files_of_the_state_machine_import_in_no_circle() {
+    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine/core");
+    let files = rust_files(&core).into_iter().map(|file| (module_of(&core, &file), file));
+    let named = files
+        .filter(|(module, _)| !module.is_empty() && !module.contains("::") && module != "tests")
+        .map(|(module, file)| (module, siblings(&fs::read_to_string(file).unwrap())))
+        .collect();
+    let found = circles(named);
+    assert!(found.is_empty(), "these are in circles, or lead to them: {found:#?}");
+}
+
+#[test]
+fn a_circle_would_be_seen() {
+    let state = "use super::{ids::Id, strategy::{is_available, Choice}};\n// super::queue";
+    let strategy = "fn f() { super::state::x() }";
+    let ids = "#[cfg(test)]\nmod tests { use super::strategy; }";
+    let named = [("state", state), ("strategy", strategy), ("ids", ids), ("queue", "use super::state;")];
+    let found = circles(named.map(|(module, source)| (module.to_owned(), siblings(source))).into());
+    assert_eq!(found.into_keys().collect::<Vec<_>>(), ["queue", "state", "strategy"]);
+}
