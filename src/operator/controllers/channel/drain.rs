@@ -11,7 +11,7 @@ use crate::{
     api::{ConditionType, Reason, SmsChannel},
     operator::{
         controllers::{
-            channel::observe::Observed,
+            channel::{observe::Observed, waits_for::WaitsFor},
             claim, finalizer,
             summary::{self, summarize},
             worker::RequeueAfter,
@@ -68,7 +68,7 @@ async fn child_of(context: &Context, owner: &Owner, kind: ChildKind) -> Result<O
 }
 
 /// Stops the intake and waits for the outbox. None: there is nothing to wait for any more; else what is waited for.
-async fn outbox(context: &Context, channel: &Arc<SmsChannel>, owner: &Owner) -> Result<Option<String>, Error> {
+async fn outbox(context: &Context, channel: &Arc<SmsChannel>, owner: &Owner) -> Result<Option<WaitsFor>, Error> {
     let Some(stateful_set) = child_of(context, owner, ChildKind::StatefulSet).await? else { return Ok(None) };
     let ever_ran = channel.status.as_ref().is_some_and(|status| status.engine.is_some());
     if stateful_set.metadata.deletion_timestamp.is_some() || !ever_ran {
@@ -97,12 +97,12 @@ async fn outbox(context: &Context, channel: &Arc<SmsChannel>, owner: &Owner) -> 
         return Ok(None);
     }
     let left = match said.map(|said| said.outbox.waiting + said.outbox.in_flight) {
-        Some(count) if stopped.is_some() => format!("{count} messages wait to be sent"),
-        Some(count) => format!("the engine has not stopped taking messages yet, and {count} wait to be sent"),
-        None => "the engine cannot be asked what waits to be sent".to_owned(),
+        Some(count) if stopped.is_some() => WaitsFor::Outbox(count),
+        Some(count) => WaitsFor::Intake(count),
+        None => WaitsFor::Answer,
     };
     if is_time_over(context, channel) {
-        info!(channel = %owner.key(), left, "the time for draining is over");
+        info!(channel = %owner.key(), %left, "the time for draining is over");
         let note = format!("deleted before everything could be sent: {left}");
         context.events.publish(&**channel, true, Reason::DrainTimedOut.as_str(), &note).await;
         return Ok(None);
@@ -139,7 +139,7 @@ fn is_time_over(context: &Context, channel: &SmsChannel) -> bool {
 }
 
 /// Deletes the StatefulSet. None: the engine's pod is gone, which only the API server itself can tell; else what is waited for.
-async fn end_engine(context: &Context, owner: &Owner) -> Result<Option<String>, Error> {
+async fn end_engine(context: &Context, owner: &Owner) -> Result<Option<WaitsFor>, Error> {
     let key = ObjectKey::new(&owner.namespace, &owner.child_name);
     if let Some(live) = context.writer.get_child(ChildKind::StatefulSet, &key).await?
         && owner.owns(&live)
@@ -149,7 +149,7 @@ async fn end_engine(context: &Context, owner: &Owner) -> Result<Option<String>, 
             let uid = live.uid().unwrap_or_default();
             context.writer.delete_child(ChildKind::StatefulSet, &key, &uid, store).await?;
         }
-        return Ok(Some("the engine ends".into()));
+        return Ok(Some(WaitsFor::End));
     }
     let pods: Api<Pod> = Api::namespaced(context.writer.client().clone(), &owner.namespace);
     let pod = pods.get_opt(&format!("{}-0", owner.child_name)).await?;
@@ -162,20 +162,16 @@ fn is_engine(pod: &Pod, owner: &Owner) -> bool {
     made_by || pod.labels().get(owner.label) == Some(&owner.name)
 }
 
-/// What is said of a pod that has not ended yet. A node that is dead never says that its pods have.
-fn ending(pod: &Pod, now: jiff::Timestamp) -> String {
+/// What is waited for while there is a pod.
+fn ending(pod: &Pod, now: jiff::Timestamp) -> WaitsFor {
     let until = pod.metadata.deletion_timestamp.as_ref();
     let overdue =
         until.is_some_and(|until| Duration::try_from(now.duration_since(until.0)).is_ok_and(|over| over > OVERDUE));
     if !overdue {
-        return "the engine ends".into();
+        return WaitsFor::End;
     }
-    let (name, namespace) = (pod.name_any(), pod.namespace().unwrap_or_default());
     let node = pod.spec.as_ref().and_then(|spec| spec.node_name.clone()).unwrap_or_default();
-    format!(
-        "pod {name} does not end: node {node} does not say that it has; bring the node back, or make sure that it is off and then run \
-         kubectl delete pod {name} -n {namespace} --force --grace-period=0"
-    )
+    WaitsFor::Node { pod: pod.name_any(), namespace: pod.namespace().unwrap_or_default(), node }
 }
 
 async fn release(context: &Context, channel: &SmsChannel, owner: &Owner) -> Result<(), Error> {
@@ -191,25 +187,17 @@ async fn release(context: &Context, channel: &SmsChannel, owner: &Owner) -> Resu
 }
 
 /// Says what is waited for: something else at once, another count of the same from time to time.
-async fn report(context: &Context, channel: &SmsChannel, what: &str) -> Result<(), Error> {
+async fn report(context: &Context, channel: &SmsChannel, left: &WaitsFor) -> Result<(), Error> {
     let uid = channel.uid().unwrap_or_default();
-    let said = DesiredCondition::of(&summary::begin(channel, context.now()), ConditionType::Ready);
-    let differs_in_figures = said.is_some_and(|said| without_figures(&said.message).ends_with(&without_figures(what)));
-    if differs_in_figures && context.figures.left(&uid, COUNT).is_some() {
+    let mut conditions = summary::begin(channel, context.now());
+    let is_said = conditions.get(ConditionType::Ready).is_some_and(|ready| left.is_said_by(&ready.message));
+    if is_said && context.figures.left(&uid, COUNT).is_some() {
         return Ok(());
     }
     context.figures.wrote(&uid);
-    let mut conditions = summary::begin(channel, context.now());
-    summarize(
-        &mut conditions,
-        &DesiredCondition::no(Reason::Draining, format!("the channel is being deleted: {what}")),
-    );
+    summarize(&mut conditions, &DesiredCondition::no(Reason::Draining, left.message()));
     let status = channel.status.clone().unwrap_or_default();
     summary::report(context, &context.cluster.channels, channel, status, conditions).await
-}
-
-fn without_figures(text: &str) -> String {
-    text.chars().filter(|character| !character.is_ascii_digit()).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod status;
 mod storage;
 mod supported;
 mod validate;
+mod waits_for;
 
 use std::{sync::Arc, time::Duration};
 

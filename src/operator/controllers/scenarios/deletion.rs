@@ -69,6 +69,27 @@ async fn a_dead_node_is_named_and_asked_about_ever_more_rarely() {
     assert!(again.unwrap() >= Duration::from_secs(30), "{again:?}");
 }
 
+#[tokio::test]
+async fn another_dead_node_is_named_at_once() {
+    let world = World::at_work().await;
+    world.delete("smschannels", "support", 3_600);
+    let dead_on = |node: &str| {
+        world.edit("/api/v1/namespaces/shop/pods/sms-support-0", |pod| {
+            pod["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z".into();
+            pod["spec"]["nodeName"] = node.into();
+        });
+    };
+    dead_on("node-7");
+    world.reconcile_channel("support").await.unwrap();
+    world.reconcile_channel("support").await.unwrap();
+    for node in ["node-7", "node-8"] {
+        dead_on(node);
+        world.reconcile_channel("support").await.unwrap();
+        let message = world.expect("smschannels", "support", "Ready", "False", "Draining");
+        assert!(message.contains(&format!("node {node} ")), "{message}");
+    }
+}
+
 const CONNECTOR: (&str, &str) = ("smsconnectors", "sim");
 
 /// A connector whose gateway runs, and its channel.
