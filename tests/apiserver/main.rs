@@ -15,6 +15,7 @@ mod operator_issuers;
 mod operator_kills;
 mod operator_leader;
 mod operator_reconcile;
+mod operator_writes;
 mod orders;
 mod policy;
 mod smoke;

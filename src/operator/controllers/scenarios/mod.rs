@@ -6,6 +6,7 @@ mod deletion;
 mod repair;
 mod rollouts;
 mod unreadable;
+mod writes;
 
 use std::{collections::BTreeSet, iter, sync::Arc};
 

@@ -1,0 +1,114 @@
+//! What is written, request by request: one more for a channel is ten thousand more for a fleet.
+
+use serde_json::{Value, json};
+
+use super::{World, path, stateful_set};
+
+/// What is done, how, and what is written for it.
+type Case<'a> = (&'a str, &'a dyn Fn(), &'a [&'a str]);
+
+impl World {
+    /// Method and what was written, in their order, since the last call. Claims are named by what they are.
+    fn log(&self) -> Vec<String> {
+        let short = |(method, path): (String, String)| {
+            let what = path.split_once("/namespaces/").map_or(path.as_str(), |(_, rest)| rest);
+            let what = what.strip_prefix("shop/").unwrap_or(what);
+            format!("{method} {what}")
+        };
+        self.api.writes().into_iter().map(short).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_new_channel_costs_these_writes_and_no_more() {
+    let world = World::new();
+    world.reconcile_connector().await.unwrap();
+    world.pod("smsc-sim", "aldis.dev/connector", "sim");
+    world.gateway_says(json!({}));
+    world.reconcile_connector().await.unwrap();
+    world.log();
+    world.channel("support");
+    world.run("support").await;
+    world.reconcile_connector().await.unwrap();
+    world.expect("smschannels", "support", "Ready", "True", "Available");
+    let of_the_channel = [
+        "PATCH smschannels/support",
+        "POST aldis-system/leases",
+        "PATCH serviceaccounts/sms-support",
+        "PATCH configmaps/sms-support",
+        "PATCH persistentvolumeclaims/sms-support",
+        "PATCH services/sms-support",
+        "PATCH statefulsets/sms-support",
+        // The store that the engine has made is named to it, and the pod is led to read that.
+        "PATCH configmaps/sms-support",
+        "PATCH pods/sms-support-0",
+        "PUT smschannels/support/status",
+    ];
+    // Once for all channels that come together.
+    let of_the_connector = [
+        "PATCH configmaps/smsc-sim",
+        "PATCH configmaps/smsc-sim.routes-0",
+        "PATCH pods/smsc-sim-0",
+        "PUT smsconnectors/sim/status",
+    ];
+    assert_eq!(world.log(), [&of_the_channel[..], &of_the_connector].concat());
+}
+
+#[tokio::test]
+async fn what_is_settled_is_written_in_what_changed_and_nothing_else() {
+    let world = World::at_work().await;
+    let spec = |change: &dyn Fn(&mut Value)| {
+        world.edit(&path("smschannels", "support"), |channel| {
+            let generation = channel["metadata"]["generation"].as_i64().unwrap();
+            channel["metadata"]["generation"] = (generation + 1).into();
+            change(&mut channel["spec"]);
+        });
+    };
+    let cases: [Case<'_>; 6] = [
+        ("nothing", &|| {}, &[]),
+        (
+            "behaviour",
+            &|| spec(&|spec| spec["maxQueued"] = 3.into()),
+            &["PATCH configmaps/sms-support", "PATCH pods/sms-support-0", "PUT smschannels/support/status"],
+        ),
+        (
+            "the pod",
+            &|| spec(&|spec| spec["engine"] = json!({"resources": {"limits": {"memory": "1Gi"}}})),
+            &["PATCH statefulsets/sms-support", "PUT smschannels/support/status"],
+        ),
+        (
+            "a child that others changed",
+            &|| {
+                world.edit("/api/v1/namespaces/shop/services/sms-support", |service| {
+                    service["spec"]["type"] = "NodePort".into()
+                })
+            },
+            &["PATCH services/sms-support"],
+        ),
+        (
+            "a child that others deleted",
+            &|| world.api.remove("/api/v1/namespaces/shop/serviceaccounts/sms-support"),
+            &["PATCH serviceaccounts/sms-support"],
+        ),
+        (
+            "what others put into a pod",
+            &|| {
+                world.edit(&stateful_set("sms-support"), |set| {
+                    set["spec"]["template"]["spec"]["hostNetwork"] = true.into();
+                });
+            },
+            &["PATCH statefulsets/sms-support"],
+        ),
+    ];
+    for (what, change, expected) in cases {
+        world.log();
+        change();
+        world.relist();
+        world.reconcile_channel("support").await.unwrap();
+        world.engine_says("support", json!({}));
+        for _ in 0..2 {
+            world.reconcile_channel("support").await.unwrap();
+        }
+        assert_eq!(world.log(), expected, "{what}");
+    }
+}
