@@ -19,4 +19,5 @@ mod operator_writes;
 mod orders;
 mod policy;
 mod smoke;
+mod tenants;
 mod watched_namespaces;
