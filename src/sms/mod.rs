@@ -8,3 +8,4 @@ mod word;
 pub use number::{Country, CountryError, NumberError, PhoneNumber, Sender};
 pub use segments::{Encoding, Segments, segments, split};
 pub use word::folded;
+pub(crate) use word::folding;

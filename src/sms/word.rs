@@ -8,6 +8,11 @@
 /// assert_eq!(aldis::sms::folded(" Stop ALL! "), "stopall");
 /// ```
 pub fn folded(text: &str) -> String {
+    folding(text).collect()
+}
+
+/// The characters of a [`folded`] text, one after the other: what needs only the first of them folds no more.
+pub(crate) fn folding(text: &str) -> impl Iterator<Item = char> {
     text.chars()
         .map(|c| match c {
             '\u{FF01}'..='\u{FF5E}' => char::from_u32(c as u32 - 0xFEE0).unwrap_or(c),
@@ -15,5 +20,4 @@ pub fn folded(text: &str) -> String {
         })
         .flat_map(char::to_lowercase)
         .filter(|c| c.is_alphanumeric() && !('\u{0300}'..='\u{036F}').contains(c))
-        .collect()
 }

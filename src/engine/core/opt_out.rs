@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::sms::folded;
+use crate::sms::{folded, folding};
 
 /// Who answers opt-out words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub struct Texts {
 pub struct OptOut {
     answered_by: AnsweredBy,
     keywords: HashMap<String, Keyword>,
+    /// Bytes of the longest of them.
+    longest: usize,
     texts: Texts,
 }
 
@@ -62,7 +64,8 @@ impl OptOut {
                 })
                 .or_insert(keyword);
         }
-        Self { answered_by, keywords, texts }
+        let longest = keywords.keys().map(String::len).max().unwrap_or_default();
+        Self { answered_by, keywords, longest, texts }
     }
 
     /// Who answers.
@@ -77,11 +80,18 @@ impl OptOut {
 
     /// The word that a message is, if it is one: all of it, without case, punctuation and spaces.
     pub fn keyword(&self, text: &str) -> Option<Keyword> {
-        // No word is as long as a message; most messages need no folding at all.
         if text.len() > LONGEST_TEXT {
             return None;
         }
-        self.keywords.get(&folded(text)).copied()
+        // Most messages are longer than any word, and are given up as soon as that shows.
+        let mut word = String::with_capacity(self.longest + 4);
+        for letter in folding(text) {
+            word.push(letter);
+            if word.len() > self.longest {
+                return None;
+            }
+        }
+        self.keywords.get(&word).copied()
     }
 }
 
