@@ -15,7 +15,7 @@ use crate::{
 use aldis::{
     engine::{
         core::command::{Command, Contact, Inbound},
-        store::{INDEX_AT_ONCE, write::Cause},
+        store::{INDEX_AT_ONCE, lookup::Text, write::Cause},
     },
     sms::{PhoneNumber, Sender},
 };
@@ -79,23 +79,22 @@ fn text(random: &mut fastrand::Rng) -> (PhoneNumber, String) {
 /// Looks up, decides and writes all of them in one transaction, as the engine does.
 fn commit(channel: &mut Channel, texts: &[(PhoneNumber, String)]) -> u64 {
     let mut transaction = channel.store.begin().expect("a store");
-    for (number, id) in texts {
-        let address = Sender::from(number.clone());
-        let customer = transaction.customer_by_address(&address).expect("a store").map(|customer| {
-            let id = customer.id;
-            channel.state.hydrate_customer(customer);
-            id
-        });
+    let senders: Vec<_> = texts.iter().map(|(number, _)| Sender::from(number.clone())).collect();
+    let looked_up = senders.iter().zip(texts).map(|(address, (_, id))| Text { address, provider_message_id: id });
+    let looked_up: Vec<_> = looked_up.collect();
+    let found = transaction.prefetch(&looked_up, &mut channel.state).expect("a store");
+    for (text, found) in looked_up.into_iter().zip(found) {
+        let customer = transaction.writer_of(text, found);
         let command = Command::Inbound(Inbound {
-            contact: Contact { address, customer },
+            contact: Contact { address: text.address.clone(), customer },
             text: TEXT.into(),
             note: None,
             received_at: channel.now,
-            duplicate_of: transaction.seen(id).expect("a store"),
+            duplicate_of: transaction.repeated_by(text, found),
             provider_keyword: None,
         });
         let decision = channel.state.execute(&command, channel.now);
-        let cause = Cause::Inbound { provider_message_id: id, received_at: channel.now };
+        let cause = Cause::Inbound { provider_message_id: text.provider_message_id, received_at: channel.now };
         transaction.write(&decision, &cause, &channel.state).expect("a store");
     }
     transaction.commit(&channel.state).expect("a store").commits

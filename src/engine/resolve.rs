@@ -9,7 +9,13 @@ use super::{
         state::State,
     },
     inbox::Request,
-    store::{Transaction, error::CommitError, receipt_token::ReceiptTokens, write::Cause},
+    store::{
+        Transaction,
+        error::CommitError,
+        lookup::{Found, Text},
+        receipt_token::ReceiptTokens,
+        write::Cause,
+    },
 };
 use crate::{
     sms::Sender,
@@ -22,16 +28,49 @@ use crate::{
 
 use jiff::SignedDuration;
 
-/// The command that a request is, and what the store keeps of where it came from. Customers whom it concerns are hydrated.
+/// What was looked up of a customer's text before anything of its batch was decided.
+#[derive(Debug)]
+pub(super) struct Prefetched {
+    address: Sender,
+    found: Found,
+}
+
+/// Looks up what customers' texts need, for all requests of a batch at once; what is found is in the order of the requests.
+pub(super) fn prefetch<'r>(
+    transaction: &Transaction<'_>,
+    state: &mut State,
+    requests: impl Iterator<Item = &'r Request>,
+) -> Result<Vec<Option<Prefetched>>, CommitError> {
+    let inbound = |request: &'r Request| match request {
+        Request::Inbound(message) => Some((&**message, Sender::from(message.from.clone()))),
+        Request::Command(_) | Request::Receipt(_) | Request::SendResult { .. } | Request::Start { .. } => None,
+    };
+    let inbound: Vec<_> = requests.map(inbound).collect();
+    let texts: Vec<_> = inbound.iter().flatten().map(|(message, address)| text(message, address)).collect();
+    let mut found = transaction.prefetch(&texts, state)?.into_iter();
+    let prefetched = inbound.into_iter().map(|inbound| {
+        let (_, address) = inbound?;
+        found.next().map(|found| Prefetched { address, found })
+    });
+    Ok(prefetched.collect())
+}
+
+fn text<'a>(message: &'a InboundMessage, address: &'a Sender) -> Text<'a> {
+    Text { address, provider_message_id: &message.provider_message_id }
+}
+
+/// The command that a request is, and what the store keeps of where it came from. Customers whom it concerns are hydrated; a text for
+/// which nothing was prefetched is looked up now.
 pub(super) fn resolve<'r>(
     transaction: &Transaction<'_>,
     tokens: &ReceiptTokens,
     state: &mut State,
     request: &'r Request,
+    prefetched: Option<Prefetched>,
 ) -> Result<(Command, Cause<'r>), CommitError> {
     match request {
         Request::Command(command) => Ok((command.clone(), Cause::Other)),
-        Request::Inbound(message) => inbound(transaction, state, message),
+        Request::Inbound(message) => inbound(transaction, state, message, prefetched),
         Request::Receipt(receipt) => self::receipt(transaction, tokens, state, receipt),
         Request::SendResult { message, attempt, outcome } => {
             let (outcome, provider_message_ids, provider_code) = self::outcome(outcome);
@@ -45,7 +84,8 @@ pub(super) fn resolve<'r>(
         }
         Request::Start { user, number, text } => {
             let address = Sender::from(number.clone());
-            let contact = Contact { address: number.clone(), customer: customer(transaction, state, &address)? };
+            let contact =
+                Contact { address: number.clone(), customer: transaction.customer_by_address(&address, state)? };
             Ok((Command::Start { user: user.clone(), contact, text: text.clone() }, Cause::Other))
         }
     }
@@ -55,15 +95,24 @@ fn inbound<'r>(
     transaction: &Transaction<'_>,
     state: &mut State,
     message: &'r InboundMessage,
+    prefetched: Option<Prefetched>,
 ) -> Result<(Command, Cause<'r>), CommitError> {
-    let address = Sender::from(message.from.clone());
-    let customer = customer(transaction, state, &address)?;
+    let Prefetched { address, found } = match prefetched {
+        Some(prefetched) => prefetched,
+        None => {
+            let address = Sender::from(message.from.clone());
+            let found = transaction.prefetch(&[text(message, &address)], state)?;
+            Prefetched { address, found: found.first().copied().unwrap_or_default() }
+        }
+    };
+    let customer = transaction.writer_of(text(message, &address), found);
+    let duplicate_of = transaction.repeated_by(text(message, &address), found);
     let command = Command::Inbound(command::Inbound {
         contact: Contact { address, customer },
         text: message.text.as_str().into(),
         note: message.note().map(Into::into),
         received_at: message.received_at,
-        duplicate_of: transaction.seen(&message.provider_message_id)?,
+        duplicate_of,
         provider_keyword: message.provider_opt_out.map(|opt_out| match opt_out {
             ProviderOptOut::Stop => Keyword::Stop,
             ProviderOptOut::Start => Keyword::Start,
@@ -114,19 +163,6 @@ fn hydrate(transaction: &Transaction<'_>, state: &mut State, known: &KnownMessag
         state.hydrate_customer(customer);
     }
     Ok(())
-}
-
-fn customer(
-    transaction: &Transaction<'_>,
-    state: &mut State,
-    address: &Sender,
-) -> Result<Option<super::core::ids::CustomerId>, CommitError> {
-    let found = transaction.customer_by_address(address)?;
-    Ok(found.map(|customer| {
-        let id = customer.id;
-        state.hydrate_customer(customer);
-        id
-    }))
 }
 
 fn delivery(receipt: &Receipt) -> DeliveryState {

@@ -25,7 +25,7 @@ use super::{
     feed::Feed,
     inbox::{Inbox, Job, Keyed, Outcome, Request, Seen, Waiting},
     metrics::Metrics,
-    resolve::resolve,
+    resolve::{Prefetched, prefetch, resolve},
     sender::Handover,
     store::{
         INDEX_AT_ONCE, Store, Transaction, error::CommitError, idempotency::Repetition, receipt_token::ReceiptTokens,
@@ -271,18 +271,19 @@ impl SingleWriter {
         let tokens = self.store.receipt_tokens().clone();
         let mut transaction = self.store.begin()?;
         let mut batch = Batch { state: &mut self.state, tokens: &tokens, now, events: Vec::new(), owed: Vec::new() };
+        let prefetched = prefetch(&transaction, batch.state, requests.iter().map(|(request, _)| request))?;
         for command in commands {
             if let Command::SetClock { to } = command {
                 batch.set_clock(&mut transaction, to)?;
             } else {
-                batch.answer(&mut transaction, Request::Command(command), Waiting::Nobody)?;
+                batch.answer(&mut transaction, Request::Command(command), None, Waiting::Nobody)?;
             }
         }
-        for (request, waiting) in requests {
+        for ((request, waiting), prefetched) in requests.into_iter().zip(prefetched) {
             if let Request::SendResult { message, .. } = &request {
                 self.handed_over.remove(message);
             }
-            batch.answer(&mut transaction, request, waiting)?;
+            batch.answer(&mut transaction, request, prefetched, waiting)?;
         }
         let Batch { events, owed, .. } = batch;
         let committed = transaction.commit(&self.state)?;
@@ -372,14 +373,19 @@ struct Batch<'a> {
 impl Batch<'_> {
     /// Sets the clock; what follows is decided at that time.
     fn set_clock(&mut self, transaction: &mut Transaction<'_>, to: Timestamp) -> Result<(), CommitError> {
-        self.answer(transaction, Request::Command(Command::SetClock { to }), Waiting::Nobody)?;
+        self.answer(transaction, Request::Command(Command::SetClock { to }), None, Waiting::Nobody)?;
         self.now = to;
         Ok(())
     }
 
     /// Decides a request and writes the decision.
-    fn decide(&mut self, transaction: &mut Transaction<'_>, request: &Request) -> Result<Outcome, CommitError> {
-        let (command, cause) = resolve(transaction, self.tokens, self.state, request)?;
+    fn decide(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        request: &Request,
+        prefetched: Option<Prefetched>,
+    ) -> Result<Outcome, CommitError> {
+        let (command, cause) = resolve(transaction, self.tokens, self.state, request, prefetched)?;
         let decision = self.state.execute(&command, self.now);
         transaction.write(&decision, &cause, self.state)?;
         self.events.extend(decision.events);
@@ -391,16 +397,17 @@ impl Batch<'_> {
         &mut self,
         transaction: &mut Transaction<'_>,
         request: Request,
+        prefetched: Option<Prefetched>,
         waiting: Waiting,
     ) -> Result<(), CommitError> {
         match waiting {
             Waiting::Nobody => {
-                if let Err(refusal) = self.decide(transaction, &request)? {
+                if let Err(refusal) = self.decide(transaction, &request, prefetched)? {
                     tracing::debug!(%refusal, "refused");
                 }
             }
             Waiting::Once(to) => {
-                let outcome = self.decide(transaction, &request)?;
+                let outcome = self.decide(transaction, &request, prefetched)?;
                 self.owed.push(Owed::Once(to, outcome));
             }
             Waiting::Keyed { id, render, answer } => {
@@ -408,7 +415,7 @@ impl Batch<'_> {
                     Repetition::Again(recorded) => Keyed::Again(recorded),
                     Repetition::KeyReused => Keyed::KeyReused,
                     Repetition::First => {
-                        let outcome = self.decide(transaction, &request)?;
+                        let outcome = self.decide(transaction, &request, prefetched)?;
                         let recorded = render(&outcome);
                         // What passes by itself is decided anew when it is asked again: nothing was done.
                         if recorded.status < 500 && outcome != Err(Refusal::Disabled) {

@@ -121,6 +121,6 @@ fn what_waits_for_the_look_ups_is_forgotten_only_when_it_is_in_them() {
     forget(&mut channel, Retention::days(30));
     assert_eq!(messages(), [0_i64; 0]);
     assert_eq!(dangling(&path), 0);
-    let customer = channel.store.begin().unwrap().customer_by_address(&number(1).into()).unwrap();
+    let customer = channel.store.begin().unwrap().customer_by_address(&number(1).into(), &mut channel.state).unwrap();
     assert!(customer.is_none(), "they go with their last message");
 }

@@ -17,7 +17,7 @@ use rusqlite::Connection;
 
 use crate::support::channel::{Channel, Step, config, dangling};
 
-fn step() -> impl Strategy<Value = Step> {
+pub(super) fn step() -> impl Strategy<Value = Step> {
     let user = prop_oneof![Just("ana"), Just("bo"), Just("eve")];
     let text = prop_oneof![6 => Just("TEXT-hello"), 1 => Just("STOP"), 1 => Just("START"), 1 => Just("HELP")];
     let failure = prop_oneof![Just(FailureClass::OptedOut), Just(FailureClass::Filtered)];

@@ -7,6 +7,7 @@ mod compat;
 mod contributors;
 mod dependencies;
 mod engine;
+mod engine_batches;
 mod engine_look_ups;
 mod engine_replay;
 mod engine_store;

@@ -1,6 +1,11 @@
 //! A channel without HTTP: state machine and store, driven step by step as the engine's writer drives them.
 
-use std::{collections::BTreeMap, num::NonZeroU64, path::Path, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    num::NonZeroU64,
+    path::Path,
+    sync::Arc,
+};
 
 use aldis::{
     engine::{
@@ -9,13 +14,18 @@ use aldis::{
             command::{self, Command, Contact},
             config::{ChannelConfig, Member, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
             delivery::{DeliveryState, SendOutcome},
-            ids::{CustomerId, MessageId},
+            ids::MessageId,
             opt_out::{AnsweredBy, Keyword, OptOut, Texts},
             schedule::Schedule,
             state::State,
         },
         store::{
-            Committed, Store, Transaction, error::OpenError, open::Belongs, receipt_token::ReceiptTokens, write::Cause,
+            Committed, Store, Transaction,
+            error::OpenError,
+            lookup::{Found, Text},
+            open::Belongs,
+            receipt_token::ReceiptTokens,
+            write::Cause,
         },
     },
     sms::{PhoneNumber, Sender},
@@ -65,6 +75,9 @@ pub enum Step {
 
 /// Samples are kept for longer than any window, also over a restart: the engine reads them again when its clock is set back.
 const SAMPLES: SignedDuration = SignedDuration::from_hours(24 * 365);
+
+/// Who wrote what the provider repeats, as the repetition has it.
+const REPEATED: u8 = 0;
 
 /// State and store of a channel.
 pub struct Channel {
@@ -140,6 +153,7 @@ impl Channel {
     /// Takes these steps in one transaction, and does something when they are written but not committed.
     pub fn take_and(&mut self, steps: &[Step], before_commit: impl FnOnce()) -> Committed {
         self.transact(|writer| {
+            writer.prefetch(steps);
             steps.iter().for_each(|step| writer.step(step));
             before_commit();
         })
@@ -148,8 +162,14 @@ impl Channel {
     fn transact(&mut self, work: impl FnOnce(&mut Writer<'_>)) -> Committed {
         let tokens = self.store.receipt_tokens().clone();
         let tx = self.store.begin().expect("the store can be written");
-        let mut writer =
-            Writer { tx, tokens, state: &mut self.state, now: &mut self.now, delivered: &mut self.delivered };
+        let mut writer = Writer {
+            tx,
+            tokens,
+            state: &mut self.state,
+            now: &mut self.now,
+            delivered: &mut self.delivered,
+            found: VecDeque::new(),
+        };
         work(&mut writer);
         let Writer { tx, state, now, .. } = writer;
         let committed = tx.commit(state).expect("the store can be written");
@@ -165,6 +185,8 @@ struct Writer<'a> {
     state: &'a mut State,
     now: &'a mut Timestamp,
     delivered: &'a mut u64,
+    /// What was prefetched of the texts that come.
+    found: VecDeque<Found>,
 }
 
 impl Writer<'_> {
@@ -184,7 +206,7 @@ impl Writer<'_> {
                 *self.delivered += 1;
                 self.inbound(*customer, text);
             }
-            Step::Repeat if *self.delivered > 0 => self.inbound(0, "TEXT-again"),
+            Step::Repeat if *self.delivered > 0 => self.inbound(REPEATED, "TEXT-again"),
             Step::Repeat => {}
             Step::Stream { user, open: true } => self.tell(&Command::AgentOnline { user: (*user).into() }),
             Step::Stream { user, open: false } => self.tell(&Command::AgentOffline { user: (*user).into() }),
@@ -194,7 +216,8 @@ impl Writer<'_> {
             Step::Reply { .. } | Step::Finish { .. } | Step::Note { .. } => self.work_on_interaction(step),
             Step::Start { user, customer } => {
                 let address = number(*customer);
-                let customer = self.hydrate(&Sender::Number(address.clone()));
+                let sender = Sender::Number(address.clone());
+                let customer = self.tx.customer_by_address(&sender, self.state).expect("the store can be read");
                 let contact = Contact { address, customer };
                 self.tell(&Command::Start { user: (*user).into(), contact, text: "TEXT-start".into() });
             }
@@ -226,23 +249,38 @@ impl Writer<'_> {
         *self.now = until;
     }
 
-    fn hydrate(&mut self, address: &Sender) -> Option<CustomerId> {
-        let customer = self.tx.customer_by_address(address).expect("the store can be read")?;
-        let id = customer.id;
-        self.state.hydrate_customer(customer);
-        Some(id)
+    /// Looks up all texts that these steps bring, as the engine does before it decides anything of a batch.
+    fn prefetch(&mut self, steps: &[Step]) {
+        let mut delivered = *self.delivered;
+        let mut texts: Vec<(Sender, String)> = Vec::new();
+        for step in steps {
+            let customer = match step {
+                Step::Text { customer, .. } => {
+                    delivered += 1;
+                    *customer
+                }
+                Step::Repeat if delivered > 0 => REPEATED,
+                _ => continue,
+            };
+            texts.push((number(customer).into(), provider_message_id(delivered)));
+        }
+        let texts: Vec<_> = texts.iter().map(|(address, id)| Text { address, provider_message_id: id }).collect();
+        self.found = self.tx.prefetch(&texts, self.state).expect("the store can be read").into();
     }
 
     fn inbound(&mut self, customer: u8, text: &str) {
         let address = Sender::Number(number(customer));
-        let customer = self.hydrate(&address);
-        let provider_message_id = format!("in-{}", self.delivered);
+        let provider_message_id = provider_message_id(*self.delivered);
+        let found = self.found.pop_front().expect("every text was prefetched");
+        let looked_up = Text { address: &address, provider_message_id: &provider_message_id };
+        let customer = self.tx.writer_of(looked_up, found);
+        let duplicate_of = self.tx.repeated_by(looked_up, found);
         let command = Command::Inbound(command::Inbound {
             contact: Contact { address, customer },
             text: text.into(),
             note: None,
             received_at: *self.now,
-            duplicate_of: self.tx.seen(&provider_message_id).expect("the store can be read"),
+            duplicate_of,
             provider_keyword: None,
         });
         self.execute(&command, &Cause::Inbound { provider_message_id: &provider_message_id, received_at: *self.now });
@@ -282,7 +320,7 @@ impl Writer<'_> {
         } else {
             self.tx.outbound_by_provider_id(&provider_message_id).expect("the store can be read")
         };
-        if let Some(known) = known {
+        if let Some(known) = known.filter(|known| self.state.customer(known.customer).is_none()) {
             let customer = self.tx.customer(known.customer).expect("the store can be read");
             self.state.hydrate_customer(customer.expect("a message has its customer"));
         }
@@ -313,6 +351,11 @@ impl Writer<'_> {
         self.state.set_config(Arc::new(new));
         self.tell(&Command::ConfigChanged { hash: "h".into() });
     }
+}
+
+/// The provider's id of the text that it delivered as the `nth`.
+fn provider_message_id(nth: u64) -> String {
+    format!("in-{nth}")
 }
 
 fn nth_of<T>(items: impl Iterator<Item = T>, nth: usize) -> Option<T> {

@@ -1,7 +1,7 @@
 //! Start-up: the rows of what is open.
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension as _, Row};
+use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Statement};
 
 use super::{codec, error::StoreError};
 use crate::engine::core::{
@@ -15,15 +15,26 @@ use crate::engine::core::{
     state::{OpenRows, Sample, Scalars},
 };
 
-/// Customers with their open interaction, to be followed by a condition.
-const CUSTOMERS: &str = "SELECT c.id, c.can_receive, c.opted_out, c.out_of_hours_text_at, c.queue_full_text_at,
-           c.last_agent, (SELECT i.id FROM interaction i WHERE i.customer = c.id AND i.closed_at IS NULL)
-    FROM customer c";
+/// Customers with their open interaction, where a condition holds.
+macro_rules! customers {
+    ($condition:literal) => {
+        concat!(
+            "SELECT c.id, c.can_receive, c.opted_out, c.out_of_hours_text_at, c.queue_full_text_at, c.last_agent,
+                    (SELECT i.id FROM interaction i WHERE i.customer = c.id AND i.closed_at IS NULL)
+             FROM customer c ",
+            $condition
+        )
+    };
+}
 
 /// Those whom something open concerns. CROSS JOIN holds SQLite to beginning with the outbox, which is short.
-const CONCERNED: &str = "WHERE c.id IN (SELECT customer FROM interaction WHERE state IN ('Opened', 'Queued', 'Active') AND closed_at IS NULL
-                                        UNION SELECT m.customer FROM outbox o CROSS JOIN message m ON m.id = o.message)
-    ORDER BY c.id";
+const CONCERNED: &str = customers!(
+    "WHERE c.id IN (SELECT customer FROM interaction WHERE state IN ('Opened', 'Queued', 'Active') AND closed_at IS NULL
+                    UNION SELECT m.customer FROM outbox o CROSS JOIN message m ON m.id = o.message)
+     ORDER BY c.id"
+);
+const BY_ADDRESS: &str = customers!("WHERE c.address = ?");
+const BY_ID: &str = customers!("WHERE c.id = ?");
 
 const INTERACTIONS: &str = "SELECT id, customer, started_by, arrived_at, state, at_head, place_at, owner, epoch,
            waiting_since, active_at, queued_at
@@ -68,21 +79,30 @@ fn scalars(sql: &Connection) -> Result<Scalars, StoreError> {
 }
 
 fn open_customers(sql: &Connection) -> Result<Vec<Customer>, StoreError> {
-    all(sql, &format!("{CUSTOMERS} {CONCERNED}"), [], read_customer)
+    all(sql, CONCERNED, [], read_customer)
 }
 
-/// The customer with this address.
-pub(super) fn customer_by_address(sql: &Connection, address: &str) -> Result<Option<Customer>, StoreError> {
-    one_customer(sql, &format!("{CUSTOMERS} WHERE c.address = ?"), address)
+/// Finds customers by their addresses, one after the other.
+pub(super) struct ByAddress<'sql>(CachedStatement<'sql>);
+
+impl<'sql> ByAddress<'sql> {
+    pub(super) fn new(sql: &'sql Connection) -> Result<Self, StoreError> {
+        Ok(Self(sql.prepare_cached(BY_ADDRESS)?))
+    }
+
+    /// The customer with this address.
+    pub(super) fn find(&mut self, address: &str) -> Result<Option<Customer>, StoreError> {
+        one_customer(&mut self.0, address)
+    }
 }
 
 /// The customer with this id.
 pub(super) fn customer(sql: &Connection, id: CustomerId) -> Result<Option<Customer>, StoreError> {
-    one_customer(sql, &format!("{CUSTOMERS} WHERE c.id = ?"), codec::column(id.0))
+    one_customer(&mut *sql.prepare_cached(BY_ID)?, codec::column(id.0))
 }
 
-fn one_customer(sql: &Connection, query: &str, key: impl rusqlite::ToSql) -> Result<Option<Customer>, StoreError> {
-    sql.prepare_cached(query)?.query_row([key], |row| Ok(read_customer(row))).optional()?.transpose()
+fn one_customer(statement: &mut Statement<'_>, key: impl rusqlite::ToSql) -> Result<Option<Customer>, StoreError> {
+    statement.query_row([key], |row| Ok(read_customer(row))).optional()?.transpose()
 }
 
 fn read_customer(row: &Row<'_>) -> Result<Customer, StoreError> {
@@ -189,8 +209,7 @@ mod tests {
         let tx = sql.transaction().unwrap();
         schema::migrate(&tx).unwrap();
         tx.commit().unwrap();
-        let by_address = format!("{CUSTOMERS} WHERE c.address = ?");
-        for query in [&format!("{CUSTOMERS} {CONCERNED}"), INTERACTIONS, OUTBOX, SAMPLES, &by_address] {
+        for query in [CONCERNED, INTERACTIONS, OUTBOX, SAMPLES, BY_ADDRESS, BY_ID] {
             let mut plan = sql.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
             let parameters = plan.parameter_count();
             let values = rusqlite::params_from_iter(vec![0; parameters]);

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension as _, Row};
+use rusqlite::{OptionalExtension as _, Row, Statement};
 
 use super::{
     Store, Transaction, codec,
@@ -15,6 +15,7 @@ use crate::{
         customer::Customer,
         delivery::ParkedReceipt,
         ids::{CustomerId, MessageId},
+        state::State,
     },
     sms::Sender,
 };
@@ -30,13 +31,80 @@ pub struct Dispatch {
     pub segments: u32,
 }
 
+/// A customer's text that will be decided in a transaction.
+#[derive(Clone, Copy, Debug)]
+pub struct Text<'a> {
+    /// Who wrote it.
+    pub address: &'a Sender,
+    /// The provider's id of it.
+    pub provider_message_id: &'a str,
+}
+
+/// What the store had of a text before anything of its transaction was decided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    customer: Option<CustomerId>,
+    message: Option<MessageId>,
+}
+
 impl Transaction<'_> {
-    /// The customer with an address, to be hydrated into the state before a command that names him.
+    /// Looks up what decisions on these texts need, for all of them at once; customers whom the store knows are hydrated into the
+    /// state. What is found is in the order of the texts.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn customer_by_address(&self, address: &Sender) -> Result<Option<Customer>, CommitError> {
-        Ok(load::customer_by_address(&self.sql, address.as_str())?)
+    pub fn prefetch(&self, texts: &[Text<'_>], state: &mut State) -> Result<Vec<Found>, CommitError> {
+        let mut found = vec![Found::default(); texts.len()];
+        // In the order of the keys each page is read once.
+        let mut order: Vec<_> = texts.iter().zip(0..).map(|(text, place)| (text.address.as_str(), place)).collect();
+        order.sort_unstable();
+        let mut customers = load::ByAddress::new(&self.sql)?;
+        let mut last: Option<(&str, Option<CustomerId>)> = None;
+        for (address, place) in order {
+            let customer = match last {
+                Some((same, customer)) if same == address => customer,
+                _ => {
+                    let customer = customers.find(address)?;
+                    let id = customer.as_ref().map(|customer| customer.id);
+                    customer.into_iter().for_each(|customer| state.hydrate_customer(customer));
+                    id
+                }
+            };
+            last = Some((address, customer));
+            found[place].customer = customer;
+        }
+        let mut order: Vec<(&str, usize)> =
+            texts.iter().zip(0..).map(|(text, place)| (text.provider_message_id, place)).collect();
+        order.sort_unstable();
+        let mut seen = self.sql.prepare_cached(SEEN)?;
+        for (provider_message_id, place) in order {
+            found[place].message = find_seen(&mut seen, provider_message_id)?;
+        }
+        Ok(found)
+    }
+
+    /// The customer who wrote a text: known before, or added by an earlier decision of this transaction.
+    pub fn writer_of(&self, text: Text<'_>, found: Found) -> Option<CustomerId> {
+        found.customer.or_else(|| self.added.with_address(text.address.as_str()))
+    }
+
+    /// The message that a text repeats: one that was known before, or of an earlier decision of this transaction.
+    pub fn repeated_by(&self, text: Text<'_>, found: Found) -> Option<MessageId> {
+        found.message.or_else(|| self.recent.seen(text.provider_message_id))
+    }
+
+    /// The customer with an address, who is hydrated into the state.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn customer_by_address(&self, address: &Sender, state: &mut State) -> Result<Option<CustomerId>, CommitError> {
+        if let Some(added) = self.added.with_address(address.as_str()) {
+            return Ok(Some(added));
+        }
+        let customer = load::ByAddress::new(&self.sql)?.find(address.as_str())?;
+        let id = customer.as_ref().map(|customer| customer.id);
+        customer.into_iter().for_each(|customer| state.hydrate_customer(customer));
+        Ok(id)
     }
 
     /// A customer, to be hydrated into the state before a command that concerns one of his messages.
@@ -47,7 +115,7 @@ impl Transaction<'_> {
         Ok(load::customer(&self.sql, id)?)
     }
 
-    /// The inbound message that a provider's id stands for already: the new one is a duplicate.
+    /// The inbound message that a provider's id stands for already.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -55,12 +123,7 @@ impl Transaction<'_> {
         if let Some(message) = self.recent.seen(provider_message_id) {
             return Ok(Some(message));
         }
-        Ok(self
-            .sql
-            .prepare_cached("SELECT message FROM dedup WHERE provider_id = ?")?
-            .query_row([provider_message_id], |row| row.get(0))
-            .optional()?
-            .map(|id| MessageId(codec::id(id))))
+        find_seen(&mut *self.sql.prepare_cached(SEEN)?, provider_message_id)
     }
 
     /// An outbound message, for a receipt whose token names it or for the gateway's answer.
@@ -133,6 +196,12 @@ impl Store {
             })
             .optional()?)
     }
+}
+
+const SEEN: &str = "SELECT message FROM dedup WHERE provider_id = ?";
+
+fn find_seen(seen: &mut Statement<'_>, provider_message_id: &str) -> Result<Option<MessageId>, CommitError> {
+    Ok(seen.query_row([provider_message_id], |row| row.get(0)).optional()?.map(|id| MessageId(codec::id(id))))
 }
 
 type StatusRow = (MessageId, CustomerId, String, Option<String>);

@@ -4,6 +4,7 @@
 //! its own. A [`Transaction`] sees what it wrote itself, so that the commands of one batch are decided one after the other
 //! and become durable together, with one fsync.
 
+mod added;
 mod clock_set;
 mod codec;
 pub mod error;
@@ -32,6 +33,7 @@ use rusqlite::{Connection, TransactionBehavior, params};
 use jiff::Timestamp;
 
 use self::{
+    added::Added,
     error::{CommitError, OpenError, StoreError},
     open::{Belongs, Identity},
     receipt_token::ReceiptTokens,
@@ -173,6 +175,7 @@ impl Store {
             failed: &mut self.failed,
             recent: &mut self.recent,
             log: EventLog::default(),
+            added: Added::default(),
             touched: Touched::default(),
             dirty: false,
             clock_changes: false,
@@ -189,6 +192,7 @@ pub struct Transaction<'store> {
     failed: &'store mut bool,
     recent: &'store mut Recent,
     log: EventLog,
+    added: Added,
     touched: Touched,
     /// Something but events was written.
     dirty: bool,
@@ -229,7 +233,9 @@ impl Transaction<'_> {
         let committed = Committed { commits: *self.commits + 1, last_sequence: *self.last_sequence + self.log.count };
         let scalars = if self.log.count > 0 { Some(codec::json(state.scalars())?) } else { None };
         self.write_log(committed.last_sequence)?;
-        std::mem::take(&mut self.touched).write(&self.sql, state, self.recent)?;
+        self.added.write(&self.sql, state)?;
+        let is_added = |customer| self.added.has_customer(customer);
+        std::mem::take(&mut self.touched).write(&self.sql, state, is_added, self.recent)?;
         if self.clock_changes {
             // A start could not tell them from the times of messages any more.
             self.recent.write_active(&self.sql)?;

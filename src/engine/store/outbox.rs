@@ -31,7 +31,7 @@ impl Transaction<'_> {
         &mut self,
         event: &OutboundEvent,
         at: Timestamp,
-        contents: &Contents<'_>,
+        contents: Contents<'_>,
     ) -> Result<(), CommitError> {
         match event {
             OutboundEvent::OutboundCommitted { message, customer, interaction, purpose, encoding, segments } => {

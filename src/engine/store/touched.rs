@@ -56,11 +56,7 @@ impl Touched {
     /// Adds what an event touches. The ids of its decision's messages are from `before` to below `after`.
     pub(super) fn note(&mut self, what: &Happened, at: Timestamp, before: MessageId, after: MessageId) {
         match what {
-            Happened::Customer(
-                CustomerEvent::CustomerAdded { customer, .. }
-                | CustomerEvent::OptedOut { customer, .. }
-                | CustomerEvent::OptedIn { customer, .. },
-            ) => {
+            Happened::Customer(CustomerEvent::OptedOut { customer, .. } | CustomerEvent::OptedIn { customer, .. }) => {
                 self.customers.insert(*customer);
             }
             Happened::Inbound(InboundEvent::InboundRecorded { interaction, .. }) => self.has_message(*interaction),
@@ -78,6 +74,7 @@ impl Touched {
             }
             Happened::Engine(_)
             | Happened::Clock(_)
+            | Happened::Customer(CustomerEvent::CustomerAdded { .. })
             | Happened::Inbound(InboundEvent::InboundDuplicated { .. })
             | Happened::Outbound(
                 OutboundEvent::AttemptStarted { .. }
@@ -133,9 +130,15 @@ impl Touched {
         change
     }
 
-    /// Writes them as the state has them.
-    pub(super) fn write(self, sql: &Connection, state: &State, recent: &mut Recent) -> Result<(), CommitError> {
-        for customer in self.customers.iter().filter_map(|id| state.customer(*id)) {
+    /// Writes them as the state has them. Customers who were added are written already.
+    pub(super) fn write(
+        self,
+        sql: &Connection,
+        state: &State,
+        is_added: impl Fn(CustomerId) -> bool,
+        recent: &mut Recent,
+    ) -> Result<(), CommitError> {
+        for customer in self.customers.iter().filter(|id| !is_added(**id)).filter_map(|id| state.customer(*id)) {
             write_customer(sql, customer)?;
         }
         for (id, change) in &self.interactions {

@@ -3,22 +3,22 @@
 //! Messages, attempts, samples and notes follow from the events alone. Customers, open interactions and agents are copied from
 //! the state that the events led to, so that the rules of the state machine stand in one place.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use rusqlite::params;
 
 use super::{
-    EventLog, Transaction, clock_set, codec,
+    EventLog, Transaction,
+    added::InboundRow,
+    clock_set, codec,
     error::{CommitError, StoreError},
     recent::Appended,
 };
 use crate::{
     engine::core::{
         command::{Content, Decision},
-        event::{
-            ClockEvent, CustomerEvent, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, SampleResult,
-        },
+        event::{ClockEvent, CustomerEvent, Event, Happened, InboundEvent, InteractionEvent, SampleResult},
         ids::{CustomerId, InteractionId, MessageId, NoteId, UserId},
         state::State,
     },
@@ -57,36 +57,42 @@ pub enum Cause<'a> {
     Other,
 }
 
-/// Texts and addresses of one decision, by what they belong to.
-#[derive(Default)]
-pub(super) struct Contents<'d> {
-    customers: HashMap<CustomerId, &'d Sender>,
-    messages: HashMap<MessageId, &'d Arc<str>>,
-    notes: HashMap<NoteId, &'d Arc<str>>,
-}
+/// Texts and addresses of one decision. There are few, mostly one or two.
+#[derive(Clone, Copy)]
+pub(super) struct Contents<'d>(&'d [Content]);
 
 impl<'d> Contents<'d> {
-    fn customer(&self, id: CustomerId) -> Result<&'d Sender, CommitError> {
-        self.customers.get(&id).copied().ok_or_else(|| missing("customer", id))
+    fn first_message(self) -> Option<MessageId> {
+        let messages = self.0.iter().filter_map(|content| match content {
+            Content::Message { message, .. } => Some(*message),
+            _ => None,
+        });
+        messages.min()
     }
 
-    pub(super) fn message(&self, id: MessageId) -> Result<&'d str, CommitError> {
-        self.messages.get(&id).map(|text| &***text).ok_or_else(|| missing("message", id))
+    fn customer(self, id: CustomerId) -> Result<&'d Sender, CommitError> {
+        let found = self.0.iter().find_map(|content| match content {
+            Content::Customer { customer, sender } if *customer == id => Some(sender),
+            _ => None,
+        });
+        found.ok_or_else(|| missing("customer", id))
     }
 
-    fn note(&self, id: NoteId) -> Result<&'d str, CommitError> {
-        self.notes.get(&id).map(|text| &***text).ok_or_else(|| missing("note", id))
+    pub(super) fn message(self, id: MessageId) -> Result<&'d Arc<str>, CommitError> {
+        let found = self.0.iter().find_map(|content| match content {
+            Content::Message { message, text } if *message == id => Some(text),
+            _ => None,
+        });
+        found.ok_or_else(|| missing("message", id))
     }
-}
 
-/// A customer's message as it is stored.
-struct InboundRow<'d> {
-    message: MessageId,
-    customer: CustomerId,
-    interaction: Option<InteractionId>,
-    outcome: InboundOutcome,
-    at: Timestamp,
-    text: &'d str,
+    fn note(self, id: NoteId) -> Result<&'d Arc<str>, CommitError> {
+        let found = self.0.iter().find_map(|content| match content {
+            Content::Note { note, text } if *note == id => Some(text),
+            _ => None,
+        });
+        found.ok_or_else(|| missing("note", id))
+    }
 }
 
 impl Transaction<'_> {
@@ -95,12 +101,13 @@ impl Transaction<'_> {
     /// # Errors
     /// When the store cannot be written, or the decision lacks the text of a message or the address of a customer.
     pub fn write(&mut self, decision: &Decision, cause: &Cause<'_>, state: &State) -> Result<(), CommitError> {
-        let contents = self.contents(decision, state)?;
+        self.keep_what_no_event_names(decision, state)?;
+        let contents = Contents(&decision.contents);
         let after = state.scalars().next_message;
-        let before = contents.messages.keys().min().copied().unwrap_or(after);
+        let before = contents.first_message().unwrap_or(after);
         for event in &decision.events {
             self.append(event)?;
-            self.project(event, &contents, cause)?;
+            self.project(event, contents, cause)?;
             self.touched.note(&event.what, event.at, before, after);
         }
         self.keep_cause(cause, decision)
@@ -131,20 +138,11 @@ impl Transaction<'_> {
         Ok(())
     }
 
-    /// Sorts the contents, and keeps those that no event names.
-    fn contents<'d>(&mut self, decision: &'d Decision, state: &State) -> Result<Contents<'d>, CommitError> {
-        let mut contents = Contents::default();
+    /// Keeps the contents that no event names.
+    fn keep_what_no_event_names(&mut self, decision: &Decision, state: &State) -> Result<(), CommitError> {
         for content in &decision.contents {
             match content {
-                Content::Customer { customer, sender } => {
-                    contents.customers.insert(*customer, sender);
-                }
-                Content::Message { message, text } => {
-                    contents.messages.insert(*message, text);
-                }
-                Content::Note { note, text } => {
-                    contents.notes.insert(*note, text);
-                }
+                Content::Customer { .. } | Content::Message { .. } | Content::Note { .. } => {}
                 Content::BlockedStart { user, number } => {
                     self.dirty = true;
                     self.sql
@@ -162,13 +160,13 @@ impl Transaction<'_> {
                 }
             }
         }
-        Ok(contents)
+        Ok(())
     }
 
     /// Writes what follows from one event alone. What only the state shows is copied from it at the commit ([`Touched`]).
     ///
     /// [`Touched`]: super::touched::Touched
-    fn project(&mut self, event: &Event, contents: &Contents<'_>, cause: &Cause<'_>) -> Result<(), CommitError> {
+    fn project(&mut self, event: &Event, contents: Contents<'_>, cause: &Cause<'_>) -> Result<(), CommitError> {
         let at = event.at;
         match &event.what {
             Happened::Clock(event) => {
@@ -179,16 +177,33 @@ impl Transaction<'_> {
                 }
             }
             Happened::Customer(event) => match event {
-                CustomerEvent::CustomerAdded { customer, can_receive } => {
-                    self.insert_customer(*customer, contents.customer(*customer)?, *can_receive)
+                CustomerEvent::CustomerAdded { customer, .. } => {
+                    self.added.customer(*customer, contents.customer(*customer)?.as_str());
+                    Ok(())
                 }
                 CustomerEvent::OptedOut { .. } | CustomerEvent::OptedIn { .. } => Ok(()),
             },
             Happened::Inbound(event) => match event {
                 InboundEvent::InboundRecorded { message, customer, outcome, interaction } => {
                     let (message, customer, interaction, outcome) = (*message, *customer, *interaction, *outcome);
-                    let text = contents.message(message)?;
-                    self.insert_inbound(&InboundRow { message, customer, interaction, outcome, at, text }, cause)
+                    let text = Arc::clone(contents.message(message)?);
+                    let (provider_id, received_at) = match cause {
+                        Cause::Inbound { provider_message_id, received_at } => {
+                            (Some(Arc::from(*provider_message_id)), *received_at)
+                        }
+                        Cause::SendResult { .. } | Cause::Receipt { .. } | Cause::Other => (None, at),
+                    };
+                    self.add_inbound(InboundRow {
+                        message,
+                        customer,
+                        interaction,
+                        outcome,
+                        at: codec::nanos(at),
+                        received_at: codec::nanos(received_at),
+                        text,
+                        provider_id,
+                    });
+                    Ok(())
                 }
                 InboundEvent::InboundDuplicated { .. } => Ok(()),
             },
@@ -202,7 +217,7 @@ impl Transaction<'_> {
         &self,
         event: &InteractionEvent,
         at: Timestamp,
-        contents: &Contents<'_>,
+        contents: Contents<'_>,
     ) -> Result<(), CommitError> {
         match event {
             InteractionEvent::ServiceLevelSampled { interaction, result, waited_millis, target_seconds, in_target } => {
@@ -219,38 +234,11 @@ impl Transaction<'_> {
         }
     }
 
-    fn insert_customer(&self, customer: CustomerId, sender: &Sender, can_receive: bool) -> Result<(), CommitError> {
-        self.sql
-            .prepare_cached("INSERT INTO customer (id, address, can_receive, opted_out) VALUES (?, ?, ?, 0)")?
-            .execute(params![codec::column(customer.0), sender.as_str(), can_receive])?;
-        Ok(())
-    }
-
-    fn insert_inbound(&mut self, row: &InboundRow<'_>, cause: &Cause<'_>) -> Result<(), CommitError> {
-        let (provider_id, received_at) = match cause {
-            Cause::Inbound { provider_message_id, received_at } => (Some(*provider_message_id), *received_at),
-            Cause::SendResult { .. } | Cause::Receipt { .. } | Cause::Other => (None, row.at),
-        };
-        let at = codec::nanos(row.at);
-        self.sql
-            .prepare_cached(
-                "INSERT INTO message (id, customer, interaction, direction, at, text, outcome, received_at, provider_id)
-                 VALUES (?, ?, ?, 'Inbound', ?, ?, ?, ?, ?)",
-            )?
-            .execute(params![
-                codec::column(row.message.0),
-                codec::column(row.customer.0),
-                row.interaction.map(|interaction| codec::column(interaction.0)),
-                at,
-                row.text,
-                codec::inbound_outcome_name(row.outcome),
-                codec::nanos(received_at),
-                provider_id,
-            ])?;
-        let provider_id = provider_id.map(|provider_id| (provider_id.into(), at));
+    fn add_inbound(&mut self, row: InboundRow) {
+        let provider_id = row.provider_id.clone().map(|provider_id| (provider_id, row.at));
         let appended = Appended { customer: row.customer, interaction: row.interaction, provider_id };
         self.recent.add(row.message, appended);
-        Ok(())
+        self.added.message(row);
     }
 
     fn insert_note(
