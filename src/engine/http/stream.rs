@@ -59,7 +59,7 @@ pub(super) async fn stream(
     let watcher = Watcher {
         cursor,
         opening: Some(opening),
-        beat_at: Instant::now() + BEAT,
+        beat_at: Instant::now() + first_beat(),
         watch,
         ended: ended.clone(),
         _end: ended.drop_guard(),
@@ -112,6 +112,12 @@ async fn has_all_after(shared: &Shared, seen: u64, newest: u64) -> Result<bool, 
 
 fn opening(name: &str, after: u64) -> Bytes {
     format!("event: {name}\nid: {after}\ndata: {{\"after\":{after}}}\n\n").into()
+}
+
+/// Until a stream's first beat. It is not the same for all: after a restart of the engine all streams open at once, and would have all
+/// agents' clients answer at the same moment for ever.
+fn first_beat() -> Duration {
+    BEAT / 2 + (BEAT / 2).mul_f64(fastrand::f64())
 }
 
 /// Asks for a sign of life. It bears no number: it is no event of the channel.
@@ -183,5 +189,21 @@ impl Watcher {
             shown::encode(numbered.sequence, &numbered.event, &mut sent);
         }
         Some(sent.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn streams_that_open_at_once_beat_at_different_times_within_the_interval() {
+        let first: Vec<_> = (0..1000).map(|_| first_beat()).collect();
+        assert!(first.iter().all(|wait| (BEAT / 2..=BEAT).contains(wait)));
+        // Four seconds are spread over: each eighth of them has some.
+        for eighth in 0..8 {
+            let from = BEAT / 2 + BEAT / 16 * eighth;
+            assert!(first.iter().any(|wait| (from..from + BEAT / 16).contains(wait)), "from {from:?}");
+        }
     }
 }
