@@ -24,7 +24,7 @@ use super::{
     config::{ConfigError, Settings},
     core::{ids::first_of_life, state::State},
     feed::Feed,
-    http::{self, Alive, Shared},
+    http::{self, Alive, Services, Shared},
     inbox::Handle,
     metrics::Metrics,
     sender::{Backoff, Sender},
@@ -228,7 +228,7 @@ impl Engine {
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let (handle, inbox) = Handle::new();
         let (outbound, handovers) = mpsc::unbounded_channel();
-        let shared = Shared {
+        let shared = Shared::from(Services {
             engine: handle.clone(),
             reader: store.reader()?,
             feed: Feed::new(store.last_sequence()),
@@ -238,7 +238,7 @@ impl Engine {
             store_id: store.identity().id.as_str().into(),
             alive: Alive::default(),
             shutdown,
-        };
+        });
         let sender_end = CancellationToken::new();
         tokio::spawn(
             Sender {

@@ -55,7 +55,7 @@ impl InternalApi {
         let active = self.current.borrow().active.clone().ok_or(Denied::NotReady)?;
         let verified = bearer(headers).and_then(|token| active.settings.verifier.verify(token));
         let identity = verified.map_err(Denied::Unauthenticated)?;
-        Ok((active, identity.user))
+        Ok((active, identity.user.clone()))
     }
 }
 

@@ -31,6 +31,10 @@ pub(super) async fn bytes(request: Request, most: usize) -> Result<Bytes, Failur
 /// # Errors
 /// 400 when it is not JSON, 422 with the field when it is not what is expected.
 pub(super) fn json<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    // Most bodies are as they should be. Only for one that is not, the way to the field at fault is followed.
+    if let Ok(value) = serde_json::from_slice(bytes) {
+        return Ok(value);
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| fault(&error))?;
     reader.end().map_err(|error| Failure::bad_request(format!("The body is not JSON: {error}")))?;

@@ -1,13 +1,13 @@
 //! Who calls, by the token shown.
 
-use std::time::SystemTime;
+use std::{sync::Arc, time::SystemTime};
 
 use axum::{extract::FromRequestParts, http::request::Parts};
 
 use super::{Shared, problem::Failure};
 use crate::{
     engine::{config::Settings, core::ids::UserId},
-    wire::tokens::{TokenError, bearer},
+    wire::tokens::{Identity, TokenError, bearer},
 };
 
 /// A member of the campaign.
@@ -39,7 +39,7 @@ impl FromRequestParts<Shared> for Agent {
                 identity.user
             )));
         }
-        let user = UserId::from(identity.user);
+        let user = UserId::from(identity.user.as_str());
         shared.alive.seen(&user);
         Ok(Self { user, until })
     }
@@ -50,8 +50,8 @@ impl FromRequestParts<Shared> for Gateway {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
         let settings = shared.settings.load();
-        let user = role(parts, &settings)?;
-        if user == settings.gateway.user {
+        let user = &role(parts, &settings)?.user;
+        if *user == settings.gateway.user {
             return Ok(Self);
         }
         Err(Failure::forbidden(format!("{user} is not the gateway of this channel's connector.")))
@@ -63,14 +63,14 @@ impl FromRequestParts<Shared> for Operator {
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
         let settings = shared.settings.load();
-        let user = role(parts, &settings)?;
-        if user == settings.operator_user {
+        let user = &role(parts, &settings)?.user;
+        if *user == settings.operator_user {
             return Ok(Self);
         }
         Err(Failure::forbidden(format!("{user} is not the operator.")))
     }
 }
 
-fn role(parts: &Parts, settings: &Settings) -> Result<String, TokenError> {
-    Ok(settings.roles.verify(bearer(&parts.headers)?)?.user)
+fn role(parts: &Parts, settings: &Settings) -> Result<Arc<Identity>, TokenError> {
+    settings.roles.verify(bearer(&parts.headers)?)
 }

@@ -77,7 +77,8 @@ pub(super) async fn status(State(shared): State<Shared>, _: Operator) -> Result<
 
 /// A message of another number came here by mistake: taking it would lose it.
 fn ours(shared: &Shared, field: &str, number: &str) -> Result<(), Failure> {
-    let ours = shared.settings.load().number.clone();
+    let settings = shared.settings.load();
+    let ours = &settings.number;
     if number == ours.as_str() {
         return Ok(());
     }

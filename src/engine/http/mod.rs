@@ -14,7 +14,7 @@ mod problem;
 mod stream;
 mod view;
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
 use arc_swap::ArcSwap;
 use axum::{
@@ -44,9 +44,27 @@ const AGENTS: Limits = Limits { connections: 4096, head_bytes: 24 * 1024 };
 /// The gateway, whose webhooks (512) may all be for this channel, and the operator.
 const INTERNAL: Limits = Limits { connections: 640, head_bytes: 24 * 1024 };
 
-/// What the handlers work with.
+/// What the handlers work with. Each request has some clones of it.
 #[derive(Clone, Debug)]
-pub(super) struct Shared {
+pub(super) struct Shared(Arc<Services>);
+
+impl Deref for Shared {
+    type Target = Services;
+
+    fn deref(&self) -> &Services {
+        &self.0
+    }
+}
+
+impl From<Services> for Shared {
+    fn from(services: Services) -> Self {
+        Self(Arc::new(services))
+    }
+}
+
+/// What requests are answered from.
+#[derive(Debug)]
+pub(super) struct Services {
     /// The writer.
     pub(super) engine: Handle,
     /// Queries.

@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -94,7 +95,7 @@ struct Key {
 
 #[derive(Clone)]
 struct Remembered {
-    identity: Identity,
+    identity: Arc<Identity>,
     until: SystemTime,
 }
 
@@ -135,7 +136,7 @@ impl Verifier {
     ///
     /// # Errors
     /// When it is not a good token of a trusted issuer for its audience.
-    pub fn verify(&self, token: &str) -> Result<Identity, TokenError> {
+    pub fn verify(&self, token: &str) -> Result<Arc<Identity>, TokenError> {
         self.verify_until(token).map(|(identity, _)| identity)
     }
 
@@ -143,7 +144,7 @@ impl Verifier {
     ///
     /// # Errors
     /// As [`Verifier::verify`].
-    pub fn verify_until(&self, token: &str) -> Result<(Identity, SystemTime), TokenError> {
+    pub fn verify_until(&self, token: &str) -> Result<(Arc<Identity>, SystemTime), TokenError> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(TokenError::Malformed);
         }
@@ -152,15 +153,16 @@ impl Verifier {
             return Ok(verdict);
         }
         let (identity, until) = self.check(token)?;
-        self.remember(digest, Remembered { identity: identity.clone(), until });
+        let identity = Arc::new(identity);
+        self.remember(digest, Remembered { identity: Arc::clone(&identity), until });
         Ok((identity, until))
     }
 
-    fn recall(&self, digest: &[u8; 32]) -> Option<(Identity, SystemTime)> {
+    fn recall(&self, digest: &[u8; 32]) -> Option<(Arc<Identity>, SystemTime)> {
         let mut remembered = self.remembered.lock();
         let found = remembered.get(digest)?;
         if found.until > SystemTime::now() {
-            return Some((found.identity.clone(), found.until));
+            return Some((Arc::clone(&found.identity), found.until));
         }
         remembered.remove(digest);
         None

@@ -74,7 +74,7 @@ fn claims_decide() {
         (json!({ "sub": 7 }), Err(TokenError::NoUser)),
     ];
     for (changes, expected) in cases {
-        let verdict = verifier.verify(&test.sign(&claims(changes.clone()))).map(|identity| identity.user);
+        let verdict = verifier.verify(&test.sign(&claims(changes.clone()))).map(|identity| identity.user.clone());
         assert_eq!(verdict, expected.map(str::to_owned), "{changes}");
     }
 }
