@@ -42,6 +42,7 @@ pub fn measure(scale: Scale) -> Section {
             let mut random = fastrand::Rng::with_seed(7);
             store.add(rate(scale.each / 2, *together, || {
                 let texts: Vec<_> = (0..*together).map(|_| text(&mut random)).collect();
+                channel.now += Duration::from_millis(1);
                 black_box(commit(&mut channel, &texts));
                 // What waits for the look-ups is written between transactions, as the engine's writer does.
                 while channel.store.index_due().is_some_and(|due| due <= Instant::now()) {
