@@ -24,7 +24,7 @@ use crate::{
             issuers::{AgentIssuer, Known, Published},
             key_ring::KeyRing,
         },
-        runtime::{metrics::IssuerLabel, settings::Settings},
+        runtime::{lenient::Lenient, metrics::IssuerLabel, settings::Settings},
     },
     wire::config::{
         MAIN_DOCUMENT,
@@ -154,11 +154,11 @@ async fn published_keys(client: &Client, settings: &Settings) -> Result<Publishe
     );
     let mut published = Published::default();
     for scope in settings.scopes() {
-        let api = scope.api::<ConfigMap>(client);
+        let api = scope.api::<Lenient<ConfigMap>>(client);
         let mut page = ListParams::default().labels(&selector).limit(PAGE);
         loop {
             let listed = api.list(&page).await?;
-            listed.items.iter().for_each(|document| read_back(document, &mut published));
+            listed.items.iter().for_each(|Lenient(document)| read_back(document, &mut published));
             match listed.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => page = page.continue_token(&token),
                 None => break,

@@ -22,6 +22,7 @@ use crate::{
         runtime::{
             cache::{Change, Scope, Store},
             leader,
+            lenient::{self, FromParts, Lenient},
             metrics::QueueLabel,
             readable::{self, Readable},
         },
@@ -41,7 +42,7 @@ pub(crate) fn start(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet
         for kind in ChildKind::ALL {
             let resource = kind.api_resource();
             let api = match &scope {
-                Scope::Cluster => Api::<DynamicObject>::all_with(client.clone(), &resource),
+                Scope::Cluster => Api::<Lenient<DynamicObject>>::all_with(client.clone(), &resource),
                 Scope::Namespace(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
             };
             let store = context.cluster.children.of(kind).clone();
@@ -50,14 +51,14 @@ pub(crate) fn start(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet
         }
         let store = context.cluster.pods.clone();
         let watch = Watch { name: "pods", config: labelled(), store, changed: changes::pod };
-        spawn(context, tasks, &scope, scope.api::<Pod>(client), watch);
+        spawn(context, tasks, &scope, scope.api::<Lenient<Pod>>(client), watch);
     }
     // Claims lie in the operator's own namespace, whichever ones it looks after. By name and not by label: a claim whose label somebody
     // took off still is one.
     let own = Scope::Namespace(context.settings.namespace.clone());
     let config = watcher::Config::default().fields(&format!("metadata.name!={}", leader::LEASE_NAME));
     let watch = Watch { name: CLAIMS, config, store: context.cluster.claims.clone(), changed: changes::claim };
-    spawn(context, tasks, &own, own.api::<Lease>(client), watch);
+    spawn(context, tasks, &own, own.api::<Lenient<Lease>>(client), watch);
 }
 
 fn own_kinds(context: &Arc<Context>, client: &Client, tasks: &mut JoinSet<()>, scope: &Scope) {
@@ -93,16 +94,16 @@ struct Watch<K> {
     changed: fn(&Arc<Context>, &Change<K>),
 }
 
-fn spawn<K>(context: &Arc<Context>, tasks: &mut JoinSet<()>, scope: &Scope, api: Api<K>, watch: Watch<K>)
+fn spawn<K>(context: &Arc<Context>, tasks: &mut JoinSet<()>, scope: &Scope, api: Api<Lenient<K>>, watch: Watch<K>)
 where
-    K: Resource + Clone + DeserializeOwned + Debug + Send + Sync + 'static,
+    K: FromParts + Clone + Debug + Send + Sync + 'static,
 {
     let (context, scope) = (context.clone(), scope.clone());
     tasks.spawn(async move {
         let mut events = watcher(api, watch.config.clone()).default_backoff().boxed();
         while let Some(event) = events.next().await {
             match event {
-                Ok(event) => take(&context, &scope, &watch, event),
+                Ok(event) => take(&context, &scope, &watch, lenient::unwrapped(event)),
                 Err(error) => watch_failed(&context, watch.name, &error),
             }
         }

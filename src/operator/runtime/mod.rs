@@ -11,6 +11,7 @@ pub(super) mod error;
 pub(super) mod events;
 pub(super) mod index;
 pub(super) mod leader;
+pub(super) mod lenient;
 pub(super) mod metrics;
 pub(super) mod packed;
 pub(super) mod queue;
