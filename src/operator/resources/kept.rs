@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::{
     api::core::v1::{ContainerStatus, Pod, PodSpec, PodStatus},
-    apimachinery::pkg::apis::meta::v1::ObjectMeta,
+    apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference},
 };
 use kube::{Resource, api::DynamicObject};
 use serde_json::{Map, Value};
@@ -22,6 +22,8 @@ use crate::{
 const LONGEST: usize = 16 << 10;
 /// Longest message of a pod's condition or container that is kept, in bytes.
 const LONGEST_MESSAGE: usize = 1 << 10;
+/// Longest name and the like that is kept, in bytes: no name of an object in Kubernetes is longer.
+const LONGEST_NAME: usize = 253;
 
 const LABELS: [&str; 6] = [
     names::LABEL_MANAGED_BY,
@@ -112,6 +114,14 @@ fn metadata(full: ObjectMeta) -> ObjectMeta {
         (!map.is_empty()).then_some(map)
     };
     let controller = full.owner_references.into_iter().flatten().find(|owner| owner.controller == Some(true));
+    // The API server bounds none of these. What is longer than any name is the controller of nothing of ours, cut or not.
+    let controller = controller.map(|owner| OwnerReference {
+        api_version: cut(owner.api_version, LONGEST_NAME),
+        kind: cut(owner.kind, LONGEST_NAME),
+        name: cut(owner.name, LONGEST_NAME),
+        uid: cut(owner.uid, LONGEST_NAME),
+        ..owner
+    });
     ObjectMeta {
         name: full.name,
         namespace: full.namespace,
@@ -128,12 +138,15 @@ fn metadata(full: ObjectMeta) -> ObjectMeta {
 /// A pod as the cache keeps it: whose it is, where it runs, and how it is.
 pub(crate) fn pod(pod: Pod) -> Pod {
     let status = pod.status.map(|status| PodStatus {
-        pod_ip: status.pod_ip,
-        reason: status.reason,
+        pod_ip: status.pod_ip.filter(|ip| ip.len() <= LONGEST_NAME),
+        reason: status.reason.map(|reason| cut(reason, LONGEST_NAME)),
         conditions: status.conditions.map(|mut conditions| {
             conditions.retain(|condition| matches!(condition.type_.as_str(), "Ready" | "PodScheduled"));
+            conditions.truncate(2);
             for condition in &mut conditions {
-                shorten(&mut condition.message);
+                condition.status = cut(std::mem::take(&mut condition.status), LONGEST_NAME);
+                condition.reason = condition.reason.take().map(|reason| cut(reason, LONGEST_NAME));
+                condition.message = condition.message.take().map(|message| cut(message, LONGEST_MESSAGE));
                 condition.last_probe_time = None;
                 condition.last_transition_time = None;
             }
@@ -148,8 +161,8 @@ pub(crate) fn pod(pod: Pod) -> Pod {
 
 fn container(full: ContainerStatus) -> ContainerStatus {
     let mut kept = ContainerStatus {
-        name: full.name,
-        image: full.image,
+        name: cut(full.name, LONGEST_NAME),
+        image: cut(full.image, LONGEST_MESSAGE),
         ready: full.ready,
         state: full.state,
         last_state: full.last_state,
@@ -159,20 +172,24 @@ fn container(full: ContainerStatus) -> ContainerStatus {
     for state in states.into_iter().flatten() {
         state.running = None;
         if let Some(waiting) = &mut state.waiting {
-            shorten(&mut waiting.message);
+            waiting.reason = waiting.reason.take().map(|reason| cut(reason, LONGEST_NAME));
+            waiting.message = waiting.message.take().map(|message| cut(message, LONGEST_MESSAGE));
         }
         if let Some(ended) = &mut state.terminated {
-            shorten(&mut ended.message);
+            ended.reason = ended.reason.take().map(|reason| cut(reason, LONGEST_NAME));
+            ended.message = ended.message.take().map(|message| cut(message, LONGEST_MESSAGE));
             (ended.started_at, ended.finished_at, ended.container_id) = (None, None, None);
         }
     }
     kept
 }
 
-fn shorten(text: &mut Option<String>) {
-    if let Some(text) = text.as_mut().filter(|text| text.len() > LONGEST_MESSAGE) {
-        text.truncate(text.floor_char_boundary(LONGEST_MESSAGE));
+fn cut(mut text: String, longest: usize) -> String {
+    if text.len() > longest {
+        text.truncate(text.floor_char_boundary(longest));
+        text.shrink_to_fit();
     }
+    text
 }
 
 /// An object of our own kinds as the cache keeps it: the schema bounds its content.
@@ -223,6 +240,13 @@ mod tests {
         let mut set = config_map("sms-support", 10);
         set.data = json!({"spec": {"x": "x".repeat(LONGEST)}});
         assert!(size(&child(set)) < 1_000);
+        let mut owned = config_map("theirs", 10);
+        let long = "x".repeat(1 << 20);
+        let controller = json!([{"apiVersion": long, "kind": long, "name": long, "uid": long, "controller": true}]);
+        owned.metadata.owner_references = serde_json::from_value(controller).unwrap();
+        let kept = child(owned);
+        assert!(size(&kept) < 2_000, "{}", size(&kept));
+        assert!(kept.metadata.owner_references.is_some(), "somebody else's controls it");
     }
 
     #[test]
@@ -241,17 +265,21 @@ mod tests {
             "spec": {"nodeName": "n", "containers": [{"name": "engine", "env": [{"name": "A", "value": long}]}]},
             "status": {
                 "podIP": "10.244.0.7",
-                "conditions": [{"type": "Ready", "status": "False", "message": long}, {"type": long, "status": "True"}],
+                "reason": long,
+                "conditions": [
+                    {"type": "Ready", "status": "False", "message": long, "reason": long},
+                    {"type": long, "status": "True"},
+                ],
                 "containerStatuses": [{
-                    "name": "engine", "image": "aldis:1", "imageID": "i", "ready": false, "restartCount": 3,
-                    "state": {"waiting": {"reason": "CrashLoopBackOff", "message": long}},
-                    "lastState": {"terminated": {"exitCode": 2, "message": long}},
+                    "name": long, "image": long, "imageID": "i", "ready": false, "restartCount": 3,
+                    "state": {"waiting": {"reason": long, "message": long}},
+                    "lastState": {"terminated": {"exitCode": 2, "message": long, "reason": long}},
                 }],
             },
         }))
         .unwrap();
         let kept = pod(full);
-        assert!(size(&kept) < 4 * LONGEST_MESSAGE, "{}", size(&kept));
+        assert!(size(&kept) < 6 * LONGEST_MESSAGE, "{}", size(&kept));
         let status = kept.status.unwrap();
         assert_eq!(status.pod_ip.as_deref(), Some("10.244.0.7"));
         let last = status.container_statuses.unwrap().remove(0).last_state.unwrap();

@@ -10,6 +10,8 @@ use lz4_flex::block::{compress_with_dict, decompress_with_dict};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
 
+/// Shortest text that becomes the dictionary, in bytes: a short one, which may be anybody's, has nothing of what the others are made of.
+const SHORTEST_DICTIONARY: usize = 200;
 /// Longest dictionary, in bytes: LZ4 looks no further back than 64 KiB, and objects of ours are shorter.
 const LONGEST_DICTIONARY: usize = 8 << 10;
 
@@ -71,6 +73,9 @@ impl<K> Packing<K> {
     /// Packs an object.
     pub(super) fn pack(&mut self, object: Arc<K>) -> Held<K> {
         let Some(Ok(text)) = self.codec.map(|codec| (codec.write)(&object)) else { return Held::Whole(object) };
+        if self.dictionary.is_none() && text.len() < SHORTEST_DICTIONARY {
+            return Held::Whole(object);
+        }
         let dictionary =
             self.dictionary.get_or_insert_with(|| text[..text.len().min(LONGEST_DICTIONARY)].to_vec().into());
         Held::Packed(compress_with_dict(&text, dictionary).into(), text.len())
@@ -138,6 +143,14 @@ mod tests {
         packing.pack(child("support"));
         let held = packing.pack(child("sales"));
         assert!(size(&held) < 100, "{}", size(&held));
+    }
+
+    #[test]
+    fn a_short_object_of_anybodys_does_not_become_the_dictionary() {
+        let mut packing = Packing::new(Some(Codec::json()));
+        let held = packing.pack(Arc::new("x".to_owned()));
+        assert_eq!(*packing.unpack(&held), "x");
+        assert!(matches!(held, Held::Whole(_)));
     }
 
     #[test]
