@@ -58,8 +58,9 @@ pub struct GatewayStatus {
     /// The engine whose clock differs most from the gateway's, of those that have sent in the last ten minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock_skew: Option<ClockSkew>,
-    /// What went through, by number: items that its engine has taken and attempts to send that it asked for, since the gateway
-    /// started. Numbers without any, or without a route, are left out. None from a gateway that does not tell.
+    /// What went through, by number: items that its engine has taken and attempts to send that it asked for, counted from a number
+    /// that is another one for each start of the gateway. Numbers without any, or without a route, are left out. None from a gateway
+    /// that does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<BTreeMap<String, u64>>,
     /// When this was made.

@@ -150,6 +150,13 @@ pub(crate) fn gateway_said(context: &Context, connector: &ObjectKey, news: &Gate
     }
 }
 
+/// A gateway did not answer for once. While it tells nothing, its engines are asked themselves, at different moments within this time.
+pub(crate) fn gateway_missed(context: &Context, connector: &ObjectKey, within: Duration) {
+    for channel in context.cluster.channels_of_connector(connector) {
+        context.targets.watch(Target::Engine(ObjectKey::of(&*channel)), within.mul_f64(fastrand::f64()));
+    }
+}
+
 /// A campaign has changed.
 pub(crate) fn campaign(context: &Arc<Context>, change: &Change<Campaign>) {
     forget_gone(context, change);

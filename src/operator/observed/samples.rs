@@ -1,6 +1,9 @@
 //! What gateways and engines said about themselves last.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use parking_lot::RwLock;
 
@@ -9,6 +12,10 @@ use crate::{
     wire::status::{CredentialsStatus, EngineStatus, GatewayStatus, NumberStatus, ProviderStatus},
 };
 
+/// Numbers, and names of files, of which a gateway tells details at most.
+const LISTED: usize = 20;
+/// Numbers of which a gateway may tell what went through: more than have ever belonged to one account.
+const COUNTED: usize = 20_000;
 /// A pod counts as unreachable after so many failures in a row; one lost answer is no news.
 const FAILURES: u32 = 3;
 
@@ -39,14 +46,34 @@ impl<T> Seen<T> {
 }
 
 /// What a gateway said, with its numbers in order so that one is found among ten thousand at once.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct GatewaySample(GatewayStatus);
+#[derive(Clone, Debug)]
+pub(crate) struct GatewaySample {
+    status: GatewayStatus,
+    /// What went through, by number. None: it does not tell.
+    traffic: Option<BTreeMap<String, u64>>,
+}
 
 impl GatewaySample {
-    /// Of a status as it was read.
+    /// Of a status as it was read. What is more than any gateway of ours says is left out: somebody else may have answered, and entries
+    /// take much more room than their text.
     pub(crate) fn new(mut status: GatewayStatus) -> Self {
         status.numbers.sort_by(|one, other| one.number.cmp(&other.number));
-        Self(status)
+        let spool = &mut status.spool;
+        spool.set_aside.truncate(LISTED);
+        spool.room.full_numbers.truncate(LISTED);
+        while spool.unrouted_numbers.len() > LISTED {
+            spool.unrouted_numbers.pop_last();
+        }
+        while spool.parked_numbers.len() > LISTED {
+            spool.parked_numbers.pop_last();
+        }
+        let traffic = status.traffic.take().filter(|traffic| traffic.len() <= COUNTED);
+        Self { status, traffic }
+    }
+
+    /// Whether it tells for which numbers something went through.
+    pub(crate) const fn tells_traffic(&self) -> bool {
+        self.traffic.is_some()
     }
 
     /// A number as the provider has it.
@@ -82,7 +109,7 @@ impl std::ops::Deref for GatewaySample {
     type Target = GatewayStatus;
 
     fn deref(&self) -> &GatewayStatus {
-        &self.0
+        &self.status
     }
 }
 
@@ -201,13 +228,12 @@ impl Samples {
 }
 
 /// Without what changes by itself.
-fn timeless(status: &GatewaySample) -> GatewaySample {
-    let mut status = status.0.clone();
+fn timeless(sample: &GatewaySample) -> GatewayStatus {
+    let mut status = sample.status.clone();
     status.sampled_at = jiff::Timestamp::UNIX_EPOCH;
     status.numbers_listed_at = status.numbers_listed_at.map(|_| jiff::Timestamp::UNIX_EPOCH);
     status.spool.oldest_wait_seconds = 0;
     status.spool.room.used_percent = 0;
-    status.traffic = None;
     if let Some(skew) = &mut status.clock_skew {
         skew.engine_ahead_millis = skew.ahead_seconds() * 1000;
     }
@@ -223,7 +249,7 @@ fn timeless(status: &GatewaySample) -> GatewaySample {
         }
         ProviderStatus::Unasked => {}
     }
-    GatewaySample(status)
+    status
 }
 
 fn seen<T>(map: &RwLock<HashMap<String, Entry<T>>>, uid: &str) -> Seen<T> {
@@ -244,11 +270,11 @@ fn habit<T>(map: &RwLock<HashMap<String, Entry<T>>>, uid: &str) -> Habit {
     }
 }
 
-fn take<T: PartialEq>(
+fn take<T, U: PartialEq>(
     map: &RwLock<HashMap<String, Entry<T>>>,
     uid: &str,
     answer: Result<T, String>,
-    timeless: impl Fn(&T) -> T,
+    timeless: impl Fn(&T) -> U,
 ) -> bool {
     let mut map = map.write();
     let entry = map.entry(uid.to_owned()).or_default();
@@ -361,6 +387,20 @@ mod tests {
             assert_eq!(samples.gateway_said("u", Err("timeout".into())).busy, [""; 0]);
         }
         assert_eq!(say(json(r#"{"b": 2}"#)).busy, ["b"], "whatever came while it was out of reach");
+    }
+
+    #[test]
+    fn what_is_more_than_a_gateway_of_ours_says_is_left_out() {
+        let samples = Samples::default();
+        let mut status = gateway(&[]);
+        let many = |count: usize| (0..count).map(|at| (at.to_string(), 1)).collect::<BTreeMap<_, _>>();
+        status.spool.unrouted_numbers = many(1_000);
+        status.spool.set_aside = vec![String::new(); 1_000];
+        status.traffic = Some(many(COUNTED + 1));
+        samples.gateway_said("u", Ok(status));
+        let Seen::Answered(said) = samples.gateway("u") else { panic!("it answers") };
+        assert_eq!((said.spool.unrouted_numbers.len(), said.spool.set_aside.len()), (LISTED, LISTED));
+        assert!(!said.tells_traffic());
     }
 
     #[test]

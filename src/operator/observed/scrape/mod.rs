@@ -134,6 +134,9 @@ impl Scraper {
                     let news = samples.gateway_said(&owner.uid, answer);
                     changes::gateway_said(&self.context, key, &news);
                 }
+                if !is_answered && class == Class::Answering {
+                    changes::gateway_missed(&self.context, key, self.context.settings.scrape_interval());
+                }
                 let seen = samples.gateway(&owner.uid);
                 let interval = self.interval(samples.gateway_habit(&owner.uid), QUIET_REST);
                 ("gateway", is_answered, pod::asked_within(pod.as_deref(), &seen, FIRST_AGAIN, interval))
@@ -178,8 +181,13 @@ impl Scraper {
     fn rest(&self, channel: &SmsChannel, seen: &Seen<EngineStatus>) -> Rest {
         let Some(said) = seen.answered().filter(|said| said.is_idle()) else { return QUIET_REST };
         let connector = ObjectKey::new(channel.namespace().unwrap_or_default(), &channel.spec.connector_ref.name);
-        let gateway = self.context.cluster.connectors.uid(&connector).map(|uid| self.context.samples.gateway(&uid));
-        if gateway.is_none_or(|gateway| gateway.answered().is_none_or(|said| said.traffic.is_none())) {
+        let samples = &self.context.samples;
+        let is_told = self.context.cluster.connectors.uid(&connector).is_some_and(|uid| {
+            // After one lost answer already: until the next one nobody tells.
+            matches!(samples.gateway_habit(&uid), Habit::Saying { .. })
+                && samples.gateway(&uid).answered().is_some_and(|said| said.tells_traffic())
+        });
+        if !is_told {
             return QUIET_REST;
         }
         let hours_change = said.hours_change_at.map(|at| at.duration_since(Timestamp::now()));
