@@ -6,6 +6,6 @@ mod segments;
 mod word;
 
 pub use number::{Country, CountryError, NumberError, PhoneNumber, Sender};
-pub use segments::{Encoding, Segments, segments, split};
+pub use segments::{Encoding, MAX_SEGMENTS, Segments, segments, split};
 pub use word::folded;
 pub(crate) use word::folding;

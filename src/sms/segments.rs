@@ -3,6 +3,9 @@
 use super::gsm7::Septets;
 use serde::{Deserialize, Serialize};
 
+/// Most segments of a message. Twilio takes 1,600 characters, which this stays within.
+pub const MAX_SEGMENTS: u32 = 10;
+
 /// How a text is written on the air. It is chosen for the whole text, never part by part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum Encoding {

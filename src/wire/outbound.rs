@@ -34,7 +34,8 @@ pub struct SendRequest {
     pub to: String,
     /// The text.
     pub text: String,
-    /// How many segments the text has; the account limit counts these.
+    /// How many segments the engine counts. Gateways count by themselves what the account limit takes; older ones believed this.
+    #[serde(default)]
     pub segments: u32,
     /// Goes into the callback URL as `t`.
     pub receipt_token: String,

@@ -238,17 +238,32 @@ async fn what_must_not_begin_does_not() {
 async fn the_accounts_limit_counts_segments() {
     let (twilio, mut gateway) = start().await;
     gateway.configure("/accountLimit", json!({"segments": 5, "perSeconds": 3600})).await;
-    let mut long = request(1, 1, "Hello");
-    long.segments = 3;
-    assert!(matches!(gateway.send(ENGINE, &long).await.unwrap(), SendOutcome::Accepted { .. }));
-    // Room for one segment is enough for a message of any length, or shorter ones would pass it for ever.
-    long.message_id = 2;
-    assert!(matches!(gateway.send(ENGINE, &long).await.unwrap(), SendOutcome::Accepted { .. }));
-    let held = gateway.send(ENGINE, &request(3, 1, "Hello")).await.unwrap();
+    // Two segments each, whatever their engine says.
+    let says = |message_id, segments| {
+        let mut long = request(message_id, 1, &"a".repeat(200));
+        long.segments = segments;
+        long
+    };
+    for (message_id, segments) in [(1, u32::MAX), (2, 0), (3, 1)] {
+        // Room for one segment is enough for a message of any length, or shorter ones would pass it for ever.
+        let outcome = gateway.send(ENGINE, &says(message_id, segments)).await.unwrap();
+        assert!(matches!(outcome, SendOutcome::Accepted { .. }), "{segments}: {outcome:?}");
+    }
+    let held = gateway.send(ENGINE, &request(4, 1, "Hello")).await.unwrap();
     assert_eq!(reason(&held), NotSentReason::AccountLimit, "its debt is paid first");
     assert!(matches!(held, SendOutcome::NotSent { retry_after_millis: 1_300_000..=1_440_000, .. }), "{held:?}");
-    assert_eq!(twilio.account(|account| account.sent.len()), 2);
-    assert!(gateway.metric("aldis_gateway_attempts_total{outcome=\"Accepted\",reason=\"\"}").await >= 2.0);
+    assert_eq!(twilio.account(|account| account.sent.len()), 3);
+    assert!(gateway.metric("aldis_gateway_attempts_total{outcome=\"Accepted\",reason=\"\"}").await >= 3.0);
+}
+
+#[tokio::test]
+async fn a_text_of_more_segments_than_a_message_may_have_is_refused() {
+    let (twilio, gateway) = start().await;
+    let outcome = gateway.send(ENGINE, &request(1, 1, &"a".repeat(1531))).await.unwrap();
+    assert!(matches!(outcome, SendOutcome::Refused { class: RefusalClass::InvalidMessage, .. }), "{outcome:?}");
+    assert_eq!(twilio.account(|account| account.requests), 0);
+    let longest = gateway.send(ENGINE, &request(2, 1, &"a".repeat(1530))).await.unwrap();
+    assert!(matches!(longest, SendOutcome::Accepted { .. }), "{longest:?}");
 }
 
 #[tokio::test]

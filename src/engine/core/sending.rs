@@ -17,14 +17,12 @@ use super::{
     outbox::Outbound,
     state::State,
 };
-use crate::sms;
+use crate::sms::{self, MAX_SEGMENTS};
 
 /// The gateway must have begun with an attempt so soon.
 pub const BEGIN_WITHIN: SignedDuration = SignedDuration::from_secs(30);
 /// The longest that a gateway can make a channel wait with one answer.
 const LONGEST_HOLD: SignedDuration = SignedDuration::from_mins(10);
-/// Most segments of a message. Twilio takes 1,600 characters, which this stays within.
-pub const MAX_SEGMENTS: u32 = 10;
 
 /// Commits a message of an agent.
 ///

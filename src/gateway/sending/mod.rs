@@ -28,9 +28,12 @@ use super::{
     spool::{AttemptKey, Begun, Spool, SpoolError},
     traffic::Traffic,
 };
-use crate::wire::{
-    outbound::{NotSentReason, SendOutcome, SendRequest},
-    status::{ClockSkew, Trouble},
+use crate::{
+    sms::{self, MAX_SEGMENTS},
+    wire::{
+        outbound::{NotSentReason, RefusalClass, SendOutcome, SendRequest},
+        status::{ClockSkew, Trouble},
+    },
 };
 use circuit_breaker::CircuitBreakers;
 use clock_skew::ClockSkews;
@@ -83,6 +86,8 @@ impl Drop for FlightGuard {
 /// An attempt that an engine wants made.
 struct Attempt {
     request: SendRequest,
+    /// Segments of the text.
+    segments: u32,
     key: AttemptKey,
     /// The provider is called before this or not at all.
     until: Instant,
@@ -166,6 +171,7 @@ impl Sending {
         }
         let attempt = Attempt {
             key: AttemptKey::from(&request),
+            segments: sms::segments(&request.text).count,
             until: now.checked_add(Duration::from_millis(request.begin_within_millis)).unwrap_or(now),
             request,
         };
@@ -245,6 +251,10 @@ impl Inner {
 
     /// An attempt that was not made before.
     async fn make_if_permitted(&self, active: &Active, attempt: &Attempt) -> Result<SendOutcome, Held> {
+        if attempt.segments > MAX_SEGMENTS {
+            let message = format!("the text has {} segments; a message has at most {MAX_SEGMENTS}", attempt.segments);
+            return Ok(SendOutcome::Refused { class: RefusalClass::InvalidMessage, provider_code: None, message });
+        }
         let provider = self.permit(active, attempt)?;
         let (now, from) = (Instant::now(), &attempt.request.from);
         let admitted = self.breakers.lock().admit(from, now);
@@ -310,22 +320,22 @@ impl Inner {
     /// The attempt itself: limit, ledger, provider, ledger.
     async fn make(&self, active: &Active, provider: &Provider, attempt: &Attempt) -> Result<SendOutcome, Held> {
         let request = &attempt.request;
-        self.acquire(active, request)?;
+        self.acquire(active, attempt)?;
         let begun = self.spool.begin(attempt.key.clone()).await.map_err(|error| {
-            self.refund(request);
+            self.refund(attempt);
             // Nothing was sent, and nothing will be: the caller goes on with a new attempt.
             Held::new(NotSentReason::Spool, AFTER_SPOOL, error.to_string())
         })?;
         if let Some(outcome) = self.recorded(&begun) {
-            self.refund(request);
+            self.refund(attempt);
             self.breakers.lock().not_made(&request.from);
             return Ok(outcome);
         }
         // The commit may have taken its time.
         let outcome = match attempt.in_time() {
-            Ok(()) => self.call(active, provider, request).await,
+            Ok(()) => self.call(active, provider, attempt).await,
             Err(late) => {
-                self.refund(request);
+                self.refund(attempt);
                 self.breakers.lock().not_made(&request.from);
                 late.into()
             }
@@ -337,8 +347,8 @@ impl Inner {
         Ok(outcome)
     }
 
-    async fn call(&self, active: &Active, provider: &Provider, request: &SendRequest) -> SendOutcome {
-        let began = Instant::now();
+    async fn call(&self, active: &Active, provider: &Provider, attempt: &Attempt) -> SendOutcome {
+        let (request, began) = (&attempt.request, Instant::now());
         let answer = provider.send(request, &active.settings.public_url).await;
         let ended = Instant::now();
         let answered = matches!(answer.outcome, SendOutcome::Accepted { .. } | SendOutcome::Refused { .. });
@@ -354,7 +364,7 @@ impl Inner {
         };
         match answer.outcome {
             SendOutcome::NotSent { reason, message, .. } => {
-                self.refund(request);
+                self.refund(attempt);
                 tracing::warn!(from = request.from, ?reason, message, "nothing was sent");
                 Held::new(reason, remaining, message).into()
             }
@@ -364,11 +374,11 @@ impl Inner {
         }
     }
 
-    fn acquire(&self, active: &Active, request: &SendRequest) -> Result<(), Held> {
+    fn acquire(&self, active: &Active, attempt: &Attempt) -> Result<(), Held> {
         let (limit, now) = (active.settings.account_limit, Instant::now());
         let acquired = self.bucket.lock().get_or_insert_with(|| TokenBucket::new(limit, now)).try_acquire(
             limit,
-            request.segments,
+            attempt.segments,
             now,
         );
         acquired.map_err(|wait| {
@@ -377,9 +387,9 @@ impl Inner {
         })
     }
 
-    fn refund(&self, request: &SendRequest) {
+    fn refund(&self, attempt: &Attempt) {
         if let Some(bucket) = &mut *self.bucket.lock() {
-            bucket.refund(request.segments);
+            bucket.refund(attempt.segments);
         }
     }
 

@@ -1,12 +1,14 @@
 //! Who gets an interaction, and what they may do with it.
 
 use super::desk::{Desk, config, member, without};
-use crate::engine::core::{
-    command::{Answer, Command, Refusal},
-    config::{Member, Strategy},
-    event::InboundOutcome,
-    ids::Epoch,
-    sending::MAX_SEGMENTS,
+use crate::{
+    engine::core::{
+        command::{Answer, Command, Refusal},
+        config::{Member, Strategy},
+        event::InboundOutcome,
+        ids::Epoch,
+    },
+    sms::MAX_SEGMENTS,
 };
 
 /// Ana, Bo and Cy with penalties, room for one each.
