@@ -20,8 +20,9 @@ use super::{
     inbox::{Handle, Request},
 };
 use crate::wire::{
-    outbound::{NotSentReason, SendOutcome, SendRequest},
+    outbound::{NOT_READY, NotSentReason, SendOutcome, SendRequest},
     ports,
+    problem::Problem,
     tokens::TokenFile,
 };
 
@@ -126,15 +127,18 @@ enum NoOutcome {
     Token(#[from] crate::wire::tokens::TokenFileError),
     #[error("the gateway cannot be reached: {0}")]
     Unreachable(#[from] reqwest::Error),
+    #[error("the gateway turned the request away with {status}: {body}")]
+    TurnedAway { status: StatusCode, body: String },
     #[error("the gateway answered {status}: {body}")]
     Answered { status: StatusCode, body: String },
 }
 
 impl NoOutcome {
-    /// Whether the gateway may have heard the question. A connection that never stood carried nothing.
+    /// Whether the gateway may have heard the question. A connection that never stood carried nothing, and what was turned away was not
+    /// made.
     fn may_have_been_heard(&self) -> bool {
         match self {
-            Self::Token(_) => false,
+            Self::Token(_) | Self::TurnedAway { .. } => false,
             Self::Unreachable(error) => !error.is_connect(),
             Self::Answered { .. } => true,
         }
@@ -210,8 +214,24 @@ impl Sender {
         if status == StatusCode::OK {
             return Ok(answer.json().await?);
         }
-        let body = answer.text().await?.chars().take(300).collect();
-        Err(NoOutcome::Answered { status, body })
+        let whole = answer.text().await?;
+        let body = whole.chars().take(300).collect();
+        Err(match is_turned_away(status, &whole) {
+            true => NoOutcome::TurnedAway { status, body },
+            false => NoOutcome::Answered { status, body },
+        })
+    }
+}
+
+/// Whether an answer promises that nothing was made of the request: the caller is not let in, or the gateway itself says that it is not
+/// ready. The 503 of somebody in between promises nothing.
+fn is_turned_away(status: StatusCode, body: &str) -> bool {
+    match status {
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => true,
+        StatusCode::SERVICE_UNAVAILABLE => {
+            serde_json::from_str::<Problem>(body).is_ok_and(|problem| problem.is(NOT_READY))
+        }
+        _ => false,
     }
 }
 

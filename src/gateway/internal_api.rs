@@ -21,7 +21,7 @@ use crate::{
         serve::Limits,
     },
     wire::{
-        outbound::{SendOutcome, SendRequest},
+        outbound::{NOT_READY, SendOutcome, SendRequest},
         ports::{MESSAGES_PATH, STATUS_PATH},
         problem::Problem,
         status::GatewayStatus,
@@ -98,7 +98,7 @@ impl IntoResponse for Denied {
 }
 
 fn unavailable(detail: &str) -> Response {
-    let problem = Problem::new(503, "not-ready", "Not ready").detail(detail);
+    let problem = Problem::new(503, NOT_READY, "Not ready").detail(detail);
     ([(header::RETRY_AFTER, "2")], problem).into_response()
 }
 

@@ -141,6 +141,9 @@ pub async fn run(args: Args) -> Result<(), RunError> {
             }
         }
     }
+    if let Err(error) = spool.note_age().await {
+        tracing::error!(%error, "the age of the ledger is not written down");
+    }
     admin.abort();
     Ok(())
 }

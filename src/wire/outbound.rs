@@ -7,6 +7,9 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// Reason of the problem in a gateway's 503: it could not look the attempt up, and made nothing of the request.
+pub const NOT_READY: &str = "not-ready";
+
 /// One attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -34,6 +34,11 @@ impl Problem {
         Self { kind: format!("urn:aldis:problem:{reason}"), title: title.into(), status, detail: None, field: None }
     }
 
+    /// Whether it is of the kind `reason`.
+    pub(crate) fn is(&self, reason: &str) -> bool {
+        self.kind.strip_prefix("urn:aldis:problem:") == Some(reason)
+    }
+
     /// Adds what went wrong this time.
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {

@@ -113,3 +113,18 @@ async fn what_is_not_sent_is_not_tried_again_at_once() {
     // 0.1, 0.2, 0.4 … seconds: no clock of a busy machine makes this shorter.
     assert!(begun.elapsed() >= std::time::Duration::from_millis(6300), "{:?}", begun.elapsed());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_attempt_that_a_gateway_turned_away_was_not_asked_for_before() {
+    let gateway = crate::support::gateway_fake::FakeGateway::start().await;
+    let engine = Engine::start(&gateway.url, |_| {}).await;
+    use crate::support::gateway_fake::Reply;
+    let not_ready = json!({ "type": "urn:aldis:problem:not-ready", "title": "Not ready", "status": 503, "detail": "x".repeat(400) });
+    // A 503 of somebody in between may come after the gateway has heard it.
+    let replies = [Reply::Status(401), Reply::Status(403), Reply::Problem(503, not_ready), Reply::Status(503)];
+    gateway.answer_with(replies);
+    engine.post("ana", "/v1/channels/support/interactions", json!({ "number": "+15559870001", "text": "hello" })).await;
+    let attempts = gateway.wait_for(5).await;
+    let asked: Vec<_> = attempts.iter().map(|attempt| attempt["askedBefore"].as_bool().unwrap()).collect();
+    assert_eq!(asked, [false, false, false, false, true]);
+}

@@ -7,8 +7,9 @@ use serde_json::json;
 
 use crate::support::{
     engine::copy_files,
+    engine_fake::{EngineFake, Mood},
     gateway::{ENGINE, Gateway, NUMBER, OTHER_ENGINE, OTHER_NUMBER, PUBLIC_URL, request},
-    twilio_fake::{ACCOUNT, Fault, TOKEN, TwilioFake, error_body, number},
+    twilio_fake::{ACCOUNT, Fault, TOKEN, TwilioFake, call_webhook, error_body, number},
 };
 
 const NOWHERE: &str = "http://127.0.0.1:9";
@@ -409,4 +410,44 @@ async fn while_the_provider_is_down_no_further_message_is_risked() {
     assert_eq!(twilio.account(|account| account.requests), 1);
     twilio.account(|account| account.broken = None);
     assert!(matches!(send_patiently(&gateway, 2, 13).await, SendOutcome::Accepted { .. }));
+}
+
+/// When the life of the ledger was last written down, in milliseconds since 1970.
+fn noted_at(gateway: &Gateway) -> i64 {
+    let ledger = rusqlite::Connection::open(gateway.path("data/spool.db")).unwrap();
+    ledger.query_row("SELECT noted_at FROM ledger", [], |row| row.get(0)).unwrap()
+}
+
+#[tokio::test]
+async fn the_ledgers_life_is_written_down_while_parked_items_are_tried_again() {
+    let (_twilio, mut gateway) = start().await;
+    let engine = EngineFake::start(&gateway.issuer).await;
+    gateway.route(NUMBER, &engine.url, ENGINE).await;
+    engine.mood(Mood::Answers(400));
+    let client = reqwest::Client::new();
+    for at in 0..30 {
+        let (id, from) = (format!("SM{at}"), format!("+1555987{at:04}"));
+        let form = [("MessageSid", &*id), ("To", NUMBER), ("From", &*from), ("Body", "x"), ("NumMedia", "0")];
+        call_webhook(&client, &gateway.public, PUBLIC_URL, "/hooks/inbound", &form).await.unwrap();
+    }
+    gateway.until("has parked all", |status| status.spool.parked == 30).await;
+    // It takes its time for each.
+    engine.mood(Mood::Late(Duration::from_millis(1500)));
+    gateway.kill_and_restart();
+    for note in 1..=2 {
+        let before = noted_at(&gateway);
+        let what = format!("writes it down for the {note}. time");
+        let status = gateway.until(&what, |_| noted_at(&gateway) != before).await;
+        assert!(status.spool.parked > 0, "all parked items were tried first");
+    }
+}
+
+#[tokio::test]
+async fn the_ledgers_life_is_written_down_at_the_end() {
+    let (_twilio, mut gateway) = start().await;
+    gateway.until("is there", |_| true).await;
+    let ledger = rusqlite::Connection::open(gateway.path("data/spool.db")).unwrap();
+    ledger.execute("UPDATE ledger SET noted_at = 1", []).unwrap();
+    gateway.terminate();
+    assert!(noted_at(&gateway) > 1, "{}", gateway.log());
 }

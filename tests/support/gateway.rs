@@ -191,6 +191,14 @@ impl Gateway {
         }
     }
 
+    /// Ends the process as the kubelet does, and waits until it has ended.
+    pub fn terminate(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        let ended = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(ended.success());
+        child.wait().unwrap();
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("it runs").id()

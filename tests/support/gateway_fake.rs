@@ -18,6 +18,8 @@ pub enum Reply {
     Outcome(Value),
     /// With this status and no outcome.
     Status(u16),
+    /// With this status and document.
+    Problem(u16, Value),
     /// Not at all: the connection ends.
     Silence,
 }
@@ -80,6 +82,7 @@ async fn take(State(seen): State<Arc<Mutex<Seen>>>, Json(attempt): Json<Value>) 
     match reply {
         Reply::Outcome(outcome) => Json(outcome).into_response(),
         Reply::Status(status) => StatusCode::from_u16(status).unwrap().into_response(),
+        Reply::Problem(status, problem) => (StatusCode::from_u16(status).unwrap(), Json(problem)).into_response(),
         Reply::Silence => std::future::pending().await,
     }
 }

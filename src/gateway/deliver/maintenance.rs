@@ -3,6 +3,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::MissedTickBehavior;
 
 use super::{Delivery, NotTaken};
 use crate::{
@@ -12,8 +13,8 @@ use crate::{
 
 /// Between two looks at the spool.
 const PERIOD: Duration = Duration::from_secs(10);
-/// Parked items are tried again every so many looks.
-const PARKED_EVERY: u64 = 6;
+/// Between two rounds in which parked items are tried again.
+const PARKED_PERIOD: Duration = Duration::from_secs(60);
 /// What is too old goes every so many looks.
 const EXPIRE_EVERY: u64 = 360;
 /// Parked rows that are read at once.
@@ -30,6 +31,10 @@ impl Delivery {
             if self.0.shutdown.run_until_cancelled(ticks.tick()).await.is_none() {
                 return;
             }
+            // First and whatever else fails: what is not written down is not known after a restart.
+            if let Err(error) = self.0.spool.note_age().await {
+                tracing::error!(%error, "the age of the ledger is not written down");
+            }
             if let Err(error) = self.maintain_once(tick).await {
                 tracing::error!(%error, "the maintenance of the spool failed");
             }
@@ -41,14 +46,21 @@ impl Delivery {
         let (capacity, used, _) = self.0.spool.bytes();
         self.0.metrics.spool_bytes(capacity, used);
         self.0.spool.measure_volume().await?;
-        if tick.is_multiple_of(PARKED_EVERY) {
-            self.retry_parked().await?;
-            self.0.spool.note_age().await?;
-        }
         if tick.is_multiple_of(EXPIRE_EVERY) {
             self.expire().await?;
         }
         Ok(())
+    }
+
+    /// Tries parked items again. Apart from the rest: engines may take their time for each.
+    pub(super) async fn retry_parked_items(self) {
+        let mut ticks = tokio::time::interval(PARKED_PERIOD);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        while self.0.shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+            if let Err(error) = self.retry_parked().await {
+                tracing::error!(%error, "parked items cannot be tried again");
+            }
+        }
     }
 
     async fn retry_parked(&self) -> Result<(), SpoolError> {
@@ -60,8 +72,11 @@ impl Delivery {
             let Some(last) = seen.max() else { return Ok(()) };
             after = last;
             for Row { seq, item } in items {
+                if self.0.shutdown.is_cancelled() {
+                    return Ok(());
+                }
                 let Some(route) = self.route(item.number()) else { continue };
-                if unavailable.contains(item.number()) || self.0.shutdown.is_cancelled() {
+                if unavailable.contains(item.number()) {
                     continue;
                 }
                 match self.0.engines.post(&route, &item, DEADLINE).await {

@@ -94,6 +94,7 @@ impl Delivery {
         }));
         delivery.0.tasks.spawn(delivery.clone().follow_routes());
         delivery.0.tasks.spawn(delivery.clone().maintain());
+        delivery.0.tasks.spawn(delivery.clone().retry_parked_items());
         delivery
     }
 
