@@ -137,7 +137,7 @@ fn a_channel() {
 #[test]
 fn the_same_input_gives_the_same_plan() {
     let (one, other) = (channel_plan(json!({})), channel_plan(json!({})));
-    assert_eq!(one.hash, other.hash);
+    assert_eq!(one.configuration, other.configuration);
     assert_eq!(one.children.list(), other.children.list());
 }
 

@@ -51,6 +51,8 @@ impl PartKind {
 pub(crate) struct Documents {
     /// Hash of the main document, which covers the parts.
     pub hash: ConfigHash,
+    /// Hashes of the parts, as the main document lists them.
+    pub parts: Parts,
     /// The ConfigMaps.
     pub children: Vec<Child>,
 }
@@ -79,10 +81,10 @@ pub(crate) fn write<P: Serialize, M: Serialize>(
         hashes.insert(kind.file(index), ConfigHash::of(text.as_bytes()));
         children.push(config_map(owner, kind.config_map(owner, index), &kind.file(index), text));
     }
-    let text = bounded(MAIN_DOCUMENT, &main(hashes))?;
+    let text = bounded(MAIN_DOCUMENT, &main(hashes.clone()))?;
     let hash = ConfigHash::of(text.as_bytes());
     children.push(config_map(owner, owner.child_name.clone(), MAIN_DOCUMENT, text));
-    Ok(Documents { hash, children })
+    Ok(Documents { hash, parts: hashes, children })
 }
 
 /// The ConfigMap of a main document with which a channel drains.

@@ -5,6 +5,7 @@ mod drain;
 mod number;
 mod observe;
 mod plan;
+mod planned;
 mod sampled;
 mod status;
 mod storage;
@@ -34,9 +35,9 @@ use crate::{
         },
         runtime::{cache::ObjectKey, desired_condition::DesiredCondition, error::Error},
     },
-    wire::{config::ConfigHash, status::EngineStatus},
 };
 pub(crate) use observe::Observed;
+use planned::Planned;
 
 #[cfg(test)]
 pub(crate) use {
@@ -65,7 +66,8 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
     watch_engine(&context, &observed);
     let mut findings = Findings::default();
     let outcome = bring_about(&context, &observed, &mut findings).await;
-    if findings.hash.is_none() && context.in_force.note_unplanned(&observed.channel.uid().unwrap_or_default()) {
+    if findings.configuration.is_none() && context.in_force.note_unplanned(&observed.channel.uid().unwrap_or_default())
+    {
         changes::wake_blocklists(&context, &observed.channel);
     }
     if let Err(Error::Transient(_)) = &outcome {
@@ -89,7 +91,7 @@ pub(crate) struct Findings {
     references: Option<DesiredCondition>,
     number: Option<DesiredCondition>,
     claimed: Option<DesiredCondition>,
-    hash: Option<ConfigHash>,
+    configuration: Option<Planned>,
 }
 
 /// The engine is asked for its status whether or not there is a plan for it.
@@ -151,13 +153,13 @@ async fn bring_about(context: &Context, observed: &Observed, findings: &mut Find
     let applied = apply::apply(&context.writer, &context.cluster.children, &owner, children).await?;
     let kept = |kind, name: &str| keep.iter().any(|(kept, known)| *kept == kind && known == name);
     apply::prune(&context.writer, &context.cluster.children, &owner, kept).await?;
-    findings.hash = Some(plan.hash);
-    note_lists(context, observed, plan.hash);
+    note_lists(context, observed, &plan.configuration);
     context.events.repaired(channel, applied.repaired()).await;
     let interval = context.settings.scrape_interval();
     let within = pod::asked_within(observed.pod.as_deref(), &observed.seen, Duration::ZERO, interval);
     context.targets.watch(Target::Engine(owner.key()), within);
-    let again = refresh_engine_volume(context, observed, &plan.hash, &owner).await?;
+    let configuration = findings.configuration.insert(plan.configuration);
+    let again = refresh_engine_volume(context, observed, configuration, &owner).await?;
     applied.complete()?;
     Ok(again)
 }
@@ -182,13 +184,13 @@ fn check_readable(context: &Context, observed: &Observed, owner: &Owner) -> Resu
 }
 
 /// Leaves behind which blocklists the planned configuration holds, and whether the engine has it.
-fn note_lists(context: &Context, observed: &Observed, planned: ConfigHash) {
+fn note_lists(context: &Context, observed: &Observed, planned: &Planned) {
     let channel = &*observed.channel;
     let reported = channel.status.as_ref().and_then(|status| status.engine.as_ref()?.config_hash.clone());
-    let said = observed.seen.answered().and_then(|said| said.config.hash.as_ref().map(ConfigHash::to_string));
+    let said = observed.seen.answered().and_then(|said| planned.in_force(said)).map(|hash| hash.to_string());
     let lists = observed.blocklists.iter().map(|list| in_force::edition(list)).collect();
     let uid = channel.uid().unwrap_or_default();
-    if context.in_force.note(&uid, planned, lists, said.or(reported).as_deref()) {
+    if context.in_force.note(&uid, planned.hash, lists, said.or(reported).as_deref()) {
         changes::wake_blocklists(context, channel);
     }
 }
@@ -228,25 +230,21 @@ fn name_of(other: &Holder, owner: &Owner) -> String {
 async fn refresh_engine_volume(
     context: &Context,
     observed: &Observed,
-    hash: &ConfigHash,
+    planned: &Planned,
     owner: &Owner,
 ) -> Result<RequeueAfter, Error> {
+    let hash = &planned.hash;
     let Some(pod) = &observed.pod else { return Ok(None) };
     let reload = summary::annotation(&*observed.channel, names::ANNOTATION_RELOAD);
     if volume_refresh::is_reload_due(pod, reload) {
         volume_refresh::send(&context.writer, pod, hash, reload).await?;
     }
     let Some(said) = observed.seen.answered() else { return Ok(None) };
-    if !wants_config(said, hash) {
+    if !planned.is_wanted_by(said) {
         context.volume_refreshes.settled(pod, Cause::Config);
         return Ok(None);
     }
     let again = context.volume_refreshes.refresh(&context.writer, pod, Cause::Config, hash, reload).await?;
     context.targets.watch(Target::Engine(owner.key()), Duration::from_millis(500));
     Ok(Some(again))
-}
-
-fn wants_config(said: &EngineStatus, hash: &ConfigHash) -> bool {
-    said.config.hash.as_ref() != Some(hash)
-        && said.config.rejected.as_ref().is_none_or(|rejected| rejected.hash != *hash)
 }

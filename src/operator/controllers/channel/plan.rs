@@ -9,11 +9,11 @@ use crate::{
     operator::{
         controllers::{
             blocklist,
-            channel::{clock, observe::Observed, storage, validate::Valid},
+            channel::{clock, observe::Observed, planned::Planned, storage, validate::Valid},
         },
         resources::{
             child::{Bond, Children, Owner, Prepared},
-            configuration::{self, PartKind},
+            configuration::{self, Documents, PartKind},
             rate_limit,
             workload::Workload,
         },
@@ -21,7 +21,7 @@ use crate::{
     },
     wire::{
         config::{
-            ConfigHash, FORMAT, ObjectIdentity,
+            ConfigHash, FORMAT, ObjectIdentity, Parts,
             engine::{BlocklistPart, BlocklistSwitches, EngineConfig, GatewayPeer, OptOut, ServiceLevel},
         },
         ports,
@@ -40,8 +40,8 @@ const HELP: &str = "Write your question to this number and somebody will answer.
 pub(crate) struct Plan {
     /// Its children.
     pub children: Children<Prepared>,
-    /// Hash of the configuration that the engine shall have.
-    pub hash: ConfigHash,
+    /// The configuration that the engine shall have.
+    pub configuration: Planned,
 }
 
 /// Plans.
@@ -51,7 +51,7 @@ pub(crate) struct Plan {
 pub(crate) fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settings: &Settings) -> Result<Plan, Error> {
     let spec = &observed.channel.spec;
     let parts = blocklist_parts(observed)?;
-    let documents = configuration::write(owner, PartKind::Blocklist, &parts, |parts| EngineConfig {
+    let main = |parts| EngineConfig {
         format: FORMAT,
         channel: ObjectIdentity {
             namespace: owner.namespace.clone(),
@@ -82,10 +82,28 @@ pub(crate) fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settin
         operator_user: settings.operator_user(),
         agent_issuers: observed.agent_issuers.clone(),
         parts,
-    })?;
+    };
+    let documents = configuration::write(owner, PartKind::Blocklist, &parts, main)?;
+    let without_store = without_store(observed, &documents, main)?;
     let mut children = workload_children(owner, spec, settings);
     children.extend(documents.children);
-    Ok(Plan { children: Children::planned(children), hash: documents.hash })
+    let configuration = Planned { hash: documents.hash, without_store };
+    Ok(Plan { children: Children::planned(children), configuration })
+}
+
+/// The hash of the configuration without the name of the store, and the store: for an engine that has another configuration.
+fn without_store(
+    observed: &Observed,
+    documents: &Documents,
+    main: impl FnOnce(Parts) -> EngineConfig,
+) -> Result<Option<(ConfigHash, String)>, Error> {
+    let has = observed.seen.answered().and_then(|said| said.config.hash);
+    if has.is_none_or(|has| has == documents.hash) {
+        return Ok(None);
+    }
+    let mut bare = main(documents.parts.clone());
+    let Some(store) = bare.store.id.take() else { return Ok(None) };
+    Ok(Some((ConfigHash::of(serde_json::to_string(&bare)?.as_bytes()), store)))
 }
 
 fn workload_children(

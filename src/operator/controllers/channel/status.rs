@@ -11,7 +11,7 @@ use crate::{
     },
     operator::{
         controllers::{
-            channel::{Findings, clock, observe::Observed, sampled, storage},
+            channel::{Findings, clock, observe::Observed, planned::Planned, sampled, storage},
             summary::{self, first_obstacle, is_others_change, summarize},
             worker::{RequeueAfter, sooner},
         },
@@ -118,7 +118,7 @@ fn set_engine(conditions: &mut Conditions, status: &mut SmsChannelStatus, observ
         let before = status.engine.clone().unwrap_or_default();
         store_is_told = observed.store_expectation().id == judged.id;
         status.engine = Some(EngineReport {
-            config_hash: said.config.hash.as_ref().map(ConfigHash::to_string),
+            config_hash: in_force(findings, said).map(|hash| hash.to_string()),
             version: Some(said.version.clone()),
             // Commits are a figure: they are written with the others, but for the first time and after a change of store.
             store_commits: if before.store_id == judged.id && judged.commits >= before.store_commits {
@@ -129,21 +129,27 @@ fn set_engine(conditions: &mut Conditions, status: &mut SmsChannelStatus, observ
             store_id: judged.id,
         });
     }
-    if let Some(hash) = &findings.hash {
+    if let Some(planned) = &findings.configuration {
         // What is remembered of the store from now on goes into the configuration: this one is not the last word.
-        let desired = if store_is_told { applied(observed, hash) } else { applying() };
+        let desired = if store_is_told { applied(observed, planned) } else { applying() };
         desired.set(conditions, ConditionType::ConfigApplied);
     }
+}
+
+/// Hash of the configuration that the engine has.
+fn in_force(findings: &Findings, said: &EngineStatus) -> Option<ConfigHash> {
+    findings.configuration.as_ref().map_or(said.config.hash, |planned| planned.in_force(said))
 }
 
 fn applying() -> DesiredCondition {
     DesiredCondition::no(Reason::Applying, "the engine has not loaded the newest configuration yet")
 }
 
-fn applied(observed: &Observed, wanted: &ConfigHash) -> DesiredCondition {
+fn applied(observed: &Observed, planned: &Planned) -> DesiredCondition {
+    let wanted = &planned.hash;
     let well = DesiredCondition::yes(Reason::Applied, "the engine has loaded the present configuration");
     match observed.seen.answered() {
-        Some(said) if said.config.hash.as_ref() == Some(wanted) => well,
+        Some(said) if planned.in_force(said).as_ref() == Some(wanted) => well,
         Some(said) => match &said.config.rejected {
             Some(rejected) if rejected.hash == *wanted => DesiredCondition::no(
                 Reason::ConfigRejected,

@@ -39,9 +39,8 @@ async fn a_new_channel_costs_these_writes_and_no_more() {
         "PATCH persistentvolumeclaims/sms-support",
         "PATCH services/sms-support",
         "PATCH statefulsets/sms-support",
-        // The store that the engine has made is named to it, and the pod is led to read that.
+        // The store that the engine has made is named, for its next start.
         "PATCH configmaps/sms-support",
-        "PATCH pods/sms-support-0",
         "PUT smschannels/support/status",
     ];
     // Once for all channels that come together.
