@@ -19,14 +19,18 @@ use crate::{
         controllers::{blocklist, bot, campaign, channel, claim, connector, worker},
         observed::{
             context::{Context, InvalidSettings},
-            discovery, issuers, scrape, watch,
+            discovery, issuers, rollouts, scrape, watch,
         },
-        runtime::{leader::Election, metrics::QueueDepths, settings::Settings},
+        runtime::{
+            leader::Election,
+            metrics::{QueueDepths, RolloutCounts},
+            settings::Settings,
+        },
     },
     process::http_client::{self, ClientError},
 };
 
-/// Between two sweeps of claims whose holder is gone.
+/// Between two sweeps of claims whose holder is gone, and of roll-outs that do not go on.
 const SWEEP: Duration = Duration::from_secs(60);
 /// Running reconciles are given so long to end.
 const LAST_WORK: Duration = Duration::from_secs(15);
@@ -76,6 +80,11 @@ pub async fn run(settings: Settings) -> Result<(), RunError> {
     let context = Arc::new(Context::new(settings, client.clone(), &mut registry)?);
     let counted = context.clone();
     registry.register_collector(Box::new(QueueDepths(move || counted.queue_depths())));
+    let counted = context.clone();
+    registry.register_collector(Box::new(RolloutCounts(move || {
+        let counts = counted.rollouts.counts();
+        (counts.under_way, counts.waiting)
+    })));
     let issuers_http = issuers_client(context.settings.ca_file.as_deref())?;
     let pods_http = pods_client()?;
 
@@ -229,9 +238,11 @@ async fn sweep(context: Arc<Context>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(SWEEP) => {}
         }
-        if context.leadership.is_leading()
-            && let Err(error) = claim::sweep_all(&context).await
-        {
+        if !context.leadership.is_leading() {
+            continue;
+        }
+        rollouts::wake(&context);
+        if let Err(error) = claim::sweep_all(&context).await {
             warn!(%error, "claims could not be swept");
         }
     }

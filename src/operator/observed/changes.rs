@@ -19,6 +19,7 @@ use crate::{
     operator::{
         observed::{
             context::Context,
+            rollouts,
             samples::{GatewayNews, Numbers},
             targets::Target,
         },
@@ -209,6 +210,7 @@ pub(crate) fn pod(context: &Arc<Context>, change: &Change<Pod>) {
     if is_same(change) {
         return;
     }
+    rollouts::pod_changed(context, &key_of(change));
     for object in change.old.iter().chain(&change.new) {
         enqueue_owner(context, &**object);
     }

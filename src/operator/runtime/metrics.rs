@@ -1,6 +1,6 @@
 //! What the operator counts, under the names that users of controller-runtime have dashboards for.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use prometheus_client::{
     collector::Collector,
@@ -48,6 +48,47 @@ where
         for (name, depth) in self.0() {
             let depth = ConstGauge::new(i64::try_from(depth).unwrap_or(i64::MAX));
             depth.encode(metric.encode_family(&QueueLabel { name })?)?;
+        }
+        Ok(())
+    }
+}
+
+/// Label of a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(crate) struct NamespaceLabel {
+    /// Its name.
+    pub namespace: String,
+}
+
+/// Pods that are being replaced in a roll-out and those that wait for it, by namespace: counted when somebody asks.
+pub(crate) struct RolloutCounts<F>(pub F);
+
+impl<F> std::fmt::Debug for RolloutCounts<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("RolloutCounts")
+    }
+}
+
+impl<F> Collector for RolloutCounts<F>
+where
+    F: Fn() -> (BTreeMap<String, usize>, BTreeMap<String, usize>) + Send + Sync + 'static,
+{
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), std::fmt::Error> {
+        let (under_way, waiting) = self.0();
+        let metrics = [
+            (
+                "aldis_operator_rollouts_under_way",
+                "Pods that a roll-out replaces and that are not ready again",
+                under_way,
+            ),
+            ("aldis_operator_rollouts_waiting", "Connectors and channels whose pods wait for a roll-out", waiting),
+        ];
+        for (name, help, counts) in metrics {
+            let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
+            for (namespace, count) in counts {
+                let count = ConstGauge::new(i64::try_from(count).unwrap_or(i64::MAX));
+                count.encode(metric.encode_family(&NamespaceLabel { namespace })?)?;
+            }
         }
         Ok(())
     }
@@ -242,5 +283,20 @@ mod tests {
         queue.add("a");
         queue.add("b");
         assert!(shown().contains("workqueue_depth{name=\"smschannel\"} 2"), "{}", shown());
+    }
+
+    #[test]
+    fn roll_outs_are_counted_by_namespace() {
+        let mut registry = Registry::default();
+        let counts = |namespace: &str, count| BTreeMap::from([(namespace.to_owned(), count)]);
+        registry.register_collector(Box::new(RolloutCounts(move || (counts("shop", 5), counts("sales", 7)))));
+        let mut text = String::new();
+        prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+        for line in [
+            "aldis_operator_rollouts_under_way{namespace=\"shop\"} 5",
+            "aldis_operator_rollouts_waiting{namespace=\"sales\"} 7",
+        ] {
+            assert!(text.contains(line), "{text}");
+        }
     }
 }

@@ -94,7 +94,8 @@ pub struct Settings {
     #[arg(long, env = "ALDIS_PROGRESS_HOLD_SECONDS", default_value_t = 10)]
     pub progress_hold_seconds: u64,
 
-    /// Pods that are replaced at a time when there is a new image; the next begins when one of them is ready again
+    /// Pods that are replaced at a time when there is a new image, at most half of them (but at least one) in one namespace; the next
+    /// begins when one of them is ready again
     #[arg(long, env = "ALDIS_ROLLOUT_BUDGET", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub rollout_budget: u32,
 

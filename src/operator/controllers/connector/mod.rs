@@ -96,9 +96,8 @@ async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Err
     check_volume(context, &owner, &valid.content)?;
     let plan = plan::plan(&owner, &valid, observed, &context.settings)?;
     let keep: Vec<_> = plan.children.list().iter().map(|child| (child.kind, child.name.clone())).collect();
-    let children =
-        rollouts::in_turn(context, &owner, Target::Gateway(owner.key()), observed.pod.as_deref(), plan.children);
-    let applied = apply::apply(&context.writer, &context.cluster.children, &owner, children).await?;
+    let target = Target::Gateway(owner.key());
+    let applied = rollouts::apply(context, &owner, target, observed.pod.as_deref(), plan.children).await?;
     let kept = |kind, name: &str| keep.iter().any(|(kept, known)| *kept == kind && known == name);
     apply::prune(&context.writer, &context.cluster.children, &owner, kept).await?;
     context.events.repaired(&*observed.connector, applied.repaired()).await;

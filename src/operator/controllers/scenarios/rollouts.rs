@@ -1,11 +1,18 @@
 //! A new image of the operator reaches gateways and engines.
 
+use std::sync::Arc;
+
+use axum::http::Method;
 use serde_json::json;
 
 use super::{World, path, stateful_set};
 use crate::operator::{
     controllers::plan_tests::settings,
-    runtime::{cache::ObjectKey, settings::Settings},
+    observed::changes,
+    runtime::{
+        cache::{Change, ObjectKey},
+        settings::Settings,
+    },
 };
 
 const OTHER: &str = "+15551230002";
@@ -25,6 +32,13 @@ impl World {
         world.put("smschannels", "sales", spec);
         world.run("sales").await;
         world
+    }
+
+    /// The watch says how the pod of a channel stands now.
+    fn see_pod(&self, channel: &str) {
+        let pod = self.api.get(&format!("/api/v1/namespaces/shop/pods/sms-{channel}-0")).unwrap();
+        let new = Some(Arc::new(serde_json::from_value(pod).unwrap()));
+        changes::pod(&self.context, &Change { old: None, new, echo: false });
     }
 
     /// An operator of another version in the place of this one, which replaces one pod at a time.
@@ -91,4 +105,66 @@ async fn another_way_to_pull_the_image_reaches_one_engine_after_the_other_too() 
     world.reconcile_channel("sales").await.unwrap();
     let registry = json!([{"name": "registry"}]);
     assert_eq!((secrets(&world, "sms-support"), secrets(&world, "sms-sales")), (registry, json!(null)));
+}
+
+#[tokio::test]
+async fn a_refused_replacement_leaves_its_turn_to_the_next() {
+    let by_newer_version = |world: &World| {
+        world.edit(&stateful_set("sms-support"), |set| {
+            set["metadata"]["annotations"]["aldis.dev/version"] = "99".into()
+        });
+    };
+    let by_webhook = |world: &World| {
+        world.api.refuse(
+            Method::PATCH,
+            "/statefulsets/sms-support",
+            500,
+            "failed calling webhook \"pods.example.com\"",
+        );
+    };
+    let for_quota = |world: &World| {
+        world.api.refuse(Method::PATCH, "/statefulsets/sms-support", 403, "exceeded quota: pods");
+    };
+    let cases: [&dyn Fn(&World); 3] = [&by_newer_version, &by_webhook, &for_quota];
+    for refuse in cases {
+        let world = World::with_two_channels().await.upgraded();
+        refuse(&world);
+        world.reconcile_channel("support").await.unwrap_err();
+        world.reconcile_channel("sales").await.unwrap();
+        assert_eq!((world.image("sms-support"), world.image("sms-sales")), ("aldis:1".into(), "aldis:2".into()));
+    }
+}
+
+#[tokio::test]
+async fn a_pod_that_is_ready_again_makes_room_though_nothing_is_planned_for_its_channel() {
+    let world = World::with_two_channels().await.upgraded();
+    world.reconcile_channel("support").await.unwrap();
+    world.reconcile_channel("sales").await.unwrap();
+    world.edit(&path("smschannels", "support"), |channel| {
+        channel["metadata"]["annotations"] = json!({"aldis.dev/reconcile": "disabled"});
+    });
+    world.api.remove("/api/v1/namespaces/shop/pods/sms-support-0");
+    world.pod("sms-support", "aldis.dev/channel", "support");
+    world.see_pod("support");
+    world.reconcile_channel("support").await.unwrap();
+    let queue = &world.context.queues.channels;
+    assert_eq!(queue.depth(), 2);
+    let woken = [queue.take().await, queue.take().await];
+    assert!(woken.contains(&ObjectKey::new("shop", "sales")), "{woken:?}");
+    world.reconcile_channel("sales").await.unwrap();
+    assert_eq!(world.image("sms-sales"), "aldis:2");
+}
+
+#[tokio::test]
+async fn an_operator_that_starts_anew_counts_what_the_one_before_it_has_begun() {
+    let world = World::with_two_channels().await.upgraded();
+    world.reconcile_channel("support").await.unwrap();
+    world.api.remove("/api/v1/namespaces/shop/pods/sms-support-0");
+    let world = world.upgraded();
+    world.reconcile_channel("sales").await.unwrap();
+    assert_eq!((world.image("sms-support"), world.image("sms-sales")), ("aldis:2".into(), "aldis:1".into()));
+    world.pod("sms-support", "aldis.dev/channel", "support");
+    world.see_pod("support");
+    world.reconcile_channel("sales").await.unwrap();
+    assert_eq!(world.image("sms-sales"), "aldis:2");
 }
