@@ -13,7 +13,7 @@ use tracing::info;
 use crate::{
     api::{ConditionType, SmsChannel},
     operator::{
-        controllers::summary,
+        controllers::{connector as connectors, summary},
         observed::{changes::TOGETHER, context::Context},
         resources::{
             child::Owner,
@@ -96,7 +96,8 @@ pub(crate) async fn take(context: &Context, claim: &Claim, holder: &Holder) -> R
 }
 
 /// Another channel that holds the number by its status and whose engine runs, although its Lease is lost. It takes the claim again;
-/// nobody else may. None where the asking channel is in that place itself: the first of them has it.
+/// nobody else may. None where the asking channel is in that place itself: the first of them has it. Whoever may write in a namespace can
+/// write such a status, so it counts only where the namespace may use the account.
 fn holder_without_lease(context: &Context, claim: &Claim, asking: &Holder) -> Option<Holder> {
     let holds = |channel: &SmsChannel| {
         summary::was_true(channel, ConditionType::NumberClaimed)
@@ -109,10 +110,11 @@ fn holder_without_lease(context: &Context, claim: &Claim, asking: &Holder) -> Op
     if found.contains(asking) { None } else { found.into_iter().next() }
 }
 
-/// What a channel claims, by its connector.
+/// What a channel claims, by its connector; none where it may claim nothing.
 fn claim_of(context: &Context, channel: &SmsChannel) -> Option<Claim> {
     let namespace = channel.namespace()?;
     let connector = context.cluster.connectors.get(&ObjectKey::new(&namespace, &channel.spec.connector_ref.name))?;
+    connectors::check_account(&connector, &context.accounts).ok()?;
     let provider = connector.spec.provider.member()?;
     Some(Claim::new(provider, &context.allowed_base_urls, &namespace, &channel.spec.number))
 }
