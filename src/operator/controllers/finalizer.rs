@@ -21,6 +21,16 @@ pub(crate) fn is_set<K: ResourceExt>(object: &K) -> bool {
     object.finalizers().iter().any(|known| known == FINALIZER_DRAIN)
 }
 
+/// Whether the operator itself is why a step towards the end was not made: another replica leads, or what it knew of an object is not the
+/// newest. That passes, and nothing is said about it.
+pub(crate) fn is_raced(error: &Error) -> bool {
+    match error {
+        Error::Transient(Transient::NotLeader) => true,
+        Error::Transient(Transient::Api(kube::Error::Api(status))) => status.is_conflict(),
+        Error::Transient(_) | Error::Stalled { .. } | Error::Waiting { .. } => false,
+    }
+}
+
 /// The object with the finalizer.
 ///
 /// # Errors

@@ -236,12 +236,7 @@ pub(crate) async fn report_fault<K: Reported>(
     fault: &Transient,
 ) -> Result<(), Error> {
     let Some(object) = store.get(key) else { return Ok(()) };
-    let words = match fault {
-        Transient::Api(kube::Error::Api(status)) => {
-            format!("the API server answers with status {}: {}", status.code, status.message)
-        }
-        other => other.to_string(),
-    };
+    let words = fault.words();
     let message = format!("{words}; the operator tries again by itself; if it lasts, talk to the platform team");
     let mut conditions = begin(&*object, context.now());
     let is_known = DesiredCondition::of(&conditions, ConditionType::Ready)

@@ -71,6 +71,28 @@ impl Error {
     }
 }
 
+impl Error {
+    /// What a status says of it.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Stalled { message, .. } | Self::Waiting { message, .. } => message.clone(),
+            Self::Transient(fault) => fault.words(),
+        }
+    }
+}
+
+impl Transient {
+    /// What a status says of it.
+    pub(crate) fn words(&self) -> String {
+        match self {
+            Self::Api(kube::Error::Api(status)) => {
+                format!("the API server answers with status {}: {}", status.code, status.message)
+            }
+            other => other.to_string(),
+        }
+    }
+}
+
 impl From<kube::Error> for Error {
     fn from(error: kube::Error) -> Self {
         Self::Transient(Transient::Api(error))

@@ -4,19 +4,19 @@ use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, ResourceExt, api::DynamicObject};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 use tracing::info;
 
 use crate::{
     api::{ConditionType, Reason, SmsChannel},
     operator::{
         controllers::{
-            channel::{observe::Observed, waits_for::WaitsFor},
+            channel::waits_for::WaitsFor,
             claim, finalizer,
             summary::{self, summarize},
             worker::RequeueAfter,
         },
-        observed::{context::Context, targets::Target},
+        observed::{context::Context, pod, targets::Target},
         resources::{
             apply,
             child::{ANNOTATION_DRAINING, Children, Owner},
@@ -46,15 +46,37 @@ pub(super) async fn reconcile(context: &Context, channel: &Arc<SmsChannel>) -> R
     }
     if let Some(left) = outbox(context, channel, &owner).await? {
         report(context, channel, &left).await?;
-        return Ok(Some(LOOK));
+        return Ok(Some(look_again(context, channel, &left)));
     }
-    if let Some(left) = end_engine(context, &owner).await? {
+    let left = match end_engine(context, &owner).await {
+        Ok(left) => left,
+        Err(error) if finalizer::is_raced(&error) => return Err(error),
+        // Without an end of the engine the number is not free, however long that takes.
+        Err(error) => Some(WaitsFor::EndRefused(error.words())),
+    };
+    if let Some(left) = left {
         report(context, channel, &left).await?;
         return Ok(Some(summary::look_again_at_deleted(&**channel, context.now())));
     }
     release(context, channel, &owner).await?;
     finalizer::remove(context, &context.cluster.channels, channel).await?;
     Ok(None)
+}
+
+/// When to look at the outbox again: not after the time for draining is over.
+fn look_again(context: &Context, channel: &SmsChannel, left: &WaitsFor) -> Duration {
+    match left {
+        WaitsFor::Stop(_) => {
+            let again = summary::look_again_at_deleted(channel, context.now());
+            again.min(time_left(context, channel).max(LOOK))
+        }
+        WaitsFor::Outbox(_)
+        | WaitsFor::Intake(_)
+        | WaitsFor::Answer
+        | WaitsFor::End
+        | WaitsFor::EndRefused(_)
+        | WaitsFor::Node { .. } => LOOK,
+    }
 }
 
 /// A child of the channel's; past the cache where that does not know it, since its label may have been taken off.
@@ -67,41 +89,21 @@ async fn child_of(context: &Context, owner: &Owner, kind: ChildKind) -> Result<O
     Ok(found.filter(|found| owner.owns(found)))
 }
 
-/// Stops the intake and waits for the outbox. None: there is nothing to wait for any more; else what is waited for.
+/// Waits for the outbox, for a limited time whatever happens. None: there is nothing to wait for any more; else what is waited for.
 async fn outbox(context: &Context, channel: &Arc<SmsChannel>, owner: &Owner) -> Result<Option<WaitsFor>, Error> {
     let Some(stateful_set) = child_of(context, owner, ChildKind::StatefulSet).await? else { return Ok(None) };
     let ever_ran = channel.status.as_ref().is_some_and(|status| status.engine.is_some());
     if stateful_set.metadata.deletion_timestamp.is_some() || !ever_ran {
         return Ok(None);
     }
-    let observed = Observed::of(context, channel.clone())?;
-    let Some(document) = child_of(context, owner, ChildKind::ConfigMap).await? else { return Ok(None) };
-    let known = main_document(&document).and_then(|digest| ConfigHash::try_from(digest.to_owned()).ok());
-    let hash = match known.filter(|_| document.annotations().contains_key(ANNOTATION_DRAINING)) {
-        Some(hash) => hash,
-        None => match stop_intake(context, owner).await? {
-            Some(hash) => hash,
-            None => return Ok(None),
-        },
+    let is_time_over = time_left(context, channel).is_zero();
+    let left = match empty(context, owner, is_time_over).await {
+        Ok(None) => return Ok(None),
+        Ok(Some(left)) => left,
+        Err(error) if finalizer::is_raced(&error) => return Err(error),
+        Err(error) => WaitsFor::Stop(error.words()),
     };
-    context.targets.watch(Target::Engine(owner.key()), LOOK);
-
-    let said = observed.seen.answered();
-    if let (Some(pod), Some(said)) = (&observed.pod, said)
-        && said.config.hash != Some(hash)
-    {
-        context.volume_refreshes.refresh(&context.writer, pod, Cause::Config, &hash, None).await?;
-    }
-    let stopped = said.filter(|said| said.config.hash == Some(hash));
-    if stopped.is_some_and(|said| said.outbox.waiting == 0 && said.outbox.in_flight == 0) {
-        return Ok(None);
-    }
-    let left = match said.map(|said| said.outbox.waiting + said.outbox.in_flight) {
-        Some(count) if stopped.is_some() => WaitsFor::Outbox(count),
-        Some(count) => WaitsFor::Intake(count),
-        None => WaitsFor::Answer,
-    };
-    if is_time_over(context, channel) {
+    if is_time_over {
         info!(channel = %owner.key(), %left, "the time for draining is over");
         let note = format!("deleted before everything could be sent: {left}");
         context.events.publish(&**channel, true, Reason::DrainTimedOut.as_str(), &note).await;
@@ -110,12 +112,43 @@ async fn outbox(context: &Context, channel: &Arc<SmsChannel>, owner: &Owner) -> 
     Ok(Some(left))
 }
 
-/// Writes the configuration in force with the intake stopped; its hash. None: there is none.
+/// Stops the intake, unless the time is over, and looks at the outbox. None: it is empty.
+async fn empty(context: &Context, owner: &Owner, is_time_over: bool) -> Result<Option<WaitsFor>, Error> {
+    let Some(document) = child_of(context, owner, ChildKind::ConfigMap).await? else { return Ok(None) };
+    let known = main_document(&document).and_then(|digest| ConfigHash::try_from(digest.to_owned()).ok());
+    let hash = match known.filter(|_| document.annotations().contains_key(ANNOTATION_DRAINING)) {
+        Some(hash) => Some(hash),
+        None if is_time_over => None,
+        None => match stop_intake(context, owner).await? {
+            Some(hash) => Some(hash),
+            None => return Ok(None),
+        },
+    };
+    let seen = context.samples.engine(&owner.uid);
+    let said = seen.answered();
+    let stopped = said.filter(|said| hash.is_some() && said.config.hash == hash);
+    if let Some(hash) = hash.filter(|_| !is_time_over) {
+        context.targets.watch(Target::Engine(owner.key()), LOOK);
+        if let (Some(pod), Some(_), None) = (pod::of(context, owner), said, stopped) {
+            context.volume_refreshes.refresh(&context.writer, &pod, Cause::Config, &hash, None).await?;
+        }
+    }
+    if stopped.is_some_and(|said| said.outbox.waiting == 0 && said.outbox.in_flight == 0) {
+        return Ok(None);
+    }
+    Ok(Some(match said.map(|said| said.outbox.waiting + said.outbox.in_flight) {
+        Some(count) if stopped.is_some() => WaitsFor::Outbox(count),
+        Some(count) => WaitsFor::Intake(count),
+        None => WaitsFor::Answer,
+    }))
+}
+
+/// Writes the configuration in force with the intake stopped; its hash. None: there is none that can be read.
 async fn stop_intake(context: &Context, owner: &Owner) -> Result<Option<ConfigHash>, Error> {
     let key = ObjectKey::new(&owner.namespace, &owner.child_name);
     let document = context.writer.get_child(ChildKind::ConfigMap, &key).await?;
     let Some(text) = document.as_ref().and_then(main_document) else { return Ok(None) };
-    let (text, hash) = draining(text)?;
+    let Some((text, hash)) = draining(text) else { return Ok(None) };
     let child = configuration::draining_document(owner, text);
     apply::apply(&context.writer, &context.cluster.children, owner, Children::planned(vec![child])).await?;
     Ok(Some(hash))
@@ -125,17 +158,19 @@ fn main_document(map: &DynamicObject) -> Option<&str> {
     map.data.pointer("/data")?.get(MAIN_DOCUMENT)?.as_str()
 }
 
-/// The configuration in force with the intake stopped. What it was made of may be gone already.
-fn draining(text: &str) -> Result<(String, ConfigHash), Error> {
-    let mut document: Value = serde_json::from_str(text)?;
-    document["draining"] = json!(true);
-    let text = serde_json::to_string(&document)?;
+/// The configuration in force with the intake stopped. What it was made of may be gone already. None: it is no configuration.
+fn draining(text: &str) -> Option<(String, ConfigHash)> {
+    let mut document: Map<String, Value> = serde_json::from_str(text).ok()?;
+    document.insert("draining".into(), true.into());
+    let text = serde_json::to_string(&document).ok()?;
     let hash = ConfigHash::of(text.as_bytes());
-    Ok((text, hash))
+    Some((text, hash))
 }
 
-fn is_time_over(context: &Context, channel: &SmsChannel) -> bool {
-    summary::age_of_deletion(channel, context.now()) >= Duration::from_secs(context.settings.drain_seconds)
+/// How much of the time for draining there is left.
+fn time_left(context: &Context, channel: &SmsChannel) -> Duration {
+    let limit = Duration::from_secs(context.settings.drain_seconds);
+    limit.saturating_sub(summary::age_of_deletion(channel, context.now()))
 }
 
 /// Deletes the StatefulSet. None: the engine's pod is gone, which only the API server itself can tell; else what is waited for.
@@ -202,6 +237,8 @@ async fn report(context: &Context, channel: &SmsChannel, left: &WaitsFor) -> Res
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

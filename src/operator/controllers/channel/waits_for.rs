@@ -14,8 +14,12 @@ pub(super) enum WaitsFor {
     Intake(u64),
     /// The engine does not answer.
     Answer,
+    /// The intake cannot be stopped, for this cause.
+    Stop(String),
     /// The engine ends.
     End,
+    /// The engine cannot be ended, for this cause.
+    EndRefused(String),
     /// The engine should have ended. A node that is dead never says that its pods have.
     Node {
         /// The engine's pod.
@@ -53,7 +57,9 @@ impl WaitsFor {
                 (before, Some(*count), " wait to be sent")
             }
             Self::Answer => ("the engine cannot be asked what waits to be sent".into(), None, ""),
+            Self::Stop(cause) => (format!("the engine cannot be told to take nothing new: {cause}"), None, ""),
             Self::End => ("the engine ends".into(), None, ""),
+            Self::EndRefused(cause) => (format!("the engine cannot be ended: {cause}"), None, ""),
             Self::Node { pod, namespace, node } => {
                 let all = format!(
                     "pod {pod} does not end: node {node} does not say that it has; bring the node back, or make sure that it is off and \
@@ -90,7 +96,10 @@ mod tests {
             WaitsFor::Outbox(12),
             WaitsFor::Intake(12),
             WaitsFor::Answer,
+            WaitsFor::Stop("no".into()),
+            WaitsFor::Stop("not yet".into()),
             WaitsFor::End,
+            WaitsFor::EndRefused("no".into()),
             node("node-7"),
             // Only the digits of names differ.
             node("node-8"),

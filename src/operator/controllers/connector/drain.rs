@@ -33,6 +33,12 @@ pub(super) async fn reconcile(context: &Context, connector: &Arc<SmsConnector>) 
         return Ok(None);
     }
     let store = &context.cluster.connectors;
+    let time_left = time_left(context, connector);
+    if time_left.is_zero() {
+        give_up(context, connector).await;
+        finalizer::remove(context, store, connector).await?;
+        return Ok(None);
+    }
     if let Some(why) = waits_for_nothing(context, connector).await? {
         info!(connector = %ObjectKey::of(&**connector), why, "not drained");
         finalizer::remove(context, store, connector).await?;
@@ -42,27 +48,31 @@ pub(super) async fn reconcile(context: &Context, connector: &Arc<SmsConnector>) 
     watch_gateway(context, &observed);
     // The gateway goes on: what its channels still send passes through it, and routes go with the channels.
     let outcome = bring_about(context, &observed).await;
-    if let Err(error @ Error::Transient(_)) = outcome {
-        return Err(error);
+    if let Err(error) = &outcome
+        && finalizer::is_raced(error)
+    {
+        return outcome.map(|_| None);
     }
-    let Some(left) = left(context, &observed) else {
+    let Some(left) = left(context, connector) else {
         finalizer::remove(context, store, connector).await?;
         return Ok(None);
     };
-    if is_time_over(context, connector) {
-        info!(connector = %ObjectKey::of(&**connector), left, "the time for draining is over");
-        let volume = connector.child_name();
-        let note = format!("deleted before it was drained: {left}; the spool stays in PersistentVolumeClaim {volume}");
-        context.events.publish(&**connector, true, Reason::DrainTimedOut.as_str(), &note).await;
-        finalizer::remove(context, store, connector).await?;
-        return Ok(None);
-    }
     let hash = outcome.as_ref().ok().map(|done| &done.hash);
     let (status, mut conditions) = status::status(&observed, hash, fault(&outcome), context.now());
-    let draining = DesiredCondition::no(Reason::Draining, format!("the connector is being deleted: {left}"));
-    summarize(&mut conditions, &draining);
+    let hindered = fault(&outcome).map(|error| format!("; its gateway cannot be kept as planned: {}", error.words()));
+    let message = format!("the connector is being deleted: {left}{}", hindered.unwrap_or_default());
+    summarize(&mut conditions, &DesiredCondition::no(Reason::Draining, message));
     summary::report(context, store, &**connector, status, conditions).await?;
-    Ok(Some(summary::look_again_at_deleted(&**connector, context.now())))
+    Ok(Some(summary::look_again_at_deleted(&**connector, context.now()).min(time_left)))
+}
+
+/// Says what is left undone when the time is over.
+async fn give_up(context: &Context, connector: &SmsConnector) {
+    let Some(left) = left(context, connector) else { return };
+    info!(connector = %ObjectKey::of(connector), left, "the time for draining is over");
+    let volume = connector.child_name();
+    let note = format!("deleted before it was drained: {left}; the spool stays in PersistentVolumeClaim {volume}");
+    context.events.publish(connector, true, Reason::DrainTimedOut.as_str(), &note).await;
 }
 
 /// Why the connector goes at once, if it does.
@@ -85,8 +95,8 @@ async fn waits_for_nothing(context: &Context, connector: &SmsConnector) -> Resul
 }
 
 /// What is waited for; none = nothing.
-fn left(context: &Context, observed: &Observed) -> Option<String> {
-    let owner = Owner::connector(&observed.connector);
+fn left(context: &Context, connector: &SmsConnector) -> Option<String> {
+    let owner = Owner::connector(connector);
     let channels = context.cluster.channels_of_connector(&owner.key());
     if !channels.is_empty() {
         let named: Vec<_> = channels.iter().take(NAMED).map(|channel| channel.name_any()).collect();
@@ -96,19 +106,19 @@ fn left(context: &Context, observed: &Observed) -> Option<String> {
     }
     let key = ObjectKey::new(&owner.namespace, &owner.child_name);
     let gateway = context.cluster.children.of(ChildKind::StatefulSet).get(&key);
-    let ever_ran = observed.connector.status.as_ref().is_some_and(|status| status.gateway.is_some());
+    let ever_ran = connector.status.as_ref().is_some_and(|status| status.gateway.is_some());
     if !ever_ran || !gateway.is_some_and(|gateway| owner.owns(&gateway)) {
         return None;
     }
-    match &observed.seen {
+    match &context.samples.gateway(&owner.uid) {
         Seen::Answered(said) if said.spool.waiting == 0 => None,
         Seen::Answered(said) => Some(format!("{} messages wait in its spool", said.spool.waiting)),
         Seen::Unreachable { .. } | Seen::Never => Some("the gateway cannot be asked what waits in its spool".into()),
     }
 }
 
-/// Twice a channel's time: the channels that are deleted together with it come first.
-fn is_time_over(context: &Context, connector: &SmsConnector) -> bool {
+/// How much time for draining there is left. Twice a channel's in all: the channels that are deleted together with it come first.
+fn time_left(context: &Context, connector: &SmsConnector) -> Duration {
     let limit = Duration::from_secs(context.settings.drain_seconds.saturating_mul(2));
-    summary::age_of_deletion(connector, context.now()) >= limit
+    limit.saturating_sub(summary::age_of_deletion(connector, context.now()))
 }

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{World, path, stateful_set};
+use crate::wire::config::MAIN_DOCUMENT;
 
 const CHANNEL: (&str, &str) = ("smschannels", "support");
 
@@ -90,6 +92,52 @@ async fn another_dead_node_is_named_at_once() {
     }
 }
 
+#[tokio::test]
+async fn a_document_that_is_no_configuration_does_not_hold_the_deletion() {
+    for document in ["{", "[]", "7", "\"draining\""] {
+        let world = World::at_work().await;
+        world.delete(CHANNEL.0, CHANNEL.1, 1);
+        world
+            .edit("/api/v1/namespaces/shop/configmaps/sms-support", |map| map["data"][MAIN_DOCUMENT] = document.into());
+        world.reconcile_channel("support").await.unwrap();
+        assert!(world.engine().is_none(), "{document}");
+    }
+}
+
+#[tokio::test]
+async fn an_intake_that_cannot_be_stopped_holds_the_deletion_for_a_limited_time() {
+    let refusals = [
+        (500, "failed calling webhook \"maps.example.com\": connection refused"),
+        (403, "admission webhook \"maps.example.com\" denied the request: no"),
+    ];
+    for (code, words) in refusals {
+        let world = World::at_work().await;
+        world.api.refuse(Method::PATCH, "/configmaps/sms-support", code, words);
+        world.delete(CHANNEL.0, CHANNEL.1, 50);
+        let again = world.reconcile_channel("support").await.unwrap();
+        assert!(again.is_some_and(|again| again <= Duration::from_secs(10)), "not after its time: {again:?}");
+        let message = world.expect(CHANNEL.0, CHANNEL.1, "Ready", "False", "Draining");
+        assert!(message.contains("maps.example.com"), "{message}");
+        assert!(world.engine().is_some());
+        world.delete(CHANNEL.0, CHANNEL.1, 61);
+        world.reconcile_channel("support").await.unwrap();
+        assert!(world.engine().is_none());
+        assert!(world.api.events().contains(&"DrainTimedOut".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_cannot_be_ended_keeps_its_number_and_says_so() {
+    let world = World::at_work().await;
+    let words = "admission webhook \"sets.example.com\" denied the request: no";
+    world.api.refuse(Method::DELETE, "/statefulsets/sms-support", 403, words);
+    world.delete(CHANNEL.0, CHANNEL.1, 3_600);
+    world.reconcile_channel("support").await.unwrap();
+    let message = world.expect(CHANNEL.0, CHANNEL.1, "Ready", "False", "Draining");
+    assert!(message.contains("the engine cannot be ended") && message.contains("sets.example.com"), "{message}");
+    assert_eq!(world.api.objects("/leases/").len(), 1);
+}
+
 const CONNECTOR: (&str, &str) = ("smsconnectors", "sim");
 
 /// A connector whose gateway runs, and its channel.
@@ -143,6 +191,24 @@ async fn a_spool_that_does_not_empty_holds_the_deletion_for_a_limited_time() {
     world.delete(CONNECTOR.0, CONNECTOR.1, 60);
     world.reconcile_connector().await.unwrap();
     world.expect(CONNECTOR.0, CONNECTOR.1, "Ready", "False", "Draining");
+    world.delete(CONNECTOR.0, CONNECTOR.1, 121);
+    world.reconcile_connector().await.unwrap();
+    assert!(world.is_gone(CONNECTOR.0, CONNECTOR.1));
+    assert!(world.api.events().contains(&"DrainTimedOut".to_owned()));
+}
+
+#[tokio::test]
+async fn a_gateway_that_cannot_be_written_holds_the_deletion_for_a_limited_time() {
+    let world = with_gateway().await;
+    world.gateway_says(spool(3));
+    let words = "failed calling webhook \"maps.example.com\": connection refused";
+    world.api.refuse(Method::PATCH, "/configmaps/smsc-sim", 500, words);
+    world.edit("/api/v1/namespaces/shop/configmaps/smsc-sim", |map| map["data"] = json!({}));
+    world.delete(CONNECTOR.0, CONNECTOR.1, 110);
+    let again = world.reconcile_connector().await.unwrap();
+    assert!(again.is_some_and(|again| again <= Duration::from_secs(10)), "not after its time: {again:?}");
+    let message = world.expect(CONNECTOR.0, CONNECTOR.1, "Ready", "False", "Draining");
+    assert!(message.contains("channels support use it") && message.contains("maps.example.com"), "{message}");
     world.delete(CONNECTOR.0, CONNECTOR.1, 121);
     world.reconcile_connector().await.unwrap();
     assert!(world.is_gone(CONNECTOR.0, CONNECTOR.1));
