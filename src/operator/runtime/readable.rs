@@ -18,7 +18,7 @@ use tracing::warn;
 
 use super::cache::{ObjectKey, Store};
 
-/// So much is taken out of one object at most.
+/// So much is taken out of one object, one by one; then whole lists, so many at most.
 const CUTS: usize = 64;
 
 /// An object of ours, as far as this version can read it.
@@ -50,7 +50,7 @@ impl<'de, K: Resource + DeserializeOwned> Deserialize<'de> for Readable<K> {
 impl<K: Resource + DeserializeOwned> Readable<K> {
     fn of(mut value: Value) -> Result<Self, serde_json::Error> {
         let mut fault = None;
-        for _ in 0..CUTS {
+        for attempt in 0..2 * CUTS {
             let error = match serde_path_to_error::deserialize::<_, K>(&value) {
                 Ok(object) => {
                     return Ok(match fault {
@@ -64,7 +64,8 @@ impl<K: Resource + DeserializeOwned> Readable<K> {
             if !matches!(error.path().iter().next(), Some(Segment::Map { key }) if key == "status") {
                 fault.get_or_insert_with(|| error.to_string());
             }
-            if !cut(&mut value, error.path()) {
+            let names: Vec<_> = if attempt < CUTS { one(error.path()).collect() } else { list(error.path()).collect() };
+            if !cut(&mut value, &names) {
                 break;
             }
         }
@@ -73,10 +74,18 @@ impl<K: Resource + DeserializeOwned> Readable<K> {
     }
 }
 
-/// Takes out what a path names. False: it names nothing that can be missed.
-fn cut(value: &mut Value, path: &Path) -> bool {
-    let names: Vec<_> =
-        path.iter().take_while(|segment| !matches!(segment, Segment::Enum { .. } | Segment::Unknown)).collect();
+/// What a path names.
+fn one(path: &Path) -> impl Iterator<Item = &Segment> {
+    path.iter().take_while(|segment| !matches!(segment, Segment::Enum { .. } | Segment::Unknown))
+}
+
+/// The outermost list in which that is, if it is in one.
+fn list(path: &Path) -> impl Iterator<Item = &Segment> {
+    one(path).take_while(|segment| !matches!(segment, Segment::Seq { .. }))
+}
+
+/// Takes out what is named. False: that is nothing that can be missed.
+fn cut(value: &mut Value, names: &[&Segment]) -> bool {
     let Some((last, parents)) = names.split_last() else { return false };
     if parents.is_empty() && !matches!(last, Segment::Map { key } if key == "status") {
         return false;
@@ -142,8 +151,32 @@ where
         Event::InitDone => Some(Event::InitDone),
         Event::InitApply(object) => known_form(store, object).map(Event::InitApply),
         Event::Apply(object) => known_form(store, object).map(Event::Apply),
-        Event::Delete(object) => known_form(store, object).map(Event::Delete),
+        Event::Delete(object) => last_form(store, object).map(Event::Delete),
     }
+}
+
+/// An object that is gone, and is remembered as unreadable no longer.
+fn last_form<K>(store: &Store<K>, object: Readable<K>) -> Option<K>
+where
+    K: Resource<DynamicType = ()> + Clone + HasSpec<Spec: Clone>,
+{
+    let metadata = match object {
+        Readable::Whole(object) | Readable::Partly(object, _) => return Some(object),
+        Readable::Not(metadata, _) => metadata,
+    };
+    let key = key_of(&metadata);
+    let Some(known) = store.get(&key) else {
+        store.note_unreadable(&key, None);
+        return None;
+    };
+    // The successor of the same name stays.
+    let mut object = (known.meta().uid == metadata.uid).then(|| (*known).clone())?;
+    *object.meta_mut() = *metadata;
+    Some(object)
+}
+
+fn key_of(metadata: &ObjectMeta) -> ObjectKey {
+    ObjectKey::new(metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default())
 }
 
 fn known_form<K>(store: &Store<K>, object: Readable<K>) -> Option<K>
@@ -151,7 +184,7 @@ where
     K: Resource<DynamicType = ()> + Clone + HasSpec<Spec: Clone>,
 {
     let meta = object.meta();
-    let key = ObjectKey::new(meta.namespace.clone().unwrap_or_default(), meta.name.clone().unwrap_or_default());
+    let key = key_of(meta);
     let known = store.get(&key).filter(|known| known.meta().uid == meta.uid);
     let good = known.filter(|_| store.unreadable(&key).is_none_or(|before| before.has_good_form));
     let has_good_form = good.is_some();
@@ -268,6 +301,35 @@ mod tests {
         let Readable::Partly(list, fault) = read::<Blocklist>(list) else { panic!("it can be read partly") };
         assert_eq!(list.spec.entries.len(), 3);
         assert!(fault.contains("spec.entries[0].expiresAt"), "{fault}");
+    }
+
+    #[test]
+    fn a_list_of_too_many_faults_is_taken_out_as_a_whole() {
+        let entry = |index: u32| json!({"number": format!("+1555123{index:04}"), "direction": "Sideways"});
+        let entries: Vec<_> = (0..100).map(entry).collect();
+        let list = json!({"metadata": {"name": "a"}, "spec": {"entries": entries, "campaigns": [{"name": "c"}]}});
+        let Readable::Partly(list, fault) = read::<Blocklist>(list) else { panic!("it can be read partly") };
+        assert_eq!((list.spec.entries.len(), list.spec.campaigns.len()), (0, 1));
+        assert!(fault.contains("spec.entries[0].direction"), "{fault}");
+    }
+
+    #[test]
+    fn an_object_that_is_gone_is_not_noted_as_unreadable() {
+        let unreadable = |version: u64, uid: &str| {
+            let mut value = channel(version, "Random");
+            value["metadata"]["uid"] = uid.into();
+            value["spec"]["number"] = 7.into();
+            value
+        };
+        let store = Store::default();
+        take(&store, Event::Apply(unreadable(1, "1")));
+        assert_eq!(store.count_unreadable(), 1);
+        take(&store, Event::Delete(unreadable(2, "1")));
+        assert_eq!(store.count_unreadable(), 0);
+        // Nor its successor when the news of its end comes late.
+        take(&store, Event::Apply(channel(4, "Random")));
+        take(&store, Event::Delete(unreadable(3, "0")));
+        assert_eq!(held(&store), Some((4, false)));
     }
 
     #[test]

@@ -100,3 +100,22 @@ async fn the_entries_of_an_unreadable_list_stay_in_force() {
     assert!(message.contains("blocklist spam"), "{message}");
     assert_eq!(parts(&next), before);
 }
+
+#[tokio::test]
+async fn a_list_with_a_hundred_unreadable_entries_is_not_forgotten_by_the_next_operator() {
+    let world = World::at_work().await;
+    world.put("blocklists", "spam", json!({"entries": [{"number": "+15551230009"}]}));
+    world.reconcile_channel("support").await.unwrap();
+    let part = "/api/v1/namespaces/shop/configmaps/sms-support.blocklist-0";
+    let before = world.api.get(part).unwrap()["data"].clone();
+    world.edit(&path("blocklists", "spam"), |list| {
+        let entry = |index: u32| json!({"number": format!("+1555123{index:04}"), "direction": "OfANewerVersion"});
+        list["spec"]["entries"] = (0..100).map(entry).collect();
+    });
+    let next = World::on(world.api.clone());
+    next.gateway_says(json!({}));
+    next.reconcile_channel("support").await.unwrap_err();
+    let message = next.expect(CHANNEL.0, CHANNEL.1, "Ready", "False", "Unreadable");
+    assert!(message.contains("blocklist spam") && message.contains("spec.entries[0]"), "{message}");
+    assert_eq!(next.api.get(part).unwrap()["data"], before);
+}
