@@ -409,3 +409,26 @@ pub struct OutboxStatus {
     /// Sent or not, nobody knows; waits for a receipt.
     pub unknown: u64,
 }
+
+#[cfg(test)]
+pub(crate) mod fixture {
+    use serde_json::{Value, json};
+
+    use super::EngineStatus;
+
+    /// What an engine says of itself that is well and has nothing to do, with this over it.
+    pub(crate) fn engine(overlay: &Value) -> EngineStatus {
+        let mut said = json!({
+            "version": "0.1.0", "config": {}, "inHours": true, "sampledAt": "2026-01-01T00:00:00Z",
+            "queue": {"waiting": 0, "oldestWaitSeconds": 0, "withBot": 0, "active": 0, "waitingBeyondTarget": 0, "maxQueued": 0},
+            "agents": {"online": 0, "available": 0},
+            "store": {"id": "store", "commits": 7, "number": "+15551230001", "account": "simulator", "accepted": true},
+            "serviceLevel": {"answered": 0, "answeredInTarget": 0, "abandoned": 0, "abandonedInTarget": 0, "unanswered": 0},
+            "outbox": {"waiting": 0, "inFlight": 0, "unknown": 0},
+        });
+        for (field, value) in overlay.as_object().into_iter().flatten() {
+            said[field] = value.clone();
+        }
+        serde_json::from_value(said).unwrap()
+    }
+}

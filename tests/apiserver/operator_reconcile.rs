@@ -23,6 +23,9 @@ async fn an_engine_with_nothing_to_do_is_left_alone_until_its_gateway_says_that_
         }
         (stub.asked(&gateway) >= since + 4).then_some(())
     });
+    // From the moment at which it was asked it is left alone for some intervals of its gateway's.
+    eventually("it is asked after its rest", || (stub.asked(&engine) > asked).then_some(()));
+    asked = stub.asked(&engine);
     stub.say(&engine, json!({"queue": {"waiting": 3, "oldestWaitSeconds": 10}}));
     let before = stub.asked(&gateway);
     stub.say(&gateway, json!({"traffic": {"+15551230001": 1}}));
@@ -49,18 +52,21 @@ async fn the_children_are_complete_and_restricted() {
     }
     // The volume of conversations stays when the channel goes: it has no owner.
     assert!(desk.get("pvc/sms-support").unwrap()["metadata"].get("ownerReferences").is_none());
-    let config = desk.config("smsc-sim");
-    let routes = desk.get("configmap/smsc-sim.routes-0").unwrap()["data"]["routes-0.json"].as_str().unwrap().to_owned();
+    // Routes are written once a second at most, and pods that are stubs start sooner.
+    let routes = eventually("the gateway is given a route", || {
+        Some(desk.get("configmap/smsc-sim.routes-0")?["data"]["routes-0.json"].as_str()?.to_owned())
+    });
     let routes: serde_json::Value = serde_json::from_str(&routes).unwrap();
-    assert!(config["parts"]["routes-0.json"].is_string());
+    eventually("its configuration names it", || {
+        desk.config("smsc-sim")["parts"]["routes-0.json"].is_string().then_some(())
+    });
     assert_eq!(routes["routes"][0]["engineUser"], format!("system:serviceaccount:{}:sms-support", desk.namespace));
     let (accepted, refused) = operator.stub.tokens();
     assert!(accepted > 0 && refused == 0, "the operator's tokens are good: {accepted} {refused}");
-    let numbers = desk.get("smsconnector/sim").unwrap()["status"]["numbers"].clone();
-    assert_eq!(
-        numbers[0],
-        json!({"number": "+15551230001", "smsCapable": true, "atProvider": true, "channel": "support"})
-    );
+    let number = json!({"number": "+15551230001", "smsCapable": true, "atProvider": true, "channel": "support"});
+    eventually("the connector lists its number", || {
+        (desk.get("smsconnector/sim")?["status"]["numbers"][0] == number).then_some(())
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,12 +6,12 @@ use aldis::engine::{
         delivery::SendOutcome,
         ids::{InteractionId, MessageId},
     },
-    store::{INDEX_AT_ONCE, Store, retention::Retention},
+    store::{INDEX_AT_ONCE, retention::Retention},
 };
 use rusqlite::Connection;
 
 use super::engine_store::{FINISH, HELLO, channel, forget, place};
-use crate::support::channel::{Channel, Step, belongs, dangling, number};
+use crate::support::channel::{Channel, Step, dangling, number};
 
 /// The look-ups are written later than the messages, and nobody sees a difference, not even after a kill in between.
 #[test]
@@ -41,11 +41,10 @@ fn messages_are_found_before_and_after_they_are_indexed() {
     assert_eq!((older.items.len(), older.items[0].id, older.next), (1, MessageId(1), None));
     drop(channel);
 
-    let mut store = Store::open(&path, &belongs()).unwrap();
-    assert_eq!(texts(&store.reader().unwrap()), [1, 3, 5], "after a start");
-    let transaction = store.begin().unwrap();
-    assert_eq!(transaction.seen("in-5").unwrap(), Some(MessageId(5)), "a duplicate is recognized after a start");
-    assert_eq!(transaction.seen("in-6").unwrap(), None);
+    let mut channel = self::channel(&path);
+    assert_eq!(texts(&channel.store.reader().unwrap()), [1, 3, 5], "after a start");
+    assert_eq!(channel.repeated_by("in-5"), Some(MessageId(5)), "a duplicate is recognized after a start");
+    assert_eq!(channel.repeated_by("in-6"), None);
 }
 
 /// The look-ups get what waits in small ranges. A kill between two of them loses and doubles nothing, wherever it comes.
@@ -79,12 +78,10 @@ fn a_kill_between_two_ranges_leaves_every_message_once() {
             page.items.iter().rev().map(|message| message.id.0).collect()
         };
         assert_eq!(of_customer(&channel), [1, 3, 5, 7, 9], "after {ranges} ranges");
-        let transaction = channel.store.begin().unwrap();
         for id in 1..=MESSAGES {
-            let seen = transaction.seen(&format!("in-{id}")).unwrap();
-            assert_eq!(seen, Some(MessageId(id.unsigned_abs())), "a duplicate is recognized after {ranges} ranges");
+            let repeated = channel.repeated_by(&format!("in-{id}"));
+            assert_eq!(repeated, Some(MessageId(id.unsigned_abs())), "a duplicate is recognized after {ranges} ranges");
         }
-        drop(transaction);
         drop(channel);
         // As if the range had reached the look-ups, but not what says so.
         Connection::open(&path).unwrap().execute("UPDATE store SET indexed = min(indexed, 2)", []).unwrap();

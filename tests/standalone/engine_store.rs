@@ -364,12 +364,12 @@ fn a_provider_id_is_recognized_for_longer_than_a_gateway_keeps_a_message() {
     let shortest = Retention { contents: SignedDuration::ZERO, dedup: SignedDuration::ZERO };
     channel.now = now() + SHORTEST_DEDUP;
     forget(&mut channel, shortest);
-    assert_eq!(channel.store.begin().unwrap().seen("in-1").unwrap(), Some(MessageId(1)));
+    assert_eq!(channel.repeated_by("in-1"), Some(MessageId(1)));
     drop(channel);
     let mut channel = self::channel(&path);
     channel.now = now() + SHORTEST_DEDUP + SignedDuration::from_nanos(1);
     forget(&mut channel, shortest);
-    assert_eq!(channel.store.begin().unwrap().seen("in-1").unwrap(), None);
+    assert_eq!(channel.repeated_by("in-1"), None);
 }
 
 #[test]

@@ -159,6 +159,17 @@ impl Channel {
         })
     }
 
+    /// The message that a text with this provider's id would repeat.
+    pub fn repeated_by(&mut self, provider_message_id: &str) -> Option<MessageId> {
+        let address = Sender::from(number(1));
+        let text = Text { address: &address, provider_message_id };
+        let transaction = self.store.begin().expect("the store can be written");
+        let found = transaction.prefetch(&[text], &mut self.state).expect("the store can be read");
+        let repeated = transaction.repeated_by(text, found[0]);
+        transaction.commit(&self.state).expect("the store can be written");
+        repeated
+    }
+
     fn transact(&mut self, work: impl FnOnce(&mut Writer<'_>)) -> Committed {
         let tokens = self.store.receipt_tokens().clone();
         let tx = self.store.begin().expect("the store can be written");

@@ -115,17 +115,6 @@ impl Transaction<'_> {
         Ok(load::customer(&self.sql, id)?)
     }
 
-    /// The inbound message that a provider's id stands for already.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn seen(&self, provider_message_id: &str) -> Result<Option<MessageId>, CommitError> {
-        if let Some(message) = self.recent.seen(provider_message_id) {
-            return Ok(Some(message));
-        }
-        find_seen(&mut *self.sql.prepare_cached(SEEN)?, provider_message_id)
-    }
-
     /// An outbound message, for a receipt whose token names it or for the gateway's answer.
     ///
     /// # Errors

@@ -301,17 +301,10 @@ fn take<T, U: PartialEq>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::status::ClockSkew;
+    use crate::wire::status::{ClockSkew, fixture};
 
     fn engine() -> EngineStatus {
-        serde_json::from_value(serde_json::json!({
-            "version": "0.1.0", "config": {}, "inHours": true, "queue": {"waiting": 0, "oldestWaitSeconds": 0, "withBot": 0,
-            "active": 0, "waitingBeyondTarget": 0, "maxQueued": 0}, "agents": {"online": 0, "available": 0},
-            "store": {"id": "s", "commits": 1, "number": "+15551230001", "account": "a", "accepted": true},
-            "serviceLevel": {"answered": 0, "answeredInTarget": 0, "abandoned": 0, "abandonedInTarget": 0, "unanswered": 0},
-            "outbox": {"waiting": 0, "inFlight": 0, "unknown": 0}, "sampledAt": "2026-01-01T00:00:00Z"
-        }))
-        .unwrap()
+        fixture::engine(&serde_json::json!({}))
     }
 
     #[test]

@@ -33,18 +33,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::wire::status::RejectedConfig;
+    use crate::wire::status::{RejectedConfig, fixture};
 
     fn said(hash: ConfigHash, store: &str) -> EngineStatus {
-        let mut said: EngineStatus = serde_json::from_value(json!({
-            "version": "0.1.0", "config": {}, "inHours": true, "queue": {"waiting": 0, "oldestWaitSeconds": 0, "withBot": 0,
-            "active": 0, "waitingBeyondTarget": 0, "maxQueued": 0}, "agents": {"online": 0, "available": 0},
-            "store": {"id": store, "commits": 1, "number": "+15551230001", "account": "a", "accepted": true},
-            "serviceLevel": {"answered": 0, "answeredInTarget": 0, "abandoned": 0, "abandonedInTarget": 0, "unanswered": 0},
-            "outbox": {"waiting": 0, "inFlight": 0, "unknown": 0}, "sampledAt": "2026-01-01T00:00:00Z"
-        }))
-        .unwrap();
-        said.config.hash = Some(hash);
+        let mut said = fixture::engine(&json!({"config": {"hash": hash}}));
+        said.store.id = store.into();
         said
     }
 

@@ -3,6 +3,7 @@
 mod claims;
 mod conditions;
 mod deletion;
+mod idle;
 mod repair;
 mod rollouts;
 mod unreadable;
@@ -27,6 +28,7 @@ use crate::{
         observed::{
             context::Context,
             issuers::{Known, Published},
+            samples::GatewayNews,
         },
         resources::kinds::ChildKind,
         runtime::{
@@ -37,7 +39,10 @@ use crate::{
             settings::Settings,
         },
     },
-    wire::config::{ConfigHash, MAIN_DOCUMENT},
+    wire::{
+        config::{ConfigHash, MAIN_DOCUMENT},
+        status::fixture,
+    },
 };
 
 const NUMBER: &str = "+15551230001";
@@ -147,24 +152,14 @@ impl World {
     fn engine_says(&self, name: &str, overlay: Value) {
         let config = self.api.get(&format!("/api/v1/namespaces/shop/configmaps/sms-{name}")).unwrap();
         let text = config["data"][MAIN_DOCUMENT].as_str().unwrap();
-        let mut said = json!({
-            "version": "0.1.0", "config": {"hash": ConfigHash::of(text.as_bytes())}, "inHours": true,
-            "sampledAt": "2026-01-01T00:00:00Z",
-            "queue": {"waiting": 0, "oldestWaitSeconds": 0, "withBot": 0, "active": 0, "waitingBeyondTarget": 0,
-                      "maxQueued": 0},
-            "agents": {"online": 0, "available": 0},
-            "store": {"id": "store", "commits": 7, "number": NUMBER, "account": "simulator", "accepted": true},
-            "serviceLevel": {"answered": 0, "answeredInTarget": 0, "abandoned": 0, "abandonedInTarget": 0,
-                             "unanswered": 0},
-            "outbox": {"waiting": 0, "inFlight": 0, "unknown": 0},
-        });
-        said.as_object_mut().unwrap().extend(overlay.as_object().unwrap().clone());
+        let mut said = fixture::engine(&overlay);
+        said.config.hash = Some(ConfigHash::of(text.as_bytes()));
         let uid = self.get("smschannels", name)["metadata"]["uid"].as_str().unwrap().to_owned();
-        self.context.samples.engine_said(&uid, Ok(serde_json::from_value(said).unwrap()));
+        self.context.samples.engine_said(&uid, Ok(said));
     }
 
     /// The gateway says this over what a healthy one says.
-    fn gateway_says(&self, overlay: Value) {
+    fn gateway_says(&self, overlay: Value) -> GatewayNews {
         let mut said = json!({
             "version": "0.1.0", "config": {}, "credentials": {"state": "Valid", "checkedAt": "2026-01-01T00:00:00Z"},
             "numbersListedAt": "2026-01-01T00:00:00Z", "sampledAt": "2026-01-01T00:00:00Z",
@@ -173,7 +168,7 @@ impl World {
         });
         said.as_object_mut().unwrap().extend(overlay.as_object().unwrap().clone());
         let uid = self.get("smsconnectors", "sim")["metadata"]["uid"].as_str().unwrap().to_owned();
-        self.context.samples.gateway_said(&uid, Ok(serde_json::from_value(said).unwrap()));
+        self.context.samples.gateway_said(&uid, Ok(serde_json::from_value(said).unwrap()))
     }
 
     async fn reconcile_channel(&self, name: &str) -> Result<RequeueAfter, Error> {

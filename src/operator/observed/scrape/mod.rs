@@ -47,9 +47,9 @@ const WORKERS_FOR_SILENT: usize = 64;
 /// Longest between two attempts to ask a silent pod.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 /// Of a pod that says the same again and again: with all else a queue that turns bad is still seen within 10 s.
-const QUIET_REST: Rest = Rest { intervals: 2, longest: Duration::from_secs(8) };
+pub(crate) const QUIET_REST: Rest = Rest { intervals: 2, longest: Duration::from_secs(8) };
 /// Of an engine that has nothing to do and whose gateway tells when a text comes.
-const IDLE_REST: Rest = Rest { intervals: 12, longest: Duration::from_secs(60) };
+pub(crate) const IDLE_REST: Rest = Rest { intervals: 12, longest: Duration::from_secs(60) };
 /// A pod that has said the same so many times in a row is quiet.
 const QUIET: u32 = 12;
 /// Longest status of a gateway that is read, in bytes: 10,000 numbers fit well, with the address that each has at the provider.
@@ -82,12 +82,12 @@ struct Question<'a> {
 }
 
 /// How long a pod is left alone at which nothing happens.
-#[derive(Clone, Copy)]
-struct Rest {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rest {
     /// So many times the usual interval,
     intervals: u32,
     /// and no longer than this, where the usual interval itself is not longer.
-    longest: Duration,
+    pub longest: Duration,
 }
 
 struct Scraper {
@@ -156,7 +156,7 @@ impl Scraper {
                     self.context.queues.channels.add(key.clone());
                 }
                 let seen = samples.engine(&owner.uid);
-                let rest = self.rest(&channel, &seen);
+                let rest = rest(&self.context, &channel, &seen);
                 let interval = self.interval(samples.engine_habit(&owner.uid), rest);
                 ("engine", is_answered, pod::asked_within(pod.as_deref(), &seen, FIRST_AGAIN, interval))
             }
@@ -174,28 +174,6 @@ impl Scraper {
 
     fn interval(&self, habit: Habit, rest: Rest) -> Duration {
         interval(habit, self.context.settings.scrape_interval(), rest)
-    }
-
-    /// How long an engine may be left alone at which nothing happens. If its gateway tells when a text comes and it has nothing to do,
-    /// longer; but not much beyond the next change of its hours.
-    fn rest(&self, channel: &SmsChannel, seen: &Seen<EngineStatus>) -> Rest {
-        let Some(said) = seen.answered().filter(|said| said.is_idle()) else { return QUIET_REST };
-        let connector = ObjectKey::new(channel.namespace().unwrap_or_default(), &channel.spec.connector_ref.name);
-        let samples = &self.context.samples;
-        let is_told = self.context.cluster.connectors.uid(&connector).is_some_and(|uid| {
-            // After one lost answer already: until the next one nobody tells.
-            matches!(samples.gateway_habit(&uid), Habit::Saying { .. })
-                && samples.gateway(&uid).answered().is_some_and(|said| said.tells_traffic())
-        });
-        if !is_told {
-            return QUIET_REST;
-        }
-        let hours_change = said.hours_change_at.map(|at| at.duration_since(Timestamp::now()));
-        let hours_change = hours_change.and_then(|left| Duration::try_from(left).ok());
-        hours_change.map_or(IDLE_REST, |left| Rest {
-            longest: IDLE_REST.longest.min(left.max(QUIET_REST.longest)),
-            ..IDLE_REST
-        })
     }
 
     /// Where the pod listens. None: nowhere yet, and it is asked again when that is known.
@@ -250,6 +228,26 @@ impl Scraper {
         }
         serde_json::from_slice(&body).map_err(ScrapeError::Parse)
     }
+}
+
+/// How long an engine may be left alone at which nothing happens. If its gateway tells when a text comes and it has nothing to do,
+/// longer; but not much beyond the next change of its hours.
+pub(crate) fn rest(context: &Context, channel: &SmsChannel, seen: &Seen<EngineStatus>) -> Rest {
+    let Some(said) = seen.answered().filter(|said| said.is_idle()) else { return QUIET_REST };
+    let connector = ObjectKey::new(channel.namespace().unwrap_or_default(), &channel.spec.connector_ref.name);
+    let samples = &context.samples;
+    let is_told = context.cluster.connectors.uid(&connector).is_some_and(|uid| {
+        // After one lost answer already: until the next one nobody tells.
+        matches!(samples.gateway_habit(&uid), Habit::Saying { .. })
+            && samples.gateway(&uid).answered().is_some_and(|said| said.tells_traffic())
+    });
+    if !is_told {
+        return QUIET_REST;
+    }
+    let hours_change = said.hours_change_at.map(|at| at.duration_since(Timestamp::now()));
+    let hours_change = hours_change.and_then(|left| Duration::try_from(left).ok());
+    hours_change
+        .map_or(IDLE_REST, |left| Rest { longest: IDLE_REST.longest.min(left.max(QUIET_REST.longest)), ..IDLE_REST })
 }
 
 /// Between two questions to a pod with this habit: longer where nothing happens, and ever longer where nobody answers.
