@@ -156,13 +156,6 @@ fn refused(error: &Unverified) -> (Response, WebhookOutcome) {
 }
 
 fn unreadable(error: &BodyError) -> (Response, WebhookOutcome) {
-    let status = match error {
-        BodyError::TooLong(_) => 413,
-        BodyError::TooSlow => 408,
-        BodyError::Broken(_) => 400,
-    };
-    (
-        Problem::new(status, "malformed", "Not understood").detail(error.to_string()).into_response(),
-        WebhookOutcome::Malformed,
-    )
+    let problem = Problem::new(error.status(), "malformed", "Not understood").detail(error.to_string());
+    (problem.into_response(), WebhookOutcome::Malformed)
 }

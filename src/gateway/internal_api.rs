@@ -81,20 +81,15 @@ impl IntoResponse for Denied {
                 let detail = format!("only the operator may ask for the status, not {user}");
                 Problem::new(403, "forbidden", "Not allowed").detail(detail).into_response()
             }
-            Self::Body(error) => {
-                let status = match error {
-                    BodyError::TooLong(_) => 413,
-                    BodyError::TooSlow => 408,
-                    BodyError::Broken(_) => 400,
-                };
-                Problem::new(status, "malformed", "Not a request to send").detail(error.to_string()).into_response()
-            }
-            Self::Malformed(error) => {
-                Problem::new(400, "malformed", "Not a request to send").detail(error.to_string()).into_response()
-            }
+            Self::Body(error) => malformed(error.status(), &error.to_string()),
+            Self::Malformed(error) => malformed(400, &error.to_string()),
             Self::Unreadable(error) => unavailable(&error.to_string()),
         }
     }
+}
+
+fn malformed(status: u16, detail: &str) -> Response {
+    Problem::new(status, "malformed", "Not a request to send").detail(detail).into_response()
 }
 
 fn unavailable(detail: &str) -> Response {

@@ -22,6 +22,17 @@ pub(crate) enum BodyError {
     Broken(String),
 }
 
+impl BodyError {
+    /// The HTTP status that says so.
+    pub(crate) const fn status(&self) -> u16 {
+        match self {
+            Self::TooLong(_) => 413,
+            Self::TooSlow => 408,
+            Self::Broken(_) => 400,
+        }
+    }
+}
+
 /// Reads a body of at most `most` bytes within 10 seconds.
 ///
 /// # Errors

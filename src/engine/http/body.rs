@@ -20,8 +20,8 @@ pub(super) const MAX_ROLE_BODY_BYTES: usize = 1024 * 1024;
 /// 413 when there are more than the port takes, 408 when they do not come in time, 400 when they cannot be read.
 pub(super) async fn bytes(request: Request, most: usize) -> Result<Bytes, Failure> {
     body::read(request.into_body(), most).await.map_err(|error| match error {
-        BodyError::TooLong(_) => Problem::new(413, "too-large", "The body is too large").into(),
-        BodyError::TooSlow => Problem::new(408, "too-slow", "The body did not come in time").into(),
+        BodyError::TooLong(_) => Problem::new(error.status(), "too-large", "The body is too large").into(),
+        BodyError::TooSlow => Problem::new(error.status(), "too-slow", "The body did not come in time").into(),
         BodyError::Broken(_) => Failure::bad_request(error.to_string()),
     })
 }

@@ -2,7 +2,7 @@
 //! wrong) → plan (pure) → apply → status. Only observing and applying touch the outside.
 //!
 //! Beside them: [`worker`] works through a queue, [`summary`] writes status, [`claim`] keeps one number with one channel, [`finalizer`]
-//! holds what is under way.
+//! holds what is under way, [`rollout`] replaces pods when their turn has come.
 
 pub(super) mod blocklist;
 pub(super) mod bot;
@@ -13,6 +13,7 @@ pub(super) mod connector;
 pub(super) mod finalizer;
 #[cfg(test)]
 mod plan_tests;
+pub(super) mod rollout;
 #[cfg(test)]
 mod scenarios;
 pub(super) mod summary;

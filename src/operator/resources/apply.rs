@@ -102,14 +102,15 @@ async fn correct(
         // What an earlier plan of ours put in looks foreign too. An apply takes it out in one step with what is new: the policies allow
         // neither the former image nor a Secret that is the installation's no more.
         match overwrite(writer, store, owner, child, &live).await {
-            Ok(written) if removals(child, &written)?.is_none() => return Ok(false),
+            Ok(written) if foreign::removals(&child.manifest, &as_value(&written)?).is_none() => return Ok(false),
             Ok(written) => live = written,
             // What is foreign indeed may have to go first.
-            Err(Error::Stalled { reason: Reason::RefusedByPolicy, .. }) if removals(child, &live)?.is_some() => {}
+            Err(Error::Stalled { reason: Reason::RefusedByPolicy, .. })
+                if foreign::removals(&child.manifest, &as_value(&live)?).is_some() => {}
             Err(error) => return Err(error),
         }
     }
-    if let Some(patch) = removals(child, &live)? {
+    if let Some(patch) = foreign::removals(&child.manifest, &as_value(&live)?) {
         live = match writer.json_patch_child(child.kind, owner.field_manager, &ObjectKey::of(&*live), patch).await {
             Ok(patched) => {
                 store.wrote(patched.clone());
@@ -127,13 +128,6 @@ async fn correct(
     }
     overwrite(writer, store, owner, child, &live).await?;
     Ok(by_others)
-}
-/// What must be taken out of the object, as a JSON Patch.
-fn removals(child: &Child, live: &DynamicObject) -> Result<Option<Value>, Error> {
-    if child.kind != ChildKind::StatefulSet {
-        return Ok(None);
-    }
-    Ok(foreign::removals(&child.manifest, &as_value(live)?))
 }
 
 /// Applies the plan over an object that is there.

@@ -116,10 +116,10 @@ fn metadata(full: ObjectMeta) -> ObjectMeta {
     let controller = full.owner_references.into_iter().flatten().find(|owner| owner.controller == Some(true));
     // The API server bounds none of these. What is longer than any name is the controller of nothing of ours, cut or not.
     let controller = controller.map(|owner| OwnerReference {
-        api_version: cut(owner.api_version, LONGEST_NAME),
-        kind: cut(owner.kind, LONGEST_NAME),
-        name: cut(owner.name, LONGEST_NAME),
-        uid: cut(owner.uid, LONGEST_NAME),
+        api_version: name(owner.api_version),
+        kind: name(owner.kind),
+        name: name(owner.name),
+        uid: name(owner.uid),
         ..owner
     });
     ObjectMeta {
@@ -139,14 +139,14 @@ fn metadata(full: ObjectMeta) -> ObjectMeta {
 pub(crate) fn pod(pod: Pod) -> Pod {
     let status = pod.status.map(|status| PodStatus {
         pod_ip: status.pod_ip.filter(|ip| ip.len() <= LONGEST_NAME),
-        reason: status.reason.map(|reason| cut(reason, LONGEST_NAME)),
+        reason: status.reason.map(name),
         conditions: status.conditions.map(|mut conditions| {
             conditions.retain(|condition| matches!(condition.type_.as_str(), "Ready" | "PodScheduled"));
             conditions.truncate(2);
             for condition in &mut conditions {
-                condition.status = cut(std::mem::take(&mut condition.status), LONGEST_NAME);
-                condition.reason = condition.reason.take().map(|reason| cut(reason, LONGEST_NAME));
-                condition.message = condition.message.take().map(|message| cut(message, LONGEST_MESSAGE));
+                condition.status = name(std::mem::take(&mut condition.status));
+                condition.reason = condition.reason.take().map(name);
+                condition.message = condition.message.take().map(message);
                 condition.last_probe_time = None;
                 condition.last_transition_time = None;
             }
@@ -161,8 +161,8 @@ pub(crate) fn pod(pod: Pod) -> Pod {
 
 fn container(full: ContainerStatus) -> ContainerStatus {
     let mut kept = ContainerStatus {
-        name: cut(full.name, LONGEST_NAME),
-        image: cut(full.image, LONGEST_MESSAGE),
+        name: name(full.name),
+        image: message(full.image),
         ready: full.ready,
         state: full.state,
         last_state: full.last_state,
@@ -172,16 +172,26 @@ fn container(full: ContainerStatus) -> ContainerStatus {
     for state in states.into_iter().flatten() {
         state.running = None;
         if let Some(waiting) = &mut state.waiting {
-            waiting.reason = waiting.reason.take().map(|reason| cut(reason, LONGEST_NAME));
-            waiting.message = waiting.message.take().map(|message| cut(message, LONGEST_MESSAGE));
+            waiting.reason = waiting.reason.take().map(name);
+            waiting.message = waiting.message.take().map(message);
         }
         if let Some(ended) = &mut state.terminated {
-            ended.reason = ended.reason.take().map(|reason| cut(reason, LONGEST_NAME));
-            ended.message = ended.message.take().map(|message| cut(message, LONGEST_MESSAGE));
+            ended.reason = ended.reason.take().map(name);
+            ended.message = ended.message.take().map(message);
             (ended.started_at, ended.finished_at, ended.container_id) = (None, None, None);
         }
     }
     kept
+}
+
+/// As much of a name, or of what is as short as one, as is kept.
+fn name(text: String) -> String {
+    cut(text, LONGEST_NAME)
+}
+
+/// As much of a message as is kept.
+fn message(text: String) -> String {
+    cut(text, LONGEST_MESSAGE)
 }
 
 fn cut(mut text: String, longest: usize) -> String {

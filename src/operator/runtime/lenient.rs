@@ -2,8 +2,6 @@
 //! write into them what the API server takes and Rust's types do not, such as an instant after the year 9999 in `managedFields`. One
 //! such object must not keep a whole list from being read.
 
-use std::borrow::Cow;
-
 use k8s_openapi::{
     api::{
         coordination::v1::Lease,
@@ -15,6 +13,31 @@ use kube::{Resource, api::DynamicObject, runtime::watcher::Event};
 use serde::{Deserialize, Deserializer, de::Error};
 use serde_json::{Map, Value};
 use tracing::warn;
+
+/// `Resource` for a wrapper of a kind `K`, but for its metadata.
+macro_rules! same_kind {
+    () => {
+        type DynamicType = K::DynamicType;
+        type Scope = K::Scope;
+
+        fn kind(dynamic: &Self::DynamicType) -> std::borrow::Cow<'_, str> {
+            K::kind(dynamic)
+        }
+
+        fn group(dynamic: &Self::DynamicType) -> std::borrow::Cow<'_, str> {
+            K::group(dynamic)
+        }
+
+        fn version(dynamic: &Self::DynamicType) -> std::borrow::Cow<'_, str> {
+            K::version(dynamic)
+        }
+
+        fn plural(dynamic: &Self::DynamicType) -> std::borrow::Cow<'_, str> {
+            K::plural(dynamic)
+        }
+    };
+}
+pub(super) use same_kind;
 
 /// What an object is known by: all that is kept of one that cannot be read.
 const IDENTITY: [&str; 4] = ["name", "namespace", "uid", "resourceVersion"];
@@ -68,24 +91,7 @@ impl<'de, K: FromParts> Deserialize<'de> for Lenient<K> {
 }
 
 impl<K: Resource> Resource for Lenient<K> {
-    type DynamicType = K::DynamicType;
-    type Scope = K::Scope;
-
-    fn kind(dynamic: &Self::DynamicType) -> Cow<'_, str> {
-        K::kind(dynamic)
-    }
-
-    fn group(dynamic: &Self::DynamicType) -> Cow<'_, str> {
-        K::group(dynamic)
-    }
-
-    fn version(dynamic: &Self::DynamicType) -> Cow<'_, str> {
-        K::version(dynamic)
-    }
-
-    fn plural(dynamic: &Self::DynamicType) -> Cow<'_, str> {
-        K::plural(dynamic)
-    }
+    same_kind!();
 
     fn meta(&self) -> &ObjectMeta {
         self.0.meta()
@@ -116,33 +122,29 @@ mod tests {
 
     const BEYOND: &str = "9999-12-31T23:59:59Z";
 
-    fn named(name: &str, more: Value) -> Value {
-        let mut object = json!({
+    /// A pod with another value at a JSON pointer.
+    fn pod(name: &str, pointer: &str, value: &str) -> Value {
+        let mut pod = json!({
             "apiVersion": "v1", "kind": "Pod",
-            "metadata": {"name": name, "namespace": "n", "uid": "u", "resourceVersion": "7", "labels": {"l": "v"}},
+            "metadata": {"name": name, "namespace": "n", "uid": "u", "resourceVersion": "7", "labels": {"l": "v"},
+                         "managedFields": [{"time": "2026-01-01T00:00:00Z"}]},
+            "status": {"podIP": "10.0.0.1", "startTime": "2026-01-01T00:00:00Z"},
         });
-        json_patch_merge(&mut object, more);
-        object
-    }
-
-    fn json_patch_merge(value: &mut Value, more: Value) {
-        match (value, more) {
-            (Value::Object(value), Value::Object(more)) => {
-                for (key, more) in more {
-                    json_patch_merge(value.entry(key).or_insert(Value::Null), more);
-                }
-            }
-            (value, more) => *value = more,
+        if let Some(found) = pod.pointer_mut(pointer) {
+            *found = value.into();
+        } else {
+            pod["metadata"]["deletionTimestamp"] = value.into();
         }
+        pod
     }
 
     #[test]
     fn an_object_that_cannot_be_read_keeps_no_other_from_being_read() {
         let list = json!([
-            named("good", json!({"status": {"podIP": "10.0.0.1"}})),
-            named("managed", json!({"metadata": {"managedFields": [{"time": BEYOND}]}})),
-            named("deleted", json!({"metadata": {"deletionTimestamp": BEYOND}})),
-            named("status", json!({"status": {"startTime": BEYOND}})),
+            pod("good", "/status/podIP", "10.0.0.1"),
+            pod("managed", "/metadata/managedFields/0/time", BEYOND),
+            pod("deleted", "/metadata/deletionTimestamp", BEYOND),
+            pod("started", "/status/startTime", BEYOND),
         ]);
         assert!(serde_json::from_value::<Vec<Pod>>(list.clone()).is_err(), "which is why");
         let pods: Vec<Lenient<Pod>> = serde_json::from_value(list.clone()).unwrap();
@@ -150,7 +152,7 @@ mod tests {
             let pod = &pods[at].0;
             (pod.name_any(), pod.uid().unwrap(), pod.resource_version().unwrap(), pod.labels().len())
         };
-        for (at, name, labels) in [(0, "good", 1), (1, "managed", 1), (2, "deleted", 0), (3, "status", 0)] {
+        for (at, name, labels) in [(0, "good", 1), (1, "managed", 1), (2, "deleted", 0), (3, "started", 0)] {
             assert_eq!(known(at), (name.to_owned(), "u".to_owned(), "7".to_owned(), labels));
         }
         assert_eq!(pods[0].0.status.as_ref().unwrap().pod_ip.as_deref(), Some("10.0.0.1"));

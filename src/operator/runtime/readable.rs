@@ -4,8 +4,6 @@
 //! has started since knows no good form; what is left of the object when the unreadable is taken out says then what it is and what it
 //! refers to, and nothing is made from it.
 
-use std::borrow::Cow;
-
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, core::object::HasSpec, runtime::watcher::Event};
 use serde::{
@@ -16,7 +14,10 @@ use serde_json::Value;
 use serde_path_to_error::{Path, Segment};
 use tracing::warn;
 
-use super::cache::{ObjectKey, Store};
+use super::{
+    cache::{ObjectKey, Store},
+    lenient::same_kind,
+};
 
 /// So much is taken out of one object, one by one; then whole lists, so many at most.
 const CUTS: usize = 64;
@@ -106,24 +107,7 @@ fn cut(value: &mut Value, names: &[&Segment]) -> bool {
 }
 
 impl<K: Resource> Resource for Readable<K> {
-    type DynamicType = K::DynamicType;
-    type Scope = K::Scope;
-
-    fn kind(dynamic: &Self::DynamicType) -> Cow<'_, str> {
-        K::kind(dynamic)
-    }
-
-    fn group(dynamic: &Self::DynamicType) -> Cow<'_, str> {
-        K::group(dynamic)
-    }
-
-    fn version(dynamic: &Self::DynamicType) -> Cow<'_, str> {
-        K::version(dynamic)
-    }
-
-    fn plural(dynamic: &Self::DynamicType) -> Cow<'_, str> {
-        K::plural(dynamic)
-    }
+    same_kind!();
 
     fn meta(&self) -> &ObjectMeta {
         match self {

@@ -21,11 +21,11 @@ use crate::{
     api::{ConditionStatus, Reason, names},
     operator::{
         controllers::{
-            claim, connector as connectors, finalizer,
+            claim, connector as connectors, finalizer, rollout,
             summary::{self, is_deleted},
             worker::{RequeueAfter, sooner},
         },
-        observed::{changes, context::Context, in_force, pod, rollouts, targets::Target},
+        observed::{changes, context::Context, in_force, pod, targets::Target},
         resources::{
             apply,
             child::Owner,
@@ -149,7 +149,7 @@ async fn bring_about(context: &Context, observed: &Observed, findings: &mut Find
     storage::check_volume(context, &owner, channel)?;
     let keep: Vec<_> = plan.children.list().iter().map(|child| (child.kind, child.name.clone())).collect();
     let target = Target::Engine(owner.key());
-    let applied = rollouts::apply(context, &owner, target, observed.pod.as_deref(), plan.children).await?;
+    let applied = rollout::apply(context, &owner, target, observed.pod.as_deref(), plan.children).await?;
     let kept = |kind, name: &str| keep.iter().any(|(kept, known)| *kept == kind && known == name);
     apply::prune(&context.writer, &context.cluster.children, &owner, kept).await?;
     note_lists(context, observed, &plan.configuration);

@@ -12,8 +12,8 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     api::{Reason, names},
     operator::{
-        controllers::{finalizer, summary, worker::RequeueAfter},
-        observed::{context::Context, pod, rollouts, targets::Target},
+        controllers::{finalizer, rollout, summary, worker::RequeueAfter},
+        observed::{context::Context, pod, targets::Target},
         resources::{
             apply,
             child::{ANNOTATION_ACCOUNT, Owner},
@@ -97,7 +97,7 @@ async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Err
     let plan = plan::plan(&owner, &valid, observed, &context.settings)?;
     let keep: Vec<_> = plan.children.list().iter().map(|child| (child.kind, child.name.clone())).collect();
     let target = Target::Gateway(owner.key());
-    let applied = rollouts::apply(context, &owner, target, observed.pod.as_deref(), plan.children).await?;
+    let applied = rollout::apply(context, &owner, target, observed.pod.as_deref(), plan.children).await?;
     let kept = |kind, name: &str| keep.iter().any(|(kept, known)| *kept == kind && known == name);
     apply::prune(&context.writer, &context.cluster.children, &owner, kept).await?;
     context.events.repaired(&*observed.connector, applied.repaired()).await;

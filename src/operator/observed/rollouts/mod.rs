@@ -14,14 +14,10 @@ use crate::{
     operator::{
         observed::{context::Context, pod, targets::Target},
         resources::{
-            apply,
-            child::{ANNOTATION_APPLIED, Applied, Children, Owner, Prepared},
+            child::{ANNOTATION_APPLIED, Children, Owner, Prepared},
             kinds::ChildKind,
         },
-        runtime::{
-            cache::ObjectKey,
-            error::{Error, Transient},
-        },
+        runtime::cache::ObjectKey,
     },
 };
 pub(crate) use slots::Rollouts;
@@ -33,36 +29,41 @@ const FOR_ALL_PODS: [&str; 3] = [
     "/spec/template/spec/imagePullSecrets",
 ];
 
-/// The server did not decide in time: what was asked for may have happened.
-const GATEWAY_TIMEOUT: u16 = 504;
+/// The turn of one owner's StatefulSet.
+pub(crate) struct Turn {
+    template: Option<Template>,
+    /// A pod that works would be replaced.
+    is_replacement: bool,
+    /// Whether the StatefulSet may be applied now.
+    pub(crate) has_come: bool,
+}
 
-/// Applies the children; leaves the StatefulSet out while it would replace a pod that works by one of another image, and too many are being
-/// replaced.
-///
-/// # Errors
-/// As [`apply::apply`].
-pub(crate) async fn apply(
+/// Whether the turn of an owner's StatefulSet has come: not while it would replace a pod that works by one of another image, and too many
+/// are being replaced. Who waits is woken; who begins says when the StatefulSet was [`applied`].
+pub(crate) fn turn(
     context: &Context,
     owner: &Owner,
     target: Target,
     pod: Option<&Pod>,
-    planned: Children<Prepared>,
-) -> Result<Children<Applied>, Error> {
+    planned: &Children<Prepared>,
+) -> Turn {
     see(context, owner, pod);
-    let template = Template::of(&planned);
+    let template = Template::of(planned);
     let old = ready(pod).filter(|_| is_other(context, owner, template.as_ref()));
-    let may_begin = match (&template, &old) {
+    let has_come = match (&template, &old) {
         (Some(template), Some(old)) => begin(context, owner, target, old, template),
         // Nothing is lost by replacing what does not work.
         _ => true,
     };
-    let children = if may_begin { planned } else { planned.without(ChildKind::StatefulSet) };
-    let applied = apply::apply(&context.writer, &context.cluster.children, owner, children).await;
-    if old.is_some() && may_begin && is_decided(&applied) && is_other(context, owner, template.as_ref()) {
+    Turn { template, is_replacement: old.is_some(), has_come }
+}
+
+/// The StatefulSet was applied, or refused; `is_decided` where it is known which. One that was refused leaves its turn to the next.
+pub(crate) fn applied(context: &Context, owner: &Owner, turn: &Turn, is_decided: bool) {
+    if turn.is_replacement && turn.has_come && is_decided && is_other(context, owner, turn.template.as_ref()) {
         context.rollouts.give_back(owner);
     }
     wake(context);
-    applied
 }
 
 fn begin(context: &Context, owner: &Owner, target: Target, old: &str, template: &Template) -> bool {
@@ -100,15 +101,6 @@ fn see(context: &Context, owner: &Owner, pod: Option<&Pod>) {
 /// UID of the pod, if it is ready.
 fn ready(pod: Option<&Pod>) -> Option<String> {
     pod.filter(|pod| pod::is_ready(pod)).map(|pod| pod.uid().unwrap_or_default())
-}
-
-/// Whether it is known what became of the request. One without an answer may have been obeyed.
-fn is_decided(applied: &Result<Children<Applied>, Error>) -> bool {
-    match applied {
-        Err(Error::Transient(Transient::Api(kube::Error::Api(status)))) => status.code != GATEWAY_TIMEOUT,
-        Err(Error::Transient(Transient::Api(_))) => false,
-        Ok(_) | Err(_) => true,
-    }
 }
 
 /// What a plan says of what is the same for all pods.
