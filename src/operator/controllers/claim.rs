@@ -37,7 +37,8 @@ pub(crate) enum Ownership {
 
 /// Whether this channel holds the claim, by the cache.
 pub(crate) fn is_held(context: &Context, claim: &Claim, holder: &Holder) -> bool {
-    lease(context, claim).and_then(|lease| Holder::of(&lease)).as_ref() == Some(holder)
+    let key = ObjectKey::new(&context.settings.namespace, claim.name());
+    context.cluster.claims.has(&Term::Holder(holder.identity()), &key)
 }
 
 fn lease(context: &Context, claim: &Claim) -> Option<Arc<Lease>> {
@@ -104,7 +105,7 @@ fn holder_without_lease(context: &Context, claim: &Claim, asking: &Holder) -> Op
             && has_engine(context, channel)
             && claim_of(context, channel).as_ref() == Some(claim)
     };
-    let mut found = context.cluster.channels.with(&Term::SameNumber(claim.number().to_owned()));
+    let mut found = context.cluster.channels.with(&Term::Number(claim.number().to_owned()));
     found.retain(|channel| holds(channel));
     let found: Vec<_> = found.iter().map(|channel| Holder::channel(channel)).collect();
     if found.contains(asking) { None } else { found.into_iter().next() }
@@ -167,8 +168,7 @@ async fn judge(context: &Context, lease: &Lease, asking: &Holder) -> Result<Opti
 /// fails says nothing.
 async fn sweep(context: &Context, lease: &Lease, holder: &Holder) -> Result<bool, Error> {
     let key = ObjectKey::new(&holder.namespace, &holder.name);
-    let known = context.cluster.channels.get(&key);
-    if known.is_some_and(|channel| channel.metadata.uid.as_deref() == Some(holder.uid.as_str())) {
+    if context.cluster.channels.uid(&key).as_deref() == Some(holder.uid.as_str()) {
         return Ok(false);
     }
     let api: Api<SmsChannel> = Api::namespaced(context.writer.client().clone(), &holder.namespace);
@@ -189,7 +189,7 @@ async fn sweep(context: &Context, lease: &Lease, holder: &Holder) -> Result<bool
 /// # Errors
 /// Faults of the API server.
 pub(crate) async fn sweep_all(context: &Context) -> Result<(), Error> {
-    for lease in context.cluster.claims.all() {
+    for lease in context.cluster.claims.each(context.cluster.claims.keys()) {
         if let Some(holder) = Holder::of(&lease) {
             sweep(context, &lease, &holder).await?;
         }

@@ -254,7 +254,8 @@ pub(crate) fn unreadable<K: Resource + Clone>(store: &Store<K>, key: &ObjectKey,
     let found = store.unreadable(key)?;
     let message = format!(
         "this version of the operator cannot read {kind} {}: {}; what was in force stays; correct the object, or upgrade the operator",
-        key.name, found.fault
+        key.name(),
+        found.fault
     );
     Some(Error::stalled(Reason::Unreadable, message))
 }

@@ -79,7 +79,7 @@ pub(crate) fn start<K, F, R>(
 
 /// One that is gone is looked at no more.
 fn next_look<K: Resource + Clone>(store: &Store<K>, key: &ObjectKey, again: Duration) -> RequeueAfter {
-    store.get(key).map(|_| again)
+    store.contains(key).then_some(again)
 }
 
 /// Looks at one object once; says when to look again.

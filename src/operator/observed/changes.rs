@@ -61,7 +61,7 @@ pub(crate) fn channel(context: &Arc<Context>, change: &Change<SmsChannel>) {
 pub(crate) fn depends_on_channel(context: &Context, old: Option<&SmsChannel>, new: Option<&SmsChannel>) {
     let Some(channel) = new.or(old) else { return };
     let key = ObjectKey::of(channel);
-    let reference = |name: &str| ObjectKey::new(&key.namespace, name);
+    let reference = |name: &str| ObjectKey::new(key.namespace(), name);
     if old.map(routed) != new.map(routed) {
         context.queues.connectors.add_spaced(reference(&channel.spec.connector_ref.name), TOGETHER);
         // The lists count the channels that they bind.
@@ -125,27 +125,26 @@ pub(crate) fn wake_blocklists(context: &Context, channel: &SmsChannel) {
     }
 }
 
-fn wake_channels(context: &Context, channels: impl IntoIterator<Item = Arc<SmsChannel>>) {
-    channels.into_iter().for_each(|channel| context.queues.channels.add(ObjectKey::of(&*channel)));
+fn wake_channels(context: &Context, channels: impl IntoIterator<Item = ObjectKey>) {
+    channels.into_iter().for_each(|channel| context.queues.channels.add(channel));
 }
 
 /// Has the connector looked at again of which its gateway says something new, and the channels with the numbers of which it does. The
 /// engines with the numbers for which something went through are asked at once.
 pub(crate) fn gateway_said(context: &Context, connector: &ObjectKey, news: &GatewayNews) {
-    let with_number = |number: &str| Term::Number(connector.clone(), number.to_owned());
     if let Some(numbers) = &news.changed {
         context.queues.connectors.add_spaced(connector.clone(), TOGETHER);
         match numbers {
             Numbers::All => wake_channels(context, context.cluster.channels_of_connector(connector)),
             Numbers::Some(numbers) => {
                 for number in numbers {
-                    wake_channels(context, context.cluster.channels.with(&with_number(number.as_str())));
+                    wake_channels(context, context.cluster.channels_of_number(connector, number.as_str()));
                 }
             }
         }
     }
     for number in &news.busy {
-        for key in context.cluster.channels.keys_with(&with_number(number)) {
+        for key in context.cluster.channels_of_number(connector, number) {
             context.targets.watch(Target::Engine(key), Duration::ZERO);
         }
     }
@@ -154,7 +153,7 @@ pub(crate) fn gateway_said(context: &Context, connector: &ObjectKey, news: &Gate
 /// A gateway did not answer for once. While it tells nothing, its engines are asked themselves, at different moments within this time.
 pub(crate) fn gateway_missed(context: &Context, connector: &ObjectKey, within: Duration) {
     for channel in context.cluster.channels_of_connector(connector) {
-        context.targets.watch(Target::Engine(ObjectKey::of(&*channel)), within.mul_f64(fastrand::f64()));
+        context.targets.watch(Target::Engine(channel), within.mul_f64(fastrand::f64()));
     }
 }
 
@@ -228,8 +227,8 @@ fn is_same<K: Resource + Clone + PartialEq>(change: &Change<K>) -> bool {
 fn forget_pod(context: &Context, pod: &Pod) {
     context.volume_refreshes.forget(&pod.uid().unwrap_or_default());
     let key = |label: &str| Some(ObjectKey::new(pod.namespace()?, pod.labels().get(label)?));
-    let connector = key(names::LABEL_CONNECTOR).and_then(|key| context.cluster.connectors.get(&key)?.uid());
-    let channel = key(names::LABEL_CHANNEL).and_then(|key| context.cluster.channels.get(&key)?.uid());
+    let connector = key(names::LABEL_CONNECTOR).and_then(|key| context.cluster.connectors.uid(&key));
+    let channel = key(names::LABEL_CHANNEL).and_then(|key| context.cluster.channels.uid(&key));
     for uid in connector.iter().chain(&channel) {
         context.samples.forget(uid);
     }

@@ -188,7 +188,7 @@ impl Default for Cluster {
     fn default() -> Self {
         Self {
             connectors: Arc::new(Store::indexed_by(indexes::connector).keeping(kept::own)),
-            channels: Arc::new(Store::indexed_by(indexes::channel).keeping(kept::own)),
+            channels: Arc::new(Store::indexed_by(indexes::channel).keeping(kept::own).packed(Codec::json())),
             campaigns: Arc::new(Store::indexed_by(indexes::campaign).keeping(kept::own)),
             bots: Arc::new(Store::indexed_by(indexes::bot).keeping(kept::own)),
             blocklists: Arc::new(Store::indexed_by(indexes::blocklist).keeping(kept::own)),
@@ -201,13 +201,21 @@ impl Default for Cluster {
 
 impl Cluster {
     /// The channels of a connector, by name.
-    pub(crate) fn channels_of_connector(&self, connector: &ObjectKey) -> Vec<Arc<SmsChannel>> {
-        self.channels.with(&Term::Connector(connector.clone()))
+    pub(crate) fn channels_of_connector(&self, connector: &ObjectKey) -> Vec<ObjectKey> {
+        self.channels.keys_with(&Term::Connector(connector.clone()))
     }
 
     /// The channels of a campaign, by name.
-    pub(crate) fn channels_of_campaign(&self, campaign: &ObjectKey) -> Vec<Arc<SmsChannel>> {
-        self.channels.with(&Term::Campaign(campaign.clone()))
+    pub(crate) fn channels_of_campaign(&self, campaign: &ObjectKey) -> Vec<ObjectKey> {
+        self.channels.keys_with(&Term::Campaign(campaign.clone()))
+    }
+
+    /// The channels that ask a connector for a number, by name.
+    pub(crate) fn channels_of_number(&self, connector: &ObjectKey, number: &str) -> Vec<ObjectKey> {
+        let mut keys = self.channels.keys_with(&Term::Number(number.to_owned()));
+        let connector = Term::Connector(connector.clone());
+        keys.retain(|key| self.channels.has(&connector, key));
+        keys
     }
 
     /// The blocklists that bind a channel, by name: of its namespace, and its campaign is named, or none is.
@@ -221,10 +229,10 @@ impl Cluster {
     }
 
     /// The channels that a blocklist binds.
-    pub(crate) fn bound_by(&self, list: &Blocklist) -> Vec<Arc<SmsChannel>> {
+    pub(crate) fn bound_by(&self, list: &Blocklist) -> Vec<ObjectKey> {
         let namespace = list.metadata.namespace.as_deref().unwrap_or_default();
         if list.spec.campaigns.is_empty() {
-            return self.channels.in_namespace(namespace);
+            return self.channels.keys_beginning(namespace, "");
         }
         // A channel has one campaign, so none is found twice.
         let campaigns = list.spec.campaigns.iter().map(|campaign| ObjectKey::new(namespace, &campaign.name));
@@ -265,9 +273,12 @@ mod tests {
         let cluster = cluster();
         let bound = |list: &str| -> Vec<_> {
             let list = cluster.blocklists.get(&ObjectKey::new("a", list)).unwrap();
-            cluster.bound_by(&list).iter().filter_map(|channel| channel.metadata.name.clone()).collect()
+            cluster.bound_by(&list).iter().map(|channel| channel.name().to_owned()).collect()
         };
-        assert_eq!((bound("of-sales"), bound("of-all")), (vec!["c1".into()], vec!["c1".into(), "c2".into()]));
+        assert_eq!(
+            (bound("of-sales"), bound("of-all")),
+            (vec!["c1".to_owned()], vec!["c1".to_owned(), "c2".to_owned()])
+        );
         let lists = |namespace: &str, channel: &str| -> Vec<_> {
             let channel = cluster.channels.get(&ObjectKey::new(namespace, channel)).unwrap();
             cluster.blocklists_of(&channel).iter().filter_map(|list| list.metadata.name.clone()).collect()
@@ -278,11 +289,53 @@ mod tests {
     }
 
     #[test]
+    fn a_channel_comes_out_of_its_cache_as_it_went_in() {
+        let condition = |type_: &str| {
+            json!({"type": type_, "status": "True", "reason": "Available", "message": "\"words\" \u{e9}",
+                   "observedGeneration": 3, "lastTransitionTime": "2026-01-01T00:00:00Z"})
+        };
+        let channel = |name: &str| -> SmsChannel {
+            serde_json::from_value(json!({
+                "apiVersion": "aldis.dev/v1alpha1", "kind": "SmsChannel",
+                "metadata": {
+                    "name": name, "namespace": "shop", "uid": name, "resourceVersion": "7", "generation": 3,
+                    "creationTimestamp": "2026-01-01T00:00:00Z", "deletionTimestamp": "2026-01-02T00:00:00Z",
+                    "finalizers": ["aldis.dev/drain"], "labels": {"team": "a"}, "annotations": {"theirs": "x"},
+                },
+                "spec": {
+                    "campaignRef": {"name": "support"}, "connectorRef": {"name": "demo"}, "number": "+15551230001",
+                    "strategy": "Linear", "offer": {"mode": "Ask", "timeoutSeconds": 20},
+                    "outOfHours": {"message": "later"}, "automations": {"onStart": {"name": "hello"}},
+                    "engine": {"storage": {"volume": {"size": "2Gi", "onDelete": "Delete"}}},
+                },
+                "status": {
+                    "observedGeneration": 3, "conditions": [condition("Ready"), condition("NumberClaimed")],
+                    "sampledAt": "2026-01-01T00:00:01.5Z", "volumeSize": "2Gi",
+                    "queue": {"waiting": 1, "oldestWaitSeconds": 10, "withBot": 0, "active": 2},
+                    "agents": {"online": 1, "available": 0}, "serviceLevel": {"percent": 80, "answered": 8},
+                    "engine": {"configHash": "h", "version": "1.2.3", "storeId": "s", "storeCommits": 9},
+                },
+            }))
+            .unwrap()
+        };
+        let cluster = Cluster::default();
+        for name in ["first", "second"] {
+            let channel = channel(name);
+            cluster.channels.wrote(channel.clone());
+            let found = cluster.channels.get(&ObjectKey::of(&channel)).unwrap();
+            assert_eq!(serde_json::to_value(&*found).unwrap(), serde_json::to_value(&channel).unwrap());
+            assert_eq!((&found.spec, &found.status), (&channel.spec, &channel.status));
+        }
+    }
+
+    #[test]
     fn channels_are_found_by_connector_and_campaign_within_their_namespace() {
         let cluster = cluster();
         assert_eq!(cluster.channels_of_connector(&ObjectKey::new("a", "demo")).len(), 2);
         assert_eq!(cluster.channels_of_connector(&ObjectKey::new("b", "demo")).len(), 1);
         assert_eq!(cluster.channels_of_campaign(&ObjectKey::new("a", "sales")).len(), 1);
+        let asking = |connector: &str| cluster.channels_of_number(&ObjectKey::new("a", connector), "+15551230001");
+        assert_eq!((asking("demo").len(), asking("other").len()), (2, 0));
         assert_eq!(cluster.channels.count(&Term::Ready("Unknown")), 3);
     }
 }

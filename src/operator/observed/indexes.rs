@@ -5,7 +5,10 @@ use kube::{Resource, ResourceExt};
 
 use crate::{
     api::{Blocklist, Bot, Campaign, ConditionType, SmsChannel, SmsConnector, condition_of},
-    operator::runtime::{cache::ObjectKey, index::Term},
+    operator::{
+        resources::claim::Holder,
+        runtime::{cache::ObjectKey, index::Term},
+    },
 };
 
 /// The statuses that `Ready` may have, for gauges.
@@ -18,12 +21,10 @@ pub(crate) fn connector(connector: &SmsConnector) -> Vec<Term> {
 
 /// Terms of a channel.
 pub(crate) fn channel(channel: &SmsChannel) -> Vec<Term> {
-    let connector = beside(channel, &channel.spec.connector_ref.name);
     vec![
         Term::Campaign(beside(channel, &channel.spec.campaign_ref.name)),
-        Term::Number(connector.clone(), channel.spec.number.clone()),
-        Term::Connector(connector),
-        Term::SameNumber(channel.spec.number.clone()),
+        Term::Connector(beside(channel, &channel.spec.connector_ref.name)),
+        Term::Number(channel.spec.number.clone()),
         ready(channel.status.as_ref().map(|status| &status.conditions)),
     ]
 }
@@ -50,13 +51,12 @@ pub(crate) fn blocklist(list: &Blocklist) -> Vec<Term> {
 
 /// Terms of a claim.
 pub(crate) fn claim(lease: &Lease) -> Vec<Term> {
-    let holder = lease.spec.as_ref().and_then(|spec| spec.holder_identity.clone());
-    holder.map(Term::Holder).into_iter().collect()
+    Holder::of(lease).map(|holder| Term::Holder(holder.identity())).into_iter().collect()
 }
 
 /// The key of an object of this name in the same namespace.
 fn beside<K: Resource>(object: &K, name: &str) -> ObjectKey {
-    ObjectKey::new(object.meta().namespace.clone().unwrap_or_default(), name)
+    ObjectKey::new(object.meta().namespace.as_deref().unwrap_or_default(), name)
 }
 
 fn ready(conditions: Option<&Vec<Condition>>) -> Term {

@@ -260,10 +260,12 @@ pub(crate) async fn prune(
 ) -> Result<(), Error> {
     for kind in ChildKind::ALL {
         let store = stores.of(kind);
-        let owned = store.keys_with(&Term::Controller(owner.uid.clone()));
-        let superfluous = owned.into_iter().filter(|key| key.namespace == owner.namespace && !keep(kind, &key.name));
-        for object in superfluous.filter_map(|key| store.get(&key)) {
-            if object.metadata.deletion_timestamp.is_none() {
+        let mut known = store.keys_with(&Term::Controller(owner.uid.clone()));
+        known.retain(|key| key.namespace() == owner.namespace);
+        known.extend(stores.keys_named_after(kind, owner));
+        known.retain(|key| !keep(kind, key.name()));
+        for object in store.each(known) {
+            if owner.controls(&*object) && object.metadata.deletion_timestamp.is_none() {
                 let uid = object.uid().unwrap_or_default();
                 writer.delete_child(kind, &ObjectKey::of(&*object), &uid, store).await?;
             }

@@ -2,6 +2,7 @@
 
 use std::marker::PhantomData;
 
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Resource, ResourceExt, api::DynamicObject};
 use serde_json::{Value, json};
 
@@ -125,10 +126,15 @@ impl Owner {
     }
 }
 
+/// The object's controller.
+pub(super) fn controller(object: &impl Resource) -> Option<&OwnerReference> {
+    let references = object.meta().owner_references.as_deref().unwrap_or_default();
+    references.iter().find(|reference| reference.controller == Some(true))
+}
+
 /// UID of the object's controller.
 pub(crate) fn controller_uid(object: &impl Resource) -> Option<&str> {
-    let references = object.meta().owner_references.as_deref().unwrap_or_default();
-    references.iter().find(|reference| reference.controller == Some(true)).map(|reference| reference.uid.as_str())
+    controller(object).map(|controller| controller.uid.as_str())
 }
 
 /// How a child is bound to its owner.

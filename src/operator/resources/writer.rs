@@ -43,7 +43,7 @@ impl Writer {
     /// # Errors
     /// Faults of the API server.
     pub(crate) async fn get_child(&self, kind: ChildKind, key: &ObjectKey) -> Result<Option<DynamicObject>, Error> {
-        let found = self.children(kind, &key.namespace).get_opt(&key.name).await.map_err(judge)?;
+        let found = self.children(kind, key.namespace()).get_opt(key.name()).await.map_err(judge)?;
         Ok(found.map(without_managed_fields))
     }
 
@@ -60,7 +60,7 @@ impl Writer {
     ) -> Result<DynamicObject, Error> {
         self.leadership.may_write()?;
         let params = PatchParams::apply(manager).force();
-        let result = self.children(kind, &key.namespace).patch(&key.name, &params, &Patch::Apply(manifest)).await;
+        let result = self.children(kind, key.namespace()).patch(key.name(), &params, &Patch::Apply(manifest)).await;
         self.metrics.wrote(kind.row().kind, "apply", &result);
         result.map(without_managed_fields).map_err(judge)
     }
@@ -79,7 +79,7 @@ impl Writer {
         self.leadership.may_write()?;
         let params = PatchParams { field_manager: Some(manager.into()), ..PatchParams::default() };
         let patch = Patch::Json::<()>(serde_json::from_value(operations)?);
-        let result = self.children(kind, &key.namespace).patch(&key.name, &params, &patch).await;
+        let result = self.children(kind, key.namespace()).patch(key.name(), &params, &patch).await;
         self.metrics.wrote(kind.row().kind, "patch", &result);
         result.map(without_managed_fields).map_err(judge)
     }
@@ -96,7 +96,7 @@ impl Writer {
         store: &Store<DynamicObject>,
     ) -> Result<(), Error> {
         self.leadership.may_write()?;
-        let result = self.children(kind, &key.namespace).delete(&key.name, &delete_params(uid)).await;
+        let result = self.children(kind, key.namespace()).delete(key.name(), &delete_params(uid)).await;
         self.metrics.wrote(kind.row().kind, "delete", &result);
         match result {
             Ok(answer) => {
@@ -211,10 +211,10 @@ impl Writer {
         value: &str,
     ) -> Result<(), Error> {
         self.leadership.may_write()?;
-        let api: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(self.client.clone(), &key.namespace);
+        let api: Api<k8s_openapi::api::core::v1::Pod> = Api::namespaced(self.client.clone(), key.namespace());
         let params = PatchParams { field_manager: Some("aldis/nudge".into()), ..PatchParams::default() };
         let patch = json!({"metadata": {"uid": uid, "annotations": {annotation: value}}});
-        let result = api.patch_metadata(&key.name, &params, &Patch::Merge(patch)).await;
+        let result = api.patch_metadata(key.name(), &params, &Patch::Merge(patch)).await;
         self.metrics.wrote("Pod", "patch", &result);
         match result {
             Ok(_) => Ok(()),

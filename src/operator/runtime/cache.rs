@@ -6,6 +6,7 @@
 //! with a selector as if it were deleted, and comes back when the label does.
 
 use std::{
+    cmp::Ordering,
     collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
@@ -14,38 +15,12 @@ use kube::{Api, Client, Resource, ResourceExt, core::NamespaceResourceScope, run
 use parking_lot::RwLock;
 use tokio::sync::watch;
 
+pub(crate) use super::object_key::ObjectKey;
 use super::{
     index::{Objects, Term, Terms},
     packed::Codec,
     readable::Unreadable,
 };
-
-/// Namespace and name.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct ObjectKey {
-    /// Namespace.
-    pub namespace: String,
-    /// Name.
-    pub name: String,
-}
-
-impl ObjectKey {
-    /// A key.
-    pub(crate) fn new(namespace: impl Into<String>, name: impl Into<String>) -> Self {
-        Self { namespace: namespace.into(), name: name.into() }
-    }
-
-    /// The key of an object.
-    pub(crate) fn of<K: ResourceExt>(object: &K) -> Self {
-        Self { namespace: object.namespace().unwrap_or_default(), name: object.name_any() }
-    }
-}
-
-impl std::fmt::Display for ObjectKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}/{}", self.namespace, self.name)
-    }
-}
 
 /// What one watch sees.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -71,7 +46,7 @@ impl Scope {
     fn covers(&self, key: &ObjectKey) -> bool {
         match self {
             Self::Cluster => true,
-            Self::Namespace(namespace) => *namespace == key.namespace,
+            Self::Namespace(namespace) => namespace == key.namespace(),
         }
     }
 }
@@ -162,6 +137,11 @@ impl<K: Resource + Clone> Store<K> {
         self.state.read().objects.get(key)
     }
 
+    /// Whether the object is there.
+    pub(crate) fn contains(&self, key: &ObjectKey) -> bool {
+        self.state.read().objects.uid(key).is_some()
+    }
+
     /// The UID of the object.
     pub(crate) fn uid(&self, key: &ObjectKey) -> Option<String> {
         self.state.read().objects.uid(key).map(ToOwned::to_owned)
@@ -187,14 +167,14 @@ impl<K: Resource + Clone> Store<K> {
         self.state.read().objects.count(term)
     }
 
-    /// All objects, in order of namespace and name.
-    pub(crate) fn all(&self) -> Vec<Arc<K>> {
-        self.state.read().objects.iter().collect()
+    /// The keys of all objects of a namespace whose names begin so, by name.
+    pub(crate) fn keys_beginning(&self, namespace: &str, name: &str) -> Vec<ObjectKey> {
+        self.state.read().objects.keys_beginning(namespace, name).cloned().collect()
     }
 
-    /// All objects of a namespace, by name.
-    pub(crate) fn in_namespace(&self, namespace: &str) -> Vec<Arc<K>> {
-        self.state.read().objects.in_namespace(namespace).collect()
+    /// The objects of these keys that are there, one after the other: all at once may take much more room than they do in the store.
+    pub(crate) fn each(&self, keys: Vec<ObjectKey>) -> impl Iterator<Item = Arc<K>> {
+        keys.into_iter().filter_map(|key| self.get(&key))
     }
 
     /// All keys.
@@ -257,7 +237,7 @@ impl<K: Resource + Clone> Store<K> {
         let changes = self.change(scope, event);
         for gone in changes.iter().filter(|change| change.new.is_none()).filter_map(|change| change.old.as_ref()) {
             let key = ObjectKey::of(&**gone);
-            if self.get(&key).is_none() {
+            if !self.contains(&key) {
                 self.note_unreadable(&key, None);
             }
         }
@@ -322,17 +302,15 @@ impl<K: Resource> State<K> {
         if went.is_some_and(|went| version(&*object) < *went) {
             return None;
         }
-        if let Some(known) = self.objects.get(&key) {
-            if version(&*known) > version(&*object) {
-                return None;
-            }
-            if version(&*known) == version(&*object) {
-                // The echo of our own write: no news for the object itself, but for those who depend on it.
-                return Some(Change { old: Some(known), new: Some(object), echo: true });
-            }
+        let version = version(&*object);
+        match self.objects.version(&key).map(|known| known.cmp(&version)) {
+            Some(Ordering::Greater) => return None,
+            // The echo of our own write: no news.
+            Some(Ordering::Equal) => return Some(Change { old: Some(object.clone()), new: Some(object), echo: true }),
+            Some(Ordering::Less) | None => {}
         }
         let uid = object.meta().uid.clone().unwrap_or_default();
-        let old = self.objects.insert(key, &uid, object.clone());
+        let old = self.objects.insert(key, &uid, version, object.clone());
         if let Some(old_uid) = old.as_ref().and_then(|old| old.meta().uid.clone())
             && object.meta().uid.as_ref() != Some(&old_uid)
         {

@@ -19,10 +19,8 @@ pub(crate) enum Term {
     Campaign(ObjectKey),
     /// It holds for every campaign of this namespace.
     EveryCampaign(String),
-    /// It asks this connector for this number.
-    Number(ObjectKey, String),
     /// It asks for this number, whichever connector it refers to.
-    SameNumber(String),
+    Number(String),
     /// Its controller has this UID.
     Controller(String),
     /// A claim that this identity holds.
@@ -44,6 +42,7 @@ pub(crate) struct Objects<K> {
 
 struct Entry<K> {
     uid: Box<str>,
+    version: u64,
     object: Held<K>,
 }
 
@@ -120,14 +119,14 @@ impl<K> Objects<K> {
         self.by_key.get(key).map(|entry| &*entry.uid)
     }
 
+    /// The version of the object of this key.
+    pub(super) fn version(&self, key: &ObjectKey) -> Option<u64> {
+        self.by_key.get(key).map(|entry| entry.version)
+    }
+
     /// All keys, in order of namespace and name.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &ObjectKey> {
         self.by_key.keys()
-    }
-
-    /// All objects, in order of namespace and name.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Arc<K>> {
-        self.by_key.values().map(|entry| self.packing.unpack(&entry.object))
     }
 
     /// How many there are.
@@ -135,10 +134,14 @@ impl<K> Objects<K> {
         self.by_key.len()
     }
 
-    /// The objects of a namespace, by name.
-    pub(crate) fn in_namespace<'a>(&'a self, namespace: &'a str) -> impl Iterator<Item = Arc<K>> {
-        let all = self.by_key.range(ObjectKey::new(namespace, "")..);
-        all.take_while(move |(key, _)| key.namespace == namespace).map(|(_, entry)| self.packing.unpack(&entry.object))
+    /// The keys of the objects of a namespace whose names begin so, by name.
+    pub(crate) fn keys_beginning<'a>(
+        &'a self,
+        namespace: &'a str,
+        name: &'a str,
+    ) -> impl Iterator<Item = &'a ObjectKey> {
+        let all = self.by_key.range(ObjectKey::new(namespace, name)..);
+        all.map(|(key, _)| key).take_while(move |key| key.namespace() == namespace && key.name().starts_with(name))
     }
 
     /// The objects with this term, in order of namespace and name.
@@ -161,10 +164,10 @@ impl<K> Objects<K> {
         self.by_term.get(term).map_or(0, Keys::len)
     }
 
-    /// Puts an object in; returns what had its key before.
-    pub(crate) fn insert(&mut self, key: ObjectKey, uid: &str, object: Arc<K>) -> Option<Arc<K>> {
+    /// Puts an object with this UID and version in; returns what had its key before.
+    pub(crate) fn insert(&mut self, key: ObjectKey, uid: &str, version: u64, object: Arc<K>) -> Option<Arc<K>> {
         let terms = (self.terms)(&object);
-        let entry = Entry { uid: uid.into(), object: self.packing.pack(object) };
+        let entry = Entry { uid: uid.into(), version, object: self.packing.pack(object) };
         let old = self.by_key.insert(key.clone(), entry).map(|old| self.packing.unpack(&old.object));
         if let Some(old) = &old {
             self.forget(&key, old, &terms);
@@ -204,7 +207,7 @@ mod tests {
     fn objects(things: &[(&str, &str, &'static str)]) -> Objects<Thing> {
         let mut objects = Objects::indexed_by(|thing: &Thing| vec![Term::Controller(thing.0.to_owned())]);
         for (namespace, name, owner) in things {
-            objects.insert(ObjectKey::new(*namespace, *name), name, Arc::new(Thing(owner)));
+            objects.insert(ObjectKey::new(namespace, name), name, 1, Arc::new(Thing(owner)));
         }
         objects
     }
@@ -217,7 +220,7 @@ mod tests {
     fn an_object_is_found_by_its_terms_of_now_only() {
         let mut objects = objects(&[("n", "a", "one"), ("n", "b", "one"), ("n", "c", "two")]);
         assert_eq!((objects.count(&term("one")), objects.with(&term("two")).count()), (2, 1));
-        objects.insert(ObjectKey::new("n", "a"), "a", Arc::new(Thing("two")));
+        objects.insert(ObjectKey::new("n", "a"), "a", 2, Arc::new(Thing("two")));
         assert_eq!((objects.count(&term("one")), objects.count(&term("two"))), (1, 2));
         objects.remove(&ObjectKey::new("n", "b"));
         assert_eq!((objects.count(&term("one")), objects.by_term.len()), (0, 1), "nothing is left behind");
@@ -226,7 +229,7 @@ mod tests {
     #[test]
     fn a_namespace_ends_where_the_next_begins() {
         let objects = objects(&[("a", "x", "1"), ("ab", "x", "2"), ("ab", "y", "3"), ("b", "x", "4")]);
-        let owners: Vec<_> = objects.in_namespace("ab").map(|thing| thing.0).collect();
-        assert_eq!(owners, ["2", "3"]);
+        let found = |name: &'static str| objects.keys_beginning("ab", name).map(ObjectKey::name).collect::<Vec<_>>();
+        assert_eq!((found(""), found("y")), (vec!["x", "y"], vec!["y"]));
     }
 }

@@ -13,6 +13,7 @@ pub(super) mod index;
 pub(super) mod leader;
 pub(super) mod lenient;
 pub(super) mod metrics;
+pub(super) mod object_key;
 pub(super) mod packed;
 pub(super) mod queue;
 pub(super) mod readable;

@@ -1,7 +1,7 @@
 //! A work queue: every key at most once, never two workers on the same key, and keys that become due later.
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     hash::Hash,
     time::Duration,
 };
@@ -16,9 +16,9 @@ pub(crate) struct Queue<K> {
 }
 
 struct State<K> {
-    due: BTreeSet<(Instant, u64)>,
+    /// In the order in which they are due, and of those that are due together, in which they were added.
+    due: BTreeMap<(Instant, u64), K>,
     waiting: HashMap<K, (Instant, u64)>,
-    keys: HashMap<u64, K>,
     running: HashSet<K>,
     again: HashMap<K, Instant>,
     /// When keys that are spaced were due last.
@@ -30,9 +30,8 @@ impl<K: Clone + Eq + Hash> Default for Queue<K> {
     fn default() -> Self {
         Self {
             state: Mutex::new(State {
-                due: BTreeSet::new(),
+                due: BTreeMap::new(),
                 waiting: HashMap::new(),
-                keys: HashMap::new(),
                 running: HashSet::new(),
                 again: HashMap::new(),
                 spaced: HashMap::new(),
@@ -91,25 +90,21 @@ impl<K: Clone + Eq + Hash> Queue<K> {
         loop {
             let wait = {
                 let mut state = self.state.lock();
-                match state.due.first().copied() {
-                    Some((at, id)) if at <= Instant::now() => {
-                        state.due.remove(&(at, id));
-                        if let Some(key) = state.keys.remove(&id) {
-                            state.waiting.remove(&key);
-                            state.running.insert(key.clone());
-                            let more = state.due.first().is_some();
-                            drop(state);
-                            // One notification may stand for several keys: pass it on.
-                            if more {
-                                self.changed.notify_one();
-                            }
-                            return key;
-                        }
-                        continue;
+                let first = state.due.first_entry();
+                let wait = first.as_ref().map(|first| first.key().0);
+                if let Some(first) = first.filter(|first| first.key().0 <= Instant::now()) {
+                    let key = first.remove();
+                    state.waiting.remove(&key);
+                    state.running.insert(key.clone());
+                    let more = !state.due.is_empty();
+                    drop(state);
+                    // One notification may stand for several keys: pass it on.
+                    if more {
+                        self.changed.notify_one();
                     }
-                    Some((at, _)) => Some(at),
-                    None => None,
+                    return key;
                 }
+                wait
             };
             match wait {
                 Some(at) => {
@@ -146,7 +141,7 @@ impl<K: Clone + Eq + Hash> Queue<K> {
     /// Keys that wait.
     pub(crate) fn depth(&self) -> usize {
         let now = Instant::now();
-        self.state.lock().due.iter().take_while(|(at, _)| *at <= now).count()
+        self.state.lock().due.range(..=(now, u64::MAX)).count()
     }
 }
 
@@ -157,12 +152,10 @@ impl<K: Clone + Eq + Hash> State<K> {
                 return false;
             }
             self.due.remove(&(known, id));
-            self.keys.remove(&id);
         }
         let id = self.next;
         self.next += 1;
-        self.due.insert((at, id));
-        self.keys.insert(id, key.clone());
+        self.due.insert((at, id), key.clone());
         self.waiting.insert(key, (at, id));
         true
     }

@@ -2,11 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use kube::ResourceExt;
-
 use super::{ValidBlocklist, validate};
 use crate::{
-    api::{Blocklist, ConditionType, Reason, SmsChannel},
+    api::{Blocklist, ConditionType, Reason},
     operator::{
         controllers::{
             summary::{self, summarize},
@@ -57,7 +55,7 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
 }
 
 fn references(context: &Context, list: &Blocklist, key: &ObjectKey) -> DesiredCondition {
-    let known = |name: &str| context.cluster.campaigns.get(&ObjectKey::new(&key.namespace, name)).is_some();
+    let known = |name: &str| context.cluster.campaigns.get(&ObjectKey::new(key.namespace(), name)).is_some();
     let missing = list.spec.campaigns.iter().filter(|campaign| !known(&campaign.name));
     let missing: Vec<_> = missing.map(|campaign| campaign.name.as_str()).collect();
     if missing.is_empty() {
@@ -70,24 +68,27 @@ fn references(context: &Context, list: &Blocklist, key: &ObjectKey) -> DesiredCo
 }
 
 /// Whether the engines have loaded the list. None: some channels have not been looked at since this operator started.
-fn in_force(context: &Context, list: &Blocklist, bound: &[Arc<SmsChannel>]) -> Option<DesiredCondition> {
+fn in_force(context: &Context, list: &Blocklist, bound: &[ObjectKey]) -> Option<DesiredCondition> {
     let edition = in_force::edition(list);
     let (mut behind, mut first) = (0, None);
+    let channels = &context.cluster.channels;
     // Where no engine runs nothing is to be loaded.
-    for channel in bound.iter().filter(|channel| changes::is_claimed(channel)) {
-        match context.in_force.is_loaded(channel.metadata.uid.as_deref().unwrap_or_default(), &edition) {
+    let is_claimed = |key: &ObjectKey| channels.get(key).is_some_and(|channel| changes::is_claimed(&channel));
+    for key in bound {
+        match context.in_force.is_loaded(&channels.uid(key).unwrap_or_default(), &edition) {
             Loaded::Yes => {}
-            Loaded::Unknown => return None,
-            Loaded::No => {
+            Loaded::Unknown if is_claimed(key) => return None,
+            Loaded::No if is_claimed(key) => {
                 behind += 1;
-                first.get_or_insert(channel);
+                first.get_or_insert(key);
             }
+            Loaded::Unknown | Loaded::No => {}
         }
     }
     Some(match first {
         None => DesiredCondition::yes(Reason::InForce, "the entries are in force on every channel concerned"),
         Some(first) => {
-            let message = format!("{behind} channels have not loaded the entries yet, {} among them", first.name_any());
+            let message = format!("{behind} channels have not loaded the entries yet, {} among them", first.name());
             DesiredCondition::no(Reason::PartlyInForce, message)
         }
     })

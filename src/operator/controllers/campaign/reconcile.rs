@@ -33,7 +33,7 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
     hours.set(&mut conditions, ConditionType::InHours);
     let uid = campaign.metadata.uid.clone().unwrap_or_default();
     let interval = Duration::from_secs(context.settings.sample_interval_seconds);
-    let sums = sum(context.cluster.channels_of_campaign(&key).iter().map(|channel| &**channel));
+    let sums = sum(context.cluster.channels.each(context.cluster.channels_of_campaign(&key)));
     let due = take_sums(&mut status, sums, context.figures.left(&uid, interval));
     summarize(&mut conditions, &ready);
     let figures =

@@ -1,5 +1,7 @@
 //! What the channels of a campaign come to together.
 
+use std::borrow::Borrow;
+
 use jiff::Timestamp;
 
 use crate::{
@@ -25,9 +27,10 @@ pub(crate) struct Sums {
 }
 
 /// Sums up the channels of a campaign, as their status says.
-pub(crate) fn sum<'a>(channels: impl IntoIterator<Item = &'a SmsChannel>) -> Sums {
+pub(crate) fn sum<C: Borrow<SmsChannel>>(channels: impl IntoIterator<Item = C>) -> Sums {
     let mut sums = Sums::default();
     for channel in channels {
+        let channel = channel.borrow();
         sums.channels.total += 1;
         sums.channels.ready += i64::from(is_ready(channel));
         let Some(status) = &channel.status else { continue };
@@ -118,7 +121,7 @@ mod tests {
 
     #[test]
     fn nothing_sampled_says_nothing() {
-        assert_eq!(sum([]), Sums::default());
+        assert_eq!(sum::<SmsChannel>([]), Sums::default());
         let level = sum([&channel(json!({"serviceLevel": {}}))]).service_level.unwrap();
         assert_eq!((level.percent, level.percent_with_abandoned), (None, None));
     }

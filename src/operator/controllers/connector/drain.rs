@@ -99,7 +99,7 @@ fn left(context: &Context, connector: &SmsConnector) -> Option<String> {
     let owner = Owner::connector(connector);
     let channels = context.cluster.channels_of_connector(&owner.key());
     if !channels.is_empty() {
-        let named: Vec<_> = channels.iter().take(NAMED).map(|channel| channel.name_any()).collect();
+        let named: Vec<_> = channels.iter().take(NAMED).map(ObjectKey::name).collect();
         let more = channels.len().saturating_sub(NAMED);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
         return Some(format!("channels {}{more} use it: delete them too", named.join(", ")));

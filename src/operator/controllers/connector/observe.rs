@@ -112,11 +112,12 @@ fn held_and_asked(context: &Context, connector: &SmsConnector) -> (Vec<Held>, Ve
     let Some(provider) = connector.spec.provider.member() else { return (Vec::new(), Vec::new()) };
     let key = ObjectKey::of(connector);
     let holds = |channel: &SmsChannel| {
-        let claim = Claim::new(provider, &context.allowed_base_urls, &key.namespace, &channel.spec.number);
+        let claim = Claim::new(provider, &context.allowed_base_urls, key.namespace(), &channel.spec.number);
         claim::is_held(context, &claim, &Holder::channel(channel))
     };
+    let cluster = &context.cluster;
     let (mut held, mut asked) = (Vec::new(), BTreeSet::new());
-    for channel in context.cluster.channels_of_connector(&key) {
+    for channel in cluster.channels.each(cluster.channels_of_connector(&key)) {
         let Ok(number) = channel.spec.number.parse() else { continue };
         if holds(&channel) {
             held.push(Held { number, channel: channel.name_any() });

@@ -136,7 +136,7 @@ fn begun_before(context: &Context, template: &Template) -> Vec<Owner> {
     let sets = context.cluster.children.of(ChildKind::StatefulSet);
     let owner = |key: &ObjectKey| {
         let set = sets.get(key).filter(|set| template.is_that_of(set))?;
-        let owner = owner_of(context, &set).filter(|owner| owner.owns(&set) && owner.child_name == key.name)?;
+        let owner = owner_of(context, &set).filter(|owner| owner.owns(&set) && owner.child_name == key.name())?;
         ready(pod::of(context, &owner).as_deref()).is_none().then_some(owner)
     };
     sets.keys().iter().filter_map(owner).collect()

@@ -146,7 +146,7 @@ impl Rollouts {
         let state = self.0.lock();
         let mut under_way = BTreeMap::new();
         for pod in state.under_way.keys() {
-            *under_way.entry(pod.namespace.clone()).or_default() += 1;
+            *under_way.entry(pod.namespace().to_owned()).or_default() += 1;
         }
         let waiting = state.waiting.iter().map(|(namespace, targets)| (namespace.clone(), targets.len())).collect();
         Counts { under_way, waiting }
@@ -155,7 +155,7 @@ impl Rollouts {
 
 impl State {
     fn of_namespace(&self, namespace: &str) -> usize {
-        self.under_way.keys().filter(|pod| pod.namespace == namespace).count()
+        self.under_way.keys().filter(|pod| pod.namespace() == namespace).count()
     }
 
     fn expire(&mut self, now: Instant) {
