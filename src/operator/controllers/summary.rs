@@ -141,7 +141,8 @@ pub(crate) fn begin<K: Reported>(object: &K, now: jiff::Timestamp) -> Conditions
     Conditions::from_status(current, object.meta().generation.unwrap_or(0), now)
 }
 
-/// Writes the status if it differs from the one that stands there, and publishes what changed.
+/// Writes the status if it differs from the one that stands there, and publishes what changed. Returns the object as it was written; none:
+/// it stands as it was.
 ///
 /// # Errors
 /// Faults of the API server; a conflict when the object has changed meanwhile.
@@ -151,7 +152,7 @@ pub(crate) async fn report<K: Reported>(
     object: &K,
     status: K::Status,
     conditions: Conditions,
-) -> Result<(), Error> {
+) -> Result<Option<Arc<K>>, Error> {
     report_of(context, store, object, status, conditions, object.meta().generation.unwrap_or(0)).await
 }
 
@@ -163,20 +164,20 @@ async fn report_of<K: Reported>(
     mut status: K::Status,
     conditions: Conditions,
     generation: i64,
-) -> Result<(), Error> {
+) -> Result<Option<Arc<K>>, Error> {
     K::finish(&mut status, generation, conditions.into_list());
     if object.status() == Some(&status) {
-        return Ok(());
+        return Ok(None);
     }
     let old = object.status().map(|old| K::conditions(old).to_vec()).unwrap_or_default();
     let new = K::conditions(&status).to_vec();
     let mut changed = object.clone();
     changed.set_status(status);
     let written = context.writer.replace_status(K::KIND, K::MANAGER, &changed).await?;
-    store.wrote(written);
+    let written = store.wrote(written);
     context.events.transitions(object, &old, &new).await;
     count_ready(context, store);
-    Ok(())
+    Ok(Some(written))
 }
 
 fn count_ready<K: Reported>(context: &Context, store: &Store<K>) {
@@ -222,7 +223,7 @@ pub(crate) async fn report_paused<K: Reported>(context: &Context, store: &Store<
     DesiredCondition::unknown(Reason::Paused, message).set(&mut conditions, ConditionType::Ready);
     conditions.clear(ConditionType::Stalled);
     conditions.clear(ConditionType::Reconciling);
-    report_of(context, store, object, status, conditions, generation.unwrap_or(-1)).await
+    report_of(context, store, object, status, conditions, generation.unwrap_or(-1)).await.map(drop)
 }
 
 /// Reports a fault of the API server, or of the operator, that lasts. What was said of the parts stays as it is.

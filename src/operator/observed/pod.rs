@@ -17,24 +17,43 @@ use crate::{
     },
 };
 
+/// Who has the place of an owner's pod.
+#[derive(Default)]
+pub(crate) struct Place {
+    /// The owner's own pod.
+    pub pod: Option<Arc<Pod>>,
+    /// That somebody else's pod has the place of the one that the owner's StatefulSet shall make.
+    pub taken: Option<DesiredCondition>,
+}
+
 /// The pod `<child>-0` of an owner, if the owner's StatefulSet has made it. Whoever may make pods in the namespace can make one of that
 /// name with those labels, and whoever may change the Service can lead it elsewhere: neither is asked.
 pub(crate) fn of(context: &Context, owner: &Owner) -> Option<Arc<Pod>> {
+    place(context, owner).pod
+}
+
+/// The pod `<child>-0`, whoever's it is.
+pub(crate) fn place(context: &Context, owner: &Owner) -> Place {
+    let key = ObjectKey::new(&owner.namespace, format!("{}-0", owner.child_name));
+    let Some(pod) = context.cluster.pods.get(&key) else { return Place::default() };
+    let set = set_of(context, owner);
+    if set.is_some() && controller_uid(&*pod) == set.as_deref() {
+        Place { pod: Some(pod), taken: None }
+    } else {
+        Place { pod: None, taken: taken(&pod, owner) }
+    }
+}
+
+/// UID of the owner's StatefulSet.
+fn set_of(context: &Context, owner: &Owner) -> Option<String> {
     let (sets, key) =
         (context.cluster.children.of(ChildKind::StatefulSet), ObjectKey::new(&owner.namespace, &owner.child_name));
     let is_owned =
         sets.has(&Term::Controller(owner.uid.clone()), &key) || sets.get(&key).is_some_and(|set| owner.owns(&set));
-    let set = sets.uid(&key).filter(|uid| is_owned && !uid.is_empty())?;
-    named(context, owner).filter(|pod| controller_uid(&**pod) == Some(set.as_str()))
+    sets.uid(&key).filter(|uid| is_owned && !uid.is_empty())
 }
 
-fn named(context: &Context, owner: &Owner) -> Option<Arc<Pod>> {
-    context.cluster.pods.get(&ObjectKey::new(&owner.namespace, format!("{}-0", owner.child_name)))
-}
-
-/// Says that somebody else's pod has the place of the one that the owner's StatefulSet shall make.
-pub(crate) fn place_taken(context: &Context, owner: &Owner) -> Option<DesiredCondition> {
-    let pod = named(context, owner).filter(|_| of(context, owner).is_none())?;
+fn taken(pod: &Pod, owner: &Owner) -> Option<DesiredCondition> {
     // One of a StatefulSet before this one ends by itself, and one without a controller is adopted.
     let controller = pod.owner_references().iter().find(|reference| reference.controller == Some(true))?;
     (controller.kind != "StatefulSet").then(|| {

@@ -52,10 +52,13 @@ pub(super) fn desired(clock: &ClockStatus) -> DesiredCondition {
 /// Faults of the API server.
 pub(super) async fn forget_acceptance(
     context: &Context,
-    key: &ObjectKey,
+    channel: &SmsChannel,
     clock: Option<&ClockStatus>,
 ) -> Result<(), Error> {
-    let Some(channel) = context.cluster.channels.get(key) else { return Ok(()) };
+    if !channel.annotations().contains_key(names::ANNOTATION_ACCEPT_CLOCK) {
+        return Ok(());
+    }
+    let Some(channel) = context.cluster.channels.get(&ObjectKey::of(channel)) else { return Ok(()) };
     let done = accepted(&channel).zip(clock).is_some_and(|(accepted, clock)| accepted < clock.accept_id);
     if done && channel.annotations().contains_key(names::ANNOTATION_ACCEPT_CLOCK) {
         let written = context

@@ -232,7 +232,7 @@ async fn report(context: &Context, channel: &SmsChannel, left: &WaitsFor) -> Res
     context.figures.wrote(&uid);
     summarize(&mut conditions, &DesiredCondition::no(Reason::Draining, left.message()));
     let status = channel.status.clone().unwrap_or_default();
-    summary::report(context, &context.cluster.channels, channel, status, conditions).await
+    summary::report(context, &context.cluster.channels, channel, status, conditions).await.map(drop)
 }
 
 #[cfg(test)]

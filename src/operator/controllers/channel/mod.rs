@@ -74,15 +74,15 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
         // Nothing is known about the object that was not known before.
         return outcome;
     }
-    let reported = status::report(&context, &observed, &findings, outcome.as_ref().err()).await?;
-    storage::forget_acceptance(&context, &key).await?;
+    let report = status::report(&context, &observed, &findings, outcome.as_ref().err()).await?;
+    storage::forget_acceptance(&context, &report.stands).await?;
     let said = observed.seen.answered().and_then(|said| said.clock.as_ref());
-    clock::forget_acceptance(&context, &key, said).await?;
+    clock::forget_acceptance(&context, &report.stands, said).await?;
     let again = outcome?;
-    if storage::is_to_be_told(&context, &observed) {
+    if storage::is_to_be_told(&observed, &report.stands) {
         return Ok(Some(Duration::ZERO));
     }
-    Ok(sooner(again, reported))
+    Ok(sooner(again, report.due))
 }
 
 /// What the steps found on their way; each becomes a condition even when a later step fails.

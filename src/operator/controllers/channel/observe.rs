@@ -68,14 +68,15 @@ impl Observed {
         let connector = cluster.connectors.get(&key(&channel.spec.connector_ref.name));
         let connector = connector.filter(|connector| !is_deleted(&**connector));
         let campaign = cluster.campaigns.get(&key(&channel.spec.campaign_ref.name));
+        let place = pod::place(context, &owner);
         let gateway = connector.as_ref().and_then(|connector| connector.uid());
         Ok(Self {
             gateway: gateway.map_or(Seen::Never, |uid| context.samples.gateway(&uid)),
             blocklists: blocklists(context, &channel),
             campaign: campaign.filter(|campaign| !is_deleted(&**campaign)),
             connector,
-            pod: pod::of(context, &owner),
-            place_taken: pod::place_taken(context, &owner),
+            pod: place.pod,
+            place_taken: place.taken,
             seen: context.samples.engine(&owner.uid),
             volume_size: volume::size(&cluster.children, &owner),
             role_issuers: context.issuers.of_roles(&owner.namespace),

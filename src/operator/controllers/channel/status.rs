@@ -1,6 +1,6 @@
 //! What a channel's status says, and when it is written.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{Timestamp, tz::TimeZone};
 
@@ -16,7 +16,7 @@ use crate::{
             worker::{RequeueAfter, sooner},
         },
         observed::{changes, context::Context, pod, samples::Seen},
-        runtime::{cache::ObjectKey, desired_condition::DesiredCondition, error::Error},
+        runtime::{desired_condition::DesiredCondition, error::Error},
     },
     wire::{config::ConfigHash, status::EngineStatus},
 };
@@ -31,7 +31,15 @@ const READY: [ConditionType; 6] = [
     ConditionType::StorageIntact,
 ];
 
-/// Writes status and conditions; says when a figure or condition that waits is due.
+/// What became of a status.
+pub(super) struct Report {
+    /// When a figure or condition that waits is due.
+    pub due: RequeueAfter,
+    /// The channel as it stands now.
+    pub stands: Arc<SmsChannel>,
+}
+
+/// Writes status and conditions.
 ///
 /// # Errors
 /// Faults of the API server.
@@ -40,7 +48,7 @@ pub(super) async fn report(
     observed: &Observed,
     findings: &Findings,
     error: Option<&Error>,
-) -> Result<RequeueAfter, Error> {
+) -> Result<Report, Error> {
     let now = context.now();
     let channel = &*observed.channel;
     let mut conditions = summary::begin(channel, now);
@@ -53,13 +61,14 @@ pub(super) async fn report(
     let ready = ready(&conditions, observed, error);
     summarize(&mut conditions, &ready);
     if let Some(left) = on_its_way(context, channel, &ready) {
-        return Ok(sooner(held, Some(left)));
+        return Ok(Report { due: sooner(held, Some(left)), stands: observed.channel.clone() });
     }
     let due = take_figures(context, &mut status, &conditions, observed, now);
-    summary::report(context, &context.cluster.channels, channel, status, conditions).await?;
-    let now = context.cluster.channels.get(&ObjectKey::of(channel));
-    changes::depends_on_channel(context, Some(channel), now.as_deref());
-    Ok(sooner(held, due))
+    let written = summary::report(context, &context.cluster.channels, channel, status, conditions).await?;
+    if let Some(written) = &written {
+        changes::depends_on_channel(context, Some(channel), Some(written));
+    }
+    Ok(Report { due: sooner(held, due), stands: written.unwrap_or_else(|| observed.channel.clone()) })
 }
 
 /// What passes within seconds is not written; how long it may still pass, none when it is to be written. A channel on its way to

@@ -37,10 +37,8 @@ pub(super) fn expectation(
 }
 
 /// Whether status remembers something else of the store than it did when the configuration was made.
-pub(super) fn is_to_be_told(context: &Context, observed: &Observed) -> bool {
-    let before = &*observed.channel;
-    let now = context.cluster.channels.get(&ObjectKey::of(before));
-    now.is_some_and(|now| observed.store_expectation_of(&now) != observed.store_expectation())
+pub(super) fn is_to_be_told(observed: &Observed, now: &SmsChannel) -> bool {
+    observed.store_expectation_of(now) != observed.store_expectation()
 }
 
 fn was_rolled_back(channel: &SmsChannel) -> bool {
@@ -113,8 +111,11 @@ fn fault(
 ///
 /// # Errors
 /// Faults of the API server.
-pub(super) async fn forget_acceptance(context: &Context, key: &ObjectKey) -> Result<(), Error> {
-    let Some(channel) = context.cluster.channels.get(key) else { return Ok(()) };
+pub(super) async fn forget_acceptance(context: &Context, channel: &SmsChannel) -> Result<(), Error> {
+    if summary::annotation(channel, names::ANNOTATION_ACCEPT_STORAGE).is_none() {
+        return Ok(());
+    }
+    let Some(channel) = context.cluster.channels.get(&ObjectKey::of(channel)) else { return Ok(()) };
     let accepted = summary::annotation(&*channel, names::ANNOTATION_ACCEPT_STORAGE);
     let remembered = channel.status.as_ref().and_then(|status| status.engine.as_ref());
     let remembered = remembered.and_then(|engine| engine.store_id.as_deref());

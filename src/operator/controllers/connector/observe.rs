@@ -73,13 +73,14 @@ impl Observed {
         let namespace = connector.namespace().unwrap_or_default();
         let owner = Owner::connector(&connector);
         let (held, asked) = held_and_asked(context, &connector);
+        let place = pod::place(context, &owner);
         Ok(Self {
             held,
             asked,
             role_issuers: context.issuers.of_roles(&namespace),
             volume_size: volume::size(&context.cluster.children, &owner),
-            pod: pod::of(context, &owner),
-            place_taken: pod::place_taken(context, &owner),
+            pod: place.pod,
+            place_taken: place.taken,
             seen: context.samples.gateway(&owner.uid),
             connector,
         })
