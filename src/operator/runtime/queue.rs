@@ -13,6 +13,8 @@ use tokio::{sync::Notify, time::Instant};
 pub(crate) struct Queue<K> {
     state: Mutex<State<K>>,
     changed: Notify,
+    /// Of the one worker that waits for the next key. If all waited for it, all would wake when it is due, and all but one in vain.
+    turn: tokio::sync::Mutex<()>,
 }
 
 struct State<K> {
@@ -38,6 +40,7 @@ impl<K: Clone + Eq + Hash> Default for Queue<K> {
                 next: 0,
             }),
             changed: Notify::new(),
+            turn: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -87,6 +90,7 @@ impl<K: Clone + Eq + Hash> Queue<K> {
 
     /// The next key that is due. It counts as being worked on until [`Queue::done`].
     pub(crate) async fn take(&self) -> K {
+        let _turn = self.turn.lock().await;
         loop {
             let wait = {
                 let mut state = self.state.lock();
@@ -96,12 +100,6 @@ impl<K: Clone + Eq + Hash> Queue<K> {
                     let key = first.remove();
                     state.waiting.remove(&key);
                     state.running.insert(key.clone());
-                    let more = !state.due.is_empty();
-                    drop(state);
-                    // One notification may stand for several keys: pass it on.
-                    if more {
-                        self.changed.notify_one();
-                    }
                     return key;
                 }
                 wait
