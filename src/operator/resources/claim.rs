@@ -61,8 +61,9 @@ impl Claim {
             hash.update(u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
             hash.update(part.as_bytes());
         }
-        let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("{NAME}{}", &hex[..40])
+        let digits = hash.finalize().into_iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+        NAME.chars().chain(digits.take(40)).collect()
     }
 
     /// The Lease that says so, in the operator's namespace.
