@@ -155,7 +155,8 @@ fn fill(store: &Connection, Size { messages, of_one }: Size) {
                  FROM n;
              INSERT INTO message_of_customer SELECT customer, id FROM message ORDER BY 1, 2;
              INSERT INTO dedup SELECT provider_id, id, at FROM message WHERE provider_id IS NOT NULL ORDER BY 1;
-             UPDATE store SET indexed = max(indexed, (SELECT max(id) FROM message));
+             INSERT INTO customer_by_address SELECT address, id FROM customer ORDER BY 1;
+             UPDATE store SET indexed = max(indexed, (SELECT max(id) FROM message)), indexed_customer = (SELECT max(id) FROM customer);
              COMMIT;
              PRAGMA wal_checkpoint(TRUNCATE);"
         ))

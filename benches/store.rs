@@ -21,7 +21,8 @@ use aldis::{
 };
 
 /// Messages in a transaction; the last is the engine's most.
-const TOGETHER: [usize; 2] = [1, 512];
+const TOGETHER: [usize; 2] = [1, MOST];
+const MOST: usize = 512;
 const TEXT: &str = crate::inbound::TEXT;
 /// Who write, in random order.
 const CUSTOMERS: u32 = 100_000;
@@ -29,9 +30,12 @@ const CUSTOMERS: u32 = 100_000;
 /// Measures state machine and store in this process, without HTTP.
 pub fn measure(scale: Scale) -> Section {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let mut figures = TOGETHER.map(|together| (together, Figure::default(), Figure::default()));
+    let mut figures = Vec::new();
+    for writers in [Writers::Known, Writers::New] {
+        figures.extend(TOGETHER.map(|together| (writers, together, Figure::default(), Figure::default())));
+    }
     for _ in 0..scale.runs {
-        for (together, store, log) in &mut figures {
+        for (writers, together, store, log) in &mut figures {
             let mut file = bare_log::file(folder);
             let records = vec![b'x'; bare_log::RECORD * *together];
             log.add(rate(scale.each / 2, *together, || bare_log::append(&mut file, &records)));
@@ -40,41 +44,92 @@ pub fn measure(scale: Scale) -> Section {
             let now = jiff::Timestamp::UNIX_EPOCH;
             let mut channel = Channel::open(&dir.path().join("store.db"), config(), now).expect("a new store");
             let mut random = fastrand::Rng::with_seed(7);
-            store.add(rate(scale.each / 2, *together, || {
-                let texts: Vec<_> = (0..*together).map(|_| text(&mut random)).collect();
-                channel.now += Duration::from_millis(1);
-                black_box(commit(&mut channel, &texts));
-                // What waits for the look-ups is written between transactions, as the engine's writer does.
-                while channel.store.index_due().is_some_and(|due| due <= Instant::now()) {
-                    channel.store.index(INDEX_AT_ONCE).expect("a store");
+            if *writers == Writers::Known {
+                let all: Vec<_> = (0..CUSTOMERS).collect();
+                for some in all.chunks(MOST) {
+                    let texts: Vec<_> = some.iter().map(|customer| text(*customer, &mut random)).collect();
+                    step(&mut channel, &texts);
                 }
+            }
+            store.add(rate(scale.each / 2, *together, || {
+                let texts: Vec<_> = (0..*together).map(|_| writers.text(&mut random)).collect();
+                step(&mut channel, &texts);
             }));
         }
     }
-    let ratios = figures.iter().map(|(together, store, log)| {
-        let ours = format!("Messages a second through state machine and store, {together} in a transaction");
+    let ratios = figures.iter().map(|(writers, together, store, log)| {
+        let ours = format!(
+            "Messages a second of {} customers through state machine and store, {together} in a transaction",
+            writers.name()
+        );
         Ratio::new(ours, store.over(log), "records a second of a bare log, as many before each wait")
     });
-    let goals = figures.iter().filter(|(together, ..)| *together == 512).map(|(together, store, _)| {
-        Goal::at_least(format!("Messages a second, {together} in a transaction"), 150_000.0, store.clone())
+    let most = figures.iter().filter(|(_, together, ..)| *together == MOST);
+    let goals = most.map(|(writers, together, store, _)| {
+        let ours = format!("Messages a second of {} customers, {together} in a transaction", writers.name());
+        Goal::at_least(ours, 150_000.0, store.clone())
     });
     let goals = goals.collect();
-    let rows = figures.iter().map(|(together, store, log)| {
-        vec![together.to_string(), store.over(log).to_string(), store.to_string(), log.to_string()]
+    let rows = figures.iter().map(|(writers, together, store, log)| {
+        vec![
+            together.to_string(),
+            writers.name().to_owned(),
+            store.over(log).to_string(),
+            store.to_string(),
+            log.to_string(),
+        ]
     });
     let text = format!(
-        "State machine and store alone, in one process and one thread: each message, of one of 100,000 customers in random order and with a\n\
-         random id, is looked up, decided, its events and rows written, and the transaction committed. Beside it a file to which as many records of {} bytes are appended before each `fdatasync`.\n\n{}",
+        "State machine and store alone, in one process and one thread: each message is looked up, decided, its events and rows written, and the\n\
+         transaction committed. It has a random id and is of one of 100,000 customers in random order, who all wait for an agent already, or of a\n\
+         customer who never wrote. Beside it a file to which as many records of {} bytes are appended before each `fdatasync`.\n\n{}",
         bare_log::RECORD,
-        table(&["messages in a transaction", "ratio", "store, messages/s", "bare log, records/s"], rows),
+        table(&["messages in a transaction", "customers", "ratio", "store, messages/s", "bare log, records/s"], rows),
     );
     Section { title: "The store", ratios: ratios.collect(), goals, text }
 }
 
-/// A message of one of the customers with an id as providers make them.
-fn text(random: &mut fastrand::Rng) -> (PhoneNumber, String) {
-    let number = format!("+1555{:07}", random.u32(..CUSTOMERS)).parse().expect("a number");
+/// Who write.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Writers {
+    /// All have written before, and wait.
+    Known,
+    /// Nobody has.
+    New,
+}
+
+impl Writers {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Known => "known",
+            Self::New => "new",
+        }
+    }
+
+    /// The next message of one of them.
+    fn text(self, random: &mut fastrand::Rng) -> (PhoneNumber, String) {
+        let customer = match self {
+            Self::Known => random.u32(..CUSTOMERS),
+            // Hardly ever twice the same.
+            Self::New => random.u32(..1_000_000_000),
+        };
+        text(customer, random)
+    }
+}
+
+/// A message of a customer with an id as providers make them.
+fn text(customer: u32, random: &mut fastrand::Rng) -> (PhoneNumber, String) {
+    let number = format!("+155{customer:09}").parse().expect("a number");
     (number, format!("SM{:032x}", random.u128(..)))
+}
+
+/// Commits texts, and writes what waits for the look-ups between transactions, as the engine's writer does.
+fn step(channel: &mut Channel, texts: &[(PhoneNumber, String)]) {
+    channel.now += Duration::from_millis(1);
+    black_box(commit(channel, texts));
+    while channel.store.index_due().is_some_and(|due| due <= Instant::now()) {
+        channel.store.index(INDEX_AT_ONCE).expect("a store");
+    }
 }
 
 /// Looks up, decides and writes all of them in one transaction, as the engine does.

@@ -20,6 +20,7 @@ fn rows(path: &Path) -> Vec<(String, Vec<Vec<Value>>)> {
     let tables = [
         "customer",
         "message",
+        "customer_by_address",
         "message_of_customer",
         "dedup",
         "outbox",
@@ -34,7 +35,9 @@ fn rows(path: &Path) -> Vec<(String, Vec<Vec<Value>>)> {
     let whole = tables.map(|table| format!("SELECT * FROM {table} ORDER BY 1, 2"));
     let interactions = "SELECT id, customer, state, started_by, opted_out, arrived_at, owner, epoch, closed_at, close_reason, first_message,
                                last_message, place_at, queued_at, waiting_since,
-                               CASE WHEN closed_at IS NULL THEN at_head END, CASE WHEN closed_at IS NULL THEN active_at END
+                               CASE WHEN closed_at IS NULL THEN at_head END,
+                               CASE WHEN closed_at IS NULL THEN max(active_at, (SELECT max(own_at) FROM message
+                                                                                WHERE interaction = interaction.id)) END
                         FROM interaction ORDER BY 1";
     let queries = whole.into_iter().chain([interactions.to_owned(), "SELECT scalars FROM store".to_owned()]);
     let read = |query: String| {

@@ -51,26 +51,29 @@ fn messages_are_found_before_and_after_they_are_indexed() {
 #[test]
 fn a_kill_between_two_ranges_leaves_every_message_once() {
     const MESSAGES: i64 = 10;
-    for ranges in 0..=4 {
+    const RANGE: i64 = 5;
+    for ranges in 0..=5 {
         let (_dir, path) = place();
         let mut channel = channel(&path);
         for _ in 0..MESSAGES / 2 {
             channel.take(&[HELLO, Step::Text { customer: 2, text: "TEXT-other" }]);
         }
         for _ in 0..ranges {
-            channel.store.index(3).unwrap();
+            channel.store.index(5).unwrap();
         }
         drop(channel);
 
         let sql = Connection::open(&path).unwrap();
         let count = |query: &str| sql.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
-        let indexed = (3 * ranges).min(MESSAGES);
         let in_look_ups = || {
-            let stored =
-                ["SELECT indexed FROM store", "SELECT count(*) FROM dedup", "SELECT count(*) FROM message_of_customer"];
-            stored.map(count)
+            let look_ups = ["customer_by_address", "dedup", "message_of_customer"];
+            look_ups.map(|look_up| count(&format!("SELECT count(*) FROM {look_up}")))
         };
-        assert_eq!(in_look_ups(), [indexed; 3], "what is said to be in the look-ups is there, and nothing else");
+        let is_said = || [count("SELECT indexed FROM store"), count("SELECT indexed_customer FROM store")];
+        // Two addresses, and then two rows for each message.
+        let (rows, all) = (RANGE * ranges, 2 + 2 * MESSAGES);
+        assert_eq!(in_look_ups().iter().sum::<i64>(), rows.min(all));
+        assert_eq!(is_said(), if rows < all { [0, 0] } else { [MESSAGES, 2] }, "it is said when all are there");
         let mut channel = self::channel(&path);
         let of_customer = |channel: &Channel| -> Vec<u64> {
             let reader = channel.store.reader().unwrap();
@@ -83,13 +86,15 @@ fn a_kill_between_two_ranges_leaves_every_message_once() {
             assert_eq!(repeated, Some(MessageId(id.unsigned_abs())), "a duplicate is recognized after {ranges} ranges");
         }
         drop(channel);
-        // As if the range had reached the look-ups, but not what says so.
-        Connection::open(&path).unwrap().execute("UPDATE store SET indexed = min(indexed, 2)", []).unwrap();
+        // As if all had reached the look-ups, but not what says so.
+        let unsaid = "UPDATE store SET indexed = min(indexed, 2), indexed_customer = min(indexed_customer, 1)";
+        Connection::open(&path).unwrap().execute(unsaid, []).unwrap();
         let mut channel = self::channel(&path);
         while channel.store.index_due().is_some() {
             channel.store.index(3).unwrap();
         }
-        assert_eq!(in_look_ups(), [MESSAGES; 3]);
+        assert_eq!(in_look_ups(), [2, MESSAGES, MESSAGES]);
+        assert_eq!(is_said(), [MESSAGES, 2]);
         assert_eq!(of_customer(&channel), [1, 3, 5, 7, 9]);
     }
 }
@@ -101,7 +106,7 @@ fn what_waits_for_the_look_ups_is_forgotten_only_when_it_is_in_them() {
     let mut channel = channel(&path);
     let loose = Step::Text { customer: 2, text: "STOP" };
     channel.take(&[HELLO, FINISH]);
-    channel.store.index(1).unwrap();
+    channel.store.index(INDEX_AT_ONCE).unwrap();
     channel.take(&[HELLO, FINISH, loose, Step::Answer { nth: 0, outcome: SendOutcome::Accepted }]);
     channel.take(&[Step::Pass { seconds: 40 * 86_400 }]);
     let messages = || {

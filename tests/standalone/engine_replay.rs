@@ -81,8 +81,6 @@ fn replayed(store: &Store, live: &State) -> State {
 fn comparable(mut state: State, now: Timestamp) -> State {
     state.evict_idle(now);
     let mut rows = state.rows();
-    // Stores of older schemas do not say it; it shows in the interactions that a start reads.
-    rows.scalars.clock_changed_before = None;
     for agent in &mut rows.agents {
         agent.connection = Default::default();
         agent.open.clear();
@@ -161,10 +159,11 @@ proptest! {
 }
 
 /// Stores as each released schema left them. They are never changed; a new schema adds one.
-const FROZEN: [&str; 3] = [
+const FROZEN: [&str; 4] = [
     include_str!("../fixtures/store/schema-1.sql"),
     include_str!("../fixtures/store/schema-2.sql"),
     include_str!("../fixtures/store/schema-3.sql"),
+    include_str!("../fixtures/store/schema-4.sql"),
 ];
 
 #[test]
@@ -195,6 +194,19 @@ fn stores_of_every_schema_are_brought_to_the_newest_and_go_on() {
         check(&channel);
         check_tables(&path);
     }
+}
+
+/// Schema 3 wrote the last activity of an interaction that got another text with the look-ups, after the text.
+#[test]
+fn the_last_activity_that_a_killed_process_did_not_write_is_not_lost_with_the_schema() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("store.db");
+    let sql = Connection::open(&path).unwrap();
+    sql.execute_batch(FROZEN[2]).unwrap();
+    let not_written = "UPDATE interaction SET active_at = active_at - 30000000000 WHERE id = 5";
+    assert_eq!(sql.execute(not_written, []).unwrap(), 1);
+    drop(sql);
+    check(&Channel::open(&path, config(), "2026-11-22T15:12:00Z".parse().unwrap()).unwrap());
 }
 
 #[test]

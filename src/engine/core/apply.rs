@@ -57,8 +57,6 @@ fn apply_to_clock(state: &mut State, event: &ClockEvent, at: Timestamp) {
         ClockEvent::Disabled => state.scalars.clock.stop(at),
         ClockEvent::Enabled => state.scalars.clock.go_on(at),
     }
-    // The clock maps the times of later messages only.
-    state.scalars.clock_changed_before = Some(state.scalars.next_message);
 }
 
 fn apply_to_customer(state: &mut State, event: &CustomerEvent) {

@@ -85,9 +85,6 @@ pub struct Scalars {
     /// How often a person said that the clock is right.
     #[serde(default)]
     pub clock_settings: u64,
-    /// The next message's id when the channel's own time last stopped, went on or was set.
-    #[serde(default)]
-    pub clock_changed_before: Option<MessageId>,
 }
 
 impl Scalars {
@@ -112,7 +109,6 @@ impl Default for Scalars {
             hold_until: Timestamp::UNIX_EPOCH,
             leap: None,
             clock_settings: 0,
-            clock_changed_before: None,
         }
     }
 }

@@ -33,14 +33,15 @@ pub(super) struct InboundRow {
     pub(super) interaction: Option<InteractionId>,
     pub(super) outcome: InboundOutcome,
     pub(super) at: i64,
+    /// In the channel's own time.
+    pub(super) own_at: i64,
     pub(super) received_at: i64,
     pub(super) text: Arc<str>,
     pub(super) provider_id: Option<Arc<str>>,
 }
 
 impl Added {
-    pub(super) fn customer(&mut self, customer: CustomerId, address: &str) {
-        let address: Arc<str> = address.into();
+    pub(super) fn customer(&mut self, customer: CustomerId, address: Arc<str>) {
         self.by_address.insert(Arc::clone(&address), customer);
         self.customers.insert(customer, address);
     }
@@ -95,8 +96,8 @@ impl Added {
             return Ok(());
         }
         let mut insert = sql.prepare_cached(
-            "INSERT INTO message (id, customer, interaction, direction, at, text, outcome, received_at, provider_id)
-             VALUES (?, ?, ?, 'Inbound', ?, ?, ?, ?, ?)",
+            "INSERT INTO message (id, customer, interaction, direction, at, own_at, text, outcome, received_at, provider_id)
+             VALUES (?, ?, ?, 'Inbound', ?, ?, ?, ?, ?, ?)",
         )?;
         for row in &self.messages {
             insert.execute(params![
@@ -104,6 +105,7 @@ impl Added {
                 codec::column(row.customer.0),
                 row.interaction.map(|interaction| codec::column(interaction.0)),
                 row.at,
+                row.own_at,
                 &*row.text,
                 codec::inbound_outcome_name(row.outcome),
                 row.received_at,

@@ -1,9 +1,11 @@
 //! Start-up: the rows of what is open.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Statement};
 
-use super::{codec, error::StoreError};
+use super::{codec, error::StoreError, recent::Recent};
 use crate::engine::core::{
     agent::{self, Agent},
     clock::ChannelTime,
@@ -33,12 +35,22 @@ const CONCERNED: &str = customers!(
                     UNION SELECT m.customer FROM outbox o CROSS JOIN message m ON m.id = o.message)
      ORDER BY c.id"
 );
-const BY_ADDRESS: &str = customers!("WHERE c.address = ?");
+const BY_ADDRESS: &str = customers!("WHERE c.id = (SELECT customer FROM customer_by_address WHERE address = ?)");
 const BY_ID: &str = customers!("WHERE c.id = ?");
 
-const INTERACTIONS: &str = "SELECT id, customer, started_by, arrived_at, state, at_head, place_at, owner, epoch,
-           waiting_since, active_at, queued_at
+/// The last activity of an interaction is that of its row or of its newest message.
+const INTERACTIONS: &str =
+    "SELECT id, customer, started_by, arrived_at, state, at_head, place_at, owner, epoch, waiting_since,
+           max(active_at, coalesce((SELECT m.own_at
+                                    FROM message_of_customer k CROSS JOIN message m ON m.id = k.message
+                                    WHERE k.customer = interaction.customer AND k.message >= interaction.first_message
+                                      AND m.interaction = interaction.id
+                                    ORDER BY k.message DESC LIMIT 1), 0)),
+           queued_at
     FROM interaction WHERE state IN ('Opened', 'Queued', 'Active') AND closed_at IS NULL ORDER BY id";
+/// The same of messages that wait for the look-ups.
+const RECENT_ACTIVITY: &str = "SELECT interaction, max(own_at) FROM message
+    WHERE id > (SELECT indexed FROM store WHERE one = 1) AND interaction IS NOT NULL AND own_at IS NOT NULL GROUP BY interaction";
 
 const OUTBOX: &str = "SELECT o.message, m.customer, m.interaction, m.purpose, m.user, m.segments, o.attempt,
            o.sending_until, o.receipt_status, o.receipt_class
@@ -83,16 +95,23 @@ fn open_customers(sql: &Connection) -> Result<Vec<Customer>, StoreError> {
 }
 
 /// Finds customers by their addresses, one after the other.
-pub(super) struct ByAddress<'sql>(CachedStatement<'sql>);
+pub(super) struct ByAddress<'sql> {
+    sql: &'sql Connection,
+    by_address: CachedStatement<'sql>,
+    recent: &'sql Recent,
+}
 
 impl<'sql> ByAddress<'sql> {
-    pub(super) fn new(sql: &'sql Connection) -> Result<Self, StoreError> {
-        Ok(Self(sql.prepare_cached(BY_ADDRESS)?))
+    pub(super) fn new(sql: &'sql Connection, recent: &'sql Recent) -> Result<Self, StoreError> {
+        Ok(Self { sql, by_address: sql.prepare_cached(BY_ADDRESS)?, recent })
     }
 
     /// The customer with this address.
     pub(super) fn find(&mut self, address: &str) -> Result<Option<Customer>, StoreError> {
-        one_customer(&mut self.0, address)
+        match self.recent.customer(address) {
+            Some(recent) => customer(self.sql, recent),
+            None => one_customer(&mut self.by_address, address),
+        }
     }
 }
 
@@ -118,6 +137,20 @@ fn read_customer(row: &Row<'_>) -> Result<Customer, StoreError> {
 }
 
 fn interactions(sql: &Connection) -> Result<Vec<Interaction>, StoreError> {
+    let recent = all(sql, RECENT_ACTIVITY, [], |row| {
+        Ok((InteractionId(codec::id(row.get(0)?)), ChannelTime::from(codec::timestamp(row.get(1)?)?)))
+    })?;
+    let recent: HashMap<_, _> = recent.into_iter().collect();
+    let mut open = interactions_by_row(sql)?;
+    for interaction in &mut open {
+        if let Some(at) = recent.get(&interaction.id) {
+            interaction.active_at = interaction.active_at.max(*at);
+        }
+    }
+    Ok(open)
+}
+
+fn interactions_by_row(sql: &Connection) -> Result<Vec<Interaction>, StoreError> {
     all(sql, INTERACTIONS, [], |row| {
         Ok(Interaction {
             id: InteractionId(codec::id(row.get(0)?)),
@@ -209,7 +242,7 @@ mod tests {
         let tx = sql.transaction().unwrap();
         schema::migrate(&tx).unwrap();
         tx.commit().unwrap();
-        for query in [CONCERNED, INTERACTIONS, OUTBOX, SAMPLES, BY_ADDRESS, BY_ID] {
+        for query in [CONCERNED, INTERACTIONS, RECENT_ACTIVITY, OUTBOX, SAMPLES, BY_ADDRESS, BY_ID] {
             let mut plan = sql.prepare(&format!("EXPLAIN QUERY PLAN {query}")).unwrap();
             let parameters = plan.parameter_count();
             let values = rusqlite::params_from_iter(vec![0; parameters]);

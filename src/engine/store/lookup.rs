@@ -58,7 +58,7 @@ impl Transaction<'_> {
         // In the order of the keys each page is read once.
         let mut order: Vec<_> = texts.iter().zip(0..).map(|(text, place)| (text.address.as_str(), place)).collect();
         order.sort_unstable();
-        let mut customers = load::ByAddress::new(&self.sql)?;
+        let mut customers = load::ByAddress::new(&self.sql, self.recent)?;
         let mut last: Option<(&str, Option<CustomerId>)> = None;
         for (address, place) in order {
             let customer = match last {
@@ -101,7 +101,7 @@ impl Transaction<'_> {
         if let Some(added) = self.added.with_address(address.as_str()) {
             return Ok(Some(added));
         }
-        let customer = load::ByAddress::new(&self.sql)?.find(address.as_str())?;
+        let customer = load::ByAddress::new(&self.sql, self.recent)?.find(address.as_str())?;
         let id = customer.as_ref().map(|customer| customer.id);
         customer.into_iter().for_each(|customer| state.hydrate_customer(customer));
         Ok(id)

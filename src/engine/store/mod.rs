@@ -8,6 +8,7 @@ mod added;
 mod clock_set;
 mod codec;
 pub mod error;
+mod flush;
 pub mod idempotency;
 mod load;
 mod lock;
@@ -55,6 +56,8 @@ pub struct Store {
     last_sequence: u64,
     failed: bool,
     recent: Recent,
+    /// Behind which of the provider's ids retention goes on; none = from the first.
+    ids_from: Option<String>,
     /// Pages of what was forgotten may still stand in the write-ahead log.
     log_holds_forgotten: bool,
     _lock: lock::Lock,
@@ -76,6 +79,7 @@ impl Store {
             last_sequence: opened.last_sequence,
             failed: false,
             recent: opened.recent,
+            ids_from: None,
             // Unknown after a kill; emptying it once too often costs nothing.
             log_holds_forgotten: true,
             _lock: opened.lock,
@@ -112,11 +116,7 @@ impl Store {
     /// # Errors
     /// When the store cannot be read, or holds what makes no sense.
     pub fn load(&self, samples_since: Timestamp) -> Result<OpenRows, StoreError> {
-        let mut rows = load::open_rows(&self.connection, samples_since)?;
-        for interaction in &mut rows.interactions {
-            interaction.active_at = self.recent.active_at(interaction.id).unwrap_or(interaction.active_at);
-        }
-        Ok(rows)
+        load::open_rows(&self.connection, samples_since)
     }
 
     /// A connection for queries, which see what is committed.
@@ -140,21 +140,24 @@ impl Store {
         self.recent.due()
     }
 
-    /// Writes messages that wait for the look-ups into them, the first ones and `at_most` so many ([`INDEX_AT_ONCE`]), in a
-    /// transaction of its own. It may need as much room on the volume as that changes pages.
+    /// Writes what waits for the look-ups into them, `at_most` so many rows ([`INDEX_AT_ONCE`]), in a transaction of its own. It may
+    /// need as much room on the volume as that changes pages.
     ///
     /// # Errors
     /// When the store cannot be written. The process must end, as after a failed commit.
     pub fn index(&mut self, at_most: usize) -> Result<(), CommitError> {
-        if self.recent.first().is_none() {
+        if self.recent.is_empty() {
             return Ok(());
         }
         if std::mem::replace(&mut self.failed, true) {
             return Err(CommitError::Failed);
         }
+        // Nobody waits for it on the disk: the next commit brings it there, or it is written again after a start.
+        self.connection.execute_batch("PRAGMA synchronous = NORMAL")?;
         let sql = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         self.recent.index(&sql, at_most)?;
         sql.commit()?;
+        self.connection.execute_batch("PRAGMA synchronous = FULL")?;
         self.failed = false;
         Ok(())
     }
@@ -178,7 +181,6 @@ impl Store {
             added: Added::default(),
             touched: Touched::default(),
             dirty: false,
-            clock_changes: false,
         })
     }
 }
@@ -196,8 +198,6 @@ pub struct Transaction<'store> {
     touched: Touched,
     /// Something but events was written.
     dirty: bool,
-    /// The channel's own time stops, goes on or is set.
-    clock_changes: bool,
 }
 
 /// The events of a transaction, as they will stand in its row.
@@ -235,11 +235,7 @@ impl Transaction<'_> {
         self.write_log(committed.last_sequence)?;
         self.added.write(&self.sql, state)?;
         let is_added = |customer| self.added.has_customer(customer);
-        std::mem::take(&mut self.touched).write(&self.sql, state, is_added, self.recent)?;
-        if self.clock_changes {
-            // A start could not tell them from the times of messages any more.
-            self.recent.write_active(&self.sql)?;
-        }
+        std::mem::take(&mut self.touched).write(&self.sql, state, is_added)?;
         self.sql
             .prepare_cached("UPDATE store SET commits = ?, last_sequence = ?, scalars = coalesce(?, scalars)")?
             .execute(params![codec::column(committed.commits), codec::column(committed.last_sequence), scalars])?;

@@ -67,7 +67,8 @@ pub(super) fn open(path: &Path, belongs: &Belongs) -> Result<Opened, OpenError> 
     }
     prepare(&mut connection, belongs).map_err(&at)?;
     let (identity, receipt_key, commits, last_sequence) = read_identity(&connection).map_err(&at)?;
-    let recent = read_recent(&connection).map_err(&at)?;
+    // Nothing is written at a start: the volume may be full.
+    let recent = Recent::read(&connection).map_err(&at)?;
     Ok(Opened { connection, lock, identity, receipt_key, commits, last_sequence, recent })
 }
 
@@ -151,14 +152,6 @@ fn prepare(connection: &mut Connection, belongs: &Belongs) -> Result<(), StoreEr
     }
     tx.commit()?;
     Ok(())
-}
-
-/// Nothing is written at a start: the volume may be full.
-fn read_recent(connection: &Connection) -> Result<Recent, StoreError> {
-    let scalars: String = connection.query_row("SELECT scalars FROM store", [], |row| row.get(0))?;
-    let scalars: Scalars =
-        serde_json::from_str(&scalars).map_err(|error| StoreError::Contents(format!("store.scalars: {error}")))?;
-    Recent::read(connection, &scalars)
 }
 
 fn read_identity(connection: &Connection) -> Result<(Identity, [u8; KEY_LENGTH], u64, u64), StoreError> {

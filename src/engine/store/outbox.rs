@@ -22,6 +22,7 @@ struct OutboundRow<'d> {
     encoding: Encoding,
     segments: u32,
     at: Timestamp,
+    own_at: i64,
     text: &'d str,
 }
 
@@ -31,6 +32,7 @@ impl Transaction<'_> {
         &mut self,
         event: &OutboundEvent,
         at: Timestamp,
+        own_at: i64,
         contents: Contents<'_>,
     ) -> Result<(), CommitError> {
         match event {
@@ -45,6 +47,7 @@ impl Transaction<'_> {
                     encoding,
                     segments,
                     at,
+                    own_at,
                     text,
                 })
             }
@@ -73,20 +76,20 @@ impl Transaction<'_> {
     }
 
     fn insert_outbound(&mut self, row: &OutboundRow<'_>) -> Result<(), CommitError> {
-        let appended = Appended { customer: row.customer, interaction: row.interaction, provider_id: None };
-        self.recent.add(row.message, appended);
+        self.recent.add(Appended { message: row.message, customer: row.customer, provider_id: None });
         let (purpose, user) = codec::purpose_columns(row.purpose);
         self.sql
             .prepare_cached(
-                "INSERT INTO message (id, customer, interaction, direction, at, text, purpose, user, encoding,
+                "INSERT INTO message (id, customer, interaction, direction, at, own_at, text, purpose, user, encoding,
                                       segments, status)
-                 VALUES (?, ?, ?, 'Outbound', ?, ?, ?, ?, ?, ?, 'Waiting')",
+                 VALUES (?, ?, ?, 'Outbound', ?, ?, ?, ?, ?, ?, ?, 'Waiting')",
             )?
             .execute(params![
                 codec::column(row.message.0),
                 codec::column(row.customer.0),
                 row.interaction.map(|interaction| codec::column(interaction.0)),
                 codec::nanos(row.at),
+                row.own_at,
                 row.text,
                 purpose,
                 user,

@@ -4,7 +4,7 @@
 use std::{collections::HashSet, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 
 use super::{
     Store, codec,
@@ -18,6 +18,9 @@ use crate::engine::core::ids::CustomerId;
 /// The shortest time for which the provider's ids of inbound messages are kept: a message that the engine committed while its answer
 /// was lost may come again from a gateway's spool, where it waits for up to 90 days.
 pub const SHORTEST_DEDUP: SignedDuration = SignedDuration::from_hours(100 * 24);
+
+/// Ids of inbound messages that a step of forgetting looks at, for each row that it may delete of others.
+const IDS_FOR_EACH: u32 = 10;
 
 /// How long things are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +61,7 @@ impl Store {
             return Err(CommitError::Failed);
         }
         let waiting = Waiting::of(&self.recent);
+        let mut ids_from = self.ids_from.take();
         let sql = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let contents = codec::nanos(earlier(now, retention.contents));
         let dedup = codec::nanos(earlier(now, retention.dedup.max(SHORTEST_DEDUP)));
@@ -69,7 +73,7 @@ impl Store {
             forget_rows(&sql, "sample", "id", contents, batch)?,
             forget_rows(&sql, "blocked_start", "id", contents, batch)?,
             forget_rows(&sql, "parked_receipt", "id", contents, batch)?,
-            forget_rows(&sql, "dedup", "provider_id", dedup, batch)?,
+            forget_ids(&sql, dedup, batch, &mut ids_from)?,
             forget_answers(&sql, answers, batch)?,
         ];
         let rows: u64 = deleted.iter().map(|(rows, _)| *rows as u64).sum();
@@ -78,6 +82,7 @@ impl Store {
             sql.execute("UPDATE store SET commits = commits + 1", [])?;
         }
         sql.commit()?;
+        self.ids_from = ids_from;
         self.commits += u64::from(rows > 0);
         self.log_holds_forgotten |= rows > 0;
         let more = deleted.iter().any(|(_, more)| *more);
@@ -178,12 +183,15 @@ fn forget_customer(sql: &Connection, customer: i64, waiting: &Waiting) -> rusqli
     if waiting.customers.contains(&CustomerId(codec::id(customer))) {
         return Ok(0);
     }
-    sql.prepare_cached(
+    let mut delete = sql.prepare_cached(
         "DELETE FROM customer WHERE id = ?1 AND opted_out = 0
            AND NOT EXISTS (SELECT 1 FROM message_of_customer WHERE customer = ?1)
-           AND NOT EXISTS (SELECT 1 FROM interaction WHERE customer = ?1 AND closed_at IS NULL)",
-    )?
-    .execute([customer])
+           AND NOT EXISTS (SELECT 1 FROM interaction WHERE customer = ?1 AND closed_at IS NULL)
+         RETURNING address",
+    )?;
+    let Some(address) = delete.query_row([customer], |row| row.get::<_, String>(0)).optional()? else { return Ok(0) };
+    sql.prepare_cached("DELETE FROM customer_by_address WHERE address = ?")?.execute([address])?;
+    Ok(1)
 }
 
 /// A message with all that is kept of it.
@@ -210,6 +218,23 @@ fn forget_rows(sql: &Connection, table: &str, key: &str, until: i64, batch: u32)
     let query =
         format!("DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE at < ? ORDER BY at LIMIT ?)");
     let rows = sql.prepare_cached(&query)?.execute(params![until, batch])?;
+    Ok((rows, rows >= batch as usize))
+}
+
+/// The provider's ids of inbound messages. No index by age is kept, which would cost a row for each text: each step looks at the next
+/// ids in their own order, `from` where the last one ended, and begins again after the last.
+fn forget_ids(sql: &Connection, until: i64, batch: u32, from: &mut Option<String>) -> rusqlite::Result<Deleted> {
+    let looked_at = batch.saturating_mul(IDS_FOR_EACH);
+    let mut found = sql.prepare_cached(
+        "SELECT max(provider_id), count(*) FROM (SELECT provider_id FROM dedup WHERE provider_id > ? ORDER BY provider_id LIMIT ?)",
+    )?;
+    let after = from.take().unwrap_or_default();
+    let (last, count): (Option<String>, u32) =
+        found.query_row(params![after, looked_at], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = sql
+        .prepare_cached("DELETE FROM dedup WHERE provider_id > ? AND provider_id <= ? AND at < ?")?
+        .execute(params![after, last, until])?;
+    *from = last.filter(|_| count >= looked_at);
     Ok((rows, rows >= batch as usize))
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
 
-use super::{codec, error::CommitError, recent::Recent};
+use super::{codec, error::CommitError};
 use crate::engine::core::{
     agent::Agent,
     customer::Customer,
@@ -136,18 +136,14 @@ impl Touched {
         sql: &Connection,
         state: &State,
         is_added: impl Fn(CustomerId) -> bool,
-        recent: &mut Recent,
     ) -> Result<(), CommitError> {
         for customer in self.customers.iter().filter(|id| !is_added(**id)).filter_map(|id| state.customer(*id)) {
             write_customer(sql, customer)?;
         }
         for (id, change) in &self.interactions {
             match (change, state.interaction(*id)) {
-                (Change { moved: false, .. }, Some(interaction)) => {
-                    recent.active(*id, interaction.active_at);
-                    continue;
-                }
-                (Change { moved: false, .. }, None) => {}
+                // Its last activity is read from its messages.
+                (Change { moved: false, .. }, _) => {}
                 (Change { opened: Some(opened), closed: None, .. }, Some(interaction)) => {
                     insert_open(sql, interaction, opened)?;
                 }
@@ -159,7 +155,6 @@ impl Touched {
                 // The state has all that is open.
                 (Change { closed: None, .. }, None) => {}
             }
-            recent.is_written(*id);
         }
         for agent in self.agents.iter().filter_map(|user| state.agent(user)) {
             write_agent(sql, agent)?;

@@ -107,7 +107,8 @@ impl Transaction<'_> {
         let before = contents.first_message().unwrap_or(after);
         for event in &decision.events {
             self.append(event)?;
-            self.project(event, contents, cause)?;
+            let own_at = codec::nanos(state.scalars().clock.at(event.at).timestamp());
+            self.project(event, own_at, contents, cause)?;
             self.touched.note(&event.what, event.at, before, after);
         }
         self.keep_cause(cause, decision)
@@ -166,19 +167,25 @@ impl Transaction<'_> {
     /// Writes what follows from one event alone. What only the state shows is copied from it at the commit ([`Touched`]).
     ///
     /// [`Touched`]: super::touched::Touched
-    fn project(&mut self, event: &Event, contents: Contents<'_>, cause: &Cause<'_>) -> Result<(), CommitError> {
+    /// `own_at` is when it happened in the channel's own time.
+    fn project(
+        &mut self,
+        event: &Event,
+        own_at: i64,
+        contents: Contents<'_>,
+        cause: &Cause<'_>,
+    ) -> Result<(), CommitError> {
         let at = event.at;
         match &event.what {
-            Happened::Clock(event) => {
-                self.clock_changes = true;
-                match event {
-                    ClockEvent::ClockSet { to } => clock_set::write(&self.sql, *to, at),
-                    ClockEvent::ClockLeapt { .. } | ClockEvent::Disabled | ClockEvent::Enabled => Ok(()),
-                }
-            }
+            Happened::Clock(event) => match event {
+                ClockEvent::ClockSet { to } => clock_set::write(&self.sql, *to, at),
+                ClockEvent::ClockLeapt { .. } | ClockEvent::Disabled | ClockEvent::Enabled => Ok(()),
+            },
             Happened::Customer(event) => match event {
                 CustomerEvent::CustomerAdded { customer, .. } => {
-                    self.added.customer(*customer, contents.customer(*customer)?.as_str());
+                    let address: Arc<str> = contents.customer(*customer)?.as_str().into();
+                    self.recent.add_customer(*customer, Arc::clone(&address));
+                    self.added.customer(*customer, address);
                     Ok(())
                 }
                 CustomerEvent::OptedOut { .. } | CustomerEvent::OptedIn { .. } => Ok(()),
@@ -199,6 +206,7 @@ impl Transaction<'_> {
                         interaction,
                         outcome,
                         at: codec::nanos(at),
+                        own_at,
                         received_at: codec::nanos(received_at),
                         text,
                         provider_id,
@@ -208,7 +216,7 @@ impl Transaction<'_> {
                 InboundEvent::InboundDuplicated { .. } => Ok(()),
             },
             Happened::Interaction(event) => self.project_interaction(event, at, contents),
-            Happened::Outbound(event) => self.project_outbound(event, at, contents),
+            Happened::Outbound(event) => self.project_outbound(event, at, own_at, contents),
             Happened::Engine(_) | Happened::Agent(_) => Ok(()),
         }
     }
@@ -236,8 +244,7 @@ impl Transaction<'_> {
 
     fn add_inbound(&mut self, row: InboundRow) {
         let provider_id = row.provider_id.clone().map(|provider_id| (provider_id, row.at));
-        let appended = Appended { customer: row.customer, interaction: row.interaction, provider_id };
-        self.recent.add(row.message, appended);
+        self.recent.add(Appended { message: row.message, customer: row.customer, provider_id });
         self.added.message(row);
     }
 

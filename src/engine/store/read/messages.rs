@@ -63,6 +63,9 @@ pub enum MessageKind {
 pub(super) const MESSAGE: &str =
     "SELECT m.id, m.interaction, m.at, m.text, m.outcome, m.received_at, m.purpose, m.user, m.encoding, m.segments,
             m.status, m.failure_class, m.provider_code";
+/// The customer with an address: in the look-up, or one of the newest, who wait for it.
+pub(super) const CUSTOMER: &str = "SELECT customer FROM customer_by_address WHERE address = ?1
+    UNION ALL SELECT id FROM customer WHERE id > (SELECT indexed_customer FROM store WHERE one = 1) AND address = ?1 LIMIT 1";
 pub(super) const RECENT: &str = "FROM message m
     WHERE m.id BETWEEN ?1 AND ?2 AND m.customer = ?3 AND (?4 IS NULL OR m.interaction = ?4)
     ORDER BY m.id DESC LIMIT ?5";
@@ -83,10 +86,8 @@ impl Reader {
     ) -> Result<Option<Page<MessageRow, MessageId>>, StoreError> {
         let mut connection = self.connection.lock();
         let sql = connection.transaction()?;
-        let customer: Option<i64> = sql
-            .prepare_cached("SELECT id FROM customer WHERE address = ?")?
-            .query_row([address.as_str()], |row| row.get(0))
-            .optional()?;
+        let customer: Option<i64> =
+            sql.prepare_cached(CUSTOMER)?.query_row([address.as_str()], |row| row.get(0)).optional()?;
         let Some(customer) = customer else { return Ok(None) };
         let limit = page_length(limit);
         let last = before.map_or(i64::MAX, |before| codec::column(before.0) - 1);
@@ -126,7 +127,9 @@ pub(super) fn newest_messages(sql: &Connection, wanted: &Wanted) -> Result<Vec<M
     let limit = wanted.limit - u32::try_from(messages.len()).unwrap_or(wanted.limit);
     if limit > 0 {
         let query = format!("{MESSAGE} {INDEXED}");
-        let bounds = params![wanted.first, wanted.last, wanted.customer, wanted.interaction, limit];
+        // What is being written into it has newer ones already.
+        let last = wanted.last.min(indexed);
+        let bounds = params![wanted.first, last, wanted.customer, wanted.interaction, limit];
         messages.extend(all(sql, &query, bounds, read_message)?);
     }
     Ok(messages)

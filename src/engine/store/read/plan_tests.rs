@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::{
     InteractionFilter, InteractionState,
     interactions::list,
-    messages::{INDEXED, MESSAGE, RECENT},
+    messages::{CUSTOMER, INDEXED, MESSAGE, RECENT},
 };
 use crate::engine::{
     core::ids::{InteractionId, UserId},
@@ -58,6 +58,8 @@ fn messages_are_found_by_their_customer_or_are_the_newest() {
     let sql = empty_store();
     let recent = plan(&sql, &format!("{MESSAGE} {RECENT}"));
     assert_eq!(recent, ["SEARCH m USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]);
+    let customer = plan(&sql, CUSTOMER);
+    assert!(customer.iter().all(|step| !step.starts_with("SCAN")), "{customer:?}");
     let indexed = plan(&sql, &format!("{MESSAGE} {INDEXED}"));
     assert_eq!(
         indexed,

@@ -1,9 +1,21 @@
 //! The tables, and how older ones become today's.
 
+mod last_activity;
+
 use rusqlite::{Connection, Transaction};
 
+use super::error::StoreError;
+
+/// What is done to the rows before the SQL of a step.
+type Before = fn(&Transaction<'_>) -> Result<(), StoreError>;
+
 /// One step each; step `n` makes schema version `n + 1`. A step that was released is never changed.
-const STEPS: [&str; 3] = [include_str!("1.sql"), include_str!("2.sql"), include_str!("3.sql")];
+const STEPS: [(Option<Before>, &str); 4] = [
+    (None, include_str!("1.sql")),
+    (None, include_str!("2.sql")),
+    (None, include_str!("3.sql")),
+    (Some(last_activity::write), include_str!("4.sql")),
+];
 
 /// The schema version that this engine writes.
 pub const NEWEST: i64 = STEPS.len() as i64;
@@ -14,15 +26,16 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
 }
 
 /// Takes the steps that are missing.
-pub(super) fn migrate(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+pub(super) fn migrate(tx: &Transaction<'_>) -> Result<(), StoreError> {
     let version = version(tx)?;
     // Nothing is written at a start that changes nothing: the volume may be full.
     if version == NEWEST {
         return Ok(());
     }
     let from = usize::try_from(version).unwrap_or(0);
-    for step in STEPS.iter().skip(from) {
+    for (before, step) in STEPS.iter().skip(from) {
+        before.map_or(Ok(()), |before| before(tx))?;
         tx.execute_batch(step)?;
     }
-    tx.pragma_update(None, "user_version", NEWEST)
+    Ok(tx.pragma_update(None, "user_version", NEWEST)?)
 }

@@ -1,0 +1,109 @@
+//! One flush: many rows that go into the look-ups sorted by their keys, in small transactions.
+//!
+//! In the order of the keys rows that are written together lie on few pages. What says that the look-ups have them
+//! (`store.indexed`, `store.indexed_customer`) is written with the last of them, because only then all messages up to it are there.
+
+use std::{sync::Arc, time::Instant};
+
+use rusqlite::{Connection, params};
+
+use super::{codec, error::StoreError, recent::Rows};
+use crate::engine::core::ids::{CustomerId, MessageId};
+
+/// What is left to be written, each look-up's rows in the reverse order of its keys, and what is true when all is.
+#[derive(Debug)]
+pub(super) struct Flush {
+    begun: Instant,
+    rows: Rows,
+    first: Option<MessageId>,
+    newest: Option<MessageId>,
+    newest_customer: Option<CustomerId>,
+}
+
+impl Flush {
+    pub(super) fn new(mut rows: Rows) -> Self {
+        let first = rows.of_customers.first().map(|(_, message)| *message);
+        let newest = rows.of_customers.last().map(|(_, message)| *message);
+        let newest_customer = rows.addresses.last().map(|(_, customer)| *customer);
+        rows.of_customers.sort_unstable_by(|one, other| other.cmp(one));
+        rows.identified.sort_unstable_by(|one, other| other.cmp(one));
+        rows.addresses.sort_unstable_by(|one, other| other.cmp(one));
+        Self { begun: Instant::now(), rows, first, newest, newest_customer }
+    }
+
+    pub(super) const fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// Its first message.
+    pub(super) const fn first(&self) -> Option<MessageId> {
+        self.first
+    }
+
+    /// What is left to be written.
+    pub(super) const fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    pub(super) fn is_done(&self) -> bool {
+        self.rows.of_customers.is_empty() && self.rows.identified.is_empty() && self.rows.addresses.is_empty()
+    }
+
+    /// Writes rows, `at_most` so many, and gives them back.
+    pub(super) fn write(&mut self, sql: &Connection, at_most: usize) -> Result<Rows, StoreError> {
+        let mut left = at_most;
+        let addresses = next(&mut self.rows.addresses, &mut left);
+        let identified = next(&mut self.rows.identified, &mut left);
+        let of_customers = next(&mut self.rows.of_customers, &mut left);
+        write_addresses(sql, &addresses)?;
+        write_identified(sql, &identified)?;
+        write_of_customers(sql, &of_customers)?;
+        Ok(Rows { of_customers, identified, addresses })
+    }
+
+    /// Says that the look-ups have all of it.
+    pub(super) fn mark(&self, sql: &Connection) -> Result<(), StoreError> {
+        let newest = self.newest.map_or(0, |message| codec::column(message.0));
+        let newest_customer = self.newest_customer.map_or(0, |customer| codec::column(customer.0));
+        sql.prepare_cached("UPDATE store SET indexed = max(indexed, ?), indexed_customer = max(indexed_customer, ?)")?
+            .execute([newest, newest_customer])?;
+        Ok(())
+    }
+}
+
+/// Takes the next rows, in the order of their keys.
+fn next<T>(rows: &mut Vec<T>, left: &mut usize) -> Vec<T> {
+    let taken = (*left).min(rows.len());
+    *left -= taken;
+    rows.drain(rows.len() - taken..).rev().collect()
+}
+
+fn write_of_customers(sql: &Connection, rows: &[(CustomerId, MessageId)]) -> Result<(), StoreError> {
+    let mut insert = sql.prepare_cached(
+        "INSERT INTO message_of_customer (customer, message) VALUES (?, ?) ON CONFLICT (customer, message) DO NOTHING",
+    )?;
+    for (customer, message) in rows {
+        insert.execute([codec::column(customer.0), codec::column(message.0)])?;
+    }
+    Ok(())
+}
+
+fn write_identified(sql: &Connection, rows: &[(Arc<str>, MessageId, i64)]) -> Result<(), StoreError> {
+    let mut insert = sql.prepare_cached(
+        "INSERT INTO dedup (provider_id, message, at) VALUES (?, ?, ?) ON CONFLICT (provider_id) DO NOTHING",
+    )?;
+    for (provider_id, message, at) in rows {
+        insert.execute(params![&**provider_id, codec::column(message.0), at])?;
+    }
+    Ok(())
+}
+
+fn write_addresses(sql: &Connection, rows: &[(Arc<str>, CustomerId)]) -> Result<(), StoreError> {
+    let mut insert = sql.prepare_cached(
+        "INSERT INTO customer_by_address (address, customer) VALUES (?, ?) ON CONFLICT (address) DO NOTHING",
+    )?;
+    for (address, customer) in rows {
+        insert.execute(params![&**address, codec::column(customer.0)])?;
+    }
+    Ok(())
+}
