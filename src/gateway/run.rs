@@ -3,7 +3,7 @@
 use std::{
     io,
     net::{IpAddr, Ipv6Addr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -31,6 +31,9 @@ use crate::{
 
 /// After the listeners have closed, what is under way has so long to end. Providers and engines wait no longer.
 const LAST_WORK: Duration = Duration::from_secs(12);
+
+/// A spool that cannot be opened is tried again this often.
+const REOPEN: Duration = Duration::from_secs(2);
 
 /// Options of `aldis gateway`. The defaults are what the operator's pods use.
 #[derive(Clone, Debug, clap::Args)]
@@ -81,6 +84,31 @@ pub enum RunError {
     Client(#[from] ClientError),
 }
 
+/// Opens the spool, however long it takes; none when the gateway is to end before. Until then the pod is not ready and says why.
+///
+/// # Errors
+/// When another version is needed.
+async fn open_spool(path: &Path, health: &Health, shutdown: &CancellationToken) -> Result<Option<Spool>, OpenError> {
+    loop {
+        let path = path.to_owned();
+        let opened = tokio::task::spawn_blocking(move || Spool::open(&path)).await;
+        let error = match opened {
+            Ok(Ok(spool)) => {
+                health.not_ready.clear("spool");
+                return Ok(Some(spool));
+            }
+            Ok(Err(error @ OpenError::Newer { .. })) => return Err(error),
+            Ok(Err(error)) => error.to_string(),
+            Err(error) => error.to_string(),
+        };
+        tracing::error!(error, "the spool cannot be opened; it is tried again");
+        health.not_ready.set("spool", error);
+        if shutdown.run_until_cancelled(tokio::time::sleep(REOPEN)).await.is_none() {
+            return Ok(None);
+        }
+    }
+}
+
 /// Runs the gateway until a signal ends it.
 ///
 /// # Errors
@@ -97,7 +125,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 
     let source = Source::new(args.config_dir, args.credentials_dir, Client::new(args.ca_file.as_deref())?);
     let current = source.subscribe();
-    let spool = Spool::open(&args.data_dir.join("spool.db"))?;
+    let Some(spool) = open_spool(&args.data_dir.join("spool.db"), &health, &shutdown).await? else { return Ok(()) };
     let engines = Engines::new(TokenFile::new(args.token_file))?;
     let traffic = Traffic::default();
     let delivery =

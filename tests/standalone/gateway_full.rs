@@ -165,3 +165,27 @@ async fn a_damaged_spool_is_set_aside_and_the_gateway_goes_on() {
     eventually("the engine has what came since", arrived).await;
     assert_eq!(desk.twilio.account(|account| account.sent.len()), 2);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_damaged_spool_on_a_full_volume_is_not_taken_for_an_empty_one() {
+    let mut desk = Desk::start(Some(16)).await;
+    desk.engine.away();
+    let acknowledged = desk.write(NUMBER, 60).await;
+    desk.gateway.kill();
+    std::fs::write(desk.gateway.path("data/spool.db.damaged"), []).unwrap();
+    // Enough to set the file aside, and to begin.
+    desk.gateway.volume.as_ref().unwrap().leave("others", 200);
+    desk.gateway.kill_and_restart();
+    let admin = format!("{}/readyz", desk.gateway.admin);
+    eventually("says that the spool cannot be opened", || async {
+        let said = reqwest::get(&admin).await.map_err(|error| error.to_string())?.text().await.unwrap_or_default();
+        if said.contains("spool: the spool cannot be opened") { Ok(()) } else { Err(said) }
+    })
+    .await;
+    desk.gateway.kill_and_restart();
+    desk.gateway.volume.as_ref().unwrap().free("others");
+    let total: usize = acknowledged.iter().map(Vec::len).sum();
+    desk.gateway.until("has all", |status| status.spool.waiting == total as u64).await;
+    desk.engine.back().await;
+    Desk::has(&desk.engine, &acknowledged).await;
+}

@@ -32,6 +32,16 @@ impl Volume {
         }
     }
 
+    /// Puts files of somebody else there until so many KiB are left.
+    pub fn leave(&self, name: &str, kibibytes: u64) {
+        let free = Command::new("df").args(["--output=avail", "-k"]).arg(&self.0).output().unwrap();
+        let free = String::from_utf8(free.stdout).unwrap();
+        let free: u64 = free.lines().nth(1).unwrap().trim().parse().unwrap();
+        let mut file = File::create(self.0.join(name)).unwrap();
+        let block = [1; 1024];
+        (kibibytes..free).for_each(|_| file.write_all(&block).unwrap());
+    }
+
     /// Removes such a file.
     pub fn free(&self, name: &str) {
         fs::remove_file(self.0.join(name)).unwrap();

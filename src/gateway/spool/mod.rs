@@ -47,6 +47,17 @@ pub enum OpenError {
     Io(#[from] std::io::Error),
 }
 
+impl OpenError {
+    /// Whether it may go well with more room.
+    fn may_be_for_want_of_room(&self) -> bool {
+        match self {
+            Self::Newer { .. } => false,
+            Self::Sqlite(error) => !is_damage(error.sqlite_error_code()),
+            Self::Io(error) => error.kind() == std::io::ErrorKind::StorageFull,
+        }
+    }
+}
+
 /// Work that was not committed.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the spool failed: {0}")]
@@ -82,6 +93,17 @@ impl Spool {
     /// # Errors
     /// When it cannot be used.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        match Self::open_or_salvage(path) {
+            // Even an open file takes a little room beside it.
+            Err(error) if error.may_be_for_want_of_room() && room::give_up_reserve(path) => {
+                tracing::warn!(%error, "the spool is opened with the room that was held in reserve");
+                Self::open_or_salvage(path)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_or_salvage(path: &Path) -> Result<Self, OpenError> {
         if salvage::is_marked(path) {
             return Self::set_aside(path);
         }
@@ -90,23 +112,14 @@ impl Spool {
                 tracing::error!(%error, "the spool is damaged");
                 Self::set_aside(path)
             }
-            // Even an open file takes a little room beside it.
-            Err(OpenError::Sqlite(error)) if room::give_up_reserve(path) => {
-                tracing::warn!(%error, "the spool is opened with the room that was held in reserve");
-                Self::open_file(path)
-            }
             opened => opened,
         }
     }
 
     fn set_aside(path: &Path) -> Result<Self, OpenError> {
-        let aside = salvage::set_aside(path)?;
-        let mut connection = schema::open(path)?;
-        // Before anything is taken over: what is missing is not known.
-        Ledger::open(&connection)?;
-        let saved = salvage::salvage(&aside, &mut connection)?;
-        tracing::error!(file = %aside.display(), saved.waiting, saved.attempts, "a damaged spool was set aside; what could be read was taken over");
-        drop(connection);
+        if let Some((aside, saved)) = salvage::replace(path, new_file, &mut || {})? {
+            tracing::error!(file = %aside.display(), saved.waiting, saved.attempts, "a damaged spool was set aside; what could be read was taken over");
+        }
         Self::open_file(path)
     }
 
@@ -163,6 +176,14 @@ impl Spool {
     }
 }
 
+/// A new file, for what is taken over of a damaged one.
+fn new_file(path: &Path) -> Result<Connection, OpenError> {
+    let connection = schema::open(path)?;
+    // Before anything is taken over: what is missing is not known.
+    Ledger::open(&connection)?;
+    Ok(connection)
+}
+
 /// What is seen to after each batch.
 fn after(room: Room, path: std::path::PathBuf, damage: CancellationToken) -> After {
     Box::new(move |connection: &Connection, failure: Option<ErrorCode>| {
@@ -173,7 +194,9 @@ fn after(room: Room, path: std::path::PathBuf, damage: CancellationToken) -> Aft
             Some(ErrorCode::DiskFull) => room.is_full(connection),
             failure if is_damage(failure) && !damage.is_cancelled() => {
                 tracing::error!("the spool is damaged; the gateway ends, and sets it aside when it starts again");
-                salvage::mark(&path);
+                if let Err(error) = salvage::mark(&path) {
+                    tracing::error!(%error, "the damage cannot be noted");
+                }
                 damage.cancel();
             }
             _ => {}

@@ -1,14 +1,23 @@
 //! A damaged file is set aside, never deleted; what can be read of it is taken over.
+//!
+//! A kill, a full volume or a disk that fails may come at any moment. So the note that the file is damaged says where it goes before it
+//! goes there, and stands until all is done; each step that follows is found done or is done again:
+//!
+//! 1. The note is written. It names the file's new name.
+//! 2. The log goes there, its index, and the file itself last: a new file never has the old one's log beside it.
+//! 3. A file is made under a third name, and what can be read is copied into it.
+//! 4. It gets the name of the old one, and the note is removed.
 
 use std::{
-    fs, io,
+    fs::{self, File},
+    io::{self, Write as _},
     path::{Path, PathBuf},
 };
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags, Row, params_from_iter, types::Value};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, config::DbConfig, params_from_iter, types::Value};
 
-use super::room::beside;
+use super::{OpenError, room::beside};
 
 /// Rows that are taken over in one transaction.
 const AT_ONCE: usize = 1000;
@@ -40,14 +49,43 @@ const ATTEMPT: Table = Table {
     order: &["number", "store_id", "message_id", "attempt"],
 };
 
-/// Notes that the file is damaged, for the next start.
-pub(super) fn mark(path: &Path) {
-    if let Err(error) = fs::write(marker(path), []) {
-        tracing::error!(%error, "the damage cannot be noted");
+/// Called after each step; a test stops there.
+pub(super) type AfterStep<'a> = &'a mut dyn FnMut();
+
+/// Notes that the file is damaged, for the next start, unless it is noted already.
+///
+/// # Errors
+/// When the note is not on the disk.
+pub(super) fn mark(path: &Path) -> io::Result<()> {
+    if noted(path)?.is_some() {
+        return Ok(());
+    }
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let aside = format!("{name}.damaged-{}", Timestamp::now().as_millisecond());
+    // It is there with its content, or not at all.
+    let draft = beside(path, ".damaged.new");
+    let mut file = File::create(&draft)?;
+    file.write_all(aside.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&draft, marker(path))?;
+    sync_folder(path)
+}
+
+/// Where the file goes or went, if it was noted that it is damaged. A note of an older version, which did not say it, is none: nothing
+/// was done yet.
+///
+/// # Errors
+/// When it cannot be read.
+pub(super) fn noted(path: &Path) -> io::Result<Option<PathBuf>> {
+    match fs::read_to_string(marker(path)) {
+        Ok(name) if name.is_empty() => Ok(None),
+        Ok(name) => Ok(Some(path.with_file_name(name))),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
 }
 
-/// Whether it was noted that the file is damaged.
+/// Whether there is a note, be it of an older version.
 pub(super) fn is_marked(path: &Path) -> bool {
     marker(path).exists()
 }
@@ -69,28 +107,106 @@ pub(super) fn files(path: &Path) -> Vec<String> {
     files
 }
 
-/// Gives the file and its log other names. Returns the file's.
-pub(super) fn set_aside(path: &Path) -> io::Result<PathBuf> {
-    let aside = beside(path, &format!(".damaged-{}", Timestamp::now().as_millisecond()));
+/// Sets the file at `path` aside, and puts one in its place with what can be read of it. `make` makes an empty one. What was taken over;
+/// none when all was done before but for the note.
+///
+/// # Errors
+/// When a step cannot be done: it is done again at the next call, and until then there is no file to be used.
+pub(super) fn replace(
+    path: &Path,
+    make: impl FnOnce(&Path) -> Result<Connection, OpenError>,
+    after: AfterStep<'_>,
+) -> Result<Option<(PathBuf, Salvaged)>, OpenError> {
+    mark(path)?;
+    let Some(aside) = noted(path)? else { return Ok(None) };
+    after();
+    let salvaged = match (exists(&aside)?, exists(path)?) {
+        // The new file has its name, or there is nothing of the old one.
+        (true, true) | (false, false) => None,
+        (set_aside, _) => {
+            if !set_aside {
+                set_aside_to(path, &aside, after)?;
+            }
+            Some((aside.clone(), take_over(path, &aside, make, after)?))
+        }
+    };
+    fs::remove_file(marker(path))?;
+    sync_folder(path)?;
+    after();
+    Ok(salvaged)
+}
+
+/// Gives the file other names, the file itself last.
+fn set_aside_to(path: &Path, aside: &Path, after: AfterStep<'_>) -> io::Result<()> {
     for suffix in ["-wal", "-shm", ""] {
-        match fs::rename(beside(path, suffix), beside(&aside, suffix)) {
+        match fs::rename(beside(path, suffix), beside(aside, suffix)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
+        sync_folder(path)?;
+        after();
     }
-    let _ = fs::remove_file(marker(path));
-    Ok(aside)
+    Ok(())
 }
 
-/// Copies what can be read of `aside` into the new file.
-///
-/// # Errors
-/// When the new file cannot be written.
-pub(super) fn salvage(aside: &Path, into: &mut Connection) -> rusqlite::Result<Salvaged> {
-    let Ok(from) = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_WRITE) else {
-        return Ok(Salvaged::default());
+/// Makes a file with what can be read of `aside`, which gets the name `path` when it is whole.
+fn take_over(
+    path: &Path,
+    aside: &Path,
+    make: impl FnOnce(&Path) -> Result<Connection, OpenError>,
+    after: AfterStep<'_>,
+) -> Result<Salvaged, OpenError> {
+    let new = beside(path, ".new");
+    for suffix in ["", "-wal", "-shm"] {
+        match fs::remove_file(beside(&new, suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    let mut into = make(&new)?;
+    after();
+    let salvaged = match open(aside)? {
+        Some(from) => {
+            let waiting = copy(&from, &mut into, &WAITING)?;
+            after();
+            Salvaged { waiting, attempts: copy(&from, &mut into, &ATTEMPT)? }
+        }
+        None => Salvaged::default(),
     };
-    Ok(Salvaged { waiting: copy(&from, into, &WAITING)?, attempts: copy(&from, into, &ATTEMPT)? })
+    after();
+    // All of it goes into the file, which then has no log that would have to go with it.
+    let mode: String = into.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
+    if mode != "delete" {
+        return Err(io::Error::other("its log cannot be written back").into());
+    }
+    into.close().map_err(|(_, error)| error)?;
+    File::open(&new)?.sync_all()?;
+    after();
+    fs::rename(&new, path)?;
+    sync_folder(path)?;
+    after();
+    Ok(salvaged)
+}
+
+/// Opens the file that was set aside; none when it is no database.
+fn open(aside: &Path) -> rusqlite::Result<Option<Connection>> {
+    let opened = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|from| {
+        // It stays as it is.
+        from.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        from.query_row("PRAGMA user_version", [], |_| Ok(()))?;
+        Ok(from)
+    });
+    opened.map(Some).or_else(|error| unless_damaged(error).map(|()| None))
+}
+
+/// Passes what says that the contents are damaged: there is no more to be had. Whatever else fails may go well the next time.
+fn unless_damaged(error: rusqlite::Error) -> rusqlite::Result<()> {
+    match (&error, error.sqlite_error_code()) {
+        // A table that is not there is a statement that cannot be prepared.
+        (rusqlite::Error::SqlInputError { .. }, _)
+        | (_, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)) => Ok(()),
+        (_, Some(_) | None) => Err(error),
+    }
 }
 
 /// From the front up to the damage, then from the end.
@@ -100,8 +216,14 @@ fn copy(from: &Connection, into: &mut Connection, table: &Table) -> rusqlite::Re
         let order: Vec<_> = table.order.iter().map(|column| format!("{column} {direction}")).collect();
         let sql = format!("SELECT {} FROM {} ORDER BY {}", table.columns, table.name, order.join(", "));
         // What the index over the table has lost is found in the table itself.
-        let Ok(mut select) = from.prepare(&sql) else { break };
-        let Ok(mut rows) = select.query([]) else { continue };
+        let mut select = match from.prepare(&sql) {
+            Ok(select) => select,
+            Err(error) => {
+                unless_damaged(error)?;
+                break;
+            }
+        };
+        let mut rows = select.query([])?;
         let (end, more) = copy_until_damage(&mut rows, into, table)?;
         copied += more;
         if end {
@@ -128,13 +250,16 @@ fn copy_until_damage(
             let values = match rows.next() {
                 Ok(Some(row)) => read(row, columns),
                 Ok(None) => break Some(true),
-                Err(_) => break Some(false),
+                Err(error) => {
+                    unless_damaged(error)?;
+                    break Some(false);
+                }
             };
             // A row that was damaged in itself.
             let Ok(values) = values else { continue };
             match transaction.prepare_cached(&sql)?.execute(params_from_iter(values)) {
                 Ok(new) => at_once += new,
-                Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {}
+                Err(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => {}
                 Err(error) => return Err(error),
             }
             if at_once == AT_ONCE {
@@ -157,6 +282,16 @@ fn marker(path: &Path) -> PathBuf {
     beside(path, ".damaged")
 }
 
+/// Whether a file is there. That nobody can tell is no answer.
+fn exists(path: &Path) -> io::Result<bool> {
+    path.try_exists()
+}
+
+/// Makes new names of files durable.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::{Item, Place, Spool};
@@ -167,19 +302,22 @@ mod tests {
     const NUMBER: &str = "+15550001";
     const ROWS: usize = 400;
 
+    fn item(at: usize) -> Item {
+        Item::Inbound(InboundMessage {
+            provider_message_id: format!("SM{at}"),
+            to: NUMBER.into(),
+            from: "+15559001".into(),
+            text: "Hello ".repeat(50),
+            media: Vec::new(),
+            received_at: Timestamp::UNIX_EPOCH,
+            provider_opt_out: None,
+        })
+    }
+
     async fn filled(path: &Path) {
         let spool = Spool::open(path).unwrap();
         for at in 0..ROWS {
-            let message = InboundMessage {
-                provider_message_id: format!("SM{at}"),
-                to: NUMBER.into(),
-                from: "+15559001".into(),
-                text: "Hello ".repeat(50),
-                media: Vec::new(),
-                received_at: Timestamp::UNIX_EPOCH,
-                provider_opt_out: None,
-            };
-            spool.keep(Item::Inbound(message), Place::Behind).await.unwrap();
+            spool.keep(item(at), Place::Behind).await.unwrap();
         }
     }
 
@@ -195,7 +333,7 @@ mod tests {
         // A few pages in the middle.
         let file = File::options().write(true).open(&path).unwrap();
         file.write_all_at(&[0xAA; 3 * 4096], (pages.unsigned_abs() / 2) * 4096).unwrap();
-        mark(&path);
+        mark(&path).unwrap();
 
         let spool = Spool::open(&path).unwrap();
         assert_eq!(spool.files_set_aside().len(), 1);
@@ -216,5 +354,88 @@ mod tests {
         let spool = Spool::open(&path).unwrap();
         let [aside] = spool.files_set_aside() else { panic!("{:?}", spool.files_set_aside()) };
         assert_eq!(fs::read(dir.path().join(aside)).unwrap(), [0xAA; 8192]);
+    }
+
+    /// A folder as a kill would leave it now.
+    fn copied(dir: &Path) -> tempfile::TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        for entry in fs::read_dir(dir).unwrap() {
+            let file = entry.unwrap().path();
+            fs::copy(&file, copy.path().join(file.file_name().unwrap())).unwrap();
+        }
+        copy
+    }
+
+    /// The ids that wait, and the files that were set aside.
+    async fn found(dir: &Path) -> (Vec<String>, Vec<String>) {
+        let path = dir.join("spool.db");
+        let spool = Spool::open(&path).unwrap();
+        assert!(!is_marked(&path));
+        let rows = spool.next(NUMBER.into(), 2 * ROWS, Arc::default()).await.unwrap();
+        let ids = rows.items.iter().map(|row| row.item.provider_message_id().to_owned()).collect();
+        (ids, spool.files_set_aside().to_vec())
+    }
+
+    #[tokio::test]
+    async fn a_kill_at_any_step_followed_by_a_start_ends_in_the_same() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("spool.db");
+        let spool = Spool::open(&path).unwrap();
+        for at in 0..ROWS {
+            spool.keep(item(at), Place::Behind).await.unwrap();
+        }
+        // As a kill leaves it: what came last is in the log only.
+        let killed = copied(dir.path());
+        let path = killed.path().join("spool.db");
+        assert!(fs::metadata(beside(&path, "-wal")).unwrap().len() > 0);
+        let damaged = File::options().write(true).open(&path).unwrap();
+        damaged.write_all_at(&[0xAA; 100], 3 * 4096).unwrap();
+        let untouched = copied(killed.path());
+
+        let mut stopped = vec![untouched];
+        let mut after = || stopped.push(copied(killed.path()));
+        let salvaged = replace(&path, super::super::new_file, &mut after).unwrap();
+        let (aside, salvaged) = salvaged.unwrap();
+        let aside = aside.file_name().unwrap().to_str().unwrap().to_owned();
+        assert!(salvaged.waiting > 0);
+        let (ids, files) = found(killed.path()).await;
+        assert_eq!((ids.len(), files), (salvaged.waiting, vec![aside.clone()]));
+
+        assert_eq!(stopped.len(), 11, "each step was seen");
+        for (step, dir) in stopped.iter().enumerate().skip(1) {
+            let (found, set_aside) = found(dir.path()).await;
+            assert_eq!(found, ids, "after step {step}");
+            assert_eq!(set_aside, [aside.as_str()], "after step {step}");
+            let left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert!(!left.iter().any(|name| name.to_str().unwrap().contains(".new")), "after step {step}: {left:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn what_fails_on_the_way_is_an_error_and_done_again() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("spool.db");
+        filled(&path).await;
+        mark(&path).unwrap();
+        // A folder in the way of the new file.
+        let in_the_way = beside(&path, ".new");
+        fs::create_dir(&in_the_way).unwrap();
+        for _ in 0..2 {
+            assert!(Spool::open(&path).is_err());
+            assert!(is_marked(&path) && !path.exists(), "no empty file is taken for the truth");
+        }
+        fs::remove_dir(&in_the_way).unwrap();
+        let (ids, files) = found(dir.path()).await;
+        assert_eq!((ids.len(), files.len()), (ROWS, 1));
+    }
+
+    #[tokio::test]
+    async fn a_note_of_an_older_version_counts() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("spool.db");
+        filled(&path).await;
+        fs::write(marker(&path), []).unwrap();
+        let (ids, files) = found(dir.path()).await;
+        assert_eq!((ids.len(), files.len()), (ROWS, 1));
     }
 }
