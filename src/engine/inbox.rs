@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+    atomic::{AtomicU8, AtomicUsize, Ordering},
     mpsc,
 };
 
@@ -16,7 +16,10 @@ use super::{
         ids::{Attempt, MessageId, UserId},
         state::State,
     },
-    store::idempotency::{RecordedAnswer, RequestId},
+    store::{
+        idempotency::{RecordedAnswer, RequestId},
+        room::Fill,
+    },
 };
 use crate::{
     sms::PhoneNumber,
@@ -57,7 +60,7 @@ pub(super) enum Request {
 }
 
 impl Request {
-    /// Whether it brings something new. What ends something that is open gets through as long as anything can be written.
+    /// Whether it brings something new. What ends something that is open gets through on a full volume.
     const fn needs_room(&self) -> bool {
         match self {
             Self::Inbound(_) | Self::Start { .. } => true,
@@ -133,6 +136,9 @@ pub(super) enum Unavailable {
     /// The volume is full: nothing new is taken.
     #[error("the volume is full; what is open can be finished")]
     Full,
+    /// The volume has no room at all: only what frees room is written.
+    #[error("the volume has no room left; what is stored can be read")]
+    Exhausted,
     /// The engine is ending.
     #[error("the engine is ending")]
     Ending,
@@ -143,7 +149,7 @@ pub(super) enum Unavailable {
 pub(super) struct Handle {
     jobs: mpsc::Sender<Job>,
     waiting: Arc<AtomicUsize>,
-    full: Arc<AtomicBool>,
+    fill: Arc<SharedFill>,
 }
 
 /// The writer's end.
@@ -151,18 +157,41 @@ pub(super) struct Handle {
 pub(super) struct Inbox {
     pub(super) jobs: mpsc::Receiver<Job>,
     waiting: Arc<AtomicUsize>,
-    full: Arc<AtomicBool>,
+    fill: Arc<SharedFill>,
+}
+
+/// How full the volume is, as the writer saw it last.
+#[derive(Debug, Default)]
+struct SharedFill(AtomicU8);
+
+impl SharedFill {
+    fn get(&self) -> Fill {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Fill::Roomy,
+            1 => Fill::Full,
+            _ => Fill::Exhausted,
+        }
+    }
+
+    fn set(&self, fill: Fill) {
+        let value = match fill {
+            Fill::Roomy => 0,
+            Fill::Full => 1,
+            Fill::Exhausted => 2,
+        };
+        self.0.store(value, Ordering::Relaxed);
+    }
 }
 
 impl Inbox {
-    /// Whether the volume was full when it was last noted.
-    pub(super) fn is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed)
+    /// How full the volume was when it was last noted.
+    pub(super) fn fill(&self) -> Fill {
+        self.fill.get()
     }
 
-    /// Notes whether the volume is full: what needs room is refused then.
-    pub(super) fn set_full(&self, full: bool) {
-        self.full.store(full, Ordering::Relaxed);
+    /// Notes how full the volume is: what may not be written then is refused.
+    pub(super) fn set_fill(&self, fill: Fill) {
+        self.fill.set(fill);
     }
 
     /// Notes that so many requests of others are done.
@@ -186,10 +215,9 @@ impl Handle {
     /// A handle and the end that the writer reads.
     pub(super) fn new() -> (Self, Inbox) {
         let (sender, receiver) = mpsc::channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let full = Arc::new(AtomicBool::new(false));
-        let handle = Self { jobs: sender, waiting: Arc::clone(&waiting), full: Arc::clone(&full) };
-        (handle, Inbox { jobs: receiver, waiting, full })
+        let (waiting, fill) = (Arc::new(AtomicUsize::new(0)), Arc::new(SharedFill::default()));
+        let handle = Self { jobs: sender, waiting: Arc::clone(&waiting), fill: Arc::clone(&fill) };
+        (handle, Inbox { jobs: receiver, waiting, fill })
     }
 
     /// Has a request decided. When this returns the outcome is on the disk.
@@ -258,11 +286,15 @@ impl Handle {
 
     /// Whether the volume is full.
     pub(super) fn is_full(&self) -> bool {
-        self.full.load(Ordering::Relaxed)
+        self.fill.get() > Fill::Roomy
     }
 
     fn check_room(&self, request: &Request) -> Result<(), Unavailable> {
-        if self.is_full() && request.needs_room() { Err(Unavailable::Full) } else { Ok(()) }
+        match self.fill.get() {
+            Fill::Full if request.needs_room() => Err(Unavailable::Full),
+            Fill::Roomy | Fill::Full => Ok(()),
+            Fill::Exhausted => Err(Unavailable::Exhausted),
+        }
     }
 
     fn enqueue(&self, job: Job) -> Result<(), Unavailable> {

@@ -7,6 +7,7 @@ mod feed;
 pub(crate) mod http;
 mod inbox;
 mod metrics;
+mod open_streams;
 mod resolve;
 mod run;
 mod sender;

@@ -27,8 +27,9 @@ use super::{
     http::{self, Alive, Services, Shared},
     inbox::Handle,
     metrics::Metrics,
+    open_streams::OpenStreams,
     sender::{Backoff, Sender},
-    single_writer::{OpenStreams, SingleWriter},
+    single_writer::SingleWriter,
     store::{
         Store,
         error::{CommitError, OpenError, StoreError},
@@ -37,7 +38,7 @@ use super::{
     },
 };
 use crate::{
-    admin::{self, Health, SharedRegistry},
+    admin::{self, Health, Reasons, SharedRegistry},
     process::{http_client, listen, shutdown},
     wire::{
         config::mount::{self, Look, Mount},
@@ -138,7 +139,7 @@ async fn start(
     health.not_ready.set("store", "the store is not open yet");
     let Some(store) = open_store(args, &settings, &health, shutdown).await else { return Ok(()) };
     let metrics = registry.register(|registry| Metrics::new(registry, &settings.channel_name));
-    let engine = Engine::new(args, store, settings, mount, metrics, shutdown.clone())?;
+    let engine = Engine::new(args, store, settings, mount, metrics, health.not_ready.clone(), shutdown.clone())?;
     health.not_ready.clear("store");
     tracing::info!(store = %engine.shared.store_id, "the engine is ready");
     engine.serve(agents, internal, health).await
@@ -173,10 +174,10 @@ async fn open_store(args: &Args, settings: &Settings, health: &Health, shutdown:
     let belongs = Belongs { account: settings.gateway.account.clone(), number: settings.number.clone() };
     loop {
         let (path, belongs, volume) = (path.clone(), belongs.clone(), args.data_dir.clone());
-        let opened = tokio::task::spawn_blocking(move || match room::is_too_full_to_start(&volume) {
+        let opened = tokio::task::spawn_blocking(move || match room::is_too_full_to_start(&path) {
             Ok(true) => Err(OpenError::VolumeFull { path: volume }),
             // A volume that does not say is tried.
-            Ok(false) | Err(_) => Store::open(&path, &belongs),
+            Ok(false) | Err(_) => Store::open(&path, &belongs).inspect(Store::hold_room),
         })
         .await;
         let error = match opened {
@@ -216,6 +217,7 @@ impl Engine {
         settings: Settings,
         mount: Mount,
         metrics: Metrics,
+        not_ready: Reasons,
         shutdown: CancellationToken,
     ) -> Result<Self, EngineError> {
         let now = Timestamp::now();
@@ -264,6 +266,9 @@ impl Engine {
             forget_at: clock.time(),
             clock,
             clock_was_behind,
+            streams_unknown: false,
+            send_again_at: None,
+            not_ready,
         };
         let (ended, written) = oneshot::channel();
         std::thread::Builder::new().name("writer".into()).spawn(move || {

@@ -18,21 +18,22 @@ use super::{
     core::{
         command::{Command, Refusal},
         event::{EngineEvent, Event, Happened, OutboundEvent},
-        ids::{Attempt, MessageId, UserId},
+        ids::{Attempt, MessageId},
         sending::BEGIN_WITHIN,
         state::State,
     },
     feed::Feed,
     inbox::{Inbox, Job, Keyed, Outcome, Request, Seen, Waiting},
     metrics::Metrics,
+    open_streams::OpenStreams,
     resolve::{Prefetched, prefetch, resolve},
     sender::Handover,
     store::{
         INDEX_AT_ONCE, Store, Transaction, error::CommitError, idempotency::Repetition, receipt_token::ReceiptTokens,
-        retention::Retention,
+        retention::Retention, room::Fill,
     },
 };
-use crate::wire::outbound::SendRequest;
+use crate::{admin::Reasons, wire::outbound::SendRequest};
 
 /// Requests that are decided in one transaction at most. It bounds how long the first of them waits.
 const MAX_BATCH: usize = 512;
@@ -40,12 +41,20 @@ const MAX_BATCH: usize = 512;
 const IDLE_WAKEUP: Duration = Duration::from_secs(30);
 /// While the volume is full the writer looks for room this often.
 const FULL_WAKEUP: Duration = Duration::from_secs(1);
+/// While the log has little room, so many requests are decided in one transaction, and so many messages written into the look-ups.
+const SHORT_BATCH: usize = 64;
+/// After the volume was exhausted nothing is sent for so long: opt-outs that waited in the gateway come first.
+const OPT_OUTS_FIRST: Duration = Duration::from_secs(10);
 /// What is too old is looked for this often; while there is more of it, one step follows the other.
 const FORGET_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
 /// Rows of each kind that are forgotten in one step, so that nobody waits long for it.
 const FORGET_AT_ONCE: u32 = 200;
 /// Between two steps, so that there is time for others.
 const FORGET_PAUSE: SignedDuration = SignedDuration::from_millis(100);
+
+/// Why an engine with an exhausted volume is not ready.
+const EXHAUSTED: &str = "the volume is full, and what is kept free for closing work is used up: nothing is written but what frees room; enlarge \
+     spec.engine.storage.volume.size or shorten retentionDays";
 
 /// Holds the state and writes the store.
 pub(super) struct SingleWriter {
@@ -68,30 +77,12 @@ pub(super) struct SingleWriter {
     pub(super) clock_was_behind: bool,
     /// When retention is seen to next.
     pub(super) forget_at: Timestamp,
-}
-
-/// How many streams each agent has open: they are online while it is one or more.
-#[derive(Debug, Default)]
-pub(super) struct OpenStreams(HashMap<UserId, usize>);
-
-impl OpenStreams {
-    /// The command that follows, if it is the agent's first.
-    fn opened(&mut self, user: UserId) -> Option<Command> {
-        let count = self.0.entry(user.clone()).or_default();
-        *count += 1;
-        (*count == 1).then_some(Command::AgentOnline { user })
-    }
-
-    /// The command that follows, if it was the agent's last.
-    fn closed(&mut self, user: UserId) -> Option<Command> {
-        let count = self.0.get_mut(&user)?;
-        *count -= 1;
-        if *count > 0 {
-            return None;
-        }
-        self.0.remove(&user);
-        Some(Command::AgentOffline { user })
-    }
+    /// The volume is exhausted, and the state does not hear of streams.
+    pub(super) streams_unknown: bool,
+    /// Sending goes on then: the volume was exhausted.
+    pub(super) send_again_at: Option<Instant>,
+    /// Where it is said that the volume is exhausted.
+    pub(super) not_ready: Reasons,
 }
 
 /// Answers that wait for the commit.
@@ -121,21 +112,22 @@ impl SingleWriter {
         let leapt = self.clock.take_leap();
         let mut first = vec![Command::Started { ids_from: self.ids_from, leapt }];
         first.extend(self.put_in_force(&settings, false));
-        self.commit(Vec::new(), first, None)?;
         self.look_for_room(inbox)?;
+        self.commit(Vec::new(), first, None)?;
         loop {
-            let job = match inbox.jobs.recv_timeout(self.until_wakeup(inbox.is_full())) {
+            let job = match inbox.jobs.recv_timeout(self.until_wakeup(inbox.fill())) {
                 Ok(job) => Some(job),
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
-            let jobs = job.into_iter().chain(inbox.jobs.try_iter()).take(MAX_BATCH).collect();
+            let most = if self.store.has_short_log() { SHORT_BATCH } else { MAX_BATCH };
+            let jobs = job.into_iter().chain(inbox.jobs.try_iter()).take(most).collect();
             if self.work(jobs, inbox)? {
                 return Ok(());
             }
             self.look_for_room(inbox)?;
-            if self.index_due(inbox.is_full()).is_some_and(|due| due <= Instant::now()) {
-                self.store.index(INDEX_AT_ONCE)?;
+            if self.index_due(inbox.fill()).is_some_and(|due| due <= Instant::now()) {
+                self.store.index(if self.store.has_short_log() { SHORT_BATCH } else { INDEX_AT_ONCE })?;
             }
             self.forget()?;
         }
@@ -146,37 +138,57 @@ impl SingleWriter {
         self.clock.time().max(self.state.scalars().last)
     }
 
-    /// Notes whether the volume has room for anything new.
+    /// Notes how full the volume is.
     fn look_for_room(&mut self, inbox: &Inbox) -> Result<(), CommitError> {
-        let was_full = inbox.is_full();
-        let mut full = self.store.is_full(was_full)?;
-        if full && !was_full {
-            // The log may hold much of the room.
-            self.store.empty_log()?;
-            full = self.store.is_full(was_full)?;
+        let before = inbox.fill();
+        let mut fill = self.store.fill(before)?;
+        if fill > before {
+            self.store.make_room()?;
+            fill = self.store.fill(before)?;
         }
-        if full && !was_full {
-            tracing::error!("the volume is full: nothing new is taken until there is room");
-        } else if was_full && !full {
-            tracing::info!("the volume has room again");
+        inbox.set_fill(fill);
+        self.state.set_volume_full(fill > Fill::Roomy);
+        if fill != before {
+            self.volume_changed(before, fill);
         }
-        inbox.set_full(full);
+        self.send_again_at = self.send_again_at.filter(|at| Instant::now() < *at);
+        self.state.pause_sending(fill == Fill::Exhausted || self.send_again_at.is_some());
         Ok(())
     }
 
-    fn until_wakeup(&mut self, full: bool) -> Duration {
+    /// The volume is fuller than before, or less full.
+    fn volume_changed(&mut self, before: Fill, fill: Fill) {
+        match fill {
+            Fill::Roomy => {
+                tracing::info!("the volume has room again");
+                self.store.hold_room();
+            }
+            Fill::Full => tracing::error!("the volume is full: nothing new is taken until there is room"),
+            Fill::Exhausted => tracing::error!("the volume is exhausted: nothing is written but what frees room"),
+        }
+        if fill == Fill::Exhausted {
+            self.not_ready.set("volume", EXHAUSTED);
+        } else if before == Fill::Exhausted {
+            self.not_ready.clear("volume");
+            self.send_again_at = Instant::now().checked_add(OPT_OUTS_FIRST);
+        }
+    }
+
+    fn until_wakeup(&mut self, fill: Fill) -> Duration {
         self.clock.read();
-        let at = self.state.next_wakeup().map_or(self.forget_at, |due| due.min(self.forget_at));
+        let next = self.state.next_wakeup().filter(|_| fill < Fill::Exhausted);
+        let at = next.map_or(self.forget_at, |due| due.min(self.forget_at));
         // Rounded up, so that it is due when the writer wakes.
         let wait = at.duration_since(self.now()).saturating_add(SignedDuration::from_millis(1));
-        let longest = if full { FULL_WAKEUP } else { IDLE_WAKEUP };
+        let paused = self.send_again_at.is_some();
+        let longest = if fill > Fill::Roomy || paused { FULL_WAKEUP } else { IDLE_WAKEUP };
         let wait = Duration::try_from(wait).unwrap_or_default().min(longest);
-        self.index_due(full).map_or(wait, |due| wait.min(due.saturating_duration_since(Instant::now())))
+        self.index_due(fill).map_or(wait, |due| wait.min(due.saturating_duration_since(Instant::now())))
     }
 
     /// When the look-ups are to get what waits for them. It needs room, and can wait until there is some.
-    fn index_due(&self, full: bool) -> Option<Instant> {
-        if full { None } else { self.store.index_due() }
+    fn index_due(&self, fill: Fill) -> Option<Instant> {
+        if fill > Fill::Roomy { None } else { self.store.index_due() }
     }
 
     /// Does these jobs in order; true = told to stop.
@@ -186,6 +198,7 @@ impl SingleWriter {
         let asked = jobs.iter().filter(|job| job.is_asked_for()).count();
         let (mut requests, mut commands, mut looks) = (Vec::new(), Vec::new(), Vec::new());
         let (mut settings, mut stop) = (None, false);
+        let exhausted = inbox.fill() == Fill::Exhausted;
         commands.extend(self.clock.take_leap().map(|by| Command::ClockLeapt { by }));
         for job in jobs {
             match job {
@@ -195,12 +208,15 @@ impl SingleWriter {
                     commands.extend(self.put_in_force(&new, true));
                     settings = Some(new);
                 }
-                Job::StreamOpened(user) => commands.extend(self.open_streams.opened(user)),
-                Job::StreamClosed(user) => commands.extend(self.open_streams.closed(user)),
+                Job::StreamOpened(user) => commands.extend(self.open_streams.opened(user).filter(|_| !exhausted)),
+                Job::StreamClosed(user) => commands.extend(self.open_streams.closed(user).filter(|_| !exhausted)),
                 Job::Stop => stop = true,
             }
         }
-        let due = self.state.next_wakeup().is_some_and(|at| at <= self.now());
+        if std::mem::replace(&mut self.streams_unknown, exhausted) && !exhausted {
+            commands.extend(self.open_streams.differences(&self.state));
+        }
+        let due = !exhausted && self.state.next_wakeup().is_some_and(|at| at <= self.now());
         if due && requests.is_empty() && commands.is_empty() {
             commands.push(Command::Tick);
         }
@@ -354,8 +370,18 @@ impl SingleWriter {
             return Ok(());
         }
         let retention = Retention::days(self.settings.load().retention_days);
-        let forgotten = self.store.forget(retention, now, FORGET_AT_ONCE)?;
-        let pause = if forgotten.more { FORGET_PAUSE } else { FORGET_INTERVAL };
+        let short = self.store.has_short_log();
+        let at_once = if short { self.store.forgettable_at_once(FORGET_AT_ONCE)? } else { FORGET_AT_ONCE };
+        let forgotten = self.store.forget(retention, now, at_once)?;
+        if short && forgotten.more {
+            self.store.make_room()?;
+        }
+        let pause = match forgotten.more {
+            // Nobody else has anything to do that matters more.
+            true if short => SignedDuration::ZERO,
+            true => FORGET_PAUSE,
+            false => FORGET_INTERVAL,
+        };
         self.forget_at = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
         Ok(())
     }
@@ -392,6 +418,15 @@ impl Batch<'_> {
         Ok(decision.answer)
     }
 
+    /// Whether the same request gets the same answer again. What passes by itself is decided anew when it is asked again: nothing was
+    /// done. On a full volume that is all but what was done: the room is for that.
+    fn is_to_be_recorded(&self, outcome: &Outcome, status: u16, something_happened: bool) -> bool {
+        if self.state.is_volume_full() && (outcome.is_err() || !something_happened) {
+            return false;
+        }
+        status < 500 && *outcome != Err(Refusal::Disabled)
+    }
+
     /// Decides a request, unless it was decided before under the same key, and notes who is to be told.
     fn answer(
         &mut self,
@@ -415,10 +450,10 @@ impl Batch<'_> {
                     Repetition::Again(recorded) => Keyed::Again(recorded),
                     Repetition::KeyReused => Keyed::KeyReused,
                     Repetition::First => {
+                        let events = self.events.len();
                         let outcome = self.decide(transaction, &request, prefetched)?;
                         let recorded = render(&outcome);
-                        // What passes by itself is decided anew when it is asked again: nothing was done.
-                        if recorded.status < 500 && outcome != Err(Refusal::Disabled) {
+                        if self.is_to_be_recorded(&outcome, recorded.status, self.events.len() > events) {
                             transaction.record_answer(&id, &recorded, self.now)?;
                         }
                         Keyed::First(recorded)

@@ -102,7 +102,7 @@ pub(super) fn attempt_next(state: &State, now: Timestamp) -> Option<OutboundEven
 
 /// When the next attempt may start; none when there is nothing to send, or nothing may be sent.
 pub(super) fn next_attempt_at(state: &State) -> Option<Timestamp> {
-    let outbound = state.outbox.next().filter(|_| state.storage_accepted)?;
+    let outbound = state.outbox.next().filter(|_| state.storage_accepted && !state.sending_paused)?;
     Some(state.scalars.hold_until.max(paced(state, outbound.segments)))
 }
 

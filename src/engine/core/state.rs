@@ -22,11 +22,13 @@ use super::{
 
 /// Everything that decides what happens next, but for the time.
 ///
-/// Two states are equal when they hold the same open things; the configuration and whether the storage is accepted do not count.
+/// Two states are equal when they hold the same open things; the configuration, whether the storage is accepted and whether it has room do not count.
 #[derive(Clone, Debug)]
 pub struct State {
     pub(super) config: Arc<ChannelConfig>,
     pub(super) storage_accepted: bool,
+    pub(super) volume_full: bool,
+    pub(super) sending_paused: bool,
     pub(super) scalars: Scalars,
     pub(super) customers: BTreeMap<CustomerId, Customer>,
     pub(super) interactions: BTreeMap<InteractionId, Interaction>,
@@ -156,6 +158,8 @@ impl State {
         let mut state = Self {
             config,
             storage_accepted: true,
+            volume_full: false,
+            sending_paused: false,
             scalars: rows.scalars,
             customers: rows.customers.into_iter().map(|customer| (customer.id, customer)).collect(),
             interactions: BTreeMap::new(),
@@ -205,6 +209,21 @@ impl State {
     /// Whether the storage is the one it should be.
     pub const fn storage_accepted(&self) -> bool {
         self.storage_accepted
+    }
+
+    /// Says whether the volume is full: of what customers write only what changes their consent is recorded then.
+    pub const fn set_volume_full(&mut self, full: bool) {
+        self.volume_full = full;
+    }
+
+    /// Whether the volume is full.
+    pub const fn is_volume_full(&self) -> bool {
+        self.volume_full
+    }
+
+    /// Says whether attempts to send may start. Those that are under way go on.
+    pub const fn pause_sending(&mut self, paused: bool) {
+        self.sending_paused = paused;
     }
 
     /// Takes in a customer's row from the store. One that is here already is newer and stays.
@@ -260,6 +279,11 @@ impl State {
     /// An agent who was seen.
     pub fn agent(&self, user: &UserId) -> Option<&Agent> {
         self.agents.get(user)
+    }
+
+    /// The agents who are online.
+    pub fn agents_online(&self) -> impl Iterator<Item = &UserId> {
+        self.agents.values().filter(|agent| agent.is_online()).map(|agent| &agent.user)
     }
 
     /// An outbound message that waits or is at the gateway.

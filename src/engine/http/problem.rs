@@ -98,6 +98,11 @@ impl From<Unavailable> for Failure {
                     Problem::new(503, "storage-full", "The engine has no room for anything new").detail(detail);
                 Self { problem, retry_after: Some(5) }
             }
+            Unavailable::Exhausted => {
+                let problem =
+                    Problem::new(503, "storage-exhausted", "The engine has no room for anything").detail(detail);
+                Self { problem, retry_after: Some(5) }
+            }
             Unavailable::Overloaded | Unavailable::Ending => Self::unavailable(detail),
         }
     }

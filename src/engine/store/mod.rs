@@ -60,6 +60,8 @@ pub struct Store {
     ids_from: Option<String>,
     /// Pages of what was forgotten may still stand in the write-ahead log.
     log_holds_forgotten: bool,
+    /// The log has little room and is written back early.
+    has_short_log: bool,
     _lock: lock::Lock,
 }
 
@@ -82,6 +84,7 @@ impl Store {
             ids_from: None,
             // Unknown after a kill; emptying it once too often costs nothing.
             log_holds_forgotten: true,
+            has_short_log: false,
             _lock: opened.lock,
         })
     }

@@ -1,7 +1,14 @@
-//! Room on the volume. What a channel needs to close its work, to delete and to start again is kept free: before that is touched the
-//! engine takes nothing new.
+//! Room on the volume. What a channel needs to close its work, to record opt-outs, to delete and to start again is kept free: before
+//! that is touched the engine takes nothing new, and before it is used up it writes nothing but what frees room.
+//!
+//! A part of the reserve is held by a file of zeros, which nobody else can fill. It is given up when an engine could not start
+//! without, or not write back its log: opening takes a little room, and so does deleting, in the log.
 
-use std::path::Path;
+use std::{
+    fs::{self, File},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
 
 use super::{Store, error::StoreError};
 use crate::process::volume::Volume;
@@ -12,78 +19,221 @@ const LEAST_RESERVE: u64 = 16 << 20;
 const LARGEST_RESERVE: u64 = 64 << 20;
 /// Without so much an engine cannot even start: opening the store may make the log and its index.
 const TO_START: u64 = 1 << 20;
+/// What the log may take for each row of a kind that is forgotten: the pages that hold it and its places in the look-ups.
+const LOG_FOR_A_ROW: u64 = 64 << 10;
+/// Pages of the log after which it is written back, and so many while the log has little room.
+const LOG_PAGES: u32 = 4096;
+const SHORT_LOG_PAGES: u32 = 256;
+
+/// What may be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fill {
+    /// Everything.
+    #[default]
+    Roomy,
+    /// What ends something that is open, and what customers decide about their consent.
+    Full,
+    /// Only what frees room.
+    Exhausted,
+}
 
 /// Room on the volume of a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Room(Volume);
+struct Room {
+    volume: Volume,
+    /// Held by the file of zeros.
+    held: u64,
+}
 
 impl Room {
-    fn of(volume: &Path) -> Result<Self, StoreError> {
-        Volume::of(volume).map(Self).map_err(StoreError::Volume)
+    fn of(store: &Path) -> Result<Self, StoreError> {
+        let volume = Volume::of(folder(store)).map_err(StoreError::Volume)?;
+        Ok(Self { volume, held: fs::metadata(held_file(store)).map_or(0, |file| file.len()) })
     }
 
     fn reserve(self) -> u64 {
-        (self.0.size / 8).clamp(LEAST_RESERVE, LARGEST_RESERVE)
+        (self.volume.size / 8).clamp(LEAST_RESERVE, LARGEST_RESERVE)
     }
 
-    /// Whether nothing new may be taken, when the database has so much inside it that deletions left. What is full has room again
-    /// when it has a quarter more than the reserve.
-    fn is_full(self, inside: u64, was_full: bool) -> bool {
+    /// How full the volume is, when the database has so much inside it that deletions left. Who leaves a step needs some more than who
+    /// is to stay above it. Room inside is of no use without some for the log.
+    fn fill(self, inside: u64, before: Fill) -> Fill {
         let reserve = self.reserve();
-        let needed = if was_full { reserve + reserve / 4 } else { reserve };
-        // Room inside is of no use without some for the log.
-        self.0.free + inside < needed || self.0.free < reserve / 2
+        let (free, all) = (self.volume.free, self.volume.free + self.held + inside);
+        let spare = |was: bool, more: u64| if was { more } else { 0 };
+        if all < reserve / 4 + spare(before == Fill::Exhausted, reserve / 16) || free < reserve / 16 {
+            Fill::Exhausted
+        } else if all < reserve + spare(before > Fill::Roomy, reserve / 4) || free < reserve / 8 {
+            Fill::Full
+        } else {
+            Fill::Roomy
+        }
+    }
+
+    /// Whether the log must stay small.
+    fn is_short_for_log(self) -> bool {
+        self.volume.free < self.reserve() / 2
+    }
+
+    /// What a file of zeros holds.
+    fn to_hold(self) -> u64 {
+        self.reserve() / 4
     }
 }
 
-/// Whether a volume has too little room for an engine to start.
+/// Whether a volume has too little room for an engine to start, also without the file of zeros that holds some, which is given up then.
 ///
 /// # Errors
 /// When the volume cannot be asked.
-pub fn is_too_full_to_start(volume: &Path) -> Result<bool, StoreError> {
-    Ok(Room::of(volume)?.0.free < TO_START)
+pub fn is_too_full_to_start(store: &Path) -> Result<bool, StoreError> {
+    let too_full = || Ok(Room::of(store)?.volume.free < TO_START);
+    if too_full()? && give_up_held(store) {
+        tracing::warn!("the volume is full: the engine starts with the room that was held in reserve");
+    }
+    too_full()
 }
 
 impl Store {
-    /// Whether nothing new may be taken, because the volume has too little room; `was_full` is what it said before.
+    /// How full the volume is; `before` is what it said before. The log is kept small while it has little room.
     ///
     /// # Errors
     /// When volume or database cannot be asked.
-    pub fn is_full(&self, was_full: bool) -> Result<bool, StoreError> {
-        let room = Room::of(self.path.parent().unwrap_or(Path::new(".")))?;
-        if !room.is_full(0, was_full) {
-            return Ok(false);
+    pub fn fill(&mut self, before: Fill) -> Result<Fill, StoreError> {
+        let room = Room::of(&self.path)?;
+        self.keep_log_short(room.is_short_for_log())?;
+        let fill = room.fill(0, before);
+        if fill == Fill::Roomy {
+            return Ok(fill);
         }
         let count = |pragma: &str| self.connection.query_row(pragma, [], |row| row.get::<_, u32>(0));
         let inside = u64::from(count("PRAGMA freelist_count")?) * u64::from(count("PRAGMA page_size")?);
-        Ok(room.is_full(inside, was_full))
+        Ok(room.fill(inside, before))
     }
+
+    /// Empties the log, which may hold much of the room. When the database cannot grow by what is in it, what is held in reserve is
+    /// given up for that; without, nothing is lost, and it stays in the log.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn make_room(&self) -> Result<(), StoreError> {
+        let emptied = match self.empty_log() {
+            Err(StoreError::Full(_)) if give_up_held(&self.path) => {
+                tracing::warn!("the log is written back with the room that was held in reserve");
+                self.empty_log()
+            }
+            emptied => emptied,
+        };
+        match emptied {
+            Ok(_) | Err(StoreError::Full(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the log has so little room that work is to be done in small steps.
+    pub const fn has_short_log(&self) -> bool {
+        self.has_short_log
+    }
+
+    /// Rows of each kind that can be forgotten in one step, `at_most` so many.
+    ///
+    /// # Errors
+    /// When the volume cannot be asked.
+    pub fn forgettable_at_once(&self, at_most: u32) -> Result<u32, StoreError> {
+        let rows = Room::of(&self.path)?.volume.free / LOG_FOR_A_ROW;
+        Ok(u32::try_from(rows).unwrap_or(u32::MAX).clamp(1, at_most))
+    }
+
+    /// Has a file of zeros hold room, if there is enough.
+    pub fn hold_room(&self) {
+        let Ok(room) = Room::of(&self.path) else { return };
+        if room.held >= room.to_hold() || room.volume.free < room.reserve() {
+            return;
+        }
+        let file = held_file(&self.path);
+        if let Err(error) = write_zeros(&file, room.to_hold()) {
+            tracing::warn!(%error, "no room is held in reserve");
+            let _ = fs::remove_file(file);
+        }
+    }
+
+    fn keep_log_short(&mut self, short: bool) -> Result<(), StoreError> {
+        if self.has_short_log != short {
+            let pages = if short { SHORT_LOG_PAGES } else { LOG_PAGES };
+            self.connection.query_row(&format!("PRAGMA wal_autocheckpoint = {pages}"), [], |_| Ok(()))?;
+            self.has_short_log = short;
+        }
+        Ok(())
+    }
+}
+
+fn folder(store: &Path) -> &Path {
+    store.parent().unwrap_or(Path::new("."))
+}
+
+/// The file of zeros that holds room.
+fn held_file(store: &Path) -> PathBuf {
+    let mut name = store.as_os_str().to_owned();
+    name.push(".reserve");
+    name.into()
+}
+
+/// Gives up what the file of zeros holds; false when there is none.
+fn give_up_held(store: &Path) -> bool {
+    fs::remove_file(held_file(store)).is_ok()
+}
+
+/// Zeros that are really written: a hole would hold no room.
+fn write_zeros(path: &Path, bytes: u64) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    let zeros = [0; 64 * 1024];
+    for _ in 0..bytes.div_ceil(zeros.len() as u64) {
+        file.write_all(&zeros)?;
+    }
+    file.sync_all()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const fn mib(count: u64) -> u64 {
+        count << 20
+    }
+
+    fn room(size: u64, free: u64, held: u64) -> Room {
+        Room { volume: Volume { size: mib(size), free: mib(free) }, held: mib(held) }
+    }
+
     #[test]
     fn room_is_kept_and_given_back_with_some_to_spare() {
-        let mib = |count: u64| count << 20;
-        let room = |size, free| Room(Volume { size: mib(size), free: mib(free) });
-        assert_eq!([room(10, 0), room(256, 0), room(9999, 0)].map(Room::reserve), [mib(16), mib(32), mib(64)]);
+        use Fill::{Exhausted, Full, Roomy};
+        assert_eq!([room(10, 0, 0), room(256, 0, 0), room(9999, 0, 0)].map(Room::reserve), [mib(16), mib(32), mib(64)]);
         let cases = [
-            (room(1024, 64), 0, false, false),
-            (room(1024, 63), 0, false, true),
-            (room(1024, 64), 0, true, true),
-            (room(1024, 80), 0, true, false),
-            (room(1024, 60), 4, false, false),
-            (room(1024, 60), 20, true, false),
-            (room(1024, 31), 900, false, true),
+            (room(1024, 64, 0), 0, Roomy, Roomy),
+            (room(1024, 48, 16), 0, Roomy, Roomy),
+            (room(1024, 63, 0), 0, Roomy, Full),
+            (room(1024, 47, 16), 0, Roomy, Full),
+            (room(1024, 64, 0), 0, Full, Full),
+            (room(1024, 80, 0), 0, Full, Roomy),
+            (room(1024, 60, 0), 4, Roomy, Roomy),
+            (room(1024, 60, 0), 20, Full, Roomy),
+            (room(1024, 7, 0), 900, Roomy, Full),
+            (room(1024, 8, 0), 900, Full, Roomy),
+            (room(1024, 16, 0), 0, Full, Full),
+            (room(1024, 15, 0), 0, Full, Exhausted),
+            (room(1024, 19, 0), 0, Exhausted, Exhausted),
+            (room(1024, 20, 0), 0, Exhausted, Full),
+            (room(1024, 3, 16), 900, Full, Exhausted),
+            (room(1024, 16, 0), 900, Exhausted, Roomy),
         ];
-        for (room, inside, was_full, full) in cases {
-            assert_eq!(
-                room.is_full(mib(inside), was_full),
-                full,
-                "{room:?} and {inside} MiB inside, full before: {was_full}"
-            );
+        for (room, inside, before, fill) in cases {
+            assert_eq!(room.fill(mib(inside), before), fill, "{room:?} and {inside} MiB inside, before: {before:?}");
         }
+    }
+
+    #[test]
+    fn a_volume_of_64_mib_leaves_more_than_it_keeps() {
+        let small = room(64, 64, 0);
+        assert!(small.reserve() + small.reserve() / 4 < small.volume.size / 2);
     }
 }

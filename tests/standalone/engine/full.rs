@@ -112,22 +112,119 @@ async fn a_full_volume_refuses_what_is_new_finishes_what_is_open_and_goes_on_whe
     assert_eq!(engine.inbound("SM-room", MIA, "hello again").await.0, 200, "it went on by itself");
     assert!(engine.role.is_running());
 
-    // To the last byte: it cannot even start, says why, and does when there is room.
+    // To the last byte: it starts with the room that it held, writes nothing without any, says why, and goes on when there is room.
     drop(online);
     engine.role.kill();
     volume.occupy("others", None);
     engine.role.start_again();
-    let url = format!("http://{}:{}/readyz", engine.address, ports::ADMIN);
-    eventually("it says why it does not start", || async {
-        let text = reqwest::get(&url).await.map_err(|error| error.to_string())?.text().await.unwrap_or_default();
-        if text.contains("is full: enlarge spec.engine.storage.volume.size") { Ok(()) } else { Err(text) }
+    until_full(&engine, true).await;
+    volume.occupy("the rest", None);
+    eventually("it says why it is not ready", || async {
+        let said = readiness(&engine).await;
+        if said.contains("enlarge spec.engine.storage.volume.size") { Ok(()) } else { Err(said) }
     })
     .await;
     assert!(engine.role.is_running());
+    volume.free("the rest");
     volume.free("others");
     ready(engine.address).await;
+    until_full(&engine, false).await;
     assert_eq!(engine.inbound("SM-last", MIA, "still there").await.0, 200);
     let stored = engine.sqlite("SELECT count(DISTINCT provider_id) AS n FROM message")[0]["n"].as_u64().unwrap();
     assert_eq!(stored, taken + 3, "everything that was acknowledged is there");
+    engine.role.kill();
+}
+
+/// What the engine says of its readiness.
+async fn readiness(engine: &Engine) -> String {
+    let url = format!("http://{}:{}/readyz", engine.address, ports::ADMIN);
+    reqwest::get(&url).await.unwrap().text().await.unwrap()
+}
+
+/// Rows of a table.
+fn rows(engine: &Engine, table: &str) -> u64 {
+    engine.sqlite(&format!("SELECT count(*) AS n FROM {table}"))[0]["n"].as_u64().unwrap()
+}
+
+#[tokio::test]
+async fn refusals_on_a_full_volume_leave_nothing_behind() {
+    let (mut engine, _gateway, volume, _online, open) = desk_on_a_small_volume().await;
+    volume.occupy("others", Some(32));
+    engine.inbound("SM-notice", MIA, "hello").await;
+    until_full(&engine, true).await;
+    let commits = || engine.sqlite("SELECT commits FROM store")[0]["commits"].as_u64().unwrap();
+    let (answers, before) = (rows(&engine, "idempotency"), commits());
+    let path = format!("/v1/channels/support/interactions/{}/finish", open["id"]);
+    for _ in 0..20 {
+        assert_eq!(engine.post("ana", &path, json!({ "epoch": 99 })).await.0, 409);
+    }
+    assert_eq!((rows(&engine, "idempotency"), commits()), (answers, before));
+    // What was done is answered again.
+    let finish = || {
+        let request = engine.agent("ana", reqwest::Method::POST, &path).header("Idempotency-Key", "once");
+        request.json(&json!({ "epoch": open["epoch"] })).send()
+    };
+    for replayed in [false, true] {
+        let answer = finish().await.unwrap();
+        assert_eq!((answer.status().as_u16(), answer.headers().contains_key("idempotency-replayed")), (200, replayed));
+    }
+    engine.role.kill();
+}
+
+#[tokio::test]
+async fn what_is_kept_free_is_not_used_up_and_the_engine_goes_on_when_there_is_room() {
+    let (mut engine, _gateway, volume, online, open) = desk_on_a_small_volume().await;
+    volume.leave("others", 700);
+    eventually("it says that it is not ready", || async {
+        engine.inbound("SM-notice", MIA, "hello").await;
+        let said = readiness(&engine).await;
+        if said.contains("volume: the volume is full") { Ok(()) } else { Err(said) }
+    })
+    .await;
+    let store = engine.status().await["store"].clone();
+    assert_eq!(store["full"], true);
+    let exhausted = json!("urn:aldis:problem:storage-exhausted");
+    let path = format!("/v1/channels/support/interactions/{}/finish", open["id"]);
+    let (status, answer) = engine.post("ana", &path, json!({ "epoch": open["epoch"] })).await;
+    assert_eq!((status, &answer["type"]), (503, &exhausted));
+    let (status, answer) = engine.inbound("SM-stop", MIA, "STOP").await;
+    assert_eq!((status, &answer["type"]), (503, &exhausted));
+    drop(online);
+    engine.get("ana", &format!("/v1/channels/support/interactions/{}", open["id"])).await;
+    assert_eq!(engine.status().await["store"]["commits"], store["commits"], "nothing is written");
+
+    volume.free("others");
+    ready(engine.address).await;
+    eventually("the state heard that the agent has gone", || async {
+        let agents = engine.status().await["agents"].clone();
+        if agents["online"] == 0 { Ok(()) } else { Err(agents) }
+    })
+    .await;
+    assert_eq!(engine.post("ana", &path, json!({ "epoch": open["epoch"] })).await.0, 200);
+    engine.role.kill();
+}
+
+#[tokio::test]
+async fn an_engine_without_room_forgets_what_is_old_and_comes_back_by_itself() {
+    let (mut engine, _gateway, volume, online, _open) = desk_on_a_small_volume().await;
+    drop(online);
+    engine.role.kill();
+    let old = "WITH RECURSIVE n (i) AS (SELECT ?1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1 + 999)
+               INSERT INTO dedup (provider_id, message, at) SELECT printf('old-%08d-', i) || hex(zeroblob(450)), i, i FROM n";
+    let store = rusqlite::Connection::open(engine.store()).unwrap();
+    for thousand in 0..22 {
+        assert_eq!(store.execute(old, [thousand * 1000]).unwrap(), 1000);
+    }
+    store.close().unwrap();
+    volume.occupy("others", None);
+    engine.role.start_again();
+    ready(engine.address).await;
+    until_full(&engine, false).await;
+    assert_eq!(engine.inbound("SM-new", MIA, "hello").await.0, 200);
+    let left = engine.sqlite("SELECT count(*) AS n FROM dedup WHERE provider_id LIKE 'old-%'");
+    assert!(left[0]["n"].as_u64().unwrap() < 22_000, "{left:?}");
+
+    engine.crash().await;
+    assert_eq!(engine.inbound("SM-newer", MIA, "hello").await.0, 200);
     engine.role.kill();
 }

@@ -97,6 +97,22 @@ fn what_waited_to_be_sent_is_given_up() {
 }
 
 #[test]
+fn nothing_is_sent_while_sending_is_paused() {
+    let mut desk = Desk::with_agents(config(), &["ana"]);
+    desk.text(1, "TEXT-hello");
+    let open = desk.open(1).unwrap();
+    desk.state.pause_sending(true);
+    let message = desk.reply("ana", open).unwrap();
+    assert_eq!(
+        (desk.status(message), desk.state.next_wakeup().is_some_and(|at| at <= desk.now)),
+        (MessageStatus::Waiting, false)
+    );
+    desk.state.pause_sending(false);
+    desk.pass_seconds(1);
+    assert_eq!(desk.status(message), MessageStatus::Sending);
+}
+
+#[test]
 fn who_opts_out_while_waiting_leaves_the_queue() {
     let mut desk = Desk::new(config());
     desk.text(1, "TEXT-hello");
