@@ -148,6 +148,8 @@ fn commit(channel: &mut Channel, texts: &[(PhoneNumber, String)]) -> u64 {
             received_at: channel.now,
             duplicate_of: transaction.repeated_by(text, found),
             provider_keyword: None,
+            overtakes: false,
+            before_opt_out: false,
         });
         let decision = channel.state.execute(&command, channel.now);
         let cause = Cause::Inbound { provider_message_id: text.provider_message_id, received_at: channel.now };

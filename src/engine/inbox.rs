@@ -6,6 +6,7 @@ use std::sync::{
     mpsc,
 };
 
+use arc_swap::ArcSwap;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
@@ -14,8 +15,10 @@ use super::{
     core::{
         command::{Answer, Command, Refusal},
         ids::{Attempt, MessageId, UserId},
+        opt_out::{Keyword, OptOut},
         state::State,
     },
+    resolve,
     store::{
         idempotency::{RecordedAnswer, RequestId},
         room::Fill,
@@ -30,13 +33,22 @@ use crate::{
 /// hear of it while they still listen.
 const MAX_WAITING: usize = 4096;
 
+/// A customer's message that is to be taken.
+#[derive(Debug)]
+pub(super) struct InboundRequest {
+    /// The message.
+    pub message: InboundMessage,
+    /// Earlier ones of the customer may wait at the gateway: it is taken only if it changes the customer's consent.
+    pub overtakes: bool,
+}
+
 /// What is asked, before the store was looked up.
 #[derive(Debug)]
 pub(super) enum Request {
     /// Needs nothing but the state.
     Command(Command),
     /// A customer's message.
-    Inbound(Box<InboundMessage>),
+    Inbound(Box<InboundRequest>),
     /// A delivery receipt.
     Receipt(Receipt),
     /// The gateway's answer to an attempt.
@@ -60,10 +72,16 @@ pub(super) enum Request {
 }
 
 impl Request {
-    /// Whether it brings something new. What ends something that is open gets through on a full volume.
-    const fn needs_room(&self) -> bool {
+    /// Whether it brings something new. What ends something that is open gets through on a full volume, and so does a customer's word
+    /// that opts out or in again: the writer looks whether it changes anything.
+    fn needs_room(&self, words: &OptOut) -> bool {
         match self {
-            Self::Inbound(_) | Self::Start { .. } => true,
+            Self::Inbound(inbound) => {
+                let message = &inbound.message;
+                let word = resolve::provider_keyword(message).or_else(|| words.keyword(&message.text));
+                !matches!(word, Some(Keyword::Stop | Keyword::Start))
+            }
+            Self::Start { .. } => true,
             Self::Command(command) => matches!(command, Command::Reply { .. } | Command::Note { .. }),
             Self::Receipt(_) | Self::SendResult { .. } => false,
         }
@@ -150,6 +168,7 @@ pub(super) struct Handle {
     jobs: mpsc::Sender<Job>,
     waiting: Arc<AtomicUsize>,
     fill: Arc<SharedFill>,
+    settings: Arc<ArcSwap<Settings>>,
 }
 
 /// The writer's end.
@@ -213,10 +232,10 @@ impl Job {
 
 impl Handle {
     /// A handle and the end that the writer reads.
-    pub(super) fn new() -> (Self, Inbox) {
+    pub(super) fn new(settings: Arc<ArcSwap<Settings>>) -> (Self, Inbox) {
         let (sender, receiver) = mpsc::channel();
         let (waiting, fill) = (Arc::new(AtomicUsize::new(0)), Arc::new(SharedFill::default()));
-        let handle = Self { jobs: sender, waiting: Arc::clone(&waiting), fill: Arc::clone(&fill) };
+        let handle = Self { jobs: sender, waiting: Arc::clone(&waiting), fill: Arc::clone(&fill), settings };
         (handle, Inbox { jobs: receiver, waiting, fill })
     }
 
@@ -291,7 +310,7 @@ impl Handle {
 
     fn check_room(&self, request: &Request) -> Result<(), Unavailable> {
         match self.fill.get() {
-            Fill::Full if request.needs_room() => Err(Unavailable::Full),
+            Fill::Full if request.needs_room(&self.settings.load().channel.opt_out) => Err(Unavailable::Full),
             Fill::Roomy | Fill::Full => Ok(()),
             Fill::Exhausted => Err(Unavailable::Exhausted),
         }

@@ -5,10 +5,11 @@ use super::{
     core::{
         command::{self, Command, Contact, KnownMessage},
         delivery::{DeliveryState, FailureClass, SendOutcome},
+        ids::CustomerId,
         opt_out::Keyword,
         state::State,
     },
-    inbox::Request,
+    inbox::{InboundRequest, Request},
     store::{
         Transaction,
         error::CommitError,
@@ -42,7 +43,7 @@ pub(super) fn prefetch<'r>(
     requests: impl Iterator<Item = &'r Request>,
 ) -> Result<Vec<Option<Prefetched>>, CommitError> {
     let inbound = |request: &'r Request| match request {
-        Request::Inbound(message) => Some((&**message, Sender::from(message.from.clone()))),
+        Request::Inbound(inbound) => Some((&inbound.message, Sender::from(inbound.message.from.clone()))),
         Request::Command(_) | Request::Receipt(_) | Request::SendResult { .. } | Request::Start { .. } => None,
     };
     let inbound: Vec<_> = requests.map(inbound).collect();
@@ -70,7 +71,7 @@ pub(super) fn resolve<'r>(
 ) -> Result<(Command, Cause<'r>), CommitError> {
     match request {
         Request::Command(command) => Ok((command.clone(), Cause::Other)),
-        Request::Inbound(message) => inbound(transaction, state, message, prefetched),
+        Request::Inbound(request) => inbound(transaction, state, request, prefetched),
         Request::Receipt(receipt) => self::receipt(transaction, tokens, state, receipt),
         Request::SendResult { message, attempt, outcome } => {
             let (outcome, provider_message_ids, provider_code) = self::outcome(outcome);
@@ -94,9 +95,10 @@ pub(super) fn resolve<'r>(
 fn inbound<'r>(
     transaction: &Transaction<'_>,
     state: &mut State,
-    message: &'r InboundMessage,
+    request: &'r InboundRequest,
     prefetched: Option<Prefetched>,
 ) -> Result<(Command, Cause<'r>), CommitError> {
+    let InboundRequest { message, overtakes } = request;
     let Prefetched { address, found } = match prefetched {
         Some(prefetched) => prefetched,
         None => {
@@ -113,16 +115,41 @@ fn inbound<'r>(
         note: message.note().map(Into::into),
         received_at: message.received_at,
         duplicate_of,
-        provider_keyword: message.provider_opt_out.map(|opt_out| match opt_out {
-            ProviderOptOut::Stop => Keyword::Stop,
-            ProviderOptOut::Start => Keyword::Start,
-            ProviderOptOut::Help => Keyword::Help,
-        }),
+        provider_keyword: provider_keyword(message),
+        overtakes: *overtakes,
+        before_opt_out: is_before_opt_out(transaction, state, message, customer)?,
     });
     Ok((
         command,
         Cause::Inbound { provider_message_id: &message.provider_message_id, received_at: message.received_at },
     ))
+}
+
+/// The word that the provider took a text for.
+pub(super) fn provider_keyword(message: &InboundMessage) -> Option<Keyword> {
+    message.provider_opt_out.map(|opt_out| match opt_out {
+        ProviderOptOut::Stop => Keyword::Stop,
+        ProviderOptOut::Start => Keyword::Start,
+        ProviderOptOut::Help => Keyword::Help,
+    })
+}
+
+/// Whether a word that would opt the customer in again came before the text with which they opted out.
+fn is_before_opt_out(
+    transaction: &Transaction<'_>,
+    state: &State,
+    message: &InboundMessage,
+    customer: Option<CustomerId>,
+) -> Result<bool, CommitError> {
+    let opted_out = customer.and_then(|id| state.customer(id)).filter(|customer| customer.opted_out);
+    let Some(customer) = opted_out else { return Ok(false) };
+    match provider_keyword(message).or_else(|| state.config().opt_out.keyword(&message.text)) {
+        Some(Keyword::Start) => {
+            let opted_out_at = transaction.opted_out_at(customer.id)?;
+            Ok(opted_out_at.is_some_and(|at| message.received_at < at))
+        }
+        Some(Keyword::Stop | Keyword::Help) | None => Ok(false),
+    }
 }
 
 /// The token decides: it is ours, and is there even when the provider's id is not known because its answer was lost.

@@ -228,7 +228,7 @@ impl Engine {
         store.begin_life(ids_from);
         let clock_was_behind = now < state.scalars().last;
         let settings = Arc::new(ArcSwap::from_pointee(settings));
-        let (handle, inbox) = Handle::new();
+        let (handle, inbox) = Handle::new(Arc::clone(&settings));
         let (outbound, handovers) = mpsc::unbounded_channel();
         let shared = Shared::from(Services {
             engine: handle.clone(),

@@ -25,6 +25,15 @@ pub struct InboundMessage {
     pub provider_opt_out: Option<ProviderOptOut>,
 }
 
+/// The query of a delivery.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InboundQuery {
+    /// Earlier messages of the customer may wait at the gateway, because the engine has no room for them. The message is taken only if it
+    /// is a word that changes the customer's consent.
+    #[serde(default)]
+    pub overtakes: bool,
+}
+
 /// A file that came with a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

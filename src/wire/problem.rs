@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 /// Media type of a problem document.
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
+/// Reason of the problem in an engine's 503: it has no room for anything new, and takes only what ends something that is open or changes
+/// a customer's consent.
+pub(crate) const STORAGE_FULL: &str = "storage-full";
+
 /// One problem document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -176,6 +176,8 @@ fn on_a_small_volume() {
             received_at: now(),
             duplicate_of: None,
             provider_keyword: None,
+            overtakes: false,
+            before_opt_out: false,
         };
         let decision = full.state.execute(&command::Command::Inbound(inbound), now());
         match tx.write(&decision, &Cause::Other, &full.state).and_then(|()| tx.commit(&full.state).map(drop)) {

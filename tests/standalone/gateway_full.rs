@@ -6,7 +6,7 @@ use std::fs::File;
 use aldis::wire::{outbound::SendOutcome, status::RoomState};
 
 use crate::support::{
-    engine_fake::EngineFake,
+    engine_fake::{EngineFake, Mood},
     gateway::{ENGINE, Gateway, NUMBER, OTHER_ENGINE, OTHER_NUMBER, PUBLIC_URL, request},
     process::eventually,
     twilio_fake::{TOKEN, TwilioFake, call_webhook, number},
@@ -164,6 +164,31 @@ async fn a_damaged_spool_is_set_aside_and_the_gateway_goes_on() {
     };
     eventually("the engine has what came since", arrived).await;
     assert_eq!(desk.twilio.account(|account| account.sent.len()), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opt_out_passes_texts_for_which_the_engine_has_no_room() {
+    let desk = Desk::start(None).await;
+    desk.engine.mood(Mood::NoRoom);
+    let acknowledged = desk.write(NUMBER, 30).await;
+    assert_eq!(desk.text("SX-stop", NUMBER, "+15559870001", "STOP").await, 200);
+    desk.engine.until("has the opt-out", |messages| !messages.is_empty()).await;
+    let ids = |engine: &EngineFake| {
+        engine.messages().into_iter().map(|message| message.provider_message_id).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(&desk.engine), ["SX-stop"], "nothing else");
+    assert_eq!(desk.text("SX-later", NUMBER, "+15559870002", "STOP").await, 200);
+    desk.engine.until("has the next one", |messages| messages.len() == 2).await;
+
+    desk.engine.mood(Mood::Well);
+    let total: usize = acknowledged.iter().map(Vec::len).sum();
+    desk.engine.until("has all", |messages| messages.len() == total + 2).await;
+    let later: Vec<_> = desk.engine.messages().into_iter().skip(2).collect();
+    for (customer, ids) in acknowledged.iter().enumerate() {
+        let from = format!("+1555987{customer:04}");
+        let theirs = later.iter().filter(|message| message.from == from);
+        assert_eq!(&theirs.map(|message| message.provider_message_id.clone()).collect::<Vec<_>>(), ids, "in order");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -293,6 +293,8 @@ impl Writer<'_> {
             received_at: *self.now,
             duplicate_of,
             provider_keyword: None,
+            overtakes: false,
+            before_opt_out: false,
         });
         self.execute(&command, &Cause::Inbound { provider_message_id: &provider_message_id, received_at: *self.now });
     }

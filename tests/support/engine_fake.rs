@@ -37,6 +37,8 @@ pub enum Mood {
     Late(Duration),
     /// Answers with a status when the text is `poison`, takes everything else.
     Poisoned(u16),
+    /// Has no room for anything new: takes receipts, and `STOP`.
+    NoRoom,
 }
 
 #[derive(Debug, Default)]
@@ -167,7 +169,11 @@ impl EngineFake {
         match mood {
             Mood::Answers(status) => Err(StatusCode::from_u16(status).unwrap().into_response()),
             Mood::Poisoned(status) if text == "poison" => Err(StatusCode::from_u16(status).unwrap().into_response()),
-            Mood::Well | Mood::Late(_) | Mood::Poisoned(_) => Ok(()),
+            Mood::NoRoom if !matches!(text, "" | "STOP") => {
+                let full = json!({"type": "urn:aldis:problem:storage-full", "title": "full", "status": 503});
+                Err((StatusCode::SERVICE_UNAVAILABLE, Json(full)).into_response())
+            }
+            Mood::Well | Mood::Late(_) | Mood::Poisoned(_) | Mood::NoRoom => Ok(()),
         }
     }
 

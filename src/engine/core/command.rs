@@ -135,6 +135,11 @@ pub struct Inbound {
     pub duplicate_of: Option<MessageId>,
     /// Set when the provider says that it took the message as an opt-out word and answered it itself.
     pub provider_keyword: Option<Keyword>,
+    /// Earlier messages of the customer may wait at the gateway, which had no room for them here: this one is taken only if it changes the
+    /// customer's consent.
+    pub overtakes: bool,
+    /// It came before the text with which the customer opted out, and is delivered late: it does not opt them in again.
+    pub before_opt_out: bool,
 }
 
 /// The gateway's answer to an attempt.
@@ -236,6 +241,8 @@ pub enum Answer {
         /// What became of it; none = a duplicate.
         outcome: Option<InboundOutcome>,
     },
+    /// The customer had opted out before. Nothing of the inbound message is recorded, since the volume is full.
+    OptedOutBefore,
     /// The reply will be sent.
     Replied {
         /// Its id.
@@ -316,6 +323,9 @@ pub enum Refusal {
     /// The customer has an open interaction already.
     #[error("the customer has the open interaction {0}")]
     AlreadyOpen(InteractionId),
+    /// The volume is full, and the text changes nothing about the customer's consent.
+    #[error("the volume is full; what is open can be finished")]
+    NoRoom,
     /// There is nothing to send.
     #[error("the text is empty")]
     EmptyText,

@@ -18,9 +18,17 @@ const NOTICE_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
 /// Handles a message in this order: duplicate, opt-out words, blocklist, disabled, open interaction, hours, full queue, queue.
 pub(super) fn inbound(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Answer, Refusal> {
+    let full = draft.state.volume_full;
     if let Some(message) = inbound.duplicate_of {
-        draft.push(InboundEvent::InboundDuplicated { message });
+        if !full {
+            draft.push(InboundEvent::InboundDuplicated { message });
+        }
         return Ok(Answer::Inbound { message, outcome: None });
+    }
+    if (full || inbound.overtakes)
+        && let Some(answer) = without_room(draft, inbound)
+    {
+        return answer;
     }
     let customer = draft.customer(&inbound.contact)?;
     let message = match &inbound.note {
@@ -28,7 +36,7 @@ pub(super) fn inbound(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Answer
         Some(note) if inbound.text.is_empty() => draft.new_message(note),
         Some(note) => draft.new_message(&format!("{}\n{note}", inbound.text).into()),
     };
-    let outcome = match keyword(draft, inbound, &customer) {
+    let outcome = match keyword(draft, inbound, customer.opted_out) {
         Some(keyword) => opt_out_word(draft, inbound, &customer, message, keyword),
         None => admit(draft, inbound, &customer, message),
     };
@@ -36,9 +44,24 @@ pub(super) fn inbound(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Answer
 }
 
 /// The opt-out word that the message is, if it means anything for this customer: a start does only after an opt-out.
-fn keyword(draft: &Draft<'_>, inbound: &Inbound, customer: &Customer) -> Option<Keyword> {
+fn keyword(draft: &Draft<'_>, inbound: &Inbound, opted_out: bool) -> Option<Keyword> {
     let keyword = inbound.provider_keyword.or_else(|| draft.config().opt_out.keyword(&inbound.text))?;
-    (keyword != Keyword::Start || customer.opted_out).then_some(keyword)
+    (keyword != Keyword::Start || (opted_out && !inbound.before_opt_out)).then_some(keyword)
+}
+
+/// The answer on a full volume, or to a message that overtakes others; none for what changes the customer's consent, which is taken as
+/// ever. On a full volume a repeated opt-out writes nothing, so that nobody can use up what is kept free.
+fn without_room(draft: &Draft<'_>, inbound: &Inbound) -> Option<Result<Answer, Refusal>> {
+    let opted_out = match inbound.contact.customer.map(|id| draft.known_customer(id)) {
+        Some(Err(refusal)) => return Some(Err(refusal)),
+        Some(Ok(customer)) => customer.opted_out,
+        None => false,
+    };
+    match keyword(draft, inbound, opted_out) {
+        Some(Keyword::Stop) if opted_out && draft.state.volume_full => Some(Ok(Answer::OptedOutBefore)),
+        Some(Keyword::Stop | Keyword::Start) => None,
+        Some(Keyword::Help) | None => Some(Err(Refusal::NoRoom)),
+    }
 }
 
 fn opt_out_word(

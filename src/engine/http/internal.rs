@@ -2,7 +2,7 @@
 
 use axum::{
     Json,
-    extract::{Request, State},
+    extract::{Query, Request, State},
 };
 use tracing::field;
 
@@ -12,9 +12,14 @@ use super::{
     problem::{Failure, of_refusal},
 };
 use crate::{
-    engine::{core::command::Answer, core::event, inbox, status},
+    engine::{
+        core::command::{Answer, Refusal},
+        core::event,
+        inbox::{self, InboundRequest},
+        status,
+    },
     wire::{
-        inbound::{InboundAnswer, InboundMessage, InboundOutcome},
+        inbound::{InboundAnswer, InboundMessage, InboundOutcome, InboundQuery},
         receipt::Receipt,
         status::{ConfigStatus, EngineStatus},
     },
@@ -27,13 +32,17 @@ use crate::{
 pub(super) async fn inbound(
     State(shared): State<Shared>,
     _: Gateway,
+    Query(InboundQuery { overtakes }): Query<InboundQuery>,
     request: Request,
 ) -> Result<Json<InboundAnswer>, Failure> {
     let message: InboundMessage = body::json(&body::bytes(request, body::MAX_ROLE_BODY_BYTES).await?)?;
     ours(&shared, "/to", &message.to)?;
-    let outcome = match shared.engine.ask(inbox::Request::Inbound(Box::new(message))).await? {
+    let request = inbox::Request::Inbound(Box::new(InboundRequest { message, overtakes }));
+    let outcome = match shared.engine.ask(request).await? {
         Ok(Answer::Inbound { outcome, .. }) => outcome.map_or(InboundOutcome::Duplicate, wire_outcome),
+        Ok(Answer::OptedOutBefore) => InboundOutcome::OptedOut,
         Ok(_) => return Err(Failure::unavailable("The engine gave an answer that it must not give.")),
+        Err(Refusal::NoRoom) => return Err(inbox::Unavailable::Full.into()),
         Err(refusal) => return Err(of_refusal(&refusal).into()),
     };
     tracing::Span::current().record("outcome", field::debug(outcome));

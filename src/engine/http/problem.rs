@@ -7,8 +7,14 @@ use axum::{
 
 use crate::{
     engine::{core::command::Refusal, inbox::Unavailable},
-    wire::{problem::Problem, tokens::TokenError},
+    wire::{
+        problem::{Problem, STORAGE_FULL},
+        tokens::TokenError,
+    },
 };
+
+/// Title of the problem that says so.
+const STORAGE_FULL_TITLE: &str = "The engine has no room for anything new";
 
 /// A problem that is answered instead of what was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,8 +100,7 @@ impl From<Unavailable> for Failure {
         let detail = sentence(&unavailable.to_string());
         match unavailable {
             Unavailable::Full => {
-                let problem =
-                    Problem::new(503, "storage-full", "The engine has no room for anything new").detail(detail);
+                let problem = Problem::new(503, STORAGE_FULL, STORAGE_FULL_TITLE).detail(detail);
                 Self { problem, retry_after: Some(5) }
             }
             Unavailable::Exhausted => {
@@ -122,6 +127,7 @@ pub(super) fn of_refusal(refusal: &Refusal) -> Problem {
         Refusal::Blocked => (409, "blocked", "The number is on a blocklist", None),
         Refusal::CannotReceive => (409, "cannot-receive", "The customer cannot receive messages", None),
         Refusal::AlreadyOpen(_) => (409, "already-open", "The customer has an open interaction", None),
+        Refusal::NoRoom => (503, STORAGE_FULL, STORAGE_FULL_TITLE, None),
         Refusal::EmptyText => (422, "empty-text", "There is nothing to send", Some("/text")),
         Refusal::TextTooLong { .. } => (422, "text-too-long", "The text is too long to be sent", Some("/text")),
         Refusal::NotWaiting { .. } => (409, "not-waiting", "The message does not wait for this", None),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Statement};
 
 use super::{
@@ -113,6 +114,26 @@ impl Transaction<'_> {
     /// When the store cannot be read.
     pub fn customer(&self, id: CustomerId) -> Result<Option<Customer>, CommitError> {
         Ok(load::customer(&self.sql, id)?)
+    }
+
+    /// When the text came with which a customer opted out last; none when another said it, or it is forgotten.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn opted_out_at(&self, customer: CustomerId) -> Result<Option<Timestamp>, CommitError> {
+        // The newest messages are not in the look-up yet.
+        let newest = "SELECT received_at FROM message
+                      WHERE id > (SELECT indexed FROM store) AND customer = ? AND outcome = 'OptedOut'
+                      ORDER BY id DESC LIMIT 1";
+        let older = "SELECT m.received_at FROM message_of_customer k CROSS JOIN message m ON m.id = k.message
+                     WHERE k.customer = ? AND m.outcome = 'OptedOut' ORDER BY k.message DESC LIMIT 1";
+        for query in [newest, older] {
+            let found = self.sql.prepare_cached(query)?.query_row([codec::column(customer.0)], |row| row.get(0));
+            if let Some(at) = found.optional()? {
+                return Ok(Some(codec::timestamp(at)?));
+            }
+        }
+        Ok(None)
     }
 
     /// An outbound message, for a receipt whose token names it or for the gateway's answer.

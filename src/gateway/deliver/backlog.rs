@@ -3,7 +3,8 @@
 //! A number's rows go one after the other. When many wait, rows of different customers go side by side, or a busy number would never
 //! catch up; each customer's stay in order. An item that the engine refuses for its form, or that cannot be read, is parked. One that
 //! fails again and again while others are taken is parked too, so that it blocks nobody; parked items are tried again every minute.
-//! An engine that is away is asked with one row at a time. What was settled and could not be written down, because the spool's volume is
+//! An engine that is away is asked with one row at a time, and so is one that has no room for anything new: what it takes all the same is
+//! brought past the others. What was settled and could not be written down, because the spool's volume is
 //! full, is remembered here until it can be.
 
 use std::{
@@ -45,6 +46,8 @@ struct Memory {
     unparked: HashMap<i64, String>,
     /// How often in a row the engine was away.
     away: usize,
+    /// The engine has no room for anything new, and rows up to this one are nothing that it takes all the same.
+    passed: Option<i64>,
 }
 
 impl Memory {
@@ -62,6 +65,18 @@ struct Round {
     refused: Vec<(i64, String)>,
     /// The first row of each ordering key that was not taken, and whether that may be due to the row.
     failed: Vec<(i64, bool, String)>,
+    /// Rows for which the engine has no room.
+    no_room: Vec<i64>,
+}
+
+impl Round {
+    fn and(mut self, other: Self) -> Self {
+        self.delivered.extend(other.delivered);
+        self.refused.extend(other.refused);
+        self.failed.extend(other.failed);
+        self.no_room.extend(other.no_room);
+        self
+    }
 }
 
 impl Delivery {
@@ -125,8 +140,8 @@ impl Delivery {
         let many = self.waiting(number) > MANY;
         let suspected = memory.suspicions.values().any(|count| *count >= SUSPECTED);
         let mut groups = by_ordering_key(items, many || suspected);
-        if memory.away > 0 {
-            // Whether it is back, one row tells. Not always the same one, which may be what it cannot stand.
+        if memory.away > 0 || memory.passed.is_some() {
+            // Whether it is back, or has room, one row tells. Not always the same one, which may be what it cannot stand.
             let place = memory.away % groups.len().max(1);
             groups = groups.into_iter().skip(place).take(1).collect();
             groups.iter_mut().for_each(|group| group.truncate(1));
@@ -134,23 +149,69 @@ impl Delivery {
         let mut round = self.post_groups(&route, groups).await;
         let is_away = round.delivered.is_empty() && round.failed.iter().any(|(_, doubtful, _)| !doubtful);
         memory.away = if is_away { memory.away + 1 } else { 0 };
+        match (round.no_room.is_empty(), round.delivered.is_empty()) {
+            (false, _) => memory.passed = memory.passed.or(Some(0)),
+            (true, false) => memory.passed = None,
+            (true, true) => {}
+        }
         round.refused.extend(unreadable);
-        let progress = self.settle(number, round, memory);
+        let mut progress = self.settle(number, round, memory);
+        if let Some(passed) = memory.passed.filter(|_| memory.away == 0) {
+            progress |= self.bring_past(number, &route, passed, memory).await?;
+        }
         self.write_down(number, memory).await?;
         Ok(Some(progress))
+    }
+
+    /// Brings what waits behind the texts for which the engine has no room: receipts, and what changes a customer's consent. Whether
+    /// there was any to bring.
+    async fn bring_past(
+        &self,
+        number: &str,
+        route: &Route,
+        passed: i64,
+        memory: &mut Memory,
+    ) -> Result<bool, SpoolError> {
+        let rows = self.0.spool.next_after(number.to_owned(), passed, ROWS, Arc::new(memory.settled())).await?;
+        let Some(last) = rows.last() else { return Ok(false) };
+        let groups = by_ordering_key(rows.items, true);
+        let rounds = stream::iter(groups).map(|group| self.post_past(route, group)).buffer_unordered(SIDE_BY_SIDE);
+        let round = rounds.fold(Round::default(), async |all, group| all.and(group)).await;
+        let all_asked = round.failed.is_empty() && !self.0.shutdown.is_cancelled();
+        if all_asked {
+            memory.passed = Some(last);
+        }
+        self.settle(number, round, memory);
+        Ok(all_asked)
+    }
+
+    async fn post_past(&self, route: &Route, rows: Vec<Row>) -> Round {
+        let mut round = Round::default();
+        for Row { seq, item } in rows {
+            if self.0.shutdown.is_cancelled() {
+                break;
+            }
+            match self.0.engines.post_overtaking(route, &item, DEADLINE).await {
+                Ok(()) => round.delivered.push(seq),
+                Err(NotTaken::NoRoom(_)) => {}
+                Err(NotTaken::Refused(reason)) => round.refused.push((seq, reason)),
+                Err(NotTaken::Doubtful(reason)) => {
+                    round.failed.push((seq, true, reason));
+                    break;
+                }
+                Err(NotTaken::Unavailable(reason)) => {
+                    round.failed.push((seq, false, reason));
+                    break;
+                }
+            }
+        }
+        round
     }
 
     /// Posts the groups side by side, the rows of each in order.
     async fn post_groups(&self, route: &Route, groups: Vec<Vec<Row>>) -> Round {
         let rounds = stream::iter(groups).map(|group| self.post_in_order(route, group)).buffer_unordered(SIDE_BY_SIDE);
-        rounds
-            .fold(Round::default(), async |mut all, group| {
-                all.delivered.extend(group.delivered);
-                all.refused.extend(group.refused);
-                all.failed.extend(group.failed);
-                all
-            })
-            .await
+        rounds.fold(Round::default(), async |all, group| all.and(group)).await
     }
 
     async fn post_in_order(&self, route: &Route, rows: Vec<Row>) -> Round {
@@ -162,6 +223,10 @@ impl Delivery {
             match self.0.engines.post(route, &item, DEADLINE).await {
                 Ok(()) => round.delivered.push(seq),
                 Err(NotTaken::Refused(reason)) => round.refused.push((seq, reason)),
+                Err(NotTaken::NoRoom(_)) => {
+                    round.no_room.push(seq);
+                    break;
+                }
                 Err(NotTaken::Doubtful(reason)) => {
                     round.failed.push((seq, true, reason));
                     break;

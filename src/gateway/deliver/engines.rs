@@ -9,7 +9,9 @@ use crate::{
     gateway::{settings::Route, spool::Item},
     process::http_client::{self, ClientError, chain},
     wire::{
+        inbound::InboundQuery,
         ports::{INBOUND_PATH, RECEIPTS_PATH, of_channel},
+        problem::{Problem, STORAGE_FULL},
         tokens::TokenFile,
     },
 };
@@ -25,6 +27,9 @@ pub(crate) enum NotTaken {
     /// It cannot take any now: not reachable, busy, not ready, or it does not know us (yet).
     #[error("{0}")]
     Unavailable(String),
+    /// It has no room for anything new. Of customers' messages it takes only those that change a customer's consent.
+    #[error("{0}")]
+    NoRoom(String),
     /// Something went wrong that may be due to this very item: a broken connection, or a fault that is no plain "not now".
     #[error("{0}")]
     Doubtful(String),
@@ -37,6 +42,7 @@ impl NotTaken {
     const fn name(&self) -> &'static str {
         match self {
             Self::Unavailable(_) => "Unavailable",
+            Self::NoRoom(_) => "NoRoom",
             Self::Doubtful(_) => "Doubtful",
             Self::Refused(_) => "Refused",
         }
@@ -65,20 +71,48 @@ impl Engines {
     ///
     /// # Errors
     /// Whether it is worth trying again.
-    #[tracing::instrument(name = "delivery", skip_all, fields(channel = route.channel, kind = item.kind(), outcome = field::Empty))]
     pub(crate) async fn post(&self, route: &Route, item: &Item, deadline: Duration) -> Result<(), NotTaken> {
-        let result = self.post_once(route, item, deadline).await;
+        self.post_in_turn(route, item, InboundQuery::default(), deadline).await
+    }
+
+    /// Posts an item as [`post`](Self::post) does, though earlier messages of the customer may wait: it is taken only if it changes the
+    /// customer's consent. Receipts have no such order.
+    ///
+    /// # Errors
+    /// Whether it is worth trying again.
+    pub(crate) async fn post_overtaking(&self, route: &Route, item: &Item, deadline: Duration) -> Result<(), NotTaken> {
+        self.post_in_turn(route, item, InboundQuery { overtakes: true }, deadline).await
+    }
+
+    #[tracing::instrument(name = "delivery", skip_all, fields(channel = route.channel, kind = item.kind(), outcome = field::Empty))]
+    async fn post_in_turn(
+        &self,
+        route: &Route,
+        item: &Item,
+        turn: InboundQuery,
+        deadline: Duration,
+    ) -> Result<(), NotTaken> {
+        let result = self.post_once(route, item, turn, deadline).await;
         let outcome = result.as_ref().map_or_else(NotTaken::name, |()| "Delivered");
         tracing::Span::current().record("outcome", outcome);
         tracing::debug!(reason = result.as_ref().err().map(field::display), "an engine was asked to take an item");
         result
     }
 
-    async fn post_once(&self, route: &Route, item: &Item, deadline: Duration) -> Result<(), NotTaken> {
+    async fn post_once(
+        &self,
+        route: &Route,
+        item: &Item,
+        turn: InboundQuery,
+        deadline: Duration,
+    ) -> Result<(), NotTaken> {
         let token = self.token.current().map_err(|error| NotTaken::Unavailable(error.to_string()))?;
         let url = |pattern| format!("{}{}", route.engine_url, of_channel(pattern, &route.channel));
         let request = match item {
-            Item::Inbound(message) => self.client.post(url(INBOUND_PATH)).json(message),
+            Item::Inbound(message) => {
+                let overtakes = if turn.overtakes { "?overtakes=true" } else { "" };
+                self.client.post(url(INBOUND_PATH) + overtakes).json(message)
+            }
             Item::Receipt(receipt) => self.client.post(url(RECEIPTS_PATH)).json(receipt),
         };
         match request.bearer_auth(token).timeout(deadline).send().await {
@@ -101,6 +135,9 @@ fn delivery_result(status: StatusCode, body: &str) -> Result<(), NotTaken> {
     match status.as_u16() {
         200..=299 => Ok(()),
         400 | 413 | 415 | 422 => Err(NotTaken::Refused(said())),
+        503 if serde_json::from_str::<Problem>(body).is_ok_and(|problem| problem.is(STORAGE_FULL)) => {
+            Err(NotTaken::NoRoom(said()))
+        }
         // Not known (yet), not found or misdirected (another process answers), busy, being replaced.
         300..=399 | 401 | 403 | 404 | 405 | 407 | 408 | 409 | 421 | 425 | 429 | 502..=504 => {
             Err(NotTaken::Unavailable(said()))
@@ -130,6 +167,8 @@ mod tests {
                 "{status}"
             );
         }
+        let full = r#"{"type":"urn:aldis:problem:storage-full","title":"","status":503}"#;
+        assert!(matches!(delivery_result(StatusCode::SERVICE_UNAVAILABLE, full), Err(NotTaken::NoRoom(_))));
         for status in [410, 500, 501] {
             assert!(
                 matches!(delivery_result(StatusCode::from_u16(status).unwrap(), ""), Err(NotTaken::Doubtful(_))),

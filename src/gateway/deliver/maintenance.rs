@@ -84,7 +84,9 @@ impl Delivery {
                         tracing::info!(number = item.number(), seq, "the engine has taken a parked item");
                         self.0.spool.delivered(item.number().to_owned(), vec![seq]).await?;
                     }
-                    Err(NotTaken::Unavailable(_)) => drop(unavailable.insert(item.number().to_owned())),
+                    Err(NotTaken::Unavailable(_) | NotTaken::NoRoom(_)) => {
+                        unavailable.insert(item.number().to_owned());
+                    }
                     Err(NotTaken::Doubtful(_) | NotTaken::Refused(_)) => {}
                 }
             }

@@ -120,7 +120,13 @@ impl Delivery {
     async fn bring(&self, item: Item) -> Result<WebhookOutcome, SpoolError> {
         let _guard = self.0.order.lock(item.number(), item.ordering_key()).await;
         if self.is_waiting(item.number()) {
-            return self.keep(item, None).await;
+            let overtaking = item.clone();
+            let kept = self.keep(item, None).await;
+            // An opt-out is not lost with what there is no room for.
+            return match kept {
+                Err(error) => self.overtake(&overtaking).await.ok_or(error),
+                Ok(outcome) => Ok(outcome),
+            };
         }
         let Some(route) = self.route(item.number()) else { return self.keep(item, None).await };
         match self.post_direct(&route, &item).await {
@@ -137,9 +143,24 @@ impl Delivery {
                 );
                 self.keep(item, Some(reason)).await
             }
-            Err(NotTaken::Unavailable(reason) | NotTaken::Doubtful(reason)) => {
+            Err(NotTaken::Unavailable(reason) | NotTaken::NoRoom(reason) | NotTaken::Doubtful(reason)) => {
                 tracing::warn!(number = item.number(), reason, "the engine did not take an item; the spool has it");
                 self.keep(item, None).await
+            }
+        }
+    }
+
+    /// Brings an item past those that wait, if its engine takes it for what it says of the customer's consent.
+    async fn overtake(&self, item: &Item) -> Option<WebhookOutcome> {
+        let route = self.route(item.number())?;
+        match self.0.engines.post_overtaking(&route, item, DIRECT_DEADLINE).await {
+            Ok(()) => {
+                self.0.traffic.note(item.number(), 1);
+                Some(WebhookOutcome::Delivered)
+            }
+            Err(reason) => {
+                tracing::debug!(number = item.number(), %reason, "the engine did not take an item past others");
+                None
             }
         }
     }

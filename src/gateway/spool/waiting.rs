@@ -38,6 +38,13 @@ pub(crate) struct Rows {
     pub unreadable: Vec<(i64, String)>,
 }
 
+impl Rows {
+    /// Order of arrival of the last; none when there are none.
+    pub(crate) fn last(&self) -> Option<i64> {
+        self.items.iter().map(|row| row.seq).chain(self.unreadable.iter().map(|(seq, _)| *seq)).max()
+    }
+}
+
 /// Where an item is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
@@ -170,8 +177,23 @@ impl Spool {
     /// # Errors
     /// When they cannot be read.
     pub(crate) async fn next(&self, number: String, most: usize, skip: Arc<HashSet<i64>>) -> Result<Rows, SpoolError> {
-        let sql = "SELECT seq, kind, payload FROM waiting WHERE number = ?1 AND parked IS NULL ORDER BY seq";
-        self.commits.transact(move |connection| rows(connection, sql, params![number], most, &skip)).await
+        self.next_after(number, 0, most, skip).await
+    }
+
+    /// The oldest rows after `seq` that wait for `number`, in order, without those in `skip`.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub(crate) async fn next_after(
+        &self,
+        number: String,
+        seq: i64,
+        most: usize,
+        skip: Arc<HashSet<i64>>,
+    ) -> Result<Rows, SpoolError> {
+        let sql =
+            "SELECT seq, kind, payload FROM waiting WHERE number = ?1 AND seq > ?2 AND parked IS NULL ORDER BY seq";
+        self.commits.transact(move |connection| rows(connection, sql, params![number, seq], most, &skip)).await
     }
 
     /// Parked rows after `seq`, in order.

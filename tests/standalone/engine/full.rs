@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::{
-    MIA, desk, given, reply,
+    MIA, TOM, desk, given, reply,
     stream::{self, Watched},
 };
 use crate::support::{
-    engine::Engine,
-    gateway_fake::FakeGateway,
+    engine::{Engine, GATEWAY, answer, inbound, internal},
+    gateway_fake::{FakeGateway, Reply},
     process::{eventually, ready},
     volume::Volume,
 };
@@ -172,11 +172,59 @@ async fn refusals_on_a_full_volume_leave_nothing_behind() {
 }
 
 #[tokio::test]
+async fn an_opt_out_is_taken_and_in_force_while_the_volume_is_full() {
+    let (mut engine, gateway, volume, _online, open) = desk_on_a_small_volume().await;
+    gateway.answer_with([Reply::Outcome(
+        json!({ "outcome": "NotSent", "reason": "Temporary", "retryAfterMillis": 4000, "message": "busy" }),
+    )]);
+    for text in ["first", "second"] {
+        assert_eq!(reply(&engine, "ana", &open, text).await.0, 202);
+    }
+    gateway.wait_for(1).await;
+    volume.occupy("others", Some(32));
+    engine.inbound("SM-notice", TOM, "hello").await;
+    until_full(&engine, true).await;
+
+    let full = (503, json!("urn:aldis:problem:storage-full"));
+    let said = |(status, answer): (u16, Value)| (status, answer["type"].clone());
+    let done = |(status, answer): (u16, Value)| (status, answer["outcome"].clone());
+    assert_eq!(said(engine.inbound("SM-help", MIA, "HELP").await), full);
+    assert_eq!(said(engine.inbound("SM-start", MIA, "START").await), full, "an ordinary text for who did not opt out");
+    assert_eq!(done(engine.inbound("SM-stop", MIA, "STOP").await), (200, json!("OptedOut")));
+    let stored = rows(&engine, "message");
+    for again in 0..20 {
+        assert_eq!(done(engine.inbound(&format!("SM-again-{again}"), MIA, "stop").await), (200, json!("OptedOut")));
+    }
+    assert_eq!(rows(&engine, "message"), stored, "a repeated one writes nothing");
+    let attempts = gateway.wait_for(2).await;
+    let texts: Vec<_> = attempts.iter().map(|attempt| attempt["text"].as_str().unwrap()).collect();
+    assert_eq!(texts[1..], ["You will get no more messages."], "what waited is not sent");
+    let statuses = engine.sqlite("SELECT status FROM message WHERE purpose = 'Reply'");
+    assert_eq!(statuses, [json!({ "status": "Canceled" }), json!({ "status": "Canceled" })]);
+    assert_eq!(
+        done(engine.inbound("SM-unknown", "+15559870099", "STOP").await),
+        (200, json!("OptedOut")),
+        "unknown so far"
+    );
+
+    // What waited at the gateway comes when there is room: a start from before the opt-out means nothing.
+    volume.free("others");
+    until_full(&engine, false).await;
+    let mut late = inbound("SM-start", MIA, "START");
+    late["receivedAt"] = json!(jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1));
+    let path = internal(ports::INBOUND_PATH);
+    let answered = answer(engine.as_role(GATEWAY, reqwest::Method::POST, &path).json(&late)).await;
+    assert_eq!(done(answered), (200, json!("Joined")));
+    assert_eq!(done(engine.inbound("SM-restart", MIA, "START").await), (200, json!("OptedIn")));
+    engine.role.kill();
+}
+
+#[tokio::test]
 async fn what_is_kept_free_is_not_used_up_and_the_engine_goes_on_when_there_is_room() {
     let (mut engine, _gateway, volume, online, open) = desk_on_a_small_volume().await;
     volume.leave("others", 700);
     eventually("it says that it is not ready", || async {
-        engine.inbound("SM-notice", MIA, "hello").await;
+        engine.inbound("SM-notice", MIA, "STOP").await;
         let said = readiness(&engine).await;
         if said.contains("volume: the volume is full") { Ok(()) } else { Err(said) }
     })

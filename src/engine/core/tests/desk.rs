@@ -280,6 +280,8 @@ impl Desk {
             received_at,
             duplicate_of,
             provider_keyword,
+            overtakes: false,
+            before_opt_out: false,
         });
         match self.execute(&command).answer {
             Ok(Answer::Inbound { message, outcome }) => {
@@ -289,6 +291,29 @@ impl Desk {
             }
             other => panic!("an inbound message is never refused: {other:?}"),
         }
+    }
+
+    /// A text as a full or an overtaken engine gets it: what it is answered, and how many events it leads to.
+    pub(super) fn short_of_room(
+        &mut self,
+        last_digit: u32,
+        text: &str,
+        overtakes: bool,
+        before_opt_out: bool,
+    ) -> (Result<Answer, Refusal>, usize) {
+        let contact = self.contact(&Sender::Number(number(last_digit)));
+        let command = Command::Inbound(Inbound {
+            contact,
+            text: text.into(),
+            note: None,
+            received_at: self.now,
+            duplicate_of: None,
+            provider_keyword: None,
+            overtakes,
+            before_opt_out,
+        });
+        let decision = self.execute(&command);
+        (decision.answer, decision.events.len())
     }
 
     /// The customer's open interaction.

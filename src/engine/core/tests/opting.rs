@@ -3,7 +3,7 @@
 use super::desk::{Desk, config, never_open, number, opt_out};
 use crate::{
     engine::core::{
-        command::Refusal,
+        command::{Answer, Refusal},
         delivery::{DeliveryState, FailureClass, MessageStatus, SendOutcome},
         event::InboundOutcome,
         opt_out::{AnsweredBy, Keyword},
@@ -94,6 +94,48 @@ fn what_waited_to_be_sent_is_given_up() {
     assert_eq!(desk.status(first), MessageStatus::Canceled, "it did not leave in time, and must not leave now");
     let confirmation = desk.at_gateway();
     assert_eq!(desk.messages[&confirmation[0]].text.as_ref(), "TEXT-stopped");
+}
+
+fn outcome(answer: &Result<Answer, Refusal>) -> Option<InboundOutcome> {
+    match answer {
+        Ok(Answer::Inbound { outcome, .. }) => *outcome,
+        Ok(_) | Err(_) => None,
+    }
+}
+
+#[test]
+fn on_a_full_volume_only_what_changes_consent_is_taken() {
+    for full in [true, false] {
+        let mut desk = Desk::with_agents(config(), &["ana"]);
+        desk.text(1, "TEXT-hello");
+        let open = desk.open(1).unwrap();
+        desk.reply("ana", open).unwrap();
+        let waiting = desk.reply("ana", open).unwrap();
+        desk.state.set_volume_full(full);
+        // Unless the volume is full the text passes others that wait at the gateway.
+        let overtakes = !full;
+        for ordinary in ["TEXT-more", "HELP", "START"] {
+            assert_eq!(desk.short_of_room(1, ordinary, overtakes, false), (Err(Refusal::NoRoom), 0), "{ordinary}");
+            assert_eq!(desk.short_of_room(2, ordinary, overtakes, false), (Err(Refusal::NoRoom), 0), "{ordinary}");
+        }
+        assert_eq!(outcome(&desk.short_of_room(1, "STOP", overtakes, false).0), Some(InboundOutcome::OptedOut));
+        assert_eq!(desk.status(waiting), MessageStatus::Canceled, "what waited is not sent");
+        assert_eq!(outcome(&desk.short_of_room(2, "STOP", overtakes, false).0), Some(InboundOutcome::OptedOut), "new");
+        if full {
+            let again = desk.short_of_room(1, "stop", overtakes, false);
+            assert_eq!(again, (Ok(Answer::OptedOutBefore), 0), "a repeated one writes nothing");
+        }
+        assert_eq!(outcome(&desk.short_of_room(1, "START", overtakes, false).0), Some(InboundOutcome::OptedIn));
+    }
+}
+
+#[test]
+fn a_start_that_came_before_the_stop_and_is_delivered_after_it_means_nothing() {
+    let mut desk = Desk::new(config());
+    desk.text(1, "STOP");
+    assert_eq!(outcome(&desk.short_of_room(1, "START", false, true).0), Some(InboundOutcome::Queued));
+    assert!(desk.customer(1).opted_out);
+    assert_eq!(outcome(&desk.short_of_room(1, "START", false, false).0), Some(InboundOutcome::OptedIn));
 }
 
 #[test]
