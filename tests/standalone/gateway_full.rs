@@ -192,6 +192,22 @@ async fn an_opt_out_passes_texts_for_which_the_engine_has_no_room() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_opt_out_is_brought_also_when_the_spool_has_no_room_for_it() {
+    let desk = Desk::start(Some(10)).await;
+    desk.engine.mood(Mood::NoRoom);
+    desk.write(NUMBER, usize::MAX).await;
+    // Short ones, until not even a word has room.
+    let mut short = 0;
+    while desk.text(&format!("SX-{short}"), NUMBER, "+15559870001", "HELP").await == 200 {
+        short += 1;
+    }
+    assert_eq!(desk.text("SX-stop", NUMBER, "+15559870001", "STOP").await, 200);
+    let brought = desk.engine.messages();
+    assert_eq!(brought.iter().map(|message| message.provider_message_id.as_str()).collect::<Vec<_>>(), ["SX-stop"]);
+    assert_eq!(desk.text("SX-last", NUMBER, "+15559870001", "HELP").await, 503);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_damaged_spool_on_a_full_volume_is_not_taken_for_an_empty_one() {
     let mut desk = Desk::start(Some(16)).await;
     desk.engine.away();

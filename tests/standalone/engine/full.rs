@@ -276,3 +276,34 @@ async fn an_engine_without_room_forgets_what_is_old_and_comes_back_by_itself() {
     assert_eq!(engine.inbound("SM-newer", MIA, "hello").await.0, 200);
     engine.role.kill();
 }
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_back_gets_the_room_that_is_held() {
+    let (mut engine, _gateway, volume, online, _open) = desk_on_a_small_volume().await;
+    drop(online);
+    engine.role.kill();
+    let held = engine.store().with_extension("db.reserve");
+    let log = engine.store().with_extension("db-wal");
+    let log = || std::fs::metadata(&log).unwrap().len();
+    // As a kill leaves it: more than 4 MiB by which the database has to grow are in the log only.
+    let store = rusqlite::Connection::open(engine.store()).unwrap();
+    store.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).unwrap();
+    store.pragma_update(None, "wal_autocheckpoint", 0).unwrap();
+    let new = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
+               INSERT INTO dedup (provider_id, message, at) SELECT printf('new-%08d-', i) || hex(zeroblob(450)), i, ?1 FROM n";
+    assert_eq!(store.execute(new, [i64::MAX]).unwrap(), 6000);
+    store.close().unwrap();
+    assert!(log() > 4 << 20, "{}", log());
+    assert!(held.exists());
+    volume.leave("others", 3 << 10);
+    engine.role.start_again();
+    until_full(&engine, true).await;
+    assert!(log() < 1 << 20 && !held.exists());
+
+    volume.free("others");
+    until_full(&engine, false).await;
+    assert_eq!(engine.inbound("SM-new", MIA, "hello").await.0, 200);
+    assert!(held.exists(), "it is held again");
+    assert!(engine.role.is_running());
+    engine.role.kill();
+}
