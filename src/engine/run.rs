@@ -155,7 +155,7 @@ async fn first_settings(mount: &mut Mount, health: &Health, shutdown: &Cancellat
                 return Some(settings);
             }
             Look::Unchanged => {}
-            Look::Incomplete(message) => health.not_ready.set("config", message),
+            Look::Incomplete(message) | Look::Unreadable(message) => health.not_ready.set("config", message),
             Look::Rejected(rejected) => {
                 tracing::error!(hash = rejected.hash.short(), problem = rejected.message, "configuration rejected");
                 health.not_ready.set("config", rejected.message);
@@ -348,6 +348,7 @@ async fn watch_config(shared: Shared) {
             }
             Look::Unchanged => {}
             Look::Incomplete(message) => tracing::info!(missing = message, "the configuration is incomplete"),
+            Look::Unreadable(reason) => tracing::warn!(reason, "the configuration cannot be read; it is tried again"),
             Look::Rejected(rejected) => {
                 tracing::error!(hash = rejected.hash.short(), problem = rejected.message, "configuration rejected");
             }

@@ -91,6 +91,10 @@ impl Source {
                 tracing::info!(reason, "waiting for the rest of the configuration");
                 None
             }
+            Look::Unreadable(reason) => {
+                tracing::warn!(reason, "the configuration cannot be read; it is tried again");
+                None
+            }
             Look::Unchanged => {
                 if self.sender.borrow().config != *self.mount.status() {
                     self.sender.send_modify(|current| current.config = self.mount.status().clone());

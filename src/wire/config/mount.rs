@@ -63,6 +63,8 @@ pub enum Look<T> {
     Rejected(RejectedConfig),
     /// The main document and the parts beside it do not belong together (yet), or there is no document yet; says what is missing.
     Incomplete(String),
+    /// A file is there and could not be read; says which and why. The next look reads it again, whether or not anything has changed.
+    Unreadable(String),
 }
 
 /// A mounted configuration volume.
@@ -91,6 +93,8 @@ struct Snapshot {
 enum LoadError {
     /// Not yet: a part is missing, or another one than the main document lists.
     Incomplete(String),
+    /// Not now: reading one of them failed.
+    Unreadable(String),
     /// Never, as they are.
     Invalid(String),
 }
@@ -112,29 +116,35 @@ impl Mount {
         &mut self,
         build: impl FnOnce(Loaded<D>) -> Result<T, E>,
     ) -> Look<T> {
-        let snapshot = match self.snapshot() {
+        let Snapshot { seen, main, dir } = match self.snapshot() {
             Ok(Some(snapshot)) => snapshot,
             Ok(None) => return Look::Unchanged,
-            Err(error) => return Look::Incomplete(format!("{} cannot be read: {error}", self.dir.display())),
+            Err(message) => return Look::Unreadable(message),
         };
-        self.seen = Some(snapshot.seen);
-        let Some(main) = snapshot.main else {
+        let Some(main) = main else {
+            self.seen = Some(seen);
             return Look::Incomplete(format!("no {MAIN_DOCUMENT} in {}", self.dir.display()));
         };
         let hash = ConfigHash::of(&main);
         if self.status.hash == Some(hash) {
+            self.seen = Some(seen);
             // Back to what is in force, or another file of the volume changed.
             self.status.rejected = None;
             return Look::Unchanged;
         }
-        let built = load::<D>(hash, &main, &snapshot.dir)
+        let built = load::<D>(hash, &main, &dir)
             .and_then(|loaded| build(loaded).map_err(|error| LoadError::Invalid(error.to_string())));
+        // What could not be read is no news that was seen: nothing may change before it can be read.
+        if !matches!(built, Err(LoadError::Unreadable(_))) {
+            self.seen = Some(seen);
+        }
         match built {
             Ok(built) => {
                 self.status = ConfigStatus { hash: Some(hash), rejected: None };
                 Look::New(built)
             }
             Err(LoadError::Incomplete(message)) => Look::Incomplete(message),
+            Err(LoadError::Unreadable(message)) => Look::Unreadable(message),
             Err(LoadError::Invalid(message)) => {
                 let rejected = RejectedConfig { hash, message };
                 self.status.rejected = Some(rejected.clone());
@@ -144,8 +154,9 @@ impl Mount {
     }
 
     /// The documents, when they differ from those last seen.
-    fn snapshot(&self) -> io::Result<Option<Snapshot>> {
-        match fs::read_link(self.dir.join(DATA_LINK)) {
+    fn snapshot(&self) -> Result<Option<Snapshot>, String> {
+        let link = self.dir.join(DATA_LINK);
+        match fs::read_link(&link) {
             Ok(target) => {
                 let dir = self.dir.join(&target);
                 let seen = Seen::Link(target);
@@ -155,15 +166,16 @@ impl Mount {
                 Ok(Some(Snapshot { main: read(&dir.join(MAIN_DOCUMENT))?, seen, dir }))
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => self.plain_snapshot(),
-            Err(error) => Err(error),
+            Err(error) => Err(unreadable(&link, &error)),
         }
     }
 
-    fn plain_snapshot(&self) -> io::Result<Option<Snapshot>> {
+    fn plain_snapshot(&self) -> Result<Option<Snapshot>, String> {
         let main = read(&self.dir.join(MAIN_DOCUMENT))?;
         let mut hashes: Vec<ConfigHash> = main.iter().map(|bytes| ConfigHash::of(bytes)).collect();
-        let mut names: Vec<_> =
-            fs::read_dir(&self.dir)?.collect::<Result<Vec<_>, _>>()?.into_iter().map(|entry| entry.path()).collect();
+        let entries = fs::read_dir(&self.dir).and_then(|entries| entries.collect::<io::Result<Vec<_>>>());
+        let entries = entries.map_err(|error| unreadable(&self.dir, &error))?;
+        let mut names: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
         names.sort();
         for name in names.iter().filter(|name| name.extension().is_some_and(|extension| extension == "json")) {
             hashes.extend(read(name)?.map(|bytes| ConfigHash::of(&bytes)));
@@ -173,12 +185,17 @@ impl Mount {
     }
 }
 
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+/// The bytes of a file that may not be there.
+fn read(path: &Path) -> Result<Option<Vec<u8>>, String> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        Err(error) => Err(unreadable(path, &error)),
     }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> String {
+    format!("{} cannot be read: {error}", path.display())
 }
 
 fn load<D: Document>(hash: ConfigHash, main: &[u8], dir: &Path) -> Result<Loaded<D>, LoadError> {
@@ -194,8 +211,7 @@ fn load<D: Document>(hash: ConfigHash, main: &[u8], dir: &Path) -> Result<Loaded
         if name.contains('/') {
             return Err(LoadError::Invalid(format!("parts: {name:?} is no file name")));
         }
-        let bytes =
-            read(&dir.join(name)).map_err(|error| LoadError::Incomplete(format!("{name} cannot be read: {error}")))?;
+        let bytes = read(&dir.join(name)).map_err(LoadError::Unreadable)?;
         let bytes = bytes.ok_or_else(|| LoadError::Incomplete(format!("{name} is not there yet")))?;
         let found = ConfigHash::of(&bytes);
         if found != *expected {
@@ -326,6 +342,28 @@ mod tests {
             volume.write(&[(MAIN_DOCUMENT, &next), ("part-0.json", &new_part)]);
             assert!(matches!(look(&mut mount), Look::New(loaded) if loaded.parts[0].names.len() == 2));
             assert_eq!(mount.status().hash, Some(hash(&next)));
+        }
+    }
+
+    #[test]
+    fn a_part_that_cannot_be_read_is_read_at_the_next_look() {
+        for linked in [true, false] {
+            let mut volume = Volume::new(linked);
+            let mut mount = Mount::new(volume.dir.path());
+            let part = json!({"format": 1, "names": ["ana"]});
+            let main = json!({"format": 1, "greeting": "hi", "parts": {"part-0.json": hash(&part)}});
+            volume.write(&[(MAIN_DOCUMENT, &main)]);
+            let files = if linked { volume.dir.path().join(DATA_LINK) } else { volume.dir.path().to_owned() };
+            // A folder in its place gives an error of reading, whoever asks.
+            fs::create_dir(files.join("part-0.json")).unwrap();
+            for _ in 0..2 {
+                let Look::Unreadable(message) = look(&mut mount) else { panic!("{linked}") };
+                assert!(message.contains("part-0.json cannot be read: "), "{message}");
+            }
+            fs::remove_dir(files.join("part-0.json")).unwrap();
+            fs::write(files.join("part-0.json"), part.to_string()).unwrap();
+            assert!(matches!(look(&mut mount), Look::New(loaded) if loaded.parts.len() == 1), "{linked}");
+            assert!(matches!(look(&mut mount), Look::Unchanged));
         }
     }
 
