@@ -1,12 +1,14 @@
 //! Engine and gateway whose clocks differ: messages leave all the same, without hurry, and the difference is shown.
 
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 
 use crate::support::{
     engine::{Engine, trust},
-    gateway::{AUDIENCE, ENGINE, GATEWAY, Gateway, NUMBER},
+    engine_fake::EngineFake,
+    gateway::{AUDIENCE, ENGINE, GATEWAY, Gateway, NUMBER, PUBLIC_URL},
     process::eventually,
-    twilio_fake::{TOKEN, TwilioFake, number},
+    twilio_fake::{TOKEN, TwilioFake, call_webhook, number},
 };
 
 struct Desk {
@@ -74,7 +76,7 @@ async fn messages_leave_whatever_the_gateways_clock_shows() {
     let mut desk = Desk::start().await;
     desk.send(2).await;
     for ahead in SETTINGS {
-        desk.gateway.clock.set_wrong_by(jiff::SignedDuration::from_secs(ahead));
+        desk.gateway.clock.set_wrong_by(SignedDuration::from_secs(ahead));
         desk.send(3).await;
         desk.skew_is(-ahead).await;
     }
@@ -88,7 +90,7 @@ async fn a_gateway_that_restarts_with_another_clock_knows_what_it_sent() {
     // Nothing is under way when it dies: what is may be unknown for good reason.
     desk.send(2).await;
     for ahead in SETTINGS {
-        desk.gateway.clock.set_wrong_by(jiff::SignedDuration::from_secs(ahead));
+        desk.gateway.clock.set_wrong_by(SignedDuration::from_secs(ahead));
         desk.gateway.kill_and_restart();
         desk.send(2).await;
         let sent = &crate::support::gateway::request(u64::MAX, 1, "Hello");
@@ -127,4 +129,32 @@ async fn an_attempt_that_a_gateway_turned_away_was_not_asked_for_before() {
     let attempts = gateway.wait_for(5).await;
     let asked: Vec<_> = attempts.iter().map(|attempt| attempt["askedBefore"].as_bool().unwrap()).collect();
     assert_eq!(asked, [false, false, false, false, true]);
+}
+
+/// Texts of a number without a route are kept for a day here.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn texts_without_a_route_outlive_a_clock_that_leaps() {
+    let twilio = TwilioFake::start().await;
+    let mut gateway = Gateway::start(twilio.provider(), &[("authToken", TOKEN)]).await;
+    let engine = EngineFake::start(&gateway.issuer).await;
+    let (client, mut ids) = (reqwest::Client::new(), Vec::new());
+    for hours_ahead in [100 * 24, -1, 25] {
+        let id = format!("SM{hours_ahead}");
+        let form = [("MessageSid", &*id), ("To", NUMBER), ("From", "+15559870001"), ("Body", "x"), ("NumMedia", "0")];
+        let called = call_webhook(&client, &gateway.public, PUBLIC_URL, "/hooks/inbound", &form).await;
+        assert_eq!(called.unwrap().0, 200);
+        ids.push(id);
+        gateway.clock.set_wrong_by(SignedDuration::from_hours(hours_ahead));
+        let looks =
+            |gateway: &Gateway| gateway.log().matches("unrouted items that are too old were looked for").count();
+        let before = looks(&gateway);
+        gateway.kill_and_restart();
+        let looked = || async { if looks(&gateway) > before { Ok(()) } else { Err(gateway.log()) } };
+        eventually("the gateway looks for what is too old", looked).await;
+    }
+    gateway.until("has all", |status| status.spool.unrouted == 3).await;
+    gateway.route(NUMBER, &engine.url, ENGINE).await;
+    engine.until("has all", |messages| messages.len() == 3).await;
+    let arrived: Vec<_> = engine.messages().into_iter().map(|message| message.provider_message_id).collect();
+    assert_eq!(arrived, ids, "in order");
 }

@@ -347,3 +347,26 @@ async fn what_is_parked_says_why_and_is_kept_until_it_is_taken() {
     desk.engine.until("has it", |messages| messages.len() == 1).await;
     desk.gateway.until("has nothing more", |status| status.spool.parked_numbers.is_empty()).await;
 }
+
+#[tokio::test]
+async fn parked_messages_of_a_number_do_not_wait_for_another_numbers_engine() {
+    const MANY: u64 = 100;
+    let mut desk = Desk::start().await;
+    let other = EngineFake::start(&desk.gateway.issuer).await;
+    desk.gateway.route(OTHER_NUMBER, &other.url, OTHER_ENGINE).await;
+    desk.engine.mood(Mood::Poisoned(422));
+    other.mood(Mood::Poisoned(422));
+    for at in 0..MANY {
+        assert_eq!(desk.text(&format!("SM{at}"), NUMBER, MIA, "poison").await.0, 200);
+    }
+    assert_eq!(desk.text("SX", OTHER_NUMBER, MIA, "poison").await.0, 200);
+    desk.gateway.until("counts them", |status| status.spool.parked == MANY + 1).await;
+    // One engine takes its time to refuse each; the other is mended. A new start tries all again, as the next minute would.
+    desk.engine.mood(Mood::Answers(422));
+    other.mood(Mood::Well);
+    let before = desk.engine.posts();
+    desk.gateway.kill_and_restart();
+    other.until("has its own", |messages| messages.len() == 1).await;
+    let asked = desk.engine.posts() - before;
+    assert!(asked < MANY, "the other engine was asked {asked} times meanwhile");
+}

@@ -7,6 +7,7 @@ mod backlog;
 mod engines;
 mod keyed_locks;
 mod maintenance;
+mod parked;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

@@ -1,8 +1,8 @@
-//! How old the ledger is, and since when it is whole.
+//! How old the ledger is, since when it is whole, and how long rows have waited.
 //!
-//! Both are measured by a monotonic clock that is written down now and then and goes on from there after a restart: it never
+//! All are measured by a monotonic clock that is written down now and then and goes on from there after a restart: it never
 //! runs backwards, whatever is done to the clock of the machine, and it never runs ahead of the time that has passed. So whatever
-//! began less long ago than the ledger has been whole is in it, if it was made.
+//! began less long ago than the ledger has been whole is in it, if it was made, and nothing that waits counts as older than it is.
 //!
 //! The file may be a copy of an earlier state (a snapshot that was restored): it then lacks what was made since. So it also has the hour
 //! of the machine's clock at which its life was last written down. Whatever began between then and now's start may be missing.
@@ -37,18 +37,22 @@ pub(super) struct Ledger {
     /// So long before `opened` nobody wrote anything down, as far as the file shows.
     unseen: Duration,
     whole_since: Arc<AtomicI64>,
+    /// Rows of which nobody wrote down when they were kept count from here.
+    rows_since: i64,
 }
 
 impl Ledger {
     /// Reads the ledger's time from a file whose tables are there; begins it in a new one.
     pub(super) fn open(connection: &Connection) -> rusqlite::Result<Self> {
-        let select = "SELECT lived_until, whole_since, noted_at FROM ledger";
+        let select = "SELECT lived_until, whole_since, noted_at, rows_since FROM ledger";
         let found = connection
-            .query_row(select, [], |row| Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<i64>>(2)?)))
+            .query_row(select, [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get::<_, Option<i64>>(2)?, row.get::<_, Option<i64>>(3)?))
+            })
             .optional()?;
         let newest: Option<i64> = connection.query_row("SELECT max(begun_at) FROM attempt", [], |row| row.get(0))?;
         let now = Timestamp::now().as_millisecond();
-        let (lived_until, whole_since, noted_at) = match found {
+        let (lived_until, whole_since, noted_at, rows_since) = match found {
             Some(found) => found,
             None => {
                 // Older versions did not write it down; their ledgers are at least as old as their oldest attempt.
@@ -56,10 +60,10 @@ impl Ledger {
                     connection.query_row("SELECT min(begun_at) FROM attempt", [], |row| row.get(0))?;
                 let (lived_until, whole_since) = (newest.unwrap_or(now), oldest.unwrap_or(now));
                 connection.execute(
-                    "INSERT INTO ledger (one, lived_until, whole_since, noted_at) VALUES (1, ?1, ?2, ?3)",
+                    "INSERT INTO ledger (one, lived_until, whole_since, noted_at, rows_since) VALUES (1, ?1, ?2, ?3, ?1)",
                     [lived_until, whole_since, now],
                 )?;
-                (lived_until, whole_since, Some(now))
+                (lived_until, whole_since, Some(now), Some(lived_until))
             }
         };
         Ok(Self {
@@ -67,6 +71,7 @@ impl Ledger {
             opened: Instant::now(),
             unseen: noted_at.map_or(Duration::MAX, |noted_at| unseen(noted_at, now)),
             whole_since: Arc::new(AtomicI64::new(whole_since)),
+            rows_since: rows_since.unwrap_or(lived_until),
         })
     }
 
@@ -75,14 +80,24 @@ impl Ledger {
         self.base.saturating_add(millis(self.opened.elapsed()))
     }
 
+    /// Rows that were kept before this have waited for longer than `span`.
+    pub(super) fn before(&self, span: Duration) -> i64 {
+        self.now().saturating_sub(millis(span))
+    }
+
+    /// Rows of which nobody wrote down when they were kept count from here.
+    pub(super) const fn rows_since(&self) -> i64 {
+        self.rows_since
+    }
+
     /// Attempts that began before this may be forgotten.
     pub(super) fn remembered_since(&self) -> i64 {
-        self.now().saturating_sub(millis(REMEMBERED))
+        self.before(REMEMBERED)
     }
 
     /// Attempts that began before this are forgotten first when room is short.
     pub(super) fn answered_before(&self) -> i64 {
-        self.now().saturating_sub(millis(ANSWERED))
+        self.before(ANSWERED)
     }
 
     /// Attempts that began before this are forgotten.
@@ -107,6 +122,15 @@ pub(super) fn write(connection: &Connection, now: i64, whole_since: i64) -> rusq
     connection.prepare_cached(sql)?.execute([now, whole_since, Timestamp::now().as_millisecond()]).map(drop)
 }
 
+/// What was taken over from a damaged file may be ahead of the time that a new ledger began with. So it begins anew after all of it: it is
+/// whole from now on only, and the rows count from now.
+pub(super) fn begin_after_salvage(connection: &Connection) -> rusqlite::Result<()> {
+    let sql =
+        "UPDATE ledger SET lived_until = max(lived_until, coalesce((SELECT max(begun_at) FROM attempt), lived_until))";
+    connection.execute(sql, [])?;
+    connection.execute("UPDATE ledger SET whole_since = lived_until, rows_since = lived_until", []).map(drop)
+}
+
 /// How long nobody wrote anything down before `now`, by the machine's clock. A clock that was set back shows nothing.
 fn unseen(noted_at: i64, now: i64) -> Duration {
     let since = u64::try_from(now.saturating_sub(noted_at)).unwrap_or_default();
@@ -128,6 +152,7 @@ mod tests {
             opened: Instant::now(),
             unseen: Duration::ZERO,
             whole_since: Arc::new(AtomicI64::new(base - millis(whole))),
+            rows_since: base,
         }
     }
 

@@ -17,7 +17,7 @@ use std::{
 use jiff::Timestamp;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Row, config::DbConfig, params_from_iter, types::Value};
 
-use super::{OpenError, room::beside};
+use super::{OpenError, ledger, room::beside};
 
 /// Rows that are taken over in one transaction.
 const AT_ONCE: usize = 1000;
@@ -38,6 +38,7 @@ struct Table {
     order: &'static [&'static str],
 }
 
+/// Without `kept_at`: files of older versions have none, and the new ledger's time is another one.
 const WAITING: Table = Table {
     name: "waiting",
     columns: "seq, kind, number, lane, provider_message_id, payload, received_at, parked",
@@ -173,6 +174,7 @@ fn take_over(
         }
         None => Salvaged::default(),
     };
+    ledger::begin_after_salvage(&into)?;
     after();
     // All of it goes into the file, which then has no log that would have to go with it.
     let mode: String = into.query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0))?;
@@ -294,10 +296,13 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Item, Place, Spool};
+    use super::super::{
+        Item, Place, Spool,
+        attempts::{AttemptKey, Content},
+    };
     use super::*;
     use crate::wire::inbound::InboundMessage;
-    use std::{fs::File, os::unix::fs::FileExt, sync::Arc};
+    use std::{collections::BTreeMap, fs::File, os::unix::fs::FileExt, sync::Arc, time::Duration};
 
     const NUMBER: &str = "+15550001";
     const ROWS: usize = 400;
@@ -344,6 +349,28 @@ mod tests {
         assert_eq!(spool.tally().numbers[NUMBER].waiting, rows.items.len() as u64);
         drop(spool);
         assert_eq!(Spool::open(&path).unwrap().files_set_aside().len(), 1, "it is set aside once");
+    }
+
+    #[tokio::test]
+    async fn a_ledger_that_was_ahead_of_the_clock_makes_nothing_old_and_knows_no_more_than_it_has() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("spool.db");
+        filled(&path).await;
+        let spool = Spool::open(&path).unwrap();
+        let content = Content::new("+15559001", "Hello");
+        let key = AttemptKey { number: NUMBER.into(), store_id: "s".into(), message_id: 1, attempt: 1, content };
+        spool.begin(key).await.unwrap();
+        drop(spool);
+        let hundred_days = 100 * 24 * 60 * 60 * 1000_i64;
+        let ahead = "UPDATE attempt SET begun_at = begun_at + ?1";
+        Connection::open(&path).unwrap().execute(ahead, [hundred_days]).unwrap();
+        mark(&path).unwrap();
+
+        let spool = Spool::open(&path).unwrap();
+        assert!(!spool.would_know(Some(Duration::from_secs(60))), "it is as good as new");
+        let day = Duration::from_secs(24 * 60 * 60);
+        assert_eq!(spool.expire(vec![NUMBER.into()], day).await.unwrap(), BTreeMap::new());
+        assert_eq!(spool.tally().numbers[NUMBER].waiting, ROWS as u64);
     }
 
     #[tokio::test]

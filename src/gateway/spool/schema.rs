@@ -56,6 +56,14 @@ const STEPS: &[&str] = &["
 ", "
     -- The clock of the machine when `lived_until` was written last, in milliseconds since 1970.
     ALTER TABLE ledger ADD COLUMN noted_at INTEGER;
+", "
+    -- When it was kept, in the ledger's time. NULL in rows of older versions and of a damaged file: they count from `rows_since`.
+    ALTER TABLE waiting ADD COLUMN kept_at INTEGER;
+    ALTER TABLE ledger ADD COLUMN rows_since INTEGER;
+    UPDATE ledger SET rows_since = lived_until;
+    -- The parked rows of one number, in order.
+    DROP INDEX waiting_parked;
+    CREATE INDEX waiting_parked ON waiting (number, seq) WHERE parked IS NOT NULL;
 "];
 
 /// Opens a file, makes or upgrades its tables.
@@ -86,6 +94,15 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     transaction.pragma_update(None, "user_version", known)?;
     transaction.commit()?;
     Ok(connection)
+}
+
+/// A file as the version with this schema made it.
+#[cfg(test)]
+pub(super) fn older(path: &Path, schema: usize) -> Connection {
+    let connection = Connection::open(path).unwrap();
+    STEPS[..schema].iter().for_each(|step| connection.execute_batch(step).unwrap());
+    connection.pragma_update(None, "user_version", i64::try_from(schema).unwrap()).unwrap();
+    connection
 }
 
 #[cfg(test)]

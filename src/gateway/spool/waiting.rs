@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -150,8 +151,8 @@ impl Spool {
             Place::Parked(reason) => Some(reason),
         };
         let (number, received_at, tally) = (item.number().to_owned(), item.received_at(), Arc::clone(&self.tally));
-        let reason = parked.clone();
-        let work = move |connection: &Connection| insert(connection, &item, parked.as_deref());
+        let (reason, kept_at) = (parked.clone(), self.ledger.now());
+        let work = move |connection: &Connection| insert(connection, &item, parked.as_deref(), kept_at);
         let then = move |new: &bool| {
             if *new {
                 tally.lock().came(&number, received_at, reason.as_deref());
@@ -196,13 +197,15 @@ impl Spool {
         self.commits.transact(move |connection| rows(connection, sql, params![number, seq], most, &skip)).await
     }
 
-    /// Parked rows after `seq`, in order.
+    /// Parked rows of `number` after `seq`, in order.
     ///
     /// # Errors
     /// When they cannot be read.
-    pub(crate) async fn parked_after(&self, seq: i64, most: usize) -> Result<Rows, SpoolError> {
-        let sql = "SELECT seq, kind, payload FROM waiting WHERE seq > ?1 AND parked IS NOT NULL ORDER BY seq";
-        self.commits.transact(move |connection| rows(connection, sql, params![seq], most, &HashSet::new())).await
+    pub(crate) async fn parked_after(&self, number: String, seq: i64, most: usize) -> Result<Rows, SpoolError> {
+        let sql = "SELECT seq, kind, payload FROM waiting
+                   WHERE number = ?1 AND seq > ?2 AND parked IS NOT NULL ORDER BY seq";
+        let work = move |connection: &Connection| rows(connection, sql, params![number, seq], most, &HashSet::new());
+        self.commits.transact(work).await
     }
 
     /// Removes rows of a number that the engine has.
@@ -244,22 +247,24 @@ impl Spool {
         self.commits.transact_then(work, then).await.map(drop)
     }
 
-    /// Removes rows that wait for `numbers` and arrived before `before`. Returns how many of which number are gone.
+    /// Removes rows that have waited for `numbers` for longer than `retention`, in the ledger's time: a clock that leaps makes nothing
+    /// old. Returns how many of which number are gone.
     ///
     /// # Errors
     /// When nothing was removed.
     pub(crate) async fn expire(
         &self,
         numbers: Vec<String>,
-        before: Timestamp,
+        retention: Duration,
     ) -> Result<BTreeMap<String, u64>, SpoolError> {
-        let (before, tally) = (before.as_millisecond(), Arc::clone(&self.tally));
+        let (before, rows_since) = (self.ledger.before(retention), self.ledger.rows_since());
+        let tally = Arc::clone(&self.tally);
         let work = move |connection: &Connection| {
             let mut gone = BTreeMap::new();
-            let mut delete =
-                connection.prepare("DELETE FROM waiting WHERE number = ?1 AND parked IS NULL AND received_at < ?2")?;
+            let sql = "DELETE FROM waiting WHERE number = ?1 AND parked IS NULL AND coalesce(kept_at, ?3) < ?2";
+            let mut delete = connection.prepare(sql)?;
             for number in &numbers {
-                let removed = delete.execute(params![number, before])?;
+                let removed = delete.execute(params![number, before, rows_since])?;
                 if removed > 0 {
                     gone.insert(number.clone(), (removed as u64, oldest(connection, number)?));
                 }
@@ -275,10 +280,10 @@ impl Spool {
     }
 }
 
-fn insert(connection: &Connection, item: &Item, parked: Option<&str>) -> rusqlite::Result<bool> {
+fn insert(connection: &Connection, item: &Item, parked: Option<&str>, kept_at: i64) -> rusqlite::Result<bool> {
     let mut insert = connection.prepare_cached(
-        "INSERT INTO waiting (kind, number, lane, provider_message_id, payload, received_at, parked)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING RETURNING seq",
+        "INSERT INTO waiting (kind, number, lane, provider_message_id, payload, received_at, parked, kept_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING RETURNING seq",
     )?;
     let inserted: Option<i64> = insert
         .query_row(
@@ -290,6 +295,7 @@ fn insert(connection: &Connection, item: &Item, parked: Option<&str>) -> rusqlit
                 item.document()?,
                 item.received_at().as_millisecond(),
                 parked,
+                kept_at,
             ],
             |row| row.get(0),
         )
@@ -326,7 +332,11 @@ fn rows(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{gateway::spool::tally::Counts, wire::receipt::DeliveryState};
+    use crate::{
+        gateway::spool::{schema, tally::Counts},
+        wire::receipt::DeliveryState,
+    };
+    use std::path::Path;
 
     const NUMBER: &str = "+15550001";
 
@@ -383,8 +393,8 @@ mod tests {
         spool.delivered(NUMBER.into(), vec![rows[1].seq, rows[1].seq]).await.unwrap();
         let left = spool.next(NUMBER.into(), 10, Arc::default()).await.unwrap().items;
         assert_eq!(left.iter().map(|row| row.item.kind()).collect::<Vec<_>>(), ["Inbound", "Receipt"]);
-        assert_eq!(spool.parked_after(0, 10).await.unwrap().items, rows[..1]);
-        assert_eq!(spool.parked_after(rows[0].seq, 10).await.unwrap(), Rows::default());
+        assert_eq!(spool.parked_after(NUMBER.into(), 0, 10).await.unwrap().items, rows[..1]);
+        assert_eq!(spool.parked_after(NUMBER.into(), rows[0].seq, 10).await.unwrap(), Rows::default());
         let counted = spool.tally();
         let expected =
             Counts { waiting: 2, oldest: Some(left[0].item.received_at()), parked: 1, parked_for: Some("400".into()) };
@@ -412,24 +422,59 @@ mod tests {
         let [(seq, problem)] = rows.unreadable.as_slice() else { panic!("{rows:?}") };
         assert!(problem.contains("Later"), "{problem}");
         spool.park(NUMBER.into(), *seq, problem.clone()).await.unwrap();
-        assert_eq!(spool.parked_after(0, 10).await.unwrap().unreadable.len(), 1, "it is kept");
+        assert_eq!(spool.parked_after(NUMBER.into(), 0, 10).await.unwrap().unreadable.len(), 1, "it is kept");
+    }
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    /// As if so many days had gone by since everything that waits was kept.
+    fn days_go_by(path: &Path, days: u32) {
+        let connection = Connection::open(path).unwrap();
+        let millis = i64::try_from((days * DAY).as_millis()).unwrap();
+        connection.execute("UPDATE waiting SET kept_at = kept_at - ?1", [millis]).unwrap();
     }
 
     #[tokio::test]
     async fn only_what_has_no_route_expires() {
         let dir = tempfile::tempdir().unwrap();
-        let spool = Spool::open(&dir.path().join("spool.db")).unwrap();
+        let path = dir.path().join("spool.db");
+        let spool = Spool::open(&path).unwrap();
         for (id, number) in [("1", NUMBER), ("2", "+15550002")] {
+            // By the clock of the machine they arrived long ago; that counts for nothing.
             spool.keep(message(id, number, "x"), Place::Unrouted(0)).await.unwrap();
         }
         spool.keep(message("3", NUMBER, "x"), Place::Parked("400".into())).await.unwrap();
-        let at = |text: &str| text.parse().unwrap();
         let unrouted = vec![NUMBER.to_owned()];
-        assert_eq!(spool.expire(unrouted.clone(), at("2026-01-02T03:04:05Z")).await.unwrap(), BTreeMap::new());
-        let gone = spool.expire(unrouted, at("2026-01-02T03:04:06Z")).await.unwrap();
+        days_go_by(&path, 2);
+        assert_eq!(spool.expire(unrouted.clone(), 3 * DAY).await.unwrap(), BTreeMap::new());
+        days_go_by(&path, 2);
+        let gone = spool.expire(unrouted, 3 * DAY).await.unwrap();
         assert_eq!(gone, BTreeMap::from([(NUMBER.into(), 1)]));
         let counts = spool.tally().numbers;
         assert_eq!((counts[NUMBER].waiting, counts[NUMBER].parked), (0, 1), "what is parked stays");
         assert_eq!(counts["+15550002"].waiting, 1);
+    }
+
+    #[tokio::test]
+    async fn rows_of_an_older_version_count_from_the_upgrade() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("spool.db");
+        let old = schema::older(&path, 3);
+        let row = "INSERT INTO waiting (kind, number, lane, provider_message_id, payload, received_at, parked)
+                   VALUES ('Inbound', ?1, 'x', ?2, '{}', 0, ?3)";
+        old.execute(row, params![NUMBER, "SM1", None::<String>]).unwrap();
+        old.execute(row, params![NUMBER, "SM2", "400"]).unwrap();
+        // The ledger lived on a machine whose clock was far behind.
+        old.execute("INSERT INTO ledger (one, lived_until, whole_since) VALUES (1, 1000, 0)", []).unwrap();
+        drop(old);
+        for _ in 0..2 {
+            let spool = Spool::open(&path).unwrap();
+            assert_eq!(spool.expire(vec![NUMBER.into()], DAY).await.unwrap(), BTreeMap::new());
+            assert_eq!((spool.tally().numbers[NUMBER].waiting, spool.tally().numbers[NUMBER].parked), (1, 1));
+        }
+        let later = "UPDATE ledger SET lived_until = lived_until + ?1";
+        Connection::open(&path).unwrap().execute(later, [2 * DAY.as_millis() as i64]).unwrap();
+        let spool = Spool::open(&path).unwrap();
+        assert_eq!(spool.expire(vec![NUMBER.into()], DAY).await.unwrap(), BTreeMap::from([(NUMBER.into(), 1)]));
     }
 }
