@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::{
     current::{Active, Current},
-    sending::Sending,
+    sending::{BoundedRequest, OutOfBounds, Sending},
     spool::SpoolError,
     status::Reporter,
 };
@@ -66,6 +66,7 @@ enum Denied {
     NotOperator(String),
     Body(BodyError),
     Malformed(serde_json::Error),
+    OutOfBounds(OutOfBounds),
     Unreadable(SpoolError),
 }
 
@@ -81,15 +82,16 @@ impl IntoResponse for Denied {
                 let detail = format!("only the operator may ask for the status, not {user}");
                 Problem::new(403, "forbidden", "Not allowed").detail(detail).into_response()
             }
-            Self::Body(error) => malformed(error.status(), &error.to_string()),
-            Self::Malformed(error) => malformed(400, &error.to_string()),
+            Self::Body(error) => malformed(error.status(), &error.to_string()).into_response(),
+            Self::Malformed(error) => malformed(400, &error.to_string()).into_response(),
+            Self::OutOfBounds(error) => malformed(400, &error.to_string()).field(error.field()).into_response(),
             Self::Unreadable(error) => unavailable(&error.to_string()),
         }
     }
 }
 
-fn malformed(status: u16, detail: &str) -> Response {
-    Problem::new(status, "malformed", "Not a request to send").detail(detail).into_response()
+fn malformed(status: u16, detail: &str) -> Problem {
+    Problem::new(status, "malformed", "Not a request to send").detail(detail)
 }
 
 fn unavailable(detail: &str) -> Response {
@@ -102,6 +104,7 @@ async fn messages(State(api): State<InternalApi>, request: Request) -> Result<Js
     let (_, user) = api.caller(request.headers())?;
     let body = body::read(request.into_body(), MAX_BODY).await.map_err(Denied::Body)?;
     let request: SendRequest = serde_json::from_slice(&body).map_err(Denied::Malformed)?;
+    let request = BoundedRequest::try_from(request).map_err(Denied::OutOfBounds)?;
     api.sending.send(&user, request).await.map(Json).map_err(Denied::Unreadable)
 }
 

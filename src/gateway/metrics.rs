@@ -147,7 +147,8 @@ impl Metrics {
         registry.register_with_unit("spool_used", "What the spool takes", Unit::Bytes, used);
         registry.register(
             "spool_no_room",
-            "Items that found no room in the spool, by what is full; the provider was asked to come again",
+            "Items and attempts to send that found no room in the spool, by what is full; the provider or the engine was asked to \
+             come again",
             metrics.no_room.clone(),
         );
         registry.register("attempts", "Attempts to send by what became of them", metrics.attempts.clone());
@@ -205,6 +206,11 @@ impl Metrics {
         self.no_room.get_or_create(&NoRoomLabels { full }).inc();
     }
 
+    /// An attempt to send found no room.
+    pub(super) fn no_room_for_attempt(&self) {
+        self.no_room.get_or_create(&NoRoomLabels { full: "Attempts" }).inc();
+    }
+
     /// What waits now.
     pub(super) fn spool(&self, status: &SpoolStatus) {
         let rows = [("Waiting", status.waiting), ("Unrouted", status.unrouted), ("Parked", status.parked)];
@@ -231,6 +237,7 @@ impl Metrics {
             Begun::Recorded(_) => "Recorded",
             Begun::OtherContent => "OtherContent",
             Begun::Late => "Late",
+            Begun::NoRoom => "NoRoom",
         };
         self.ledger.get_or_create(&LedgerLabels { answer }).inc();
     }

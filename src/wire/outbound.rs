@@ -14,7 +14,8 @@ pub const NOT_READY: &str = "not-ready";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SendRequest {
-    /// The engine's store: message ids are unique within it.
+    /// The engine's store: message ids are unique within it. 1 to 64 characters of `A-Z`, `a-z`, `0-9` and `-`; gateways refuse others
+    /// with 400.
     pub store_id: String,
     /// The engine's id of the message.
     pub message_id: u64,
@@ -40,7 +41,7 @@ pub struct SendRequest {
     /// How many segments the engine counts. Gateways count by themselves what the account limit takes; older ones believed this.
     #[serde(default)]
     pub segments: u32,
-    /// Goes into the callback URL as `t`.
+    /// Goes into the callback URL as `t`. At most 128 characters; gateways refuse longer ones with 400.
     pub receipt_token: String,
 }
 
@@ -116,7 +117,7 @@ pub enum NotSentReason {
     OtherContent,
     /// The caller has no route for this number (yet).
     NotRouted,
-    /// The gateway's own spool failed.
+    /// The gateway's own spool failed, or has no room for another attempt of this number.
     Spool,
 }
 

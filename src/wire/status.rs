@@ -253,6 +253,9 @@ pub struct SpoolRoom {
     /// Numbers that have as much in it as one number may have, the first 20.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub full_numbers: Vec<String>,
+    /// Numbers with so many attempts to send of the last ten minutes that there was lately no room for another one, the first 20.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub full_ledgers: Vec<String>,
 }
 
 /// How much room there is.

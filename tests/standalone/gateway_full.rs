@@ -3,7 +3,10 @@
 
 use std::fs::File;
 
-use aldis::wire::{outbound::SendOutcome, status::RoomState};
+use aldis::wire::{
+    outbound::{NotSentReason, SendOutcome, SendRequest},
+    status::RoomState,
+};
 
 use crate::support::{
     engine_fake::{EngineFake, Mood},
@@ -112,6 +115,69 @@ async fn a_number_whose_engine_is_away_leaves_room_for_all_others() {
         .until("has room", |status| status.spool.room.state == RoomState::Enough && status.spool.waiting == 0)
         .await;
     assert_eq!(desk.twilio.account(|account| account.sent.len()), 51);
+}
+
+/// An attempt of the other number's engine.
+fn of_other(message_id: u64) -> SendRequest {
+    SendRequest { store_id: "store-2".into(), from: OTHER_NUMBER.into(), ..request(message_id, 1, "Hello") }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_that_sends_without_end_leaves_others_their_part_of_the_ledger() {
+    let mut desk = Desk::start(Some(6)).await;
+    assert!(matches!(desk.gateway.send(OTHER_ENGINE, &of_other(0)).await.unwrap(), SendOutcome::Accepted { .. }));
+    let gateway = &desk.gateway;
+    let senders = (1..=CUSTOMERS as u64).map(|sender| async move {
+        let mut made = 0;
+        loop {
+            match gateway.send(ENGINE, &request(made * 100 + sender, 1, "Hello")).await.unwrap() {
+                SendOutcome::Accepted { .. } => made += 1,
+                SendOutcome::NotSent { reason: NotSentReason::Spool, retry_after_millis, message } => {
+                    assert!(retry_after_millis > 0);
+                    return (made, message);
+                }
+                other => panic!("{other:?}\n{}", gateway.log()),
+            }
+        }
+    });
+    let ends = futures::future::join_all(senders).await;
+    let made: u64 = ends.iter().map(|(made, _)| made).sum();
+    assert!(made > 1000, "{made}");
+    let said = &ends[0].1;
+    assert!(said.contains(NUMBER) && said.contains("attempts"), "{said}");
+    let full = |status: &aldis::wire::status::GatewayStatus| status.spool.room.full_ledgers == [NUMBER];
+    desk.gateway.until("names the number", full).await;
+    assert!(desk.gateway.metric("aldis_gateway_spool_no_room_total{full=\"Attempts\"}").await >= 1.0);
+
+    for restarted in [false, true] {
+        if restarted {
+            desk.gateway.kill_and_restart();
+            desk.gateway.until("is back", |_| true).await;
+        }
+        let first = u64::from(restarted) * 20 + 1;
+        for message_id in first..first + 20 {
+            let outcome = desk.gateway.send(OTHER_ENGINE, &of_other(message_id)).await.unwrap();
+            assert!(matches!(outcome, SendOutcome::Accepted { .. }), "{outcome:?}");
+        }
+        let more = desk.gateway.send(ENGINE, &request(u64::MAX, 1 + u32::from(restarted), "Hello")).await.unwrap();
+        assert!(matches!(more, SendOutcome::NotSent { reason: NotSentReason::Spool, .. }), "{more:?}");
+        desk.other.away();
+        assert_eq!(desk.text(&format!("SX{first}"), OTHER_NUMBER, "+15559870001", "x").await, 200, "there is room");
+        desk.other.back().await;
+    }
+    let known = desk.gateway.send(ENGINE, &request(1, 1, "Hello")).await.unwrap();
+    assert!(matches!(known, SendOutcome::Accepted { .. }), "{known:?}");
+    assert_eq!(desk.twilio.account(|account| account.sent.len() as u64), made + 41, "nothing was sent twice");
+
+    // Once they are so old that nobody asks for them any more, its own oldest ones make room.
+    let ledger = rusqlite::Connection::open(desk.gateway.path("data/spool.db")).unwrap();
+    ledger.execute("UPDATE attempt SET begun_at = begun_at - 11 * 60 * 1000", []).unwrap();
+    desk.sends(u64::MAX - 1).await;
+    let of = |number| {
+        let sql = "SELECT count(*) FROM attempt WHERE number = ?1";
+        ledger.query_row(sql, [number], |row| row.get::<_, i64>(0)).unwrap().unsigned_abs()
+    };
+    assert!(of(NUMBER) < made && of(OTHER_NUMBER) == 41, "{} {}", of(NUMBER), of(OTHER_NUMBER));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

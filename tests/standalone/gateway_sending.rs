@@ -1,8 +1,17 @@
 //! Sending through Twilio: the ledger, the classes of answers, the limit, and who may send.
 
-use std::time::Duration;
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::Duration,
+};
 
 use aldis::wire::outbound::{NotSentReason, RefusalClass, SendOutcome};
+use futures::StreamExt as _;
 use serde_json::json;
 
 use crate::support::{
@@ -71,6 +80,86 @@ async fn an_api_key_sends_when_there_is_one() {
     gateway.route(NUMBER, NOWHERE, ENGINE).await;
     assert!(matches!(send_patiently(&gateway, 1, 1).await, SendOutcome::Accepted { .. }));
     assert_eq!(twilio.account(|account| account.sent[0].user.clone()), "SK1");
+}
+
+#[tokio::test]
+async fn what_an_engine_makes_the_ledger_keep_is_bounded() {
+    let (twilio, gateway) = start().await;
+    let with = |field: &str, value: String| {
+        let mut document = serde_json::to_value(request(1, 1, "Hello")).unwrap();
+        document[field] = json!(value);
+        document
+    };
+    let refused = [
+        ("storeId", String::new()),
+        ("storeId", "a".repeat(65)),
+        ("storeId", "a b".into()),
+        ("storeId", "ä".into()),
+        ("receiptToken", "a".repeat(129)),
+    ];
+    for (field, value) in refused {
+        let (status, problem) = gateway.ask(ENGINE, &with(field, value.clone())).await;
+        assert_eq!((status, &problem["field"]), (400, &json!(format!("/{field}"))), "{value:?}: {problem}");
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(detail.starts_with(field) && detail.contains("characters"), "{detail}");
+    }
+    assert_eq!(twilio.account(|account| account.requests), 0);
+    for (message_id, (field, value)) in (2..).zip([("storeId", "a-Z0".repeat(16)), ("receiptToken", "a".repeat(128))]) {
+        let mut document = with(field, value);
+        document["messageId"] = json!(message_id);
+        let (status, outcome) = gateway.ask(ENGINE, &document).await;
+        assert_eq!((status, &outcome["outcome"]), (200, &json!("Accepted")), "{outcome}");
+    }
+}
+
+/// Makes each commit of a spool take its time, until this is dropped.
+struct SlowDisk {
+    ended: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl SlowDisk {
+    fn of(path: PathBuf) -> Self {
+        let ended = Arc::new(AtomicBool::new(false));
+        let over = Arc::clone(&ended);
+        let thread = std::thread::spawn(move || {
+            let connection = rusqlite::Connection::open(path).unwrap();
+            while !over.load(Ordering::Relaxed) {
+                connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+                std::thread::sleep(Duration::from_millis(20));
+                connection.execute_batch("ROLLBACK").unwrap();
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        });
+        Self { ended, thread: Some(thread) }
+    }
+}
+
+impl Drop for SlowDisk {
+    fn drop(&mut self) {
+        self.ended.store(true, Ordering::Relaxed);
+        self.thread.take().map(JoinHandle::join);
+    }
+}
+
+#[tokio::test]
+async fn attempts_that_come_too_late_take_their_part_of_the_limit() {
+    const SEGMENTS: i64 = 5;
+    let (_twilio, mut gateway) = start().await;
+    gateway.configure("/accountLimit", json!({"segments": SEGMENTS, "perSeconds": 3600})).await;
+    let slow = SlowDisk::of(gateway.path("data/spool.db"));
+    // So little time that it is often over when the attempt has just been written down.
+    let hasty = (0..160).map(|message_id| {
+        let mut hasty = request(message_id, 1, "Hello");
+        hasty.begin_within_millis = message_id % 20 * 10 + 10;
+        let gateway = &gateway;
+        async move { gateway.send(ENGINE, &hasty).await.unwrap() }
+    });
+    futures::stream::iter(hasty).buffer_unordered(8).collect::<Vec<_>>().await;
+    drop(slow);
+    let ledger = rusqlite::Connection::open(gateway.path("data/spool.db")).unwrap();
+    let rows: i64 = ledger.query_row("SELECT count(*) FROM attempt", [], |row| row.get(0)).unwrap();
+    assert!(rows <= SEGMENTS, "{rows} attempts are in the ledger");
 }
 
 #[tokio::test]

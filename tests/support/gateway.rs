@@ -240,6 +240,13 @@ impl Gateway {
         post.send().await?.error_for_status()?.json().await
     }
 
+    /// Asks for an attempt as an engine, in its own words. The status and the document of the answer.
+    pub async fn ask(&self, user: &str, document: &Value) -> (u16, Value) {
+        let post = self.client.post(format!("{}/internal/messages", self.internal));
+        let answer = post.bearer_auth(self.issuer.token(user, AUDIENCE)).json(document).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
     /// The value of a metric's line, 0 when there is none.
     pub async fn metric(&self, line: &str) -> f64 {
         let text = self.client.get(format!("{}/metrics", self.admin)).send().await.unwrap().text().await.unwrap();

@@ -123,8 +123,9 @@ closed! {
         /// An engine does not take some messages, while it takes others. They are kept and tried again every minute. The message has the
         /// engine's words; mend the cause.
         Parked,
-        /// The spool's volume is full, or a number has as much in it as one may have. What is in it is delivered, and sending goes on; further
-        /// messages for engines that are away are turned away. Get the engines running, or enlarge the volume.
+        /// The spool's volume is full, or a number has as much in it as one may have: messages that wait for its engine, or attempts to send of
+        /// the last ten minutes. What is in it is delivered, and others go on sending; further messages for engines that are away are turned
+        /// away, and further attempts wait. Get the engines running, or enlarge the volume.
         SpoolFull,
         /// The spool's file was damaged and set aside. What could be read was taken over, and the gateway goes on.
         SpoolDamaged,

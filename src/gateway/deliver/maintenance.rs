@@ -79,13 +79,15 @@ impl Delivery {
         let used_percent = (used.saturating_mul(10) / capacity.max(1)).min(10) * 10;
         let (full, mut full_numbers) = self.0.spool.no_room();
         full_numbers.truncate(NAMED);
+        let mut full_ledgers = self.0.spool.full_ledgers();
+        full_ledgers.truncate(NAMED);
         let state = match (full || failed, full_numbers.is_empty()) {
             (true, _) => RoomState::Full,
             (false, false) => RoomState::NumbersFull,
             (false, true) => RoomState::Enough,
         };
         let mut status = SpoolStatus {
-            room: SpoolRoom { state, used_percent, full_numbers },
+            room: SpoolRoom { state, used_percent, full_numbers, full_ledgers },
             set_aside: self.0.spool.files_set_aside().to_vec(),
             ..SpoolStatus::default()
         };

@@ -1,5 +1,6 @@
 //! Sending: one attempt at a time, written down before the provider is called, and never made twice.
 
+mod bounded_request;
 mod circuit_breaker;
 mod clock_skew;
 mod token_bucket;
@@ -35,6 +36,7 @@ use crate::{
         status::{ClockSkew, Trouble},
     },
 };
+pub(super) use bounded_request::{BoundedRequest, OutOfBounds};
 use circuit_breaker::CircuitBreakers;
 use clock_skew::ClockSkews;
 use token_bucket::TokenBucket;
@@ -45,6 +47,8 @@ const AFTER_CHANGE: Duration = Duration::from_secs(2);
 const AFTER_CREDENTIALS: Duration = Duration::from_secs(5);
 /// When to come again after a failure of the spool.
 const AFTER_SPOOL: Duration = Duration::from_secs(1);
+/// When to come again while a number has as many attempts in the ledger as one may have.
+const AFTER_FULL: Duration = Duration::from_secs(10);
 /// When to come again with a new attempt after one that came too late.
 const AFTER_LATE: Duration = Duration::from_secs(1);
 /// When to come again with a new attempt after one whose ids belong to another message.
@@ -159,7 +163,8 @@ impl Sending {
     ///
     /// # Errors
     /// When the ledger cannot be read, so that nobody can tell whether the attempt was made: ask again.
-    pub(super) async fn send(&self, user: &str, request: SendRequest) -> Result<SendOutcome, SpoolError> {
+    pub(super) async fn send(&self, user: &str, request: BoundedRequest) -> Result<SendOutcome, SpoolError> {
+        let BoundedRequest { key, request } = request;
         let now = Instant::now();
         let active = self.0.current.borrow().active.clone();
         let may_send =
@@ -170,7 +175,7 @@ impl Sending {
             self.0.clocks.lock().note(&request.from, request.sent_at, Timestamp::now(), now);
         }
         let attempt = Attempt {
-            key: AttemptKey::from(&request),
+            key,
             segments: sms::segments(&request.text).count,
             until: now.checked_add(Duration::from_millis(request.begin_within_millis)).unwrap_or(now),
             request,
@@ -232,11 +237,11 @@ impl Inner {
 
     async fn outcome_of(&self, active: Result<Active, String>, attempt: &Attempt) -> Result<SendOutcome, SpoolError> {
         let begun = self.spool.look_up(attempt.key.clone()).await?;
-        if let Some(outcome) = self.recorded(&begun) {
+        if let Some(outcome) = self.not_new(&begun, attempt) {
             return Ok(outcome);
         }
         let age = attempt.request.begun_millis_ago.map(Duration::from_millis);
-        if attempt.request.asked_before && !self.spool.would_know(age) {
+        if attempt.request.asked_before && !self.spool.would_know(&attempt.key.number, age) {
             self.metrics.answered_by_ledger(&begun);
             let message =
                 "the ledger of attempts does not reach back to the beginning of this one: it may have been made";
@@ -326,16 +331,16 @@ impl Inner {
             // Nothing was sent, and nothing will be: the caller goes on with a new attempt.
             Held::new(NotSentReason::Spool, AFTER_SPOOL, error.to_string())
         })?;
-        if let Some(outcome) = self.recorded(&begun) {
+        if let Some(outcome) = self.not_new(&begun, attempt) {
             self.refund(attempt);
             self.breakers.lock().not_made(&request.from);
             return Ok(outcome);
         }
-        // The commit may have taken its time.
+        // The commit may have taken its time. What it took of the limit is not given back: the limit also bounds what an engine can
+        // have written that leaves too little time.
         let outcome = match attempt.in_time() {
             Ok(()) => self.call(active, provider, attempt).await,
             Err(late) => {
-                self.refund(attempt);
                 self.breakers.lock().not_made(&request.from);
                 late.into()
             }
@@ -393,8 +398,8 @@ impl Inner {
         }
     }
 
-    /// What the ledger says: `None` when nothing stands in the way.
-    fn recorded(&self, begun: &Begun) -> Option<SendOutcome> {
+    /// What the ledger says of an attempt: `None` when nothing stands in the way.
+    fn not_new(&self, begun: &Begun, attempt: &Attempt) -> Option<SendOutcome> {
         let outcome = match begun {
             Begun::New => return None,
             Begun::Recorded(Some(outcome)) => outcome.clone(),
@@ -409,6 +414,16 @@ impl Inner {
             Begun::Late => {
                 let message = "a later attempt of this message was made already";
                 Held::new(NotSentReason::DeadlinePassed, AFTER_LATE, message).into()
+            }
+            Begun::NoRoom => {
+                self.metrics.no_room_for_attempt();
+                let message = format!(
+                    "the spool has as many attempts to send from {} of the last ten minutes as one number may have; send fewer, or \
+                     enlarge spec.gateway.spool.size",
+                    attempt.key.number
+                );
+                tracing::warn!(from = attempt.key.number, "there is no room for an attempt in the ledger");
+                Held::new(NotSentReason::Spool, AFTER_FULL, message).into()
             }
         };
         self.metrics.answered_by_ledger(begun);

@@ -8,6 +8,7 @@
 //! of the machine's clock at which its life was last written down. Whatever began between then and now's start may be missing.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -16,6 +17,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use parking_lot::Mutex;
 use rusqlite::{Connection, OptionalExtension};
 
 /// Attempts are remembered so long: far longer than an engine asks about one.
@@ -37,6 +39,8 @@ pub(super) struct Ledger {
     /// So long before `opened` nobody wrote anything down, as far as the file shows.
     unseen: Duration,
     whole_since: Arc<AtomicI64>,
+    /// Numbers that have forgotten attempts of their own: since when theirs are whole.
+    forgetful: Arc<Mutex<HashMap<String, i64>>>,
     /// Rows of which nobody wrote down when they were kept count from here.
     rows_since: i64,
 }
@@ -71,6 +75,7 @@ impl Ledger {
             opened: Instant::now(),
             unseen: noted_at.map_or(Duration::MAX, |noted_at| unseen(noted_at, now)),
             whole_since: Arc::new(AtomicI64::new(whole_since)),
+            forgetful: Arc::new(Mutex::new(forgetful(connection)?)),
             rows_since: rows_since.unwrap_or(lived_until),
         })
     }
@@ -105,13 +110,23 @@ impl Ledger {
         self.whole_since.fetch_max(since, Ordering::Relaxed);
     }
 
-    /// Whether an attempt that is so old would be in the ledger.
-    pub(super) fn covers(&self, age: Duration) -> bool {
+    /// Attempts of a number that began before this are forgotten.
+    pub(super) fn number_whole_since(&self, number: &str, since: i64) {
+        let mut forgetful = self.forgetful.lock();
+        match forgetful.get_mut(number) {
+            Some(known) => *known = since.max(*known),
+            None => drop(forgetful.insert(number.to_owned(), since)),
+        }
+    }
+
+    /// Whether an attempt of a number that is so old would be in the ledger.
+    pub(super) fn covers(&self, number: &str, age: Duration) -> bool {
         let before_opening = age.checked_sub(self.opened.elapsed());
         if before_opening.is_some_and(|before| before < self.unseen) {
             return false;
         }
-        let whole = self.now().saturating_sub(self.whole_since.load(Ordering::Relaxed));
+        let of_number = self.forgetful.lock().get(number).copied().unwrap_or(i64::MIN);
+        let whole = self.now().saturating_sub(self.whole_since.load(Ordering::Relaxed).max(of_number));
         millis(age.saturating_add(ON_ITS_WAY)) <= whole
     }
 }
@@ -120,6 +135,18 @@ impl Ledger {
 pub(super) fn write(connection: &Connection, now: i64, whole_since: i64) -> rusqlite::Result<()> {
     let sql = "UPDATE ledger SET lived_until = max(lived_until, ?1), whole_since = max(whole_since, ?2), noted_at = ?3";
     connection.prepare_cached(sql)?.execute([now, whole_since, Timestamp::now().as_millisecond()]).map(drop)
+}
+
+/// Writes down since when a number's attempts are whole, if that is later than before.
+pub(super) fn write_number(connection: &Connection, number: &str, whole_since: i64) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO forgetful (number, whole_since) VALUES (?1, ?2)
+               ON CONFLICT DO UPDATE SET whole_since = max(whole_since, excluded.whole_since)";
+    connection.prepare_cached(sql)?.execute(rusqlite::params![number, whole_since]).map(drop)
+}
+
+fn forgetful(connection: &Connection) -> rusqlite::Result<HashMap<String, i64>> {
+    let mut select = connection.prepare("SELECT number, whole_since FROM forgetful")?;
+    select.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
 }
 
 /// What was taken over from a damaged file may be ahead of the time that a new ledger began with. So it begins anew after all of it: it is
@@ -152,6 +179,7 @@ mod tests {
             opened: Instant::now(),
             unseen: Duration::ZERO,
             whole_since: Arc::new(AtomicI64::new(base - millis(whole))),
+            forgetful: Arc::default(),
             rows_since: base,
         }
     }
@@ -160,21 +188,28 @@ mod tests {
     fn a_ledger_speaks_for_the_time_that_it_has_lived() {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         let young = ledger(Duration::ZERO, Duration::ZERO);
-        assert!(!young.covers(Duration::ZERO), "a request may be older than its own age");
+        assert!(!young.covers("n", Duration::ZERO), "a request may be older than its own age");
         let old = ledger(minutes(60), minutes(60));
-        assert!(old.covers(minutes(59)) && !old.covers(minutes(61)));
+        assert!(old.covers("n", minutes(59)) && !old.covers("n", minutes(61)));
         old.whole_since(old.now() - millis(minutes(5)));
-        assert!(old.covers(minutes(4)) && !old.covers(minutes(6)), "what was forgotten is not known");
+        assert!(old.covers("n", minutes(4)) && !old.covers("n", minutes(6)), "what was forgotten is not known");
         old.whole_since(0);
-        assert!(!old.covers(minutes(6)), "it does not become whole again");
-        assert!(!old.covers(Duration::MAX));
+        assert!(!old.covers("n", minutes(6)), "it does not become whole again");
+        assert!(!old.covers("n", Duration::MAX));
+        old.number_whole_since("n", old.now() - millis(minutes(2)));
+        old.number_whole_since("n", 0);
+        assert!(!old.covers("n", minutes(3)) && old.covers("m", minutes(3)), "what a number forgets is its own");
     }
 
     #[test]
     fn a_copy_does_not_speak_for_the_time_after_it_was_made() {
         let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
         let copy = Ledger { unseen: minutes(10), ..ledger(minutes(60), minutes(60)) };
-        assert!(!copy.covers(Duration::from_secs(30)) && !copy.covers(minutes(9)) && copy.covers(minutes(11)));
+        assert!(
+            !copy.covers("n", Duration::from_secs(30))
+                && !copy.covers("n", minutes(9))
+                && copy.covers("n", minutes(11))
+        );
         let at = |seconds: i64| seconds * 1000;
         assert_eq!(unseen(at(0), at(620)), minutes(10));
         assert_eq!(unseen(at(0), at(15)), Duration::ZERO, "a restart");

@@ -9,6 +9,7 @@ mod ledger;
 mod room;
 mod salvage;
 mod schema;
+mod store_id;
 mod tally;
 mod waiting;
 
@@ -18,7 +19,8 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode};
 use tokio_util::sync::CancellationToken;
 
-pub(super) use attempts::{AttemptKey, Begun};
+pub(super) use attempts::{AttemptKey, Begun, Content};
+pub(super) use store_id::{InvalidStoreId, StoreId};
 pub(super) use tally::Tally;
 pub(super) use waiting::{Item, Kept, NoRoom, Place, Row, Rows};
 
@@ -164,6 +166,11 @@ impl Spool {
         }
         let rows = tally.numbers.iter().map(|(number, counts)| (number, counts.waiting + counts.parked));
         (false, rows.filter(|(_, rows)| !left.for_number(*rows)).map(|(number, _)| number.clone()).collect())
+    }
+
+    /// Numbers of which an attempt found no room lately.
+    pub(super) fn full_ledgers(&self) -> Vec<String> {
+        self.room.attempts_refused_lately()
     }
 
     /// Looks at the volume, which may have grown.

@@ -1,11 +1,13 @@
 //! How much room there is: a limit below what the volume holds, so that there is always room to take away and to send.
 //!
 //! SQLite needs room to delete, in its log. So the file may take what the volume holds less a reserve. New rows that wait may take
-//! seven eighths of that; the rest is for attempts, which also make room for themselves by forgetting the oldest.
+//! seven eighths of that; the rest is for attempts, which also make room for themselves by forgetting the oldest. No number's rows or
+//! attempts take all.
 //! A file of zeros holds room even when others fill the volume: it is given up when nothing can be written, and made again
 //! when there is room.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, Write},
     path::{Path, PathBuf},
@@ -27,7 +29,9 @@ const MIB: u64 = 1024 * 1024;
 const ROW_BYTES: u64 = 700;
 /// What an attempt and its places in the indexes take.
 pub(super) const ATTEMPT_BYTES: u64 = 300;
-/// After a write found no room, the spool counts as full for so long.
+/// So many attempts a number may have in any case, also where others fill the volume: they take what is held in reserve.
+const ATTEMPTS_IN_ANY_CASE: u64 = 1000;
+/// After something found no room, that counts for so long.
 const FULL_FOR: Duration = Duration::from_secs(30);
 
 /// Room in the volume. Clones share it.
@@ -44,6 +48,8 @@ struct Inner {
     used: AtomicU64,
     /// When a write last found no room.
     failed: Mutex<Option<Instant>>,
+    /// Numbers of which an attempt found no room, and when the last one did.
+    attempts_refused: Mutex<BTreeMap<String, Instant>>,
 }
 
 /// Room that is left for rows that wait.
@@ -51,6 +57,13 @@ struct Inner {
 pub(super) struct Left {
     /// So many more rows.
     pub rows: u64,
+}
+
+/// Room that is left for attempts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LeftForAttempts {
+    /// So many more.
+    attempts: u64,
 }
 
 /// What is kept free of rows: the log, and the file of zeros.
@@ -73,6 +86,7 @@ impl Room {
             capacity: AtomicU64::new(u64::MAX),
             used: AtomicU64::new(0),
             failed: Mutex::default(),
+            attempts_refused: Mutex::default(),
         }));
         room.measure_volume(connection)?;
         room.measure(connection)?;
@@ -147,7 +161,26 @@ impl Room {
     /// Whether attempts must make room for themselves.
     pub(super) fn is_short_for_attempts(&self, totals: Totals) -> bool {
         let (capacity, used) = self.bytes();
-        used > capacity / 16 * 15 || totals.attempts.saturating_mul(ATTEMPT_BYTES) > capacity / 4
+        used > capacity / 16 * 15 || totals.attempts > most_attempts(capacity)
+    }
+
+    /// How many more attempts there may be before all must make room for each other.
+    pub(super) fn left_for_attempts(&self, totals: Totals) -> LeftForAttempts {
+        let (capacity, used) = self.bytes();
+        let free = capacity.saturating_sub(used) / ATTEMPT_BYTES;
+        LeftForAttempts { attempts: most_attempts(capacity).saturating_sub(totals.attempts).min(free) }
+    }
+
+    /// An attempt of a number found no room.
+    pub(super) fn attempt_refused(&self, number: &str) {
+        self.0.attempts_refused.lock().insert(number.to_owned(), Instant::now());
+    }
+
+    /// Numbers of which an attempt found no room lately.
+    pub(super) fn attempts_refused_lately(&self) -> Vec<String> {
+        let mut refused = self.0.attempts_refused.lock();
+        refused.retain(|_, at| at.elapsed() < FULL_FOR);
+        refused.keys().cloned().collect()
     }
 }
 
@@ -162,6 +195,19 @@ impl Left {
     pub(super) const fn for_unrouted(self, rows: u64) -> bool {
         rows < self.rows / 4
     }
+}
+
+impl LeftForAttempts {
+    /// Whether a number may have one more attempt besides `attempts`: it may have three times what it leaves to others. Alone, that is
+    /// three quarters of all.
+    pub(super) const fn for_number(self, attempts: u64) -> bool {
+        attempts < ATTEMPTS_IN_ANY_CASE || attempts < self.attempts.saturating_mul(3)
+    }
+}
+
+/// Attempts may take a quarter of the file.
+const fn most_attempts(capacity: u64) -> u64 {
+    capacity / 4 / ATTEMPT_BYTES
 }
 
 /// The file of zeros that holds room.
@@ -231,5 +277,18 @@ mod tests {
         }
         assert_eq!(unrouted, 200);
         assert!(!Left { rows: 0 }.for_number(0) && !Left { rows: 0 }.for_unrouted(0));
+    }
+
+    #[test]
+    fn no_number_takes_all_of_the_ledger() {
+        const MOST: u64 = 10_000;
+        for hasty in [1_u64, 2, 9] {
+            let left = |each: u64| LeftForAttempts { attempts: MOST.saturating_sub(hasty * each) };
+            let each = (0..).find(|each| !left(*each).for_number(*each)).unwrap();
+            assert!(each >= MOST * 7 / 10 / hasty, "{each} of each of {hasty}");
+            assert!(left(each).attempts >= MOST / 30, "others have room");
+        }
+        let none = LeftForAttempts { attempts: 0 };
+        assert!(none.for_number(0) && !none.for_number(ATTEMPTS_IN_ANY_CASE));
     }
 }

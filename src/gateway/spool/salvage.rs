@@ -296,10 +296,7 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{
-        Item, Place, Spool,
-        attempts::{AttemptKey, Content},
-    };
+    use super::super::{AttemptKey, Content, Item, Place, Spool, StoreId};
     use super::*;
     use crate::wire::inbound::InboundMessage;
     use std::{collections::BTreeMap, fs::File, os::unix::fs::FileExt, sync::Arc, time::Duration};
@@ -357,8 +354,9 @@ mod tests {
         let path = dir.path().join("spool.db");
         filled(&path).await;
         let spool = Spool::open(&path).unwrap();
+        let store_id = StoreId::try_from("s").unwrap();
         let content = Content::new("+15559001", "Hello");
-        let key = AttemptKey { number: NUMBER.into(), store_id: "s".into(), message_id: 1, attempt: 1, content };
+        let key = AttemptKey { number: NUMBER.into(), store_id, message_id: 1, attempt: 1, content };
         spool.begin(key).await.unwrap();
         drop(spool);
         let hundred_days = 100 * 24 * 60 * 60 * 1000_i64;
@@ -367,7 +365,7 @@ mod tests {
         mark(&path).unwrap();
 
         let spool = Spool::open(&path).unwrap();
-        assert!(!spool.would_know(Some(Duration::from_secs(60))), "it is as good as new");
+        assert!(!spool.would_know(NUMBER, Some(Duration::from_secs(60))), "it is as good as new");
         let day = Duration::from_secs(24 * 60 * 60);
         assert_eq!(spool.expire(vec![NUMBER.into()], day).await.unwrap(), BTreeMap::new());
         assert_eq!(spool.tally().numbers[NUMBER].waiting, ROWS as u64);

@@ -64,6 +64,9 @@ const STEPS: &[&str] = &["
     -- The parked rows of one number, in order.
     DROP INDEX waiting_parked;
     CREATE INDEX waiting_parked ON waiting (number, seq) WHERE parked IS NOT NULL;
+", "
+    -- Numbers that have forgotten attempts to make room for further ones: theirs that began before `whole_since` may be missing.
+    CREATE TABLE forgetful (number TEXT PRIMARY KEY, whole_since INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 "];
 
 /// Opens a file, makes or upgrades its tables.

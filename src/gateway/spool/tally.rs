@@ -32,12 +32,14 @@ pub(crate) struct Totals {
 pub(crate) struct Tally {
     /// By number; none without rows.
     pub numbers: BTreeMap<String, Counts>,
+    /// Attempts in the ledger by number; none without.
+    pub attempts: BTreeMap<String, u64>,
     /// Over all.
     pub totals: Totals,
 }
 
 impl Tally {
-    /// Counts what a file has. Reads no more than indexes, and one row of each number.
+    /// Counts what a file has. Reads no more than indexes and the ledger, and one row of each number.
     pub(crate) fn count(connection: &Connection) -> rusqlite::Result<Self> {
         let mut tally = Self::default();
         let waiting = "SELECT number, count(*) FROM waiting WHERE parked IS NULL GROUP BY number";
@@ -57,7 +59,10 @@ impl Tally {
             counts.parked = unsigned(row.get(1)?)?;
             counts.parked_for = row.get(2)?;
         }
-        let attempts = connection.query_row("SELECT count(*) FROM attempt", [], |row| unsigned(row.get(0)?))?;
+        let mut select = connection.prepare("SELECT number, count(*) FROM attempt GROUP BY number")?;
+        let counted = select.query_map([], |row| Ok((row.get(0)?, unsigned(row.get(1)?)?)))?;
+        tally.attempts = counted.collect::<rusqlite::Result<_>>()?;
+        let attempts = tally.attempts.values().sum();
         let rows = tally.numbers.values().map(|counts| counts.waiting + counts.parked).sum();
         tally.totals = Totals { rows, attempts };
         Ok(tally)
@@ -80,6 +85,24 @@ impl Tally {
             None => {
                 counts.waiting += 1;
                 counts.oldest.get_or_insert(received_at);
+            }
+        }
+    }
+
+    /// An attempt was written.
+    pub(crate) fn attempt_came(&mut self, number: &str) {
+        self.totals.attempts += 1;
+        *self.attempts.entry(number.to_owned()).or_default() += 1;
+    }
+
+    /// So many attempts of these numbers were forgotten.
+    pub(crate) fn attempts_gone(&mut self, gone: &BTreeMap<String, u64>) {
+        for (number, count) in gone {
+            self.totals.attempts = self.totals.attempts.saturating_sub(*count);
+            let Some(attempts) = self.attempts.get_mut(number) else { continue };
+            *attempts = attempts.saturating_sub(*count);
+            if *attempts == 0 {
+                self.attempts.remove(number);
             }
         }
     }

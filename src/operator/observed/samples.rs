@@ -61,6 +61,7 @@ impl GatewaySample {
         let spool = &mut status.spool;
         spool.set_aside.truncate(LISTED);
         spool.room.full_numbers.truncate(LISTED);
+        spool.room.full_ledgers.truncate(LISTED);
         while spool.unrouted_numbers.len() > LISTED {
             spool.unrouted_numbers.pop_last();
         }

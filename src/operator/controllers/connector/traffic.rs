@@ -11,7 +11,8 @@ const NAMED: usize = 5;
 
 /// `TrafficRouted`: nothing is unrouted, nothing parked, there is room in the spool. The gravest cause is the reason; the message has all.
 pub(super) fn routed(said: &GatewayStatus) -> DesiredCondition {
-    let mut causes = [full(said), damaged(said), parked(said), unrouted(said)].into_iter().flatten();
+    let causes = [full(said), full_ledgers(said), damaged(said), parked(said), unrouted(said)];
+    let mut causes = causes.into_iter().flatten();
     let Some((reason, mut message)) = causes.next() else {
         let message = "every inbound message found a channel".to_owned();
         return DesiredCondition::yes(Reason::AllRouted, with_clocks(message, said));
@@ -34,6 +35,19 @@ fn full(said: &GatewayStatus) -> Option<(Reason, String)> {
             named(said.spool.room.full_numbers.iter())
         ),
     };
+    Some((Reason::SpoolFull, message))
+}
+
+fn full_ledgers(said: &GatewayStatus) -> Option<(Reason, String)> {
+    let full = &said.spool.room.full_ledgers;
+    if full.is_empty() {
+        return None;
+    }
+    let message = format!(
+        "the spool has as many attempts to send from {} as one number may have, all of the last ten minutes: send fewer, or enlarge \
+         spec.gateway.spool.size; further ones wait in the engine",
+        named(full.iter())
+    );
     Some((Reason::SpoolFull, message))
 }
 
@@ -132,7 +146,8 @@ mod tests {
             spool.unrouted = 1;
             spool.unrouted_numbers.insert(NUMBER.into(), 1);
         };
-        let room = |state| SpoolRoom { state, used_percent: 90, full_numbers: vec![NUMBER.into()] };
+        let room =
+            |state| SpoolRoom { state, used_percent: 90, full_numbers: vec![NUMBER.into()], ..SpoolRoom::default() };
         let cases = [
             (said(|_| {}), ConditionStatus::True, Reason::AllRouted, "every inbound message"),
             (said(|said| unrouted(&mut said.spool)), ConditionStatus::False, Reason::Unrouted, NUMBER),
@@ -148,6 +163,12 @@ mod tests {
                 ConditionStatus::False,
                 Reason::SpoolFull,
                 "spec.gateway.spool.size",
+            ),
+            (
+                said(|said| said.spool.room.full_ledgers.push(NUMBER.into())),
+                ConditionStatus::False,
+                Reason::SpoolFull,
+                "attempts to send from +15551230001",
             ),
             (
                 said(|said| said.spool.set_aside.push("spool.db.damaged-1".into())),
