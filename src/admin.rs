@@ -19,8 +19,8 @@ use crate::process::serve::{self, Limits};
 /// Media type of the OpenMetrics text format.
 const OPENMETRICS: HeaderValue = HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
 
-/// The kubelet, collectors of metrics, and a person or two.
-const LIMITS: Limits = Limits { connections: 64, head_bytes: 8 * 1024 };
+/// The kubelet, collectors of metrics, and a person or two. No body is read.
+pub(crate) const LIMITS: Limits = Limits { connections: 64, head_bytes: 8 * 1024, bodies_bytes: 0 };
 
 /// Why a role is not ready, or not live: one reason per part of the role. No reason means that all is well.
 #[derive(Clone, Debug, Default)]

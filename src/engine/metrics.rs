@@ -47,6 +47,7 @@ pub(super) struct Metrics {
     outbound: Family<Outcome, Counter>,
     samples: Family<Sampled, Counter>,
     starts_blocked: Counter,
+    streams_displaced: Counter,
     commit: Histogram,
     batch: Histogram,
     waiting: Gauge,
@@ -69,6 +70,7 @@ impl Metrics {
             outbound: Family::default(),
             samples: Family::default(),
             starts_blocked: Counter::default(),
+            streams_displaced: Counter::default(),
             commit: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
             batch: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
             waiting: Gauge::default(),
@@ -92,6 +94,8 @@ impl Metrics {
         registry.register("service_level_samples", "Interactions whose wait ended, by how", self.samples.clone());
         let help = "Starts of interactions that a blocklist stopped; GET /v1/channels/{channel}/blocked-starts has the numbers";
         registry.register("starts_blocked", help, self.starts_blocked.clone());
+        let help = "Streams that ended because their agent opened more than 8";
+        registry.register("streams_displaced", help, self.streams_displaced.clone());
         let seconds = || Unit::Seconds;
         registry.register_with_unit(
             "commit_duration",
@@ -114,6 +118,11 @@ impl Metrics {
         let help = "Part of the interactions in the window that were answered in target; -1 while there is none";
         registry.register_with_unit("service_level", help, Unit::Ratios, self.service_level.clone());
         registry.register_with_unit("store_size", "Size of the store's files", Unit::Bytes, self.store_bytes.clone());
+    }
+
+    /// Counts a stream that ended because its agent opened too many.
+    pub(super) fn stream_displaced(&self) {
+        self.streams_displaced.inc();
     }
 
     /// Counts what a commit made durable.

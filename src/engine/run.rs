@@ -39,7 +39,7 @@ use super::{
 };
 use crate::{
     admin::{self, Health, Reasons, SharedRegistry},
-    process::{http_client, listen, shutdown},
+    process::{bodies::Bodies, files, http_client, listen, shutdown},
     wire::{
         config::mount::{self, Look, Mount},
         ports,
@@ -47,6 +47,8 @@ use crate::{
     },
 };
 
+/// Files that are open beside the connections of the ports: the store with its readers, the gateway, the runtime.
+const OWN_FILES: usize = 128;
 /// File name of the store in its volume.
 const STORE_FILE: &str = "engine.db";
 /// A store that cannot be opened is tried again this often: another engine may still be ending.
@@ -109,6 +111,7 @@ pub enum EngineError {
 /// # Errors
 /// When it cannot go on; it must then be started again.
 pub async fn run(args: Args) -> Result<(), EngineError> {
+    files::raise(&[http::AGENTS, http::INTERNAL, admin::LIMITS], OWN_FILES);
     let shutdown = shutdown::on_signal()?;
     let admin = listen::bind(args.address, args.admin_port).await?;
     let agents = listen::bind(args.address, args.public_port).await?;
@@ -239,6 +242,10 @@ impl Engine {
             channel: settings.load().channel_name.as_str().into(),
             store_id: store.identity().id.as_str().into(),
             alive: Alive::default(),
+            streams: http::OpenStreams::default(),
+            metrics: metrics.clone(),
+            agents_bodies: Bodies::new(http::AGENTS.bodies_bytes),
+            internal_bodies: Bodies::new(http::INTERNAL.bodies_bytes),
             shutdown,
         });
         let sender_end = CancellationToken::new();

@@ -14,21 +14,22 @@ use super::{
     current::{Active, Current},
     deliver::Delivery,
     metrics::{Metrics, WebhookOutcome},
-    providers::{Provider, Unverified, WebhookCall},
+    providers::{Malformed, Provider, Unverified, WebhookCall},
     public_url::Hook,
     spool::Item,
 };
 use crate::{
     process::{
+        bodies::Bodies,
         body::{self, BodyError},
         serve::Limits,
     },
     wire::problem::Problem,
 };
 
-/// What the whole world may take of the port. 512 connections with a head of 16 KiB and a body of 64 KiB are 40 MiB: a quarter of
-/// what the container may use. Providers and proxies keep far fewer, and one that waits for us is never sent away.
-pub(super) const LIMITS: Limits = Limits { connections: 512, head_bytes: 16 * 1024 };
+/// What the whole world may take of the port. Providers and proxies keep far fewer connections, and one that waits for us is never sent
+/// away. 128 of the longest bodies are read at once, or thousands of those that providers send.
+pub(super) const LIMITS: Limits = Limits { connections: 512, head_bytes: 16 * 1024, bodies_bytes: 128 * MAX_BODY };
 /// Longest body: a text message with all its parameters has a few kB.
 const MAX_BODY: usize = 64 * 1024;
 /// When a provider should come again.
@@ -43,6 +44,8 @@ pub(super) struct Ingress {
     pub delivery: Delivery,
     /// Counts.
     pub metrics: Metrics,
+    /// The port's.
+    pub bodies: Bodies,
 }
 
 impl Ingress {
@@ -95,7 +98,7 @@ impl Ingress {
             tracing::debug!("a call without a signature");
             return refused(&Unverified::Signature);
         }
-        let body = match body::read(body, MAX_BODY).await {
+        let body = match body::read(body, MAX_BODY, &self.bodies).await {
             Ok(body) => body,
             Err(error) => return unreadable(&error),
         };
@@ -114,15 +117,12 @@ impl Ingress {
             Hook::Status => provider.receipt(&call).map(|receipt| receipt.map(Item::Receipt)),
         };
         match item {
+            Ok(Some(item)) if item.is_too_long() => {
+                malformed("the message is longer than an engine takes; no provider's texts are")
+            }
             Ok(Some(item)) => self.deliver(provider, item).await,
             Ok(None) => (provider.acknowledgement(), WebhookOutcome::Ignored),
-            Err(error) => {
-                tracing::error!(%error, "a signed webhook cannot be understood");
-                (
-                    Problem::new(400, "malformed", "Not understood").detail(error.to_string()).into_response(),
-                    WebhookOutcome::Malformed,
-                )
-            }
+            Err(Malformed(why)) => malformed(&why),
         }
     }
 
@@ -146,6 +146,12 @@ fn not_ready(detail: &str) -> Response {
     ([(header::RETRY_AFTER, RETRY_AFTER_SECONDS.to_string())], problem).into_response()
 }
 
+fn malformed(why: &str) -> (Response, WebhookOutcome) {
+    tracing::error!(why, "a signed webhook cannot be understood");
+    let problem = Problem::new(400, "malformed", "Not understood").detail(why);
+    (problem.into_response(), WebhookOutcome::Malformed)
+}
+
 fn refused(error: &Unverified) -> (Response, WebhookOutcome) {
     let detail = match error {
         Unverified::Signature => "the signature does not fit; check webhook.publicUrl and the credentials".to_owned(),
@@ -156,6 +162,9 @@ fn refused(error: &Unverified) -> (Response, WebhookOutcome) {
 }
 
 fn unreadable(error: &BodyError) -> (Response, WebhookOutcome) {
+    if *error == BodyError::NoRoom {
+        return (not_ready(&error.to_string()), WebhookOutcome::NotReady);
+    }
     let problem = Problem::new(error.status(), "malformed", "Not understood").detail(error.to_string());
     (problem.into_response(), WebhookOutcome::Malformed)
 }

@@ -17,11 +17,12 @@ use super::{
 };
 use crate::{
     process::{
+        bodies::Bodies,
         body::{self, BodyError},
         serve::Limits,
     },
     wire::{
-        outbound::{NOT_READY, SendOutcome, SendRequest},
+        outbound::{MAX_SEND_BYTES, NOT_READY, SendOutcome, SendRequest},
         ports::{MESSAGES_PATH, STATUS_PATH},
         problem::Problem,
         status::GatewayStatus,
@@ -29,10 +30,8 @@ use crate::{
     },
 };
 
-/// One connection or two of each engine that sends, and the operator. Tokens may have 16 KiB.
-pub(super) const LIMITS: Limits = Limits { connections: 1024, head_bytes: 24 * 1024 };
-/// Longest request: a text of at most a few thousand characters.
-const MAX_BODY: usize = 64 * 1024;
+/// One connection or two of each engine that sends, and the operator. Their tokens are the cluster's, of a kilobyte or two.
+pub(super) const LIMITS: Limits = Limits { connections: 1024, head_bytes: 8 * 1024, bodies_bytes: 64 * MAX_SEND_BYTES };
 
 /// The API's state.
 #[derive(Clone, Debug)]
@@ -43,6 +42,8 @@ pub(super) struct InternalApi {
     pub sending: Sending,
     /// Makes the status.
     pub reporter: Reporter,
+    /// The port's.
+    pub bodies: Bodies,
 }
 
 impl InternalApi {
@@ -82,6 +83,7 @@ impl IntoResponse for Denied {
                 let detail = format!("only the operator may ask for the status, not {user}");
                 Problem::new(403, "forbidden", "Not allowed").detail(detail).into_response()
             }
+            Self::Body(BodyError::NoRoom) => unavailable(&BodyError::NoRoom.to_string()),
             Self::Body(error) => malformed(error.status(), &error.to_string()).into_response(),
             Self::Malformed(error) => malformed(400, &error.to_string()).into_response(),
             Self::OutOfBounds(error) => malformed(400, &error.to_string()).field(error.field()).into_response(),
@@ -102,7 +104,7 @@ fn unavailable(detail: &str) -> Response {
 async fn messages(State(api): State<InternalApi>, request: Request) -> Result<Json<SendOutcome>, Denied> {
     // First who calls: nothing is read for a stranger.
     let (_, user) = api.caller(request.headers())?;
-    let body = body::read(request.into_body(), MAX_BODY).await.map_err(Denied::Body)?;
+    let body = body::read(request.into_body(), MAX_SEND_BYTES, &api.bodies).await.map_err(Denied::Body)?;
     let request: SendRequest = serde_json::from_slice(&body).map_err(Denied::Malformed)?;
     let request = BoundedRequest::try_from(request).map_err(Denied::OutOfBounds)?;
     api.sending.send(&user, request).await.map(Json).map_err(Denied::Unreadable)

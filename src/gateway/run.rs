@@ -25,10 +25,13 @@ use super::{
 };
 use crate::{
     admin::{self, Health},
-    process::{http_client::ClientError, listen, serve::serve, shutdown},
+    process::{bodies::Bodies, files, http_client::ClientError, listen, serve::serve, shutdown},
     wire::{ports, tokens::TokenFile},
 };
 
+/// Files that are open beside the connections of the ports: one to an engine for each webhook, one to the provider for each engine that
+/// sends, the spool, the runtime.
+const OWN_FILES: usize = ingress::LIMITS.connections + internal_api::LIMITS.connections + 64;
 /// After the listeners have closed, what is under way has so long to end. Providers and engines wait no longer.
 const LAST_WORK: Duration = Duration::from_secs(12);
 
@@ -114,6 +117,7 @@ async fn open_spool(path: &Path, health: &Health, shutdown: &CancellationToken) 
 /// # Errors
 /// When it cannot begin.
 pub async fn run(args: Args) -> Result<(), RunError> {
+    files::raise(&[ingress::LIMITS, internal_api::LIMITS, admin::LIMITS], OWN_FILES);
     let shutdown = shutdown::on_signal()?;
     let (health, mut registry) = (Health::default(), Registry::with_prefix("aldis"));
     let metrics = Metrics::register(&mut registry);
@@ -148,9 +152,19 @@ pub async fn run(args: Args) -> Result<(), RunError> {
 
     let reporter =
         Reporter { current: current.clone(), checks, delivery: delivery.clone(), sending: sending.clone(), traffic };
-    let ingress = Ingress { current: current.clone(), delivery: delivery.clone(), metrics };
+    let ingress = Ingress {
+        current: current.clone(),
+        delivery: delivery.clone(),
+        metrics,
+        bodies: Bodies::new(ingress::LIMITS.bodies_bytes),
+    };
     let webhooks = serve(public, ingress.router(), ingress::LIMITS, shutdown.clone());
-    let internal_api = InternalApi { current, sending: sending.clone(), reporter };
+    let internal_api = InternalApi {
+        current,
+        sending: sending.clone(),
+        reporter,
+        bodies: Bodies::new(internal_api::LIMITS.bodies_bytes),
+    };
     let internal = serve(internal, internal_api.router(), internal_api::LIMITS, shutdown.clone());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the gateway serves");
 
@@ -174,4 +188,16 @@ pub async fn run(args: Args) -> Result<(), RunError> {
     }
     admin.abort();
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::process::serve::{ALL_PORTS_BYTES, Limits};
+
+    #[test]
+    fn clients_can_make_all_ports_hold_little_of_what_the_container_has() {
+        let all = [ingress::LIMITS, internal_api::LIMITS, admin::LIMITS].iter().map(Limits::most_bytes).sum::<usize>();
+        assert!(all <= ALL_PORTS_BYTES, "{} KiB", all / 1024);
+    }
 }

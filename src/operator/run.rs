@@ -30,6 +30,8 @@ use crate::{
     process::http_client::{self, ClientError},
 };
 
+/// Files that are open beside the connections of the port: to pods that are asked for their status, and to the API server.
+const OWN_FILES: usize = 512;
 /// Between two sweeps of claims whose holder is gone, and of roll-outs that do not go on.
 const SWEEP: Duration = Duration::from_secs(60);
 /// Running reconciles are given so long to end.
@@ -72,6 +74,7 @@ pub enum RunError {
 /// # Errors
 /// When it cannot start, or when it must start again because leadership was lost.
 pub async fn run(settings: Settings) -> Result<(), RunError> {
+    crate::process::files::raise(&[crate::admin::LIMITS], OWN_FILES);
     let stop = crate::process::shutdown::on_signal()?;
     let client = client(settings.kubeconfig.as_deref()).await?;
     let agents = settings.agent_issuers.as_deref().map(issuers::read).transpose()?.unwrap_or_default();

@@ -27,6 +27,8 @@ pub(super) struct Connections {
     open: Mutex<Open>,
     /// A connection began to wait for its client.
     waiting: Notify,
+    /// A connection has ended.
+    gone: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -62,6 +64,7 @@ impl Connections {
             room: Arc::new(Semaphore::new(most)),
             open: Mutex::default(),
             waiting: Notify::new(),
+            gone: Notify::new(),
         })
     }
 
@@ -116,6 +119,11 @@ impl Connections {
         }
     }
 
+    /// Waits until a connection has ended, with its file.
+    pub(super) async fn one_is_gone(&self) {
+        self.gone.notified().await;
+    }
+
     fn now(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_micros()).unwrap_or(AT_WORK - 1)
     }
@@ -124,6 +132,7 @@ impl Connections {
 impl Drop for Connection {
     fn drop(&mut self) {
         self.connections.open.lock().progress.remove(&self.number);
+        self.connections.gone.notify_one();
     }
 }
 

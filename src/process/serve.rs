@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Context, Poll},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -38,11 +38,20 @@ const FIRST_HEAD_WITHIN: Duration = Duration::from_secs(10);
 const NEXT_HEAD_WITHIN: Duration = Duration::from_secs(120);
 /// A client that does not take what it was sent within this is gone.
 const TAKEN_WITHIN: Duration = Duration::from_secs(20);
-/// When no connection can be accepted (mostly: too many files are open) it is tried again after this.
+/// When no connection can be accepted (mostly: too many files are open) it is tried again as soon as one has ended, or after this.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
+/// And the log says so this often at most.
+const LOG_AGAIN: Duration = Duration::from_secs(60);
 
-/// What a port grants its clients. A connection that waits for its client holds at most [`Limits::head_bytes`] and the part of a
-/// body that has come.
+/// What a connection holds beside its head, measured: its task, the protocol's state and the fields of a head (7 KiB), and the buffer for what
+/// comes behind a head (8 KiB).
+#[cfg(test)]
+const CONNECTION_BYTES: usize = 16 * 1024;
+/// What clients can make all ports of a role hold together at most, so that it has most of its container's 256 MiB for itself.
+#[cfg(test)]
+pub(crate) const ALL_PORTS_BYTES: usize = 96 * 1024 * 1024;
+
+/// What a port grants its clients, and so how much memory they can make it hold: see [`Limits::most_bytes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// Connections at once, whoever opened them: behind an ingress all of them come from one address. Beyond this, the one that has waited
@@ -50,6 +59,16 @@ pub(crate) struct Limits {
     pub connections: usize,
     /// Longest head of a request, at least 8192.
     pub head_bytes: usize,
+    /// All bodies together, from their first byte until the request is answered: see [`super::bodies::Bodies`].
+    pub bodies_bytes: usize,
+}
+
+impl Limits {
+    /// What requests can make the port hold at most. A body is held as it came and as it was understood.
+    #[cfg(test)]
+    pub(crate) const fn most_bytes(&self) -> usize {
+        self.connections * (CONNECTION_BYTES + self.head_bytes) + 2 * self.bodies_bytes
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -68,8 +87,9 @@ async fn serve_with(listener: TcpListener, router: Router, limits: Limits, times
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(times.next_head).max_buf_size(limits.head_bytes);
     let router = TowerToHyperService::new(router);
-    let (connections, tasks) = (Connections::new(limits.connections), TaskTracker::new());
-    while let Some(accepted) = shutdown.run_until_cancelled(accept(&listener, &connections)).await {
+    let tasks = TaskTracker::new();
+    let mut port = Port { listener, connections: Connections::new(limits.connections), refusal_logged: None };
+    while let Some(accepted) = shutdown.run_until_cancelled(port.accept()).await {
         let Some((stream, connection)) = accepted else { continue };
         let tracked = Tracked { router: router.clone(), progress: Arc::clone(&connection.progress) };
         let served = http.serve_connection(TokioIo::new(stream), tracked);
@@ -89,29 +109,48 @@ async fn serve_with(listener: TcpListener, router: Router, limits: Limits, times
             }
         });
     }
-    drop(listener);
+    drop(port);
     tasks.close();
     tasks.wait().await;
 }
 
-/// The next connection; none when it was gone again, or none could be had.
-async fn accept(listener: &TcpListener, connections: &Arc<Connections>) -> Option<(TcpStream, Connection)> {
-    match listener.accept().await {
-        Ok((stream, _)) => {
-            // Without these a connection is only slower to send and slower to end.
-            let _ = stream.set_nodelay(true);
-            let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(TAKEN_WITHIN));
-            Some((stream, connections.admit().await))
-        }
-        Err(error) => {
-            use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-            if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
-                tracing::error!(%error, "no connection can be accepted");
-                connections.end_longest_waiting();
-                tokio::time::sleep(ACCEPT_AGAIN).await;
+/// A port on which connections are accepted.
+struct Port {
+    listener: TcpListener,
+    connections: Arc<Connections>,
+    /// When the log said last that none can be accepted.
+    refusal_logged: Option<Instant>,
+}
+
+impl Port {
+    /// The next connection; none when it was gone again, or none could be had.
+    async fn accept(&mut self) -> Option<(TcpStream, Connection)> {
+        match self.listener.accept().await {
+            Ok((stream, _)) => {
+                // Without these a connection is only slower to send and slower to end.
+                let _ = stream.set_nodelay(true);
+                let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(TAKEN_WITHIN));
+                Some((stream, self.connections.admit().await))
             }
-            None
+            Err(error) => {
+                use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+                if !matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) {
+                    self.make_room(&error).await;
+                }
+                None
+            }
         }
+    }
+
+    /// Files or memory are used up: one connection ends for the one that waits to be accepted.
+    async fn make_room(&mut self, error: &io::Error) {
+        if self.refusal_logged.is_none_or(|at| at.elapsed() >= LOG_AGAIN) {
+            self.refusal_logged = Some(Instant::now());
+            tracing::error!(%error, "no connection can be accepted: the one that has waited longest for its client ends");
+        }
+        self.connections.end_longest_waiting();
+        // Other ports and the role's own files count as well: it may be none of ours that ends.
+        let _ = tokio::time::timeout(ACCEPT_AGAIN, self.connections.one_is_gone()).await;
     }
 }
 
@@ -199,7 +238,8 @@ impl Drop for RequestBody {
     }
 }
 
-/// The body of a response: when it has gone out, or at least out of our hands, the connection waits for its client.
+/// The body of a response. The role is at work for the next piece of it; from then on, until there is room for a further piece or all has
+/// gone out of our hands, the connection waits for its client to take it.
 struct ResponseBody {
     body: Body,
     progress: Arc<Progress>,
@@ -210,7 +250,13 @@ impl HttpBody for ResponseBody {
     type Error = axum::Error;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if frame.is_pending() {
+            self.progress.at_work();
+        } else {
+            self.progress.waits();
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -239,7 +285,7 @@ mod tests {
         task::JoinHandle,
     };
 
-    const LIMITS: Limits = Limits { connections: 100, head_bytes: 8192 };
+    const LIMITS: Limits = Limits { connections: 100, head_bytes: 8192, bodies_bytes: 0 };
     const TIMES: Times = Times { first_head: FIRST_HEAD_WITHIN, next_head: NEXT_HEAD_WITHIN };
 
     async fn start(router: Router, limits: Limits, times: Times) -> (SocketAddr, CancellationToken, JoinHandle<()>) {

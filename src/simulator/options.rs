@@ -3,7 +3,7 @@
 use super::{Config, ConfigError, Simulator};
 use crate::{
     admin::{self, Health},
-    process::{listen, shutdown},
+    process::{files, listen, shutdown},
     wire::ports,
 };
 use prometheus_client::registry::Registry;
@@ -12,6 +12,9 @@ use std::{
     net::{IpAddr, Ipv6Addr},
     path::PathBuf,
 };
+
+/// Files that may be open: a connection for each client, whose number nothing limits here, and each webhook.
+const OWN_FILES: usize = 512;
 
 /// Play a carrier: handsets on a web page, a provider's HTTP API, faults on demand.
 #[derive(Clone, Debug, clap::Args)]
@@ -73,6 +76,7 @@ pub enum Error {
 /// # Errors
 /// What keeps it from starting, or ends it.
 pub async fn run(options: Options) -> Result<(), Error> {
+    files::raise(&[admin::LIMITS], OWN_FILES);
     let mut config = match &options.config {
         Some(path) => {
             let text = fs::read_to_string(path).map_err(|source| Error::File { path: path.clone(), source })?;

@@ -3,6 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+/// Longest document that a gateway brings to an engine: a message or a receipt as JSON, in bytes. Providers' texts have a few kilobytes.
+/// A gateway refuses a webhook that would become longer, so that nothing is acknowledged that no engine takes.
+pub const MAX_DELIVERY_BYTES: usize = 128 * 1024;
+
 /// One message of a customer, as the provider delivered it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

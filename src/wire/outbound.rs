@@ -10,6 +10,9 @@ use serde::{Deserialize, Serialize};
 /// Reason of the problem in a gateway's 503: it could not look the attempt up, and made nothing of the request.
 pub const NOT_READY: &str = "not-ready";
 
+/// Longest request to send that a gateway reads, in bytes. An engine's longest text, ten segments, takes 10 kB at most.
+pub const MAX_SEND_BYTES: usize = 64 * 1024;
+
 /// One attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

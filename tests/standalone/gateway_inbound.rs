@@ -370,3 +370,19 @@ async fn parked_messages_of_a_number_do_not_wait_for_another_numbers_engine() {
     let asked = desk.engine.posts() - before;
     assert!(asked < MANY, "the other engine was asked {asked} times meanwhile");
 }
+
+#[tokio::test]
+async fn a_webhook_that_would_become_longer_than_an_engine_takes_is_not_acknowledged() {
+    let desk = Desk::start().await;
+    // As JSON each of these characters takes six bytes: 180 kB of a body of 30 kB.
+    let text = "\u{1}".repeat(30_000);
+    let form = [("MessageSid", "SM1"), ("To", NUMBER), ("From", MIA), ("Body", text.as_str())];
+    let body = format!("MessageSid=SM1&To={}&From={}&Body={text}", NUMBER.replace('+', "%2B"), MIA.replace('+', "%2B"));
+    let signature = crate::support::twilio_fake::signature(TOKEN, &format!("{PUBLIC_URL}/hooks/inbound"), &form);
+    let call = desk.client.post(format!("http://{}/hooks/inbound", desk.gateway.public)).body(body);
+    let call = call.header("X-Twilio-Signature", signature).header("Content-Type", "application/x-www-form-urlencoded");
+    assert_eq!(call.send().await.unwrap().status().as_u16(), 400);
+    assert_eq!(desk.gateway.metric("aldis_gateway_webhooks_total{hook=\"Inbound\",outcome=\"Malformed\"}").await, 1.0);
+    assert_eq!(desk.text("SM2", NUMBER, MIA, "hello").await.0, 200, "others are");
+    assert_eq!(desk.ids(), ["SM2"]);
+}

@@ -179,6 +179,12 @@ impl Engine {
         answer(self.client.post(url).bearer_auth(token).json(&inbound(id, from, text)))
     }
 
+    /// What it counts and measures.
+    pub async fn metrics(&self) -> String {
+        let url = format!("http://{}:{}/metrics", self.address, ports::ADMIN);
+        self.client.get(url).send().await.unwrap().text().await.unwrap()
+    }
+
     /// What it says of itself.
     pub async fn status(&self) -> Value {
         answer(self.as_role(OPERATOR, Method::GET, &internal(ports::CHANNEL_STATUS_PATH))).await.1

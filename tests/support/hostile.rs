@@ -44,6 +44,8 @@ enum Client {
     SlowBody,
     /// Brings a stranger's body, large, all but the last byte.
     Stranger,
+    /// Brings an insider's body of this length at once, all but the last byte.
+    HalfBody(usize),
     /// An insider's, with a million parameters.
     MillionParameters,
     /// An insider's, with as many parameters as a body of 64 KiB holds.
@@ -64,14 +66,16 @@ impl Client {
     }
 
     /// Plays its part, then holds the connection until the role answers or ends it.
-    async fn play(self, target: Arc<Target>, connecting: Arc<Semaphore>) {
+    async fn play(self, target: Arc<Target>, connecting: Arc<Semaphore>, spoken: Arc<Semaphore>) {
         // More at once overflow the kernel's queue, and then wait for the kernel and not for the role.
         let turn = connecting.acquire().await.unwrap();
-        let Ok(mut stream) = TcpStream::connect(&target.address).await else { return };
+        let connected = TcpStream::connect(&target.address).await;
         drop(turn);
+        let Ok(mut stream) = connected else { return spoken.add_permits(1) };
         stream.set_nodelay(true).unwrap();
         // The role may end the connection at any time, which is what it should do.
         let _ = self.speak(&target, &mut stream).await;
+        spoken.add_permits(1);
         let _ = stream.read(&mut [0; 64]).await;
     }
 
@@ -87,6 +91,10 @@ impl Client {
                     tokio::time::sleep(Duration::from_millis(5)).await;
                 }
                 Ok(())
+            }
+            Self::HalfBody(bytes) => {
+                stream.write_all(format!("{insider}content-length: {bytes}\r\n\r\n").as_bytes()).await?;
+                stream.write_all(&vec![b'a'; bytes - 1]).await
             }
             Self::Stranger => {
                 stream.write_all(format!("{stranger}content-length: 262144\r\n\r\n").as_bytes()).await?;
@@ -107,12 +115,26 @@ impl Client {
     }
 }
 
-/// So many clients come to a port. They go when this is dropped.
+/// So many clients come to a port, of every kind. They go when this is dropped.
 pub fn besiege(target: Target, clients: usize) -> JoinSet<()> {
+    send(target, (0..clients).map(Client::number), &Arc::new(Semaphore::new(0)))
+}
+
+/// So many clients come to a port, bring a body of so many bytes but for the last, and hold it. When this returns all have sent it,
+/// or were ended. They go when what it returns is dropped.
+pub async fn hold_bodies(target: Target, clients: usize, bytes: usize) -> JoinSet<()> {
+    let spoken = Arc::new(Semaphore::new(0));
+    let hostile = send(target, (0..clients).map(|_| Client::HalfBody(bytes)), &spoken);
+    let all = u32::try_from(clients).unwrap();
+    spoken.acquire_many(all).await.unwrap().forget();
+    hostile
+}
+
+fn send(target: Target, clients: impl Iterator<Item = Client>, spoken: &Arc<Semaphore>) -> JoinSet<()> {
     let (target, connecting) = (Arc::new(target), Arc::new(Semaphore::new(200)));
     let mut hostile = JoinSet::new();
-    for n in 0..clients {
-        hostile.spawn(Client::number(n).play(Arc::clone(&target), Arc::clone(&connecting)));
+    for client in clients {
+        hostile.spawn(client.play(Arc::clone(&target), Arc::clone(&connecting), Arc::clone(spoken)));
     }
     hostile
 }

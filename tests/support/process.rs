@@ -59,6 +59,13 @@ impl Role {
         self.run(shell);
     }
 
+    /// Starts it again from a shell that has set the limits of open files, with these options of `ulimit`.
+    pub fn start_again_with_open_files(&mut self, limit: &str) {
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &format!("ulimit {limit}; exec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_aldis")]);
+        self.run(shell);
+    }
+
     /// Waits until it has ended by itself; true = it ended well.
     pub fn wait(&mut self) -> bool {
         self.child.take().expect("it was started").wait().unwrap().success()

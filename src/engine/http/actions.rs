@@ -162,7 +162,8 @@ pub(super) async fn set_presence(
     agent: Agent,
     request: axum::extract::Request,
 ) -> Result<Json<Presence>, Failure> {
-    let presence: Presence = body::json(&body::bytes(request, body::MAX_BODY_BYTES).await?)?;
+    let bytes = body::bytes(request, body::MAX_BODY_BYTES, &shared.agents_bodies).await?;
+    let presence: Presence = body::json(&bytes)?;
     let command = Command::SetPresence { user: agent.user, present: presence.present };
     match shared.engine.ask(Request::Command(command)).await? {
         Ok(_) => Ok(Json(presence)),

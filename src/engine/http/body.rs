@@ -5,23 +5,26 @@ use serde::de::DeserializeOwned;
 
 use super::problem::Failure;
 use crate::{
-    process::body::{self, BodyError},
+    process::{
+        bodies::Bodies,
+        body::{self, BodyError},
+    },
     wire::problem::Problem,
 };
 
 /// Largest body of an agent: the longest text that can be sent takes 6 kB even when every character is escaped.
 pub(super) const MAX_BODY_BYTES: usize = 64 * 1024;
-/// Largest body of another role: a message with room for providers that allow long texts.
-pub(super) const MAX_ROLE_BODY_BYTES: usize = 1024 * 1024;
 
-/// The bytes of a body of at most `most`.
+/// The bytes of a body of at most `most`. They count among the port's `bodies` until they are dropped.
 ///
 /// # Errors
-/// 413 when there are more than the port takes, 408 when they do not come in time, 400 when they cannot be read.
-pub(super) async fn bytes(request: Request, most: usize) -> Result<Bytes, Failure> {
-    body::read(request.into_body(), most).await.map_err(|error| match error {
+/// 413 when there are more than the port takes, 408 when they do not come in time, 400 when they cannot be read, 503 when the
+/// port's bodies hold as much as they may.
+pub(super) async fn bytes(request: Request, most: usize, bodies: &Bodies) -> Result<Bytes, Failure> {
+    body::read(request.into_body(), most, bodies).await.map_err(|error| match error {
         BodyError::TooLong(_) => Problem::new(error.status(), "too-large", "The body is too large").into(),
         BodyError::TooSlow => Problem::new(error.status(), "too-slow", "The body did not come in time").into(),
+        BodyError::NoRoom => Failure::unavailable("Too many bodies are being read."),
         BodyError::Broken(_) => Failure::bad_request(error.to_string()),
     })
 }

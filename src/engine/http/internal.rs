@@ -19,7 +19,7 @@ use crate::{
         status,
     },
     wire::{
-        inbound::{InboundAnswer, InboundMessage, InboundOutcome, InboundQuery},
+        inbound::{InboundAnswer, InboundMessage, InboundOutcome, InboundQuery, MAX_DELIVERY_BYTES},
         receipt::Receipt,
         status::{ConfigStatus, EngineStatus},
     },
@@ -35,7 +35,9 @@ pub(super) async fn inbound(
     Query(InboundQuery { overtakes }): Query<InboundQuery>,
     request: Request,
 ) -> Result<Json<InboundAnswer>, Failure> {
-    let message: InboundMessage = body::json(&body::bytes(request, body::MAX_ROLE_BODY_BYTES).await?)?;
+    // It counts among the port's bodies until the message is on the disk.
+    let bytes = body::bytes(request, MAX_DELIVERY_BYTES, &shared.internal_bodies).await?;
+    let message: InboundMessage = body::json(&bytes)?;
     ours(&shared, "/to", &message.to)?;
     let request = inbox::Request::Inbound(Box::new(InboundRequest { message, overtakes }));
     let outcome = match shared.engine.ask(request).await? {
@@ -59,7 +61,8 @@ pub(super) async fn receipt(
     _: Gateway,
     request: Request,
 ) -> Result<Json<serde_json::Value>, Failure> {
-    let receipt: Receipt = body::json(&body::bytes(request, body::MAX_ROLE_BODY_BYTES).await?)?;
+    let bytes = body::bytes(request, MAX_DELIVERY_BYTES, &shared.internal_bodies).await?;
+    let receipt: Receipt = body::json(&bytes)?;
     ours(&shared, "/from", &receipt.from)?;
     match shared.engine.ask(inbox::Request::Receipt(receipt)).await? {
         Ok(answer) => {

@@ -1,6 +1,7 @@
 //! Requests that change something: the same `Idempotency-Key` within 24 hours gets the same answer and no second effect.
 
 use axum::{
+    body::Bytes,
     extract::{FromRequest, Request},
     http::{HeaderName, HeaderValue, Method, StatusCode, header},
     response::{IntoResponse, Response},
@@ -33,6 +34,8 @@ pub(super) struct Change<T> {
     /// The body.
     pub body: T,
     id: RequestId,
+    /// Counts among the port's bodies until the request is answered.
+    _bytes: Bytes,
 }
 
 impl<T: DeserializeOwned> FromRequest<Shared> for Change<T> {
@@ -44,9 +47,9 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Change<T> {
         let agent: Agent = request.extract_parts_with_state(shared).await?;
         let key = key(&request)?;
         let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-        let bytes = body::bytes(request, body::MAX_BODY_BYTES).await?;
+        let bytes = body::bytes(request, body::MAX_BODY_BYTES, &shared.agents_bodies).await?;
         let id = RequestId { user: agent.user.clone(), key, request_hash: hash(&method, &path, &bytes) };
-        Ok(Self { agent, body: body::json(&bytes)?, id })
+        Ok(Self { agent, body: body::json(&bytes)?, id, _bytes: bytes })
     }
 }
 

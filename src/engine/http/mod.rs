@@ -7,6 +7,7 @@ mod caller;
 mod desk;
 mod internal;
 mod keyed;
+mod open_streams;
 mod openapi;
 mod page;
 mod path;
@@ -30,19 +31,25 @@ use tokio_util::sync::CancellationToken;
 use tracing::field;
 
 pub(super) use alive::Alive;
+pub(super) use open_streams::OpenStreams;
 pub(crate) use openapi::openapi;
 
 use self::problem::Failure;
-use super::{config::Settings, feed::Feed, inbox::Handle, store::error::StoreError, store::read::Reader};
+use super::{
+    config::Settings, feed::Feed, inbox::Handle, metrics::Metrics, store::error::StoreError, store::read::Reader,
+};
 use crate::{
-    process::{self, serve::Limits},
-    wire::{config::mount::Mount, ports},
+    process::{self, bodies::Bodies, serve::Limits},
+    wire::{config::mount::Mount, inbound::MAX_DELIVERY_BYTES, ports},
 };
 
-/// Agents: a stream and a few requests each, for a thousand of them. Tokens may have 16 KiB.
-const AGENTS: Limits = Limits { connections: 4096, head_bytes: 24 * 1024 };
-/// The gateway, whose webhooks (512) may all be for this channel, and the operator.
-const INTERNAL: Limits = Limits { connections: 640, head_bytes: 24 * 1024 };
+/// Agents: a stream and a request for each of the thousand that a campaign may have. Tokens of people may be long. 64 of the longest
+/// bodies are read at once, or thousands of replies.
+pub(super) const AGENTS: Limits =
+    Limits { connections: 2048, head_bytes: 16 * 1024, bodies_bytes: 64 * body::MAX_BODY_BYTES };
+/// The gateway, whose webhooks (512) may all be for this channel, and the operator. Their tokens are the cluster's, of a kilobyte or two.
+pub(super) const INTERNAL: Limits =
+    Limits { connections: 512, head_bytes: 8 * 1024, bodies_bytes: 32 * MAX_DELIVERY_BYTES };
 
 /// What the handlers work with. Each request has some clones of it.
 #[derive(Clone, Debug)]
@@ -81,6 +88,14 @@ pub(super) struct Services {
     pub(super) store_id: Arc<str>,
     /// When agents gave signs of life.
     pub(super) alive: Alive,
+    /// Which streams agents have open.
+    pub(super) streams: OpenStreams,
+    /// What the engine counts.
+    pub(super) metrics: Metrics,
+    /// The bodies of the agents' port.
+    pub(super) agents_bodies: Bodies,
+    /// The bodies of the internal port.
+    pub(super) internal_bodies: Bodies,
     /// Ends streams.
     pub(super) shutdown: CancellationToken,
 }
@@ -169,4 +184,16 @@ async fn serve(listener: TcpListener, router: Router<Shared>, limits: Limits, sh
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
         .with_state(shared);
     process::serve::serve(listener, router, limits, shutdown).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin;
+
+    #[test]
+    fn clients_can_make_all_ports_hold_little_of_what_the_container_has() {
+        let all = [AGENTS, INTERNAL, admin::LIMITS].iter().map(Limits::most_bytes).sum::<usize>();
+        assert!(all <= process::serve::ALL_PORTS_BYTES, "{} KiB", all / 1024);
+    }
 }

@@ -19,10 +19,11 @@ use super::{
     Shared,
     alive::{BEAT, SILENCE},
     caller::Agent,
+    open_streams::{MOST, OpenStream},
     problem::Failure,
 };
 use crate::{
-    engine::{feed::After, shown},
+    engine::{feed::After, inbox::Online, shown},
     wire::problem::Problem,
 };
 
@@ -38,6 +39,9 @@ const CHECK: Duration = Duration::from_secs(1);
 /// An agent with an open stream is online, for as long as signs of life come: every 8 seconds the stream sends an event `Beat`
 /// (without a number), which a client answers with `POST /v1/channels/{channel}/me/beat`. Any other request of the agent does as well. When none
 /// came for 25 seconds the agent is offline and the stream ends; a client that is there opens it again.
+///
+/// An agent has at most 8 streams. One more ends the oldest of them, whose last event is `Ended` (without a number) with the data
+/// `{"reason":"TooManyStreams","most":8}`: a client that gets it should not open the stream again by itself, or it ends another one.
 #[utoipa::path(get, path = "/v1/channels/{channel}/stream", tag = "stream",
     params(("Last-Event-ID" = Option<u64>, Header, description = "Number of the last event that was seen")),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem), (status = 403, body = Problem)))]
@@ -54,13 +58,22 @@ pub(super) async fn stream(
         Some(seen) if has_all_after(&shared, seen, newest).await? => (seen, opening("Opened", seen)),
         Some(_) => (newest, opening("Reset", newest)),
     };
-    let ended = CancellationToken::new();
-    tokio::spawn(be_online(shared.clone(), agent, ended.clone()));
+    let displaced = CancellationToken::new();
+    let ended = displaced.child_token();
+    // Before the oldest one ends: with one of them open the agent is online all the while.
+    let online = shared.engine.online(agent.user.clone());
+    let (open, displaces) = shared.streams.open(&agent.user, displaced.clone());
+    if displaces {
+        tracing::debug!(most = MOST, "an agent opened one stream too many: the oldest ends");
+        shared.metrics.stream_displaced();
+    }
+    tokio::spawn(be_online(shared.clone(), agent, (online, open), ended.clone()));
     let watcher = Watcher {
         cursor,
         opening: Some(opening),
         beat_at: Instant::now() + first_beat(),
         watch,
+        displaced,
         ended: ended.clone(),
         _end: ended.drop_guard(),
         shared,
@@ -74,8 +87,7 @@ pub(super) async fn stream(
 
 /// Keeps an agent online until the stream ends, or ends it: the token is over, the agent is a member no more, or gives no sign of
 /// life. It does not depend on anybody reading the stream.
-async fn be_online(shared: Shared, agent: Agent, ended: CancellationToken) {
-    let _online = shared.engine.online(agent.user.clone());
+async fn be_online(shared: Shared, agent: Agent, _open: (Online, OpenStream), ended: CancellationToken) {
     let goes_on = || {
         SystemTime::now() < agent.until
             && shared.settings.load().member(agent.user.as_str()).is_some()
@@ -125,6 +137,11 @@ fn beat() -> Bytes {
     format!("event: Beat\ndata: {{\"withinSeconds\":{}}}\n\n", SILENCE.as_secs()).into()
 }
 
+/// Says why the stream ends. It bears no number either.
+fn too_many() -> Bytes {
+    format!("event: Ended\ndata: {{\"reason\":\"TooManyStreams\",\"most\":{MOST}}}\n\n").into()
+}
+
 /// One open stream.
 struct Watcher {
     shared: Shared,
@@ -132,6 +149,9 @@ struct Watcher {
     opening: Option<Bytes>,
     beat_at: Instant,
     watch: watch::Receiver<u64>,
+    /// The agent opened too many.
+    displaced: CancellationToken,
+    /// It ends, for this or any other reason.
     ended: CancellationToken,
     _end: DropGuard,
 }
@@ -144,7 +164,7 @@ impl Watcher {
         }
         loop {
             if self.ended.is_cancelled() {
-                return None;
+                return self.last_word();
             }
             if Instant::now() >= self.beat_at {
                 self.beat_at = Instant::now() + BEAT;
@@ -159,12 +179,18 @@ impl Watcher {
             }
             if self.cursor == before {
                 tokio::select! {
-                    () = self.ended.cancelled() => return None,
+                    () = self.ended.cancelled() => {}
                     changed = self.watch.changed() => changed.ok()?,
                     () = tokio::time::sleep_until(self.beat_at.into()) => {}
                 }
             }
         }
+    }
+
+    /// Why it ends, said once.
+    fn last_word(&mut self) -> Option<Bytes> {
+        let displaced = std::mem::replace(&mut self.displaced, CancellationToken::new());
+        displaced.is_cancelled().then(too_many)
     }
 
     /// What is there after the cursor, which moves on.

@@ -10,7 +10,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{Spool, SpoolError, tally::oldest};
-use crate::wire::{inbound::InboundMessage, receipt::Receipt};
+use crate::wire::{
+    inbound::{InboundMessage, MAX_DELIVERY_BYTES},
+    receipt::Receipt,
+};
 
 /// What is for an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,12 +123,21 @@ impl Item {
         }
     }
 
-    fn document(&self) -> rusqlite::Result<String> {
-        let document = match self {
+    /// Whether an engine would refuse it for its length.
+    pub(crate) fn is_too_long(&self) -> bool {
+        // What cannot be written down is no question of length.
+        self.json().is_ok_and(|document| document.len() > MAX_DELIVERY_BYTES)
+    }
+
+    fn json(&self) -> serde_json::Result<String> {
+        match self {
             Self::Inbound(message) => serde_json::to_string(message),
             Self::Receipt(receipt) => serde_json::to_string(receipt),
-        };
-        document.map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+        }
+    }
+
+    fn document(&self) -> rusqlite::Result<String> {
+        self.json().map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
     }
 
     fn read(kind: &str, document: &str) -> serde_json::Result<Self> {

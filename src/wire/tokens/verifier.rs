@@ -21,7 +21,7 @@ use crate::wire::config::issuers::{Issuer, key_set};
 /// How far clocks may be apart.
 const LEEWAY_SECONDS: u64 = 30;
 /// Tokens longer than this are refused unread; real ones have 1 to 4 kB.
-const MAX_TOKEN_BYTES: usize = 16 * 1024;
+const MAX_TOKEN_BYTES: usize = 12 * 1024;
 /// Tokens whose verdict is remembered.
 const MAX_REMEMBERED: usize = 4096;
 

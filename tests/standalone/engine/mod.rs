@@ -13,6 +13,7 @@ mod presence;
 mod repetition;
 mod restored;
 mod stream;
+mod streams_at_once;
 
 use serde_json::{Value, json};
 

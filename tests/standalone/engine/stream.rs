@@ -62,6 +62,14 @@ impl Watched {
         }
     }
 
+    /// Everything up to the end, as it came.
+    pub(super) async fn read_all(mut self) -> String {
+        while let Some(Ok(chunk)) = tokio::time::timeout(PATIENCE, self.chunks.next()).await.expect("the stream ends") {
+            self.buffer += std::str::from_utf8(&chunk).unwrap();
+        }
+        self.buffer
+    }
+
     /// Waits for the next call for a sign of life; none when the stream ended.
     pub(super) async fn beat(&mut self) -> Option<()> {
         while !self.buffer.contains("event: Beat\n") {
