@@ -68,7 +68,8 @@ pub(crate) fn depends_on_channel(context: &Context, old: Option<&SmsChannel>, ne
         wake_blocklists(context, channel);
     }
     if old.map(summed) != new.map(summed) {
-        context.queues.campaigns.add_spaced(reference(&channel.spec.campaign_ref.name), TOGETHER);
+        // Its sums take time where it has many channels, and the channel itself is worked on now.
+        context.queues.campaigns.add_after(reference(&channel.spec.campaign_ref.name), TOGETHER);
     }
     let campaign = |channel: &SmsChannel| channel.spec.campaign_ref.name.clone();
     if let (Some(old), Some(new)) = (old, new)

@@ -1,5 +1,6 @@
 //! Reconciles as a whole, against an API server in memory: what a person does, and what the object says and the cluster holds then.
 
+mod campaigns;
 mod claims;
 mod conditions;
 mod deletion;
