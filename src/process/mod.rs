@@ -5,6 +5,7 @@ pub(crate) mod body;
 mod connections;
 pub mod crypto;
 pub(crate) mod files;
+pub(crate) mod held_room;
 pub(crate) mod http_client;
 pub(crate) mod listen;
 pub mod log;

@@ -1,6 +1,16 @@
-//! How much room a volume has.
+//! How much room a volume has, and the files beside one of its files.
 
-use std::{io, path::Path};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
+
+/// The file with `suffix` behind the name of another one.
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
 
 /// A volume, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

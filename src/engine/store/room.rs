@@ -4,14 +4,10 @@
 //! A part of the reserve is held by a file of zeros, which nobody else can fill. It is given up when an engine could not start
 //! without, or not write back its log: opening takes a little room, and so does deleting, in the log.
 
-use std::{
-    fs::{self, File},
-    io::{self, Write as _},
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
 use super::{Store, error::StoreError};
-use crate::process::volume::Volume;
+use crate::process::{held_room::HeldRoom, volume::Volume};
 
 /// The least that is kept free: enough for the requests that wait already, a step of forgetting and the log.
 const LEAST_RESERVE: u64 = 16 << 20;
@@ -48,7 +44,7 @@ struct Room {
 impl Room {
     fn of(store: &Path) -> Result<Self, StoreError> {
         let volume = Volume::of(folder(store)).map_err(StoreError::Volume)?;
-        Ok(Self { volume, held: fs::metadata(held_file(store)).map_or(0, |file| file.len()) })
+        Ok(Self { volume, held: HeldRoom::of(store).bytes() })
     }
 
     fn reserve(self) -> u64 {
@@ -87,7 +83,7 @@ impl Room {
 /// When the volume cannot be asked.
 pub fn is_too_full_to_start(store: &Path) -> Result<bool, StoreError> {
     let too_full = || Ok(Room::of(store)?.volume.free < TO_START);
-    if too_full()? && give_up_held(store) {
+    if too_full()? && HeldRoom::of(store).give_up() {
         tracing::warn!("the volume is full: the engine starts with the room that was held in reserve");
     }
     too_full()
@@ -117,7 +113,7 @@ impl Store {
     /// When the disk fails.
     pub fn make_room(&self) -> Result<(), StoreError> {
         let emptied = match self.empty_log() {
-            Err(StoreError::Full(_)) if give_up_held(&self.path) => {
+            Err(StoreError::Full(_)) if HeldRoom::of(&self.path).give_up() => {
                 tracing::warn!("the log is written back with the room that was held in reserve");
                 self.empty_log()
             }
@@ -146,13 +142,8 @@ impl Store {
     /// Has a file of zeros hold room, if there is enough.
     pub fn hold_room(&self) {
         let Ok(room) = Room::of(&self.path) else { return };
-        if room.held >= room.to_hold() || room.volume.free < room.reserve() {
-            return;
-        }
-        let file = held_file(&self.path);
-        if let Err(error) = write_zeros(&file, room.to_hold()) {
-            tracing::warn!(%error, "no room is held in reserve");
-            let _ = fs::remove_file(file);
+        if room.held < room.to_hold() && room.volume.free >= room.reserve() {
+            HeldRoom::of(&self.path).hold(room.to_hold());
         }
     }
 
@@ -168,28 +159,6 @@ impl Store {
 
 fn folder(store: &Path) -> &Path {
     store.parent().unwrap_or(Path::new("."))
-}
-
-/// The file of zeros that holds room.
-fn held_file(store: &Path) -> PathBuf {
-    let mut name = store.as_os_str().to_owned();
-    name.push(".reserve");
-    name.into()
-}
-
-/// Gives up what the file of zeros holds; false when there is none.
-fn give_up_held(store: &Path) -> bool {
-    fs::remove_file(held_file(store)).is_ok()
-}
-
-/// Zeros that are really written: a hole would hold no room.
-fn write_zeros(path: &Path, bytes: u64) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    let zeros = [0; 64 * 1024];
-    for _ in 0..bytes.div_ceil(zeros.len() as u64) {
-        file.write_all(&zeros)?;
-    }
-    file.sync_all()
 }
 
 #[cfg(test)]

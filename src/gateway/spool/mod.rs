@@ -19,6 +19,8 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode};
 use tokio_util::sync::CancellationToken;
 
+use crate::process::held_room::HeldRoom;
+
 pub(super) use attempts::{AttemptKey, Begun, Content};
 pub(super) use store_id::{InvalidStoreId, StoreId};
 pub(super) use tally::Tally;
@@ -97,7 +99,7 @@ impl Spool {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         match Self::open_or_salvage(path) {
             // Even an open file takes a little room beside it.
-            Err(error) if error.may_be_for_want_of_room() && room::give_up_reserve(path) => {
+            Err(error) if error.may_be_for_want_of_room() && HeldRoom::of(path).give_up() => {
                 tracing::warn!(%error, "the spool is opened with the room that was held in reserve");
                 Self::open_or_salvage(path)
             }

@@ -8,8 +8,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Write},
+    fs,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -22,7 +21,10 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 
 use super::tally::Totals;
-use crate::process::volume::Volume;
+use crate::process::{
+    held_room::HeldRoom,
+    volume::{Volume, beside},
+};
 
 const MIB: u64 = 1024 * 1024;
 /// What a row and its places in the indexes take at least.
@@ -98,7 +100,8 @@ impl Room {
         let Inner { path, page, .. } = &*self.0;
         let Some(Ok(volume)) = path.parent().map(Volume::of) else { return Ok(()) };
         let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
-        let ours = size(path) + size(&beside(path, "-wal")) + size(&reserve_file(path));
+        let held = HeldRoom::of(path);
+        let ours = size(path) + size(&beside(path, "-wal")) + held.bytes();
         let capacity = capacity(volume, ours);
         self.0.capacity.store(capacity, Ordering::Relaxed);
         // When others fill the volume, attempts may still grow the file by what is held in reserve.
@@ -109,12 +112,8 @@ impl Room {
         let log = (reserve(volume) / 8 / page).min(1000);
         connection.query_row(&format!("PRAGMA wal_autocheckpoint = {log}"), [], |_| Ok(()))?;
         let zeros = reserve(volume) / 4;
-        if volume.free > reserve(volume) / 2
-            && size(&reserve_file(path)) < zeros
-            && let Err(error) = write_zeros(&reserve_file(path), zeros)
-        {
-            tracing::warn!(%error, "no room is held in reserve");
-            give_up_reserve(path);
+        if volume.free > reserve(volume) / 2 && held.bytes() < zeros {
+            held.hold(zeros);
         }
         Ok(())
     }
@@ -130,7 +129,7 @@ impl Room {
     /// A write found no room: the reserve is given up and the log emptied, so that the next one does.
     pub(super) fn is_full(&self, connection: &Connection) {
         *self.0.failed.lock() = Some(Instant::now());
-        if give_up_reserve(&self.0.path) {
+        if HeldRoom::of(&self.0.path).give_up() {
             tracing::warn!("the spool's volume is full; the reserve is used");
         }
         if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
@@ -208,33 +207,6 @@ impl LeftForAttempts {
 /// Attempts may take a quarter of the file.
 const fn most_attempts(capacity: u64) -> u64 {
     capacity / 4 / ATTEMPT_BYTES
-}
-
-/// The file of zeros that holds room.
-fn reserve_file(path: &Path) -> PathBuf {
-    beside(path, ".reserve")
-}
-
-/// Gives the held room up; whether there was some.
-pub(super) fn give_up_reserve(path: &Path) -> bool {
-    fs::remove_file(reserve_file(path)).is_ok()
-}
-
-/// The file with `suffix` behind its name.
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-/// Zeros that are really written: a hole would hold no room.
-fn write_zeros(path: &Path, bytes: u64) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    let zeros = [0; 64 * 1024];
-    for _ in 0..bytes.div_ceil(zeros.len() as u64) {
-        file.write_all(&zeros)?;
-    }
-    file.sync_all()
 }
 
 #[cfg(test)]
