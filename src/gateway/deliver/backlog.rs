@@ -15,7 +15,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 
-use super::{Delivery, NotTaken};
+use super::{Delivery, NotTaken, Turn};
 use crate::gateway::{
     settings::Route,
     spool::{Row, Rows, SpoolError},
@@ -146,7 +146,7 @@ impl Delivery {
             groups = groups.into_iter().skip(place).take(1).collect();
             groups.iter_mut().for_each(|group| group.truncate(1));
         }
-        let mut round = self.post_groups(&route, groups).await;
+        let mut round = self.post_groups(&route, groups, Turn::InOrder).await;
         let is_away = round.delivered.is_empty() && round.failed.iter().any(|(_, doubtful, _)| !doubtful);
         memory.away = if is_away { memory.away + 1 } else { 0 };
         match (round.no_room.is_empty(), round.delivered.is_empty()) {
@@ -175,8 +175,7 @@ impl Delivery {
         let rows = self.0.spool.next_after(number.to_owned(), passed, ROWS, Arc::new(memory.settled())).await?;
         let Some(last) = rows.last() else { return Ok(false) };
         let groups = by_ordering_key(rows.items, true);
-        let rounds = stream::iter(groups).map(|group| self.post_past(route, group)).buffer_unordered(SIDE_BY_SIDE);
-        let round = rounds.fold(Round::default(), async |all, group| all.and(group)).await;
+        let round = self.post_groups(route, groups, Turn::Overtaking).await;
         let all_asked = round.failed.is_empty() && !self.0.shutdown.is_cancelled();
         if all_asked {
             memory.passed = Some(last);
@@ -185,47 +184,27 @@ impl Delivery {
         Ok(all_asked)
     }
 
-    async fn post_past(&self, route: &Route, rows: Vec<Row>) -> Round {
-        let mut round = Round::default();
-        for Row { seq, item } in rows {
-            if self.0.shutdown.is_cancelled() {
-                break;
-            }
-            match self.0.engines.post_overtaking(route, &item, DEADLINE).await {
-                Ok(()) => round.delivered.push(seq),
-                Err(NotTaken::NoRoom(_)) => {}
-                Err(NotTaken::Refused(reason)) => round.refused.push((seq, reason)),
-                Err(NotTaken::Doubtful(reason)) => {
-                    round.failed.push((seq, true, reason));
-                    break;
-                }
-                Err(NotTaken::Unavailable(reason)) => {
-                    round.failed.push((seq, false, reason));
-                    break;
-                }
-            }
-        }
-        round
-    }
-
     /// Posts the groups side by side, the rows of each in order.
-    async fn post_groups(&self, route: &Route, groups: Vec<Vec<Row>>) -> Round {
-        let rounds = stream::iter(groups).map(|group| self.post_in_order(route, group)).buffer_unordered(SIDE_BY_SIDE);
+    async fn post_groups(&self, route: &Route, groups: Vec<Vec<Row>>, turn: Turn) -> Round {
+        let rounds = stream::iter(groups).map(|group| self.post_group(route, group, turn));
+        let rounds = rounds.buffer_unordered(SIDE_BY_SIDE);
         rounds.fold(Round::default(), async |all, group| all.and(group)).await
     }
 
-    async fn post_in_order(&self, route: &Route, rows: Vec<Row>) -> Round {
+    async fn post_group(&self, route: &Route, rows: Vec<Row>, turn: Turn) -> Round {
         let mut round = Round::default();
         for Row { seq, item } in rows {
             if self.0.shutdown.is_cancelled() {
                 break;
             }
-            match self.0.engines.post(route, &item, DEADLINE).await {
+            match self.0.engines.post(route, &item, turn, DEADLINE).await {
                 Ok(()) => round.delivered.push(seq),
                 Err(NotTaken::Refused(reason)) => round.refused.push((seq, reason)),
                 Err(NotTaken::NoRoom(_)) => {
                     round.no_room.push(seq);
-                    break;
+                    if turn == Turn::InOrder {
+                        break;
+                    }
                 }
                 Err(NotTaken::Doubtful(reason)) => {
                     round.failed.push((seq, true, reason));

@@ -38,6 +38,15 @@ pub(crate) enum NotTaken {
     Refused(String),
 }
 
+/// Whether earlier messages of a customer are brought before an item. Receipts have no such order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// They are.
+    InOrder,
+    /// They may wait: it is taken only if it changes the customer's consent.
+    Overtaking,
+}
+
 impl NotTaken {
     const fn name(&self) -> &'static str {
         match self {
@@ -71,25 +80,12 @@ impl Engines {
     ///
     /// # Errors
     /// Whether it is worth trying again.
-    pub(crate) async fn post(&self, route: &Route, item: &Item, deadline: Duration) -> Result<(), NotTaken> {
-        self.post_in_turn(route, item, InboundQuery::default(), deadline).await
-    }
-
-    /// Posts an item as [`post`](Self::post) does, though earlier messages of the customer may wait: it is taken only if it changes the
-    /// customer's consent. Receipts have no such order.
-    ///
-    /// # Errors
-    /// Whether it is worth trying again.
-    pub(crate) async fn post_overtaking(&self, route: &Route, item: &Item, deadline: Duration) -> Result<(), NotTaken> {
-        self.post_in_turn(route, item, InboundQuery { overtakes: true }, deadline).await
-    }
-
     #[tracing::instrument(name = "delivery", skip_all, fields(channel = route.channel, kind = item.kind(), outcome = field::Empty))]
-    async fn post_in_turn(
+    pub(crate) async fn post(
         &self,
         route: &Route,
         item: &Item,
-        turn: InboundQuery,
+        turn: Turn,
         deadline: Duration,
     ) -> Result<(), NotTaken> {
         let result = self.post_once(route, item, turn, deadline).await;
@@ -99,19 +95,16 @@ impl Engines {
         result
     }
 
-    async fn post_once(
-        &self,
-        route: &Route,
-        item: &Item,
-        turn: InboundQuery,
-        deadline: Duration,
-    ) -> Result<(), NotTaken> {
+    async fn post_once(&self, route: &Route, item: &Item, turn: Turn, deadline: Duration) -> Result<(), NotTaken> {
         let token = self.token.current().map_err(|error| NotTaken::Unavailable(error.to_string()))?;
         let url = |pattern| format!("{}{}", route.engine_url, of_channel(pattern, &route.channel));
         let request = match item {
             Item::Inbound(message) => {
-                let overtakes = if turn.overtakes { "?overtakes=true" } else { "" };
-                self.client.post(url(INBOUND_PATH) + overtakes).json(message)
+                let request = self.client.post(url(INBOUND_PATH)).json(message);
+                match turn {
+                    Turn::InOrder => request,
+                    Turn::Overtaking => request.query(&InboundQuery { overtakes: true }),
+                }
             }
             Item::Receipt(receipt) => self.client.post(url(RECEIPTS_PATH)).json(receipt),
         };

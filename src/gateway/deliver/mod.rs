@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
+use engines::Turn;
 pub(super) use engines::{Engines, NotTaken};
 
 use super::{
@@ -154,7 +155,7 @@ impl Delivery {
     /// Brings an item past those that wait, if its engine takes it for what it says of the customer's consent.
     async fn overtake(&self, item: &Item) -> Option<WebhookOutcome> {
         let route = self.route(item.number())?;
-        match self.0.engines.post_overtaking(&route, item, DIRECT_DEADLINE).await {
+        match self.0.engines.post(&route, item, Turn::Overtaking, DIRECT_DEADLINE).await {
             Ok(()) => {
                 self.0.traffic.note(item.number(), 1);
                 Some(WebhookOutcome::Delivered)
@@ -169,7 +170,7 @@ impl Delivery {
     async fn post_direct(&self, route: &Route, item: &Item) -> Result<(), NotTaken> {
         let direct = Arc::clone(&self.0.numbers.lock().entry(item.number().to_owned()).or_default().direct);
         match tokio::time::timeout(DIRECT_DEADLINE, direct.acquire()).await {
-            Ok(_permit) => self.0.engines.post(route, item, DIRECT_DEADLINE).await,
+            Ok(_permit) => self.0.engines.post(route, item, Turn::InOrder, DIRECT_DEADLINE).await,
             Err(_) => Err(NotTaken::Unavailable("too many items are under way to it".into())),
         }
     }

@@ -5,7 +5,7 @@ use std::{collections::HashSet, time::Duration};
 use futures::{StreamExt, stream::FuturesUnordered};
 use tokio::{sync::Semaphore, time::MissedTickBehavior};
 
-use super::{Delivery, NotTaken};
+use super::{Delivery, NotTaken, Turn};
 use crate::gateway::spool::{Row, SpoolError};
 
 /// Between two rounds.
@@ -69,7 +69,7 @@ impl Delivery {
         let last = rows.last();
         for Row { seq, item } in rows.items {
             let Some(route) = self.route(number).filter(|_| !self.0.shutdown.is_cancelled()) else { return Ok(None) };
-            match self.0.engines.post(&route, &item, DEADLINE).await {
+            match self.0.engines.post(&route, &item, Turn::InOrder, DEADLINE).await {
                 Ok(()) => {
                     tracing::info!(number, seq, "the engine has taken a parked item");
                     self.0.spool.delivered(number.to_owned(), vec![seq]).await?;
