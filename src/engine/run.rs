@@ -242,7 +242,7 @@ impl Engine {
             channel: settings.load().channel_name.as_str().into(),
             store_id: store.identity().id.as_str().into(),
             alive: Alive::default(),
-            streams: http::OpenStreams::default(),
+            streams: http::StreamLimit::default(),
             metrics: metrics.clone(),
             agents_bodies: Bodies::new(http::AGENTS.bodies_bytes),
             internal_bodies: Bodies::new(http::INTERNAL.bodies_bytes),

@@ -7,12 +7,12 @@ mod caller;
 mod desk;
 mod internal;
 mod keyed;
-mod open_streams;
 mod openapi;
 mod page;
 mod path;
 mod problem;
 mod stream;
+mod stream_limit;
 mod view;
 
 use std::{ops::Deref, sync::Arc};
@@ -31,8 +31,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::field;
 
 pub(super) use alive::Alive;
-pub(super) use open_streams::OpenStreams;
 pub(crate) use openapi::openapi;
+pub(super) use stream_limit::StreamLimit;
 
 use self::problem::Failure;
 use super::{
@@ -47,9 +47,9 @@ use crate::{
 /// bodies are read at once, or thousands of replies.
 pub(super) const AGENTS: Limits =
     Limits { connections: 2048, head_bytes: 16 * 1024, bodies_bytes: 64 * body::MAX_BODY_BYTES };
-/// The gateway, whose webhooks (512) may all be for this channel, and the operator. Their tokens are the cluster's, of a kilobyte or two.
+/// The gateway, whose webhooks (512) may all be for this channel, and the operator beside it. Their tokens are the cluster's, of a kilobyte or two.
 pub(super) const INTERNAL: Limits =
-    Limits { connections: 512, head_bytes: 8 * 1024, bodies_bytes: 32 * MAX_DELIVERY_BYTES };
+    Limits { connections: 544, head_bytes: 8 * 1024, bodies_bytes: 32 * MAX_DELIVERY_BYTES };
 
 /// What the handlers work with. Each request has some clones of it.
 #[derive(Clone, Debug)]
@@ -88,8 +88,8 @@ pub(super) struct Services {
     pub(super) store_id: Arc<str>,
     /// When agents gave signs of life.
     pub(super) alive: Alive,
-    /// Which streams agents have open.
-    pub(super) streams: OpenStreams,
+    /// How many streams agents may have open.
+    pub(super) streams: StreamLimit,
     /// What the engine counts.
     pub(super) metrics: Metrics,
     /// The bodies of the agents' port.

@@ -19,8 +19,8 @@ use super::{
     Shared,
     alive::{BEAT, SILENCE},
     caller::Agent,
-    open_streams::{MOST, OpenStream},
     problem::Failure,
+    stream_limit::{LimitedStream, MOST},
 };
 use crate::{
     engine::{feed::After, inbox::Online, shown},
@@ -73,7 +73,7 @@ pub(super) async fn stream(
         opening: Some(opening),
         beat_at: Instant::now() + first_beat(),
         watch,
-        displaced,
+        displaced: Some(displaced),
         ended: ended.clone(),
         _end: ended.drop_guard(),
         shared,
@@ -87,7 +87,7 @@ pub(super) async fn stream(
 
 /// Keeps an agent online until the stream ends, or ends it: the token is over, the agent is a member no more, or gives no sign of
 /// life. It does not depend on anybody reading the stream.
-async fn be_online(shared: Shared, agent: Agent, _open: (Online, OpenStream), ended: CancellationToken) {
+async fn be_online(shared: Shared, agent: Agent, _open: (Online, LimitedStream), ended: CancellationToken) {
     let goes_on = || {
         SystemTime::now() < agent.until
             && shared.settings.load().member(agent.user.as_str()).is_some()
@@ -149,8 +149,8 @@ struct Watcher {
     opening: Option<Bytes>,
     beat_at: Instant,
     watch: watch::Receiver<u64>,
-    /// The agent opened too many.
-    displaced: CancellationToken,
+    /// Cancelled when the agent opened too many; none once that was said.
+    displaced: Option<CancellationToken>,
     /// It ends, for this or any other reason.
     ended: CancellationToken,
     _end: DropGuard,
@@ -189,8 +189,7 @@ impl Watcher {
 
     /// Why it ends, said once.
     fn last_word(&mut self) -> Option<Bytes> {
-        let displaced = std::mem::replace(&mut self.displaced, CancellationToken::new());
-        displaced.is_cancelled().then(too_many)
+        self.displaced.take().filter(CancellationToken::is_cancelled).map(|_| too_many())
     }
 
     /// What is there after the cursor, which moves on.

@@ -107,3 +107,37 @@ fn write_addresses(sql: &Connection, rows: &[(Arc<str>, CustomerId)]) -> Result<
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::iter;
+
+    use super::*;
+    use crate::engine::store::schema;
+
+    const AT_ONCE: usize = 7;
+
+    /// A row that is written next to the one before it mostly lies on the same page.
+    #[test]
+    fn each_look_up_gets_its_rows_in_the_order_of_its_keys() {
+        let mut sql = Connection::open_in_memory().unwrap();
+        let tx = sql.transaction().unwrap();
+        schema::migrate(&tx).unwrap();
+        let mut random = fastrand::Rng::with_seed(7);
+        let mut rows = Rows::default();
+        for number in 1..=50_u64 {
+            rows.of_customers.push((CustomerId(random.u64(1..10)), MessageId(number)));
+            rows.identified.push((format!("{:x}", random.u128(..)).into(), MessageId(number), 0));
+            rows.addresses.push((format!("{:x}", random.u128(..)).into(), CustomerId(number)));
+        }
+        let mut flush = Flush::new(rows);
+        let ranges: Vec<_> = iter::from_fn(|| (!flush.is_done()).then(|| flush.write(&tx, AT_ONCE).unwrap())).collect();
+        let sizes =
+            ranges.iter().map(|range| range.of_customers.len() + range.identified.len() + range.addresses.len());
+        assert!(sizes.clone().all(|size| size <= AT_ONCE));
+        assert_eq!(sizes.sum::<usize>(), 150);
+        assert!(ranges.iter().flat_map(|range| &range.of_customers).is_sorted());
+        assert!(ranges.iter().flat_map(|range| &range.identified).is_sorted());
+        assert!(ranges.iter().flat_map(|range| &range.addresses).is_sorted());
+    }
+}

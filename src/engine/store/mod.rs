@@ -249,3 +249,26 @@ impl Transaction<'_> {
         Ok(committed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_into_the_look_ups_leaves_commits_as_durable_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let belongs = Belongs { account: "AC1".into(), number: "+15551230001".parse().unwrap() };
+        let store = Store::open(&path, &belongs).unwrap();
+        let left = "INSERT INTO message (id, customer, direction, at, text, outcome, provider_id)
+                    VALUES (1, 1, 'Inbound', 1, 'hello', 'Queued', 'SM1')";
+        store.connection.execute(left, []).unwrap();
+        drop(store);
+        let mut store = Store::open(&path, &belongs).unwrap();
+        assert!(store.index_due().is_some());
+        store.index(INDEX_AT_ONCE).unwrap();
+        let synchronous: i64 = store.connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
+        assert_eq!(synchronous, 2, "FULL: a commit returns after its fsync");
+        assert!(store.index_due().is_none());
+    }
+}

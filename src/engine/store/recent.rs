@@ -86,6 +86,18 @@ impl Recent {
         self.by_address.get(address).copied()
     }
 
+    /// The messages of a customer that wait for the look-up by customer, in their order.
+    pub(super) fn messages_of(&self, customer: CustomerId) -> Vec<MessageId> {
+        let rows = self.rows().flat_map(|rows| &rows.of_customers);
+        let mut messages: Vec<_> = rows.filter(|(of, _)| *of == customer).map(|(_, message)| *message).collect();
+        messages.sort_unstable();
+        messages
+    }
+
+    fn rows(&self) -> impl Iterator<Item = &Rows> {
+        self.flush.iter().map(Flush::rows).chain([&self.waiting])
+    }
+
     /// Whether the look-ups have everything.
     pub(super) fn is_empty(&self) -> bool {
         self.flush.is_none() && self.waiting.is_empty()
@@ -99,8 +111,7 @@ impl Recent {
 
     /// Whose rows wait.
     pub(super) fn customers(&self) -> HashSet<CustomerId> {
-        let rows = [Some(&self.waiting), self.flush.as_ref().map(Flush::rows)];
-        let customers = rows.into_iter().flatten().flat_map(|rows| {
+        let customers = self.rows().flat_map(|rows| {
             let of_messages = rows.of_customers.iter().map(|(customer, _)| *customer);
             of_messages.chain(rows.addresses.iter().map(|(_, customer)| *customer))
         });

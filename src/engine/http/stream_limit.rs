@@ -1,4 +1,4 @@
-//! Which streams agents have open, and which of them ends when an agent opens one too many.
+//! How many streams an agent may have open, and which of them ends when they open one too many.
 //!
 //! A stream takes a connection of the port for as long as it lasts, and the port has some for each member. The oldest ends and not the new one
 //! is refused: a desktop that was reloaded, or whose network changed, has streams that nobody reads any more.
@@ -18,7 +18,7 @@ pub(super) const MOST: usize = 8;
 
 /// The open streams of all agents. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OpenStreams(Arc<Mutex<Open>>);
+pub(crate) struct StreamLimit(Arc<Mutex<Open>>);
 
 #[derive(Debug, Default)]
 struct Open {
@@ -29,15 +29,15 @@ struct Open {
 
 /// An open stream: leaves the list when it is dropped.
 #[derive(Debug)]
-pub(super) struct OpenStream {
-    streams: OpenStreams,
+pub(super) struct LimitedStream {
+    limit: StreamLimit,
     user: UserId,
     number: u64,
 }
 
-impl OpenStreams {
+impl StreamLimit {
     /// Notes that an agent opened a stream, and cancels `displaced` when it is one too many. True when another one had to end for this one.
-    pub(super) fn open(&self, user: &UserId, displaced: CancellationToken) -> (OpenStream, bool) {
+    pub(super) fn open(&self, user: &UserId, displaced: CancellationToken) -> (LimitedStream, bool) {
         let mut open = self.0.lock();
         let number = open.next;
         open.next += 1;
@@ -47,13 +47,13 @@ impl OpenStreams {
         if let Some((_, oldest)) = &oldest {
             oldest.cancel();
         }
-        (OpenStream { streams: self.clone(), user: user.clone(), number }, oldest.is_some())
+        (LimitedStream { limit: self.clone(), user: user.clone(), number }, oldest.is_some())
     }
 }
 
-impl Drop for OpenStream {
+impl Drop for LimitedStream {
     fn drop(&mut self) {
-        let mut open = self.streams.0.lock();
+        let mut open = self.limit.0.lock();
         let Some(streams) = open.of.get_mut(&self.user) else { return };
         streams.retain(|(number, _)| *number != self.number);
         if streams.is_empty() {
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn one_too_many_ends_the_oldest_of_the_same_agent() {
-        let streams = OpenStreams::default();
+        let streams = StreamLimit::default();
         let open = |user: &str| {
             let displaced = CancellationToken::new();
             let (stream, displaces) = streams.open(&UserId::from(user), displaced.clone());
