@@ -13,7 +13,7 @@ use crate::{
         engine::{DESK, ENGINE, Engine, GATEWAY, ROLES, answer, internal},
         gateway::{self, Gateway},
         gateway_fake::FakeGateway,
-        hostile::{Target, allow_files, hold_bodies, memory},
+        hostile::{Target, Watched, allow_files, hold_bodies},
         twilio_fake::{TOKEN, TwilioFake},
     },
 };
@@ -22,25 +22,6 @@ use crate::{
 const ALL_PORTS_KIB: u64 = 96 * 1024;
 /// Requests that are served meanwhile on each port.
 const SERVED: usize = 50;
-
-/// What a process held, in KiB. The pages of its program do not count: the kernel takes them back when it needs room.
-#[derive(Debug)]
-struct Held {
-    resident: u64,
-    of_program: u64,
-}
-
-impl Held {
-    fn of(pid: u32) -> Self {
-        Self { resident: memory(pid, "VmRSS"), of_program: memory(pid, "RssFile") }
-    }
-
-    /// The most that it held beside this since.
-    fn most_since(&self, pid: u32) -> u64 {
-        let of_program = memory(pid, "RssFile").saturating_sub(self.of_program);
-        memory(pid, "VmHWM") - self.resident - of_program
-    }
-}
 
 fn target(address: &str, path: &str, token: &str) -> Target {
     Target::new(address, path, &format!("idempotency-key: a\r\nauthorization: Bearer {token}\r\n"))
@@ -52,7 +33,7 @@ async fn an_engine_with_thousands_of_half_sent_bodies_serves_others_within_its_m
     let gateway = FakeGateway::start().await;
     let engine = Engine::start(&gateway.url, |_| {}).await;
     let pid = engine.role.pid().unwrap();
-    let before = Held::of(pid);
+    let watched = Watched::begin(pid);
     let at = |port| SocketAddr::new(engine.address, port).to_string();
     let agents = target(&at(ports::PUBLIC), "/v1/channels/support/interactions", &engine.issuer.token("ana", DESK));
     let roles = target(&at(ports::INTERNAL), &internal(ports::INBOUND_PATH), &engine.issuer.token(GATEWAY, ROLES));
@@ -65,8 +46,8 @@ async fn an_engine_with_thousands_of_half_sent_bodies_serves_others_within_its_m
         engine.presence("bo", n % 2 == 0).await;
         assert_eq!(engine.inbound(&format!("SM-{n}"), MIA, "hello").await.0, 200);
     }
-    let held = before.most_since(pid);
-    println!("{before:?} before, {held} KiB more at most");
+    let held = watched.grown_by();
+    println!("{held} KiB more at most");
     assert!(held < ALL_PORTS_KIB, "{held} KiB");
 }
 
@@ -76,7 +57,7 @@ async fn a_gateway_with_a_thousand_half_sent_bodies_serves_others_within_its_mem
     let twilio = TwilioFake::start().await;
     let gateway = Gateway::start(twilio.provider(), &[("authToken", TOKEN)]).await;
     let pid = gateway.pid();
-    let before = Held::of(pid);
+    let watched = Watched::begin(pid);
     let token = gateway.issuer.token(ENGINE, gateway::AUDIENCE);
     let address = gateway.internal.trim_start_matches("http://").to_owned();
     let webhooks = Target::new(&gateway.public, "/hooks/inbound", "x-twilio-signature: AAAA\r\n");
@@ -95,7 +76,7 @@ async fn a_gateway_with_a_thousand_half_sent_bodies_serves_others_within_its_mem
         let webhook = webhook.header("x-twilio-signature", "AAAA").form(&[("Body", "hello")]);
         assert_eq!(answer(webhook).await.0, 403);
     }
-    let held = before.most_since(pid);
-    println!("{before:?} before, {held} KiB more at most");
+    let held = watched.grown_by();
+    println!("{held} KiB more at most");
     assert!(held < ALL_PORTS_KIB, "{held} KiB");
 }

@@ -17,6 +17,7 @@ mod gateway_full;
 mod gateway_hostile;
 mod gateway_inbound;
 mod gateway_kills;
+mod gateway_ledger;
 mod gateway_logs;
 mod gateway_prism;
 mod gateway_receipts;

@@ -1,6 +1,14 @@
 //! Clients that mean no good, by the thousand: they open connections and hold them, each in its own way.
 
-use std::{fs, process::Command, sync::Arc, time::Duration};
+use std::{
+    fs,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -151,6 +159,36 @@ pub fn memory(pid: u32, line: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let value = status.lines().find_map(|found| found.strip_prefix(line)?.strip_prefix(':')).unwrap();
     value.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+/// The memory of a process while it is watched. The pages of its program do not count: the kernel takes them back when it needs room.
+pub struct Watched {
+    before: u64,
+    most: Arc<AtomicU64>,
+    watching: JoinSet<()>,
+}
+
+impl Watched {
+    /// Begins to watch a process.
+    pub fn begin(pid: u32) -> Self {
+        let own = move || memory(pid, "RssAnon");
+        let (before, most) = (own(), Arc::new(AtomicU64::new(0)));
+        let seen = Arc::clone(&most);
+        let mut watching = JoinSet::new();
+        watching.spawn(async move {
+            loop {
+                seen.fetch_max(own(), Ordering::Relaxed);
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        });
+        Self { before, most, watching }
+    }
+
+    /// How much more it held at most since then, in KiB.
+    pub fn grown_by(mut self) -> u64 {
+        self.watching.abort_all();
+        self.most.load(Ordering::Relaxed).saturating_sub(self.before)
+    }
 }
 
 /// How many files a process has open.
