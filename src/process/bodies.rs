@@ -1,7 +1,8 @@
 //! How many bytes of bodies a port holds, and which body makes room for others.
 //!
-//! A body counts with what has come of it, from its first byte until the request is answered. It is either waited for, or whole and being
-//! worked with. When there is no room for more, those that have been waited for longest end; one that is being worked with never does.
+//! A body takes room before any of it is read, and holds it until the request is answered. It is either waited for, or whole and being
+//! worked with. When there is no room for more, those that hold some and have been waited for longest end; one that is being worked with
+//! never does.
 
 use std::{collections::BTreeMap, pin::pin, sync::Arc};
 
@@ -115,7 +116,9 @@ impl Held {
             return Ok(true);
         }
         while self.free + self.ending < bytes {
-            let longest = self.coming.iter_mut().find(|(_, coming)| !coming.ended.is_cancelled());
+            // The end of one that holds nothing makes no room.
+            let mut holding = self.coming.iter_mut().filter(|(_, coming)| coming.bytes > 0);
+            let longest = holding.find(|(_, coming)| !coming.ended.is_cancelled());
             match longest {
                 Some((longest, coming)) if *longest != number => {
                     coming.ended.cancel();
@@ -208,5 +211,18 @@ mod tests {
         assert!(poll!(&mut other_grows).is_pending());
         drop(before);
         assert_eq!((one_grows.await, other_grows.await), (Ok(()), Ok(())));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_holds_nothing_makes_room_for_nobody() {
+        let bodies = Bodies::new(10);
+        let (empty, holding, next) = (bodies.begin(), bodies.begin(), bodies.begin());
+        assert_eq!(holding.grow(10).await, Ok(()));
+        let mut growing = Box::pin(next.grow(4));
+        assert!(poll!(&mut growing).is_pending());
+        assert!(empty.ended().now_or_never().is_none(), "it has nothing to give");
+        assert!(holding.ended().now_or_never().is_some());
+        drop(holding);
+        assert_eq!(growing.await, Ok(()));
     }
 }

@@ -10,8 +10,8 @@ use super::bodies::{Bodies, ComingBody, NoRoom, Room};
 
 /// Until a body is there.
 const WITHIN: Duration = Duration::from_secs(10);
-/// What a body takes for its first bytes.
-const FIRST_BYTES: usize = 1024;
+/// The longest piece in which a body comes: hyper reads no more at once, and one more piece ahead.
+const PIECE_BYTES: usize = 16 * 1024;
 
 /// Why there is no body.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -82,34 +82,43 @@ async fn read_within(body: Body, most: usize, bodies: &Bodies, within: Duration)
     Ok(Bytes::from_owner(Whole { bytes, _room: coming.whole() }))
 }
 
-/// Copies what comes: a piece of one byte would otherwise hold the whole buffer into which it was read.
+/// Copies what comes: a piece of one byte would otherwise hold the whole buffer into which it was read. Nothing is read before there is
+/// room for it: bodies that wait for room would otherwise hold a piece each.
 async fn collect(body: Body, most: usize, coming: &ComingBody) -> Result<Vec<u8>, BodyError> {
+    let said = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok());
+    let most_to_come = said.map_or(most, |said| said.min(most));
     let mut pieces = body.into_data_stream();
     let mut read = Vec::new();
     let mut room = 0;
-    while let Some(piece) = pieces.next().await {
-        let piece = piece.map_err(|error| BodyError::Broken(error.to_string()))?;
-        let length = read.len() + piece.len();
-        if length > most {
-            return Err(BodyError::TooLong(most));
-        }
-        if length > room {
+    loop {
+        let wanted = (read.len() + PIECE_BYTES).min(most_to_come);
+        if wanted > room {
             // Twice as much each time, so that few copies are made.
-            let wanted = length.max(2 * room).max(FIRST_BYTES).min(most);
+            let wanted = wanted.max(2 * room).min(most_to_come);
             coming.grow(wanted - room).await?;
             read.reserve_exact(wanted - read.len());
             room = wanted;
         }
+        let Some(piece) = pieces.next().await else { return Ok(read) };
+        let piece = piece.map_err(|error| BodyError::Broken(error.to_string()))?;
+        if read.len() + piece.len() > most {
+            return Err(BodyError::TooLong(most));
+        }
         read.extend_from_slice(&piece);
     }
-    Ok(read)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use futures::stream;
-    use std::convert::Infallible;
+    use std::{
+        convert::Infallible,
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+        },
+    };
 
     fn pieces(count: usize, size: usize) -> Body {
         Body::from_stream(stream::iter((0..count).map(move |_| Ok::<_, Infallible>(vec![b'a'; size]))))
@@ -147,5 +156,23 @@ mod tests {
         let (slow, quick) = tokio::join!(slow, read(pieces(1, 2000), 2000, &bodies));
         assert_eq!(slow, Err(BodyError::NoRoom));
         assert!(quick.is_ok());
+    }
+
+    #[tokio::test]
+    async fn nothing_of_a_body_is_read_before_there_is_room_for_it() {
+        let bodies = Bodies::new(3000);
+        let first = bodies.begin();
+        assert_eq!(first.grow(2000).await, Ok(()));
+        let asked = Arc::new(AtomicBool::new(false));
+        let noted = Arc::clone(&asked);
+        let piece = stream::once(async move {
+            noted.store(true, Ordering::Relaxed);
+            Ok::<_, Infallible>(vec![b'a'; 2000])
+        });
+        let mut second = Box::pin(read(Body::from_stream(piece), 2000, &bodies));
+        assert!(futures::poll!(&mut second).is_pending());
+        assert!(!asked.load(Ordering::Relaxed), "the first has not ended yet");
+        drop(first);
+        assert_eq!(second.await.unwrap().len(), 2000);
     }
 }
