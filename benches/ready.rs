@@ -13,8 +13,8 @@ use kube::{
 };
 use tokio::{sync::watch, task::JoinHandle};
 
-/// If none more becomes Ready for so long, none will.
-const STUCK: Duration = Duration::from_secs(180);
+/// If none more becomes Ready for so long, none will. A client that makes thousands of objects makes those that become Ready last.
+const STUCK: Duration = Duration::from_secs(900);
 
 /// A count that is kept. It ends when it is dropped.
 pub struct Ready {
