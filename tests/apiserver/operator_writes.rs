@@ -27,20 +27,26 @@ async fn settled_desk() -> (Desk<'static>, Operator) {
 struct Since {
     /// For the channel itself: each request with its answer, sorted.
     own: Vec<String>,
+    /// What its status said that is not as it should be, write by write.
+    untrue: Vec<Vec<String>>,
     /// To what many channels share, where one write stands for all changes of a second: which there were.
     shared: BTreeSet<String>,
 }
 
 impl Since {
     async fn of(desk: &Desk<'_>, operator: &Operator, channel: &str, before: usize) -> Self {
-        let mut since = Self { own: Vec::new(), shared: BTreeSet::new() };
-        for Write { method, path, status } in settled(async || operator.proxy.writes()).await.split_off(before) {
+        let mut since = Self { own: Vec::new(), untrue: Vec::new(), shared: BTreeSet::new() };
+        let writes = settled(async || operator.proxy.writes()).await.split_off(before);
+        for Write { method, path, status, untrue } in writes {
             let (_, what) = path.split_once("/namespaces/").unwrap();
             // The claim's name is a digest, and it lies in the operator's namespace.
             let what = what.strip_prefix(&format!("{}/", desk.namespace)).unwrap_or("leases");
             let names = [format!("sms-{channel}"), format!("smschannels/{channel}"), "leases".into()];
             if names.iter().any(|name| what.contains(name)) {
                 since.own.push(format!("{status} {method} {what}"));
+                if path.ends_with("/status") {
+                    since.untrue.push(untrue);
+                }
             } else {
                 since.shared.insert(format!("{method} {what}"));
             }
@@ -53,7 +59,7 @@ impl Since {
 
     #[track_caller]
     fn expect(&self, own: &[&str], shared: &[&str]) {
-        assert_eq!(self.own, own);
+        assert_eq!(self.own, own, "{:#?}", self.untrue);
         let others: Vec<_> = self.shared.iter().filter(|write| !shared.contains(&write.as_str())).collect();
         assert!(others.is_empty(), "{others:?}");
     }

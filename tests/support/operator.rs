@@ -34,6 +34,8 @@ pub struct Write {
     pub path: String,
     /// HTTP status.
     pub status: u16,
+    /// What was written, for a status: the conditions that are not True.
+    pub untrue: Vec<String>,
 }
 
 /// When the operator is ended.
@@ -175,13 +177,14 @@ async fn pass(proxy: Proxy, request: Request) -> Response {
     parts.headers.remove("host");
     parts.headers.remove("authorization");
     parts.headers.remove("accept-encoding");
+    let untrue = untrue(&body);
     let upstream = Request::from_parts(parts, kube::client::Body::from(body.to_vec()));
     let answer = match proxy.client.send(upstream).await {
         Ok(answer) => answer,
         Err(error) => return (StatusCode::BAD_GATEWAY, error.to_string()).into_response(),
     };
     if number.is_some() {
-        let write = Write { method: method.to_string(), path, status: answer.status().as_u16() };
+        let write = Write { method: method.to_string(), path, status: answer.status().as_u16(), untrue };
         proxy.state.lock().writes.push(write);
     }
     if killed_now {
@@ -190,6 +193,16 @@ async fn pass(proxy: Proxy, request: Request) -> Response {
     }
     let (parts, body) = answer.into_parts();
     Response::from_parts(parts, Body::new(body))
+}
+
+/// The conditions in a written status that are not True, with their reasons and messages.
+fn untrue(body: &[u8]) -> Vec<String> {
+    let object: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let conditions = object["status"]["conditions"].as_array().into_iter().flatten();
+    conditions
+        .filter(|condition| condition["status"] != "True")
+        .map(|condition| format!("{} {} {}", condition["type"], condition["reason"], condition["message"]))
+        .collect()
 }
 
 /// The operator's account in the default installation.
