@@ -89,8 +89,8 @@ pub struct Settings {
     #[arg(long, env = "ALDIS_CONDITION_HOLD_SECONDS", default_value_t = 30)]
     pub condition_hold_seconds: u64,
 
-    /// Seconds that a channel may be on its way (its pod starts, its configuration is being loaded) before status says so; one
-    /// that is Ready sooner is written once
+    /// Seconds that a channel may be on its way (its pod gets a node and a volume and starts, its configuration is being loaded) before
+    /// status says so; one that is Ready sooner is written once
     #[arg(long, env = "ALDIS_PROGRESS_HOLD_SECONDS", default_value_t = 10)]
     pub progress_hold_seconds: u64,
 

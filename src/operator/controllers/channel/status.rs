@@ -74,8 +74,12 @@ pub(super) async fn report(
 /// What passes within seconds is not written; how long it may still pass, none when it is to be written. A channel on its way to
 /// `Ready` would otherwise be written at every step of it.
 fn on_its_way(context: &Context, channel: &SmsChannel, ready: &DesiredCondition) -> RequeueAfter {
-    let passes =
-        matches!(ready.reason, Reason::Starting | Reason::Applying | Reason::Progressing | Reason::NotCheckedYet);
+    let passes = match ready.reason {
+        Reason::Starting | Reason::Applying | Reason::Progressing | Reason::NotCheckedYet => true,
+        // A scheduler that has not heard of a claim that was made just now says so, and tries again.
+        Reason::VolumePending | Reason::Unschedulable => true,
+        _ => false,
+    };
     let uid = channel.metadata.uid.as_deref().unwrap_or_default();
     let stands = DesiredCondition::of(&summary::begin(channel, context.now()), ConditionType::Ready);
     let is_new = channel.status.as_ref().is_none_or(|status| status.observed_generation != channel.metadata.generation);

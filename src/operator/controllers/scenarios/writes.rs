@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{World, path, stateful_set};
+use crate::operator::{controllers::plan_tests::settings, runtime::settings::Settings};
 
 /// What is done, how, and what is written for it.
 type Case<'a> = (&'a str, &'a dyn Fn(), &'a [&'a str]);
@@ -51,6 +52,27 @@ async fn a_new_channel_costs_these_writes_and_no_more() {
         "PUT smsconnectors/sim/status",
     ];
     assert_eq!(world.log(), [&of_the_channel[..], &of_the_connector].concat());
+}
+
+#[tokio::test]
+async fn a_pod_that_no_node_takes_is_said_when_it_lasts() {
+    let words = "persistentvolumeclaim \"sms-support\" not found";
+    let unscheduled = json!([{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": words}]);
+    for (hold, said) in [(600, None), (0, Some("VolumePending"))] {
+        let world = World::with(World::new().api, Settings { progress_hold_seconds: hold, ..settings() });
+        world.gateway_says(json!({}));
+        world.channel("support");
+        world.reconcile_channel("support").await.unwrap();
+        world.pod("sms-support", "aldis.dev/channel", "support");
+        world.edit("/api/v1/namespaces/shop/pods/sms-support-0", |pod| {
+            pod["status"]["conditions"] = unscheduled.clone()
+        });
+        world.log();
+        let due = world.reconcile_channel("support").await.unwrap();
+        let ready = world.condition("smschannels", "support", "Ready").map(|(_, reason, _)| reason);
+        assert_eq!(ready.as_deref(), said, "after {hold} s");
+        assert_eq!(due.is_some(), said.is_none(), "it is looked at again by then");
+    }
 }
 
 #[tokio::test]
