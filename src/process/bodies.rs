@@ -115,17 +115,24 @@ impl Held {
             coming.bytes += bytes;
             return Ok(true);
         }
-        while self.free + self.ending < bytes {
-            // The end of one that holds nothing makes no room.
-            let mut holding = self.coming.iter_mut().filter(|(_, coming)| coming.bytes > 0);
-            let longest = holding.find(|(_, coming)| !coming.ended.is_cancelled());
-            match longest {
-                Some((longest, coming)) if *longest != number => {
-                    coming.ended.cancel();
-                    self.ending += coming.bytes;
-                }
-                Some(_) | None => return Err(NoRoom),
+        // The end of one that holds nothing makes no room.
+        let may_end = |(_, coming): &(&u64, &mut Coming)| coming.bytes > 0 && !coming.ended.is_cancelled();
+        let waited_for_longer = self.coming.iter_mut().filter(may_end).take_while(|(other, _)| **other != number);
+        let (mut to_end, mut room) = (Vec::new(), self.free + self.ending);
+        for (_, coming) in waited_for_longer {
+            if room >= bytes {
+                break;
             }
+            room += coming.bytes;
+            to_end.push(coming);
+        }
+        // Nobody ends in vain.
+        if room < bytes {
+            return Err(NoRoom);
+        }
+        for coming in to_end {
+            coming.ended.cancel();
+            self.ending += coming.bytes;
         }
         Ok(false)
     }
@@ -140,23 +147,20 @@ impl Held {
     }
 }
 
-impl Port {
-    fn give_back(&self, bytes: usize) {
-        self.held.lock().free += bytes;
-        self.freed.notify_waiters();
-    }
-}
-
 impl Drop for ComingBody {
     fn drop(&mut self) {
-        let bytes = self.port.held.lock().leave(self.number);
-        self.port.give_back(bytes);
+        let mut held = self.port.held.lock();
+        // At once: whoever asks in between would find less room than there is.
+        held.free += held.leave(self.number);
+        drop(held);
+        self.port.freed.notify_waiters();
     }
 }
 
 impl Drop for Room {
     fn drop(&mut self) {
-        self.port.give_back(self.bytes);
+        self.port.held.lock().free += self.bytes;
+        self.port.freed.notify_waiters();
     }
 }
 
@@ -224,5 +228,17 @@ mod tests {
         assert!(holding.ended().now_or_never().is_some());
         drop(holding);
         assert_eq!(growing.await, Ok(()));
+    }
+
+    #[tokio::test]
+    async fn nobody_ends_for_one_that_finds_no_room_all_the_same() {
+        let bodies = Bodies::new(10);
+        let whole = bodies.begin();
+        assert_eq!(whole.grow(7).await, Ok(()));
+        let _room = whole.whole();
+        let (coming, next) = (bodies.begin(), bodies.begin());
+        assert_eq!(coming.grow(2).await, Ok(()));
+        assert_eq!(next.grow(4).await, Err(NoRoom));
+        assert!(coming.ended().now_or_never().is_none());
     }
 }
