@@ -105,7 +105,8 @@ async fn main() {
         scale.settled = Duration::from_secs(600);
     }
 
-    let mut page = page::Page::new(machine::describe());
+    let is_written = (wanted.is_everything() && !is_set("--quick")) || is_set("--write");
+    let mut page = page::Page::new(machine::describe(), is_written);
     if wanted.has("store") {
         page.add(store::measure(scale));
     }
@@ -131,8 +132,5 @@ async fn main() {
         for section in node::measure(scale).await {
             page.add(section);
         }
-    }
-    if (wanted.is_everything() && !is_set("--quick")) || is_set("--write") {
-        page.write();
     }
 }

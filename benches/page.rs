@@ -74,29 +74,33 @@ impl Goal {
 /// All sections.
 pub struct Page {
     machine: String,
+    is_written: bool,
     sections: Vec<Section>,
 }
 
 impl Page {
-    /// A page about this machine.
-    pub fn new(machine: String) -> Self {
+    /// A page about this machine, which is shown only or written too.
+    pub fn new(machine: String, is_written: bool) -> Self {
         println!("{machine}");
-        Self { machine, sections: Vec::new() }
+        Self { machine, is_written, sections: Vec::new() }
     }
 
-    /// Takes a section, and shows it at once.
+    /// Takes a section, and shows and writes it at once: a later row that fails takes nothing away.
     pub fn add(&mut self, section: Section) {
         println!("\n## {}\n\n{}\n{}", section.title, summary(&section), section.text);
         self.sections.push(section);
+        if self.is_written {
+            self.write();
+        }
     }
 
     /// Puts the sections into `docs/benchmarks.md`; those that were not measured stay as they are.
-    pub fn write(&self) {
+    fn write(&self) {
         let path = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/benchmarks.md"));
         let before = std::fs::read_to_string(&path).unwrap_or_default();
         let page = self.over(&before);
         std::fs::write(&path, page).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        println!("\nwritten to docs/benchmarks.md");
+        println!("written to docs/benchmarks.md");
     }
 
     fn over(&self, before: &str) -> String {
