@@ -4,7 +4,7 @@
 use aldis::engine::{
     core::{
         delivery::SendOutcome,
-        ids::{CustomerId, InteractionId, MessageId},
+        ids::{InteractionId, MessageId},
     },
     store::{INDEX_AT_ONCE, retention::Retention},
 };
@@ -97,30 +97,6 @@ fn a_kill_between_two_ranges_leaves_every_message_once() {
         assert_eq!(is_said(), [MESSAGES, 2]);
         assert_eq!(of_customer(&channel), [1, 3, 5, 7, 9]);
     }
-}
-
-#[test]
-fn when_a_customer_opted_out_last_is_found_wherever_their_messages_are() {
-    let (_dir, path) = place();
-    let mut channel = channel(&path);
-    let says = |text: &'static str| Step::Text { customer: 2, text };
-    let pass = Step::Pass { seconds: 60 };
-    channel.take(&[says("STOP"), says("START"), pass.clone(), says("STOP"), HELLO]);
-    let last = channel.now;
-    let found = |channel: &mut Channel| {
-        let transaction = channel.store.begin().unwrap();
-        let at = transaction.opted_out_at(CustomerId(1)).unwrap();
-        transaction.commit(&channel.state).unwrap();
-        at
-    };
-    // One row at a time: between two of them some messages of the customer are in the look-up and some are not.
-    while channel.store.index_due().is_some() {
-        assert_eq!(found(&mut channel), Some(last));
-        channel.store.index(1).unwrap();
-    }
-    assert_eq!(found(&mut channel), Some(last));
-    channel.take(&[says("START"), pass, says("STOP")]);
-    assert_eq!(found(&mut channel), Some(channel.now), "not in the look-up yet");
 }
 
 /// While a volume is full nothing reaches the look-ups, and deletions are what makes room.

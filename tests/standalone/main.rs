@@ -9,6 +9,7 @@ mod dependencies;
 mod engine;
 mod engine_batches;
 mod engine_look_ups;
+mod engine_opt_outs;
 mod engine_replay;
 mod engine_store;
 mod gateway_checks;

@@ -213,6 +213,13 @@ pub enum Content {
         /// Its text.
         text: Arc<str>,
     },
+    /// A customer who had opted out before did so once more, while the volume is full and nothing else of it is kept.
+    OptOutRepeated {
+        /// Who.
+        customer: CustomerId,
+        /// When the gateway received the text.
+        received_at: Timestamp,
+    },
     /// A number on a blocklist that an agent wanted to write to.
     BlockedStart {
         /// Who wanted to.
@@ -241,7 +248,7 @@ pub enum Answer {
         /// What became of it; none = a duplicate.
         outcome: Option<InboundOutcome>,
     },
-    /// The customer had opted out before. Nothing of the inbound message is recorded, since the volume is full.
+    /// The customer had opted out before. Of the inbound message only its time is recorded, since the volume is full.
     OptedOutBefore,
     /// The reply will be sent.
     Replied {

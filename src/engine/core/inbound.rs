@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{
-    command::{Answer, Inbound, Refusal},
+    command::{Answer, Content, Inbound, Refusal},
     consent,
     customer::Customer,
     draft::Draft,
@@ -50,17 +50,20 @@ fn keyword(draft: &Draft<'_>, inbound: &Inbound, opted_out: bool) -> Option<Keyw
 }
 
 /// The answer on a full volume, or to a message that overtakes others; none for what changes the customer's consent, which is taken as
-/// ever. On a full volume a repeated opt-out writes nothing, so that nobody can use up what is kept free.
-fn without_room(draft: &Draft<'_>, inbound: &Inbound) -> Option<Result<Answer, Refusal>> {
+/// ever. On a full volume a repeated opt-out adds no row, so that nobody can use up what is kept free.
+fn without_room(draft: &mut Draft<'_>, inbound: &Inbound) -> Option<Result<Answer, Refusal>> {
     let opted_out = match inbound.contact.customer.map(|id| draft.known_customer(id)) {
         Some(Err(refusal)) => return Some(Err(refusal)),
-        Some(Ok(customer)) => customer.opted_out,
-        None => false,
+        Some(Ok(customer)) => customer.opted_out.then_some(customer.id),
+        None => None,
     };
-    match keyword(draft, inbound, opted_out) {
-        Some(Keyword::Stop) if opted_out && draft.state.volume_full => Some(Ok(Answer::OptedOutBefore)),
-        Some(Keyword::Stop | Keyword::Start) => None,
-        Some(Keyword::Help) | None => Some(Err(Refusal::NoRoom)),
+    match (keyword(draft, inbound, opted_out.is_some()), opted_out) {
+        (Some(Keyword::Stop), Some(customer)) if draft.state.volume_full => {
+            draft.add(Content::OptOutRepeated { customer, received_at: inbound.received_at });
+            Some(Ok(Answer::OptedOutBefore))
+        }
+        (Some(Keyword::Stop | Keyword::Start), _) => None,
+        (Some(Keyword::Help) | None, _) => Some(Err(Refusal::NoRoom)),
     }
 }
 

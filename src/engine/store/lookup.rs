@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, Statement};
 
 use super::{
@@ -114,27 +113,6 @@ impl Transaction<'_> {
     /// When the store cannot be read.
     pub fn customer(&self, id: CustomerId) -> Result<Option<Customer>, CommitError> {
         Ok(load::customer(&self.sql, id)?)
-    }
-
-    /// When the text came with which a customer opted out last; none when another said it, or it is forgotten.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn opted_out_at(&self, customer: CustomerId) -> Result<Option<Timestamp>, CommitError> {
-        // Those that wait for the look-up are newer than those that are in it, or are among the newest of those.
-        let mut newest =
-            self.sql.prepare_cached("SELECT received_at FROM message WHERE id = ? AND outcome = 'OptedOut'")?;
-        for message in self.recent.messages_of(customer).into_iter().rev() {
-            if let Some(at) = newest.query_row([codec::column(message.0)], |row| row.get(0)).optional()? {
-                return Ok(Some(codec::timestamp(at)?));
-            }
-        }
-        let mut older = self.sql.prepare_cached(
-            "SELECT m.received_at FROM message_of_customer k CROSS JOIN message m ON m.id = k.message
-             WHERE k.customer = ? AND m.outcome = 'OptedOut' ORDER BY k.message DESC LIMIT 1",
-        )?;
-        let found = older.query_row([codec::column(customer.0)], |row| row.get(0)).optional()?;
-        Ok(found.map(codec::timestamp).transpose()?)
     }
 
     /// An outbound message, for a receipt whose token names it or for the gateway's answer.

@@ -14,6 +14,7 @@ mod load;
 mod lock;
 pub mod lookup;
 pub mod open;
+mod opt_outs;
 mod outbox;
 pub mod read;
 pub mod receipt_token;
@@ -37,6 +38,7 @@ use self::{
     added::Added,
     error::{CommitError, OpenError, StoreError},
     open::{Belongs, Identity},
+    opt_outs::OptOuts,
     receipt_token::ReceiptTokens,
     recent::Recent,
     touched::Touched,
@@ -183,6 +185,7 @@ impl Store {
             log: EventLog::default(),
             added: Added::default(),
             touched: Touched::default(),
+            opt_outs: OptOuts::default(),
             dirty: false,
         })
     }
@@ -199,6 +202,7 @@ pub struct Transaction<'store> {
     log: EventLog,
     added: Added,
     touched: Touched,
+    opt_outs: OptOuts,
     /// Something but events was written.
     dirty: bool,
 }
@@ -239,6 +243,7 @@ impl Transaction<'_> {
         self.added.write(&self.sql, state)?;
         let is_added = |customer| self.added.has_customer(customer);
         std::mem::take(&mut self.touched).write(&self.sql, state, is_added)?;
+        self.opt_outs.write(&self.sql)?;
         self.sql
             .prepare_cached("UPDATE store SET commits = ?, last_sequence = ?, scalars = coalesce(?, scalars)")?
             .execute(params![codec::column(committed.commits), codec::column(committed.last_sequence), scalars])?;

@@ -86,14 +86,6 @@ impl Recent {
         self.by_address.get(address).copied()
     }
 
-    /// The messages of a customer that wait for the look-up by customer, in their order.
-    pub(super) fn messages_of(&self, customer: CustomerId) -> Vec<MessageId> {
-        let rows = self.rows().flat_map(|rows| &rows.of_customers);
-        let mut messages: Vec<_> = rows.filter(|(of, _)| *of == customer).map(|(_, message)| *message).collect();
-        messages.sort_unstable();
-        messages
-    }
-
     fn rows(&self) -> impl Iterator<Item = &Rows> {
         self.flush.iter().map(Flush::rows).chain([&self.waiting])
     }

@@ -18,7 +18,9 @@ use super::{
 use crate::{
     engine::core::{
         command::{Content, Decision},
-        event::{ClockEvent, CustomerEvent, Event, Happened, InboundEvent, InteractionEvent, SampleResult},
+        event::{
+            ClockEvent, CustomerEvent, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, SampleResult,
+        },
         ids::{CustomerId, InteractionId, MessageId, NoteId, UserId},
         state::State,
     },
@@ -144,6 +146,12 @@ impl Transaction<'_> {
         for content in &decision.contents {
             match content {
                 Content::Customer { .. } | Content::Message { .. } | Content::Note { .. } => {}
+                Content::OptOutRepeated { customer, received_at } => {
+                    if self.opted_out_at(*customer)?.is_none_or(|at| at < *received_at) {
+                        self.dirty = true;
+                        self.opt_outs.add(*customer, *received_at);
+                    }
+                }
                 Content::BlockedStart { user, number } => {
                     self.dirty = true;
                     self.sql
@@ -200,6 +208,9 @@ impl Transaction<'_> {
                         }
                         Cause::SendResult { .. } | Cause::Receipt { .. } | Cause::Other => (None, at),
                     };
+                    if outcome == InboundOutcome::OptedOut {
+                        self.opt_outs.add(customer, received_at);
+                    }
                     self.add_inbound(InboundRow {
                         message,
                         customer,

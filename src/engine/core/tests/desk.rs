@@ -138,7 +138,7 @@ impl Desk {
                 Content::Message { message, text } => {
                     texts.insert(*message, text.clone());
                 }
-                Content::Note { .. } | Content::BlockedStart { .. } => {}
+                Content::Note { .. } | Content::BlockedStart { .. } | Content::OptOutRepeated { .. } => {}
                 Content::ParkedReceipt { provider_message_id, receipt } => {
                     self.parked.entry(provider_message_id.clone()).or_default().push(*receipt);
                 }

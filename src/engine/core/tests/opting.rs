@@ -123,7 +123,7 @@ fn on_a_full_volume_only_what_changes_consent_is_taken() {
         assert_eq!(outcome(&desk.short_of_room(2, "STOP", overtakes, false).0), Some(InboundOutcome::OptedOut), "new");
         if full {
             let again = desk.short_of_room(1, "stop", overtakes, false);
-            assert_eq!(again, (Ok(Answer::OptedOutBefore), 0), "a repeated one writes nothing");
+            assert_eq!(again, (Ok(Answer::OptedOutBefore), 0), "a repeated one adds no row");
         }
         assert_eq!(outcome(&desk.short_of_room(1, "START", overtakes, false).0), Some(InboundOutcome::OptedIn));
     }
