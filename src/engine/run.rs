@@ -275,6 +275,7 @@ impl Engine {
             clock_was_behind,
             streams_unknown: false,
             send_again_at: None,
+            log_is_in_use: false,
             not_ready,
         };
         let (ended, written) = oneshot::channel();

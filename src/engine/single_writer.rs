@@ -29,7 +29,7 @@ use super::{
     resolve::{Prefetched, prefetch, resolve},
     sender::Handover,
     store::{
-        INDEX_AT_ONCE, Store, Transaction, error::CommitError, idempotency::Repetition, receipt_token::ReceiptTokens,
+        Store, Transaction, error::CommitError, idempotency::Repetition, receipt_token::ReceiptTokens,
         retention::Retention, room::Fill,
     },
 };
@@ -41,14 +41,14 @@ const MAX_BATCH: usize = 512;
 const IDLE_WAKEUP: Duration = Duration::from_secs(30);
 /// While the volume is full the writer looks for room this often.
 const FULL_WAKEUP: Duration = Duration::from_secs(1);
-/// While the log has little room, so many requests are decided in one transaction, and so many messages written into the look-ups.
+/// While the log has little room, so many requests are decided in one transaction.
 const SHORT_BATCH: usize = 64;
 /// After the volume was exhausted nothing is sent for so long: opt-outs that waited in the gateway come first.
 const OPT_OUTS_FIRST: Duration = Duration::from_secs(10);
 /// What is too old is looked for this often; while there is more of it, one step follows the other.
 const FORGET_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
-/// Rows of each kind that are forgotten in one step, so that nobody waits long for it.
-const FORGET_AT_ONCE: u32 = 200;
+/// Rows that are forgotten in one step, so that nobody waits long for it.
+const FORGET_AT_ONCE: u32 = 500;
 /// Between two steps, so that there is time for others.
 const FORGET_PAUSE: SignedDuration = SignedDuration::from_millis(100);
 
@@ -81,6 +81,8 @@ pub(super) struct SingleWriter {
     pub(super) streams_unknown: bool,
     /// Sending goes on then: the volume was exhausted.
     pub(super) send_again_at: Option<Instant>,
+    /// The log could not be emptied when the volume became full: a query was running.
+    pub(super) log_is_in_use: bool,
     /// Where it is said that the volume is exhausted.
     pub(super) not_ready: Reasons,
 }
@@ -121,13 +123,14 @@ impl SingleWriter {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
             let most = if self.store.has_short_log() { SHORT_BATCH } else { MAX_BATCH };
-            let jobs = job.into_iter().chain(inbox.jobs.try_iter()).take(most).collect();
+            let jobs: Vec<_> = job.into_iter().chain(inbox.jobs.try_iter()).take(most).collect();
+            let requests = jobs.len();
             if self.work(jobs, inbox)? {
                 return Ok(());
             }
             self.look_for_room(inbox)?;
             if self.index_due(inbox.fill()).is_some_and(|due| due <= Instant::now()) {
-                self.store.index(if self.store.has_short_log() { SHORT_BATCH } else { INDEX_AT_ONCE })?;
+                self.store.index_after(requests)?;
             }
             self.forget()?;
         }
@@ -142,8 +145,8 @@ impl SingleWriter {
     fn look_for_room(&mut self, inbox: &Inbox) -> Result<(), CommitError> {
         let before = inbox.fill();
         let mut fill = self.store.fill(before)?;
-        if fill > before {
-            self.store.make_room()?;
+        if fill > before || (fill > Fill::Roomy && self.log_is_in_use) {
+            self.log_is_in_use = !self.store.make_room()?;
             fill = self.store.fill(before)?;
         }
         inbox.set_fill(fill);
@@ -374,11 +377,11 @@ impl SingleWriter {
         let at_once = if short { self.store.forgettable_at_once(FORGET_AT_ONCE)? } else { FORGET_AT_ONCE };
         let forgotten = self.store.forget(retention, now, at_once)?;
         if short && forgotten.more {
-            self.store.make_room()?;
+            self.log_is_in_use = !self.store.make_room()?;
         }
         let pause = match forgotten.more {
             // Nobody else has anything to do that matters more.
-            true if short => SignedDuration::ZERO,
+            true if short && forgotten.rows > 0 => SignedDuration::ZERO,
             true => FORGET_PAUSE,
             false => FORGET_INTERVAL,
         };

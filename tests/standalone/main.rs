@@ -11,6 +11,7 @@ mod engine_batches;
 mod engine_look_ups;
 mod engine_opt_outs;
 mod engine_replay;
+mod engine_retention;
 mod engine_store;
 mod gateway_checks;
 mod gateway_clocks;

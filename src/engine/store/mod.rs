@@ -46,6 +46,7 @@ use self::{
 use crate::engine::core::state::{OpenRows, Sample, State};
 
 pub use self::recent::INDEX_AT_ONCE;
+use self::recent::LOOK_UPS_OF_A_REQUEST;
 
 /// The writer of one channel's store. There is one in the process, and a lock sees to it that there is one process.
 #[derive(Debug)]
@@ -58,12 +59,14 @@ pub struct Store {
     last_sequence: u64,
     failed: bool,
     recent: Recent,
-    /// Behind which of the provider's ids retention goes on; none = from the first.
-    ids_from: Option<String>,
+    /// Where retention goes on.
+    progress: retention::Progress,
     /// Pages of what was forgotten may still stand in the write-ahead log.
     log_holds_forgotten: bool,
     /// The log has little room and is written back early.
     has_short_log: bool,
+    /// Rows of look-ups for which the volume has room in one transaction.
+    index_at_once: usize,
     _lock: lock::Lock,
 }
 
@@ -83,10 +86,11 @@ impl Store {
             last_sequence: opened.last_sequence,
             failed: false,
             recent: opened.recent,
-            ids_from: None,
+            progress: retention::Progress::default(),
             // Unknown after a kill; emptying it once too often costs nothing.
             log_holds_forgotten: true,
             has_short_log: false,
+            index_at_once: INDEX_AT_ONCE,
             _lock: opened.lock,
         })
     }
@@ -143,6 +147,19 @@ impl Store {
     /// When [`Store::index`] is to be called; none = nothing waits for it.
     pub fn index_due(&self) -> Option<Instant> {
         self.recent.due()
+    }
+
+    /// Writes rows into the look-ups after a transaction with so many requests: as many as they can have added, so that the look-ups never fall
+    /// behind, and in transactions for which the volume has room.
+    ///
+    /// # Errors
+    /// When the store cannot be written. The process must end, as after a failed commit.
+    pub fn index_after(&mut self, requests: usize) -> Result<(), CommitError> {
+        let added = requests.saturating_mul(LOOK_UPS_OF_A_REQUEST);
+        for _ in 0..added.div_ceil(self.index_at_once).max(1) {
+            self.index(self.index_at_once)?;
+        }
+        Ok(())
     }
 
     /// Writes what waits for the look-ups into them, `at_most` so many rows ([`INDEX_AT_ONCE`]), in a transaction of its own. It may
@@ -258,6 +275,38 @@ impl Transaction<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::{
+        core::ids::{CustomerId, MessageId},
+        store::recent::Appended,
+    };
+
+    #[test]
+    fn look_ups_never_fall_behind_however_little_is_written_at_once() {
+        const TEXTS: u32 = 64;
+        let dir = tempfile::tempdir().unwrap();
+        let belongs = Belongs { account: "AC1".into(), number: "+15551230001".parse().unwrap() };
+        let mut store = Store::open(&dir.path().join("store.db"), &belongs).unwrap();
+        store.index_at_once = 64;
+        let (mut added, mut message) = (0, 0);
+        for batch in 0..20 {
+            for text in 0..TEXTS {
+                let customer = CustomerId(u64::from(batch * TEXTS + text + 1));
+                store.recent.add_customer(customer, format!("+1555{:07}", customer.0).into());
+                for provider_id in [Some((format!("SM{customer}").into(), 0)), None] {
+                    message += 1;
+                    store.recent.add(Appended { message: MessageId(message), customer, provider_id });
+                }
+                added += 4;
+            }
+            store.index_after(64).unwrap();
+            let count = |look_up: &str| {
+                let query = format!("SELECT count(*) FROM {look_up}");
+                store.connection.query_row(&query, [], |row| row.get::<_, u32>(0)).unwrap()
+            };
+            let written: u32 = ["customer_by_address", "dedup", "message_of_customer"].map(count).iter().sum();
+            assert!(added - written <= 4 * TEXTS, "{} rows wait after {batch} transactions", added - written);
+        }
+    }
 
     #[test]
     fn what_is_written_into_the_look_ups_leaves_commits_as_durable_as_they_are() {

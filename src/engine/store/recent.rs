@@ -18,6 +18,8 @@ use crate::engine::core::ids::{CustomerId, MessageId};
 /// Rows of look-ups that are written in one transaction at most: each may change a page of 4 KiB, which is less than half of what is
 /// kept free on a large volume, and short enough for those who wait meanwhile.
 pub const INDEX_AT_ONCE: usize = 2048;
+/// Rows of look-ups that a request may add: of a text from a new customer their address, its provider's id, and it and its answer by customer.
+pub(super) const LOOK_UPS_OF_A_REQUEST: usize = 4;
 /// A flush begins when so many messages wait: the more it has, the more of its rows share a page.
 const FLUSH_AT: usize = 32_768;
 /// How long the first message waits while there are fewer: a few are not worth a transaction of their own each time.

@@ -13,7 +13,7 @@ use super::{
     open::BUSY_TIMEOUT,
     recent::Recent,
 };
-use crate::engine::core::ids::CustomerId;
+use crate::{engine::core::ids::CustomerId, process::held_room::HeldRoom};
 
 /// The shortest time for which the provider's ids of inbound messages are kept: a message that the engine committed while its answer
 /// was lost may come again from a gateway's spool, where it waits for up to 90 days.
@@ -47,12 +47,67 @@ pub struct Forgotten {
     pub more: bool,
 }
 
+/// What is forgotten, in the order in which a first step sees to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Interactions,
+    LooseMessages,
+    Events,
+    Samples,
+    BlockedStarts,
+    ParkedReceipts,
+    Ids,
+    Answers,
+}
+
+const KINDS: [Kind; 8] = [
+    Kind::Interactions,
+    Kind::LooseMessages,
+    Kind::Events,
+    Kind::Samples,
+    Kind::BlockedStarts,
+    Kind::ParkedReceipts,
+    Kind::Ids,
+    Kind::Answers,
+];
+
+/// Where the next step goes on.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress {
+    /// The place in [`KINDS`] of the first kind that is seen to.
+    kind: usize,
+    /// Behind which of the provider's ids; none = from the first.
+    ids_from: Option<String>,
+    /// Behind which event; 0 = from the first.
+    events_from: i64,
+}
+
+/// Instants before which things are too old, as they stand in rows.
+#[derive(Clone, Copy, Debug)]
+struct Until {
+    contents: i64,
+    dedup: i64,
+    answers: i64,
+}
+
+impl Until {
+    fn of(retention: Retention, now: Timestamp) -> Self {
+        let before = |age: SignedDuration| codec::nanos(now.saturating_sub(age).unwrap_or(Timestamp::MIN));
+        Self {
+            contents: before(retention.contents),
+            dedup: before(retention.dedup.max(SHORTEST_DEDUP)),
+            answers: before(idempotency::KEPT),
+        }
+    }
+}
+
 impl Store {
-    /// Deletes at most about `batch` rows of each kind, oldest first, in one transaction.
+    /// Deletes at most about `batch` rows, oldest first, in one transaction. A kind of which more is too old than that leaves the next step to the others.
     ///
     /// What is open stays, whatever its age: interactions that are not closed, and messages that are not sent; and so does what
     /// waits for the look-ups. Opt-outs stay for ever, with the customer's address. The last step empties the log, which makes the
-    /// deletion final; when a query is running just then, the next call does.
+    /// deletion final; when a query is running just then, or the volume has no room for it, the next call does. A step for which the volume has no room
+    /// deletes nothing, and the room that is held in reserve is given up for the next one.
     ///
     /// # Errors
     /// When the store cannot be written. The process must end, as after a failed commit.
@@ -60,37 +115,48 @@ impl Store {
         if std::mem::replace(&mut self.failed, true) {
             return Err(CommitError::Failed);
         }
+        let forgotten = match self.forget_step(Until::of(retention, now), batch) {
+            Err(StoreError::Full(error)) => {
+                let given_up = HeldRoom::of(&self.path).give_up();
+                tracing::warn!(%error, given_up, "the volume has no room to delete what is too old");
+                Forgotten { rows: 0, more: true }
+            }
+            step => step?,
+        };
+        if self.log_holds_forgotten && !forgotten.more {
+            self.log_holds_forgotten = !self.make_room()?;
+        }
+        self.failed = false;
+        Ok(forgotten)
+    }
+
+    /// One step; when it fails the database is as it was.
+    fn forget_step(&mut self, until: Until, batch: u32) -> Result<Forgotten, StoreError> {
         let waiting = Waiting::of(&self.recent);
-        let mut ids_from = self.ids_from.take();
+        let mut progress = self.progress.clone();
         let sql = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let contents = codec::nanos(earlier(now, retention.contents));
-        let dedup = codec::nanos(earlier(now, retention.dedup.max(SHORTEST_DEDUP)));
-        let answers = codec::nanos(earlier(now, idempotency::KEPT));
-        let deleted = [
-            forget_interactions(&sql, contents, batch, &waiting)?,
-            forget_loose_messages(&sql, contents, batch, &waiting)?,
-            forget_events(&sql, contents, batch)?,
-            forget_rows(&sql, "sample", "id", contents, batch)?,
-            forget_rows(&sql, "blocked_start", "id", contents, batch)?,
-            forget_rows(&sql, "parked_receipt", "id", contents, batch)?,
-            forget_ids(&sql, dedup, batch, &mut ids_from)?,
-            forget_answers(&sql, answers, batch)?,
-        ];
-        let rows: u64 = deleted.iter().map(|(rows, _)| *rows as u64).sum();
-        if rows > 0 {
+        let mut forgotten = Forgotten::default();
+        let mut unused = batch;
+        for place in progress.kind..progress.kind + KINDS.len() {
+            let place = place % KINDS.len();
+            if unused == 0 {
+                (forgotten.more, progress.kind) = (true, place);
+                break;
+            }
+            let (rows, more) = forget_kind(&sql, KINDS[place], until, unused, &waiting, &mut progress)?;
+            forgotten.rows += rows as u64;
+            forgotten.more |= more;
+            unused = left(unused, rows);
+        }
+        if forgotten.rows > 0 {
             // The counter tells copies apart: this one holds less than the one before.
             sql.execute("UPDATE store SET commits = commits + 1", [])?;
         }
         sql.commit()?;
-        self.ids_from = ids_from;
-        self.commits += u64::from(rows > 0);
-        self.log_holds_forgotten |= rows > 0;
-        let more = deleted.iter().any(|(_, more)| *more);
-        if self.log_holds_forgotten && !more {
-            self.log_holds_forgotten = !self.empty_log()?;
-        }
-        self.failed = false;
-        Ok(Forgotten { rows, more })
+        self.progress = progress;
+        self.commits += u64::from(forgotten.rows > 0);
+        self.log_holds_forgotten |= forgotten.rows > 0;
+        Ok(forgotten)
     }
 
     /// Moves the write-ahead log into the database and cuts it to nothing, so that no old page is left in it. False when
@@ -104,10 +170,6 @@ impl Store {
         self.connection.busy_timeout(BUSY_TIMEOUT)?;
         Ok(busy? == 0)
     }
-}
-
-fn earlier(now: Timestamp, by: SignedDuration) -> Timestamp {
-    now.saturating_sub(by).unwrap_or(Timestamp::MIN)
 }
 
 /// What waits for the look-ups, by which everything that is to be forgotten is found.
@@ -127,6 +189,32 @@ impl Waiting {
 /// Rows that were deleted, and whether there may be more.
 type Deleted = (usize, bool);
 
+/// What is left of a budget when so many rows were deleted.
+fn left(budget: u32, rows: usize) -> u32 {
+    budget.saturating_sub(u32::try_from(rows).unwrap_or(u32::MAX))
+}
+
+/// Rows of one kind, `at_most` so many.
+fn forget_kind(
+    sql: &Connection,
+    kind: Kind,
+    until: Until,
+    at_most: u32,
+    waiting: &Waiting,
+    progress: &mut Progress,
+) -> rusqlite::Result<Deleted> {
+    match kind {
+        Kind::Interactions => forget_interactions(sql, until.contents, at_most, waiting),
+        Kind::LooseMessages => forget_loose_messages(sql, until.contents, at_most, waiting),
+        Kind::Events => forget_events(sql, until.contents, at_most, &mut progress.events_from),
+        Kind::Samples => forget_rows(sql, "sample", "id", until.contents, at_most),
+        Kind::BlockedStarts => forget_rows(sql, "blocked_start", "id", until.contents, at_most),
+        Kind::ParkedReceipts => forget_rows(sql, "parked_receipt", "id", until.contents, at_most),
+        Kind::Ids => forget_ids(sql, until.dedup, at_most, &mut progress.ids_from),
+        Kind::Answers => forget_answers(sql, until.answers, at_most),
+    }
+}
+
 /// Closed interactions with their messages and notes, except those with a message that is still to be sent.
 fn forget_interactions(sql: &Connection, until: i64, batch: u32, waiting: &Waiting) -> rusqlite::Result<Deleted> {
     let mut found = sql.prepare_cached(
@@ -142,21 +230,34 @@ fn forget_interactions(sql: &Connection, until: i64, batch: u32, waiting: &Waiti
         .collect::<Result<_, _>>()?;
     let mut rows = 0;
     for (interaction, customer) in &found {
-        let mut messages = sql.prepare_cached(
-            "SELECT m.id FROM interaction i
-             CROSS JOIN message_of_customer k ON k.customer = i.customer AND k.message BETWEEN i.first_message AND i.last_message
-             CROSS JOIN message m ON m.id = k.message AND m.interaction = i.id
-             WHERE i.id = ?",
-        )?;
-        let messages: Vec<i64> = messages.query_map([interaction], |row| row.get(0))?.collect::<Result<_, _>>()?;
-        for message in messages {
-            rows += forget_message(sql, *customer, message)?;
+        rows += forget_contents(sql, *interaction, *customer, left(batch, rows))?;
+        if rows >= batch as usize {
+            // What is left of it, if only its own row, goes with the next step.
+            return Ok((rows, true));
         }
-        sql.prepare_cached("DELETE FROM note WHERE interaction = ?")?.execute([interaction])?;
         rows += sql.prepare_cached("DELETE FROM interaction WHERE id = ?")?.execute([interaction])?;
         rows += forget_customer(sql, *customer, waiting)?;
     }
     Ok((rows, found.len() >= batch as usize))
+}
+
+/// Messages and notes of an interaction, `at_most` so many: it may have any number.
+fn forget_contents(sql: &Connection, interaction: i64, customer: i64, at_most: u32) -> rusqlite::Result<usize> {
+    let mut messages = sql.prepare_cached(
+        "SELECT m.id FROM interaction i
+         CROSS JOIN message_of_customer k ON k.customer = i.customer AND k.message BETWEEN i.first_message AND i.last_message
+         CROSS JOIN message m ON m.id = k.message AND m.interaction = i.id
+         WHERE i.id = ? LIMIT ?",
+    )?;
+    let messages: Vec<i64> =
+        messages.query_map(params![interaction, at_most], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut rows = 0;
+    for message in messages {
+        rows += forget_message(sql, customer, message)?;
+    }
+    let notes = "DELETE FROM note WHERE id IN (SELECT id FROM note WHERE interaction = ? LIMIT ?)";
+    rows += sql.prepare_cached(notes)?.execute(params![interaction, left(at_most, rows)])?;
+    Ok(rows)
 }
 
 /// Messages that belong to no interaction: those of blocked senders, opt-out words and their answers.
@@ -203,15 +304,26 @@ fn forget_message(sql: &Connection, customer: i64, message: i64) -> rusqlite::Re
     sql.prepare_cached("DELETE FROM message WHERE id = ?")?.execute([message])
 }
 
-/// Events: those of a transaction are one row, and the oldest stand first. Where a clock was wrong some bear a later time, and wait.
-fn forget_events(sql: &Connection, until: i64, batch: u32) -> rusqlite::Result<Deleted> {
-    let rows = sql
-        .prepare_cached(
-            "DELETE FROM event WHERE last IN
-                (SELECT last FROM (SELECT last, at FROM event ORDER BY last LIMIT ?2) WHERE at < ?1)",
-        )?
-        .execute(params![until, batch])?;
-    Ok((rows, rows >= batch as usize))
+/// Events: those of a transaction are one row, and the oldest stand first. Where a clock was ahead some bear a later time, and stay
+/// until then; so that what stands behind them does not stay with them, each step looks at some more, `from` where the last one ended.
+fn forget_events(sql: &Connection, until: i64, batch: u32, from: &mut i64) -> rusqlite::Result<Deleted> {
+    let mut delete = sql.prepare_cached(
+        "DELETE FROM event WHERE last IN
+            (SELECT last FROM (SELECT last, at FROM event WHERE last > ?3 ORDER BY last LIMIT ?2) WHERE at < ?1)",
+    )?;
+    let rows = delete.execute(params![until, batch, 0])?;
+    let left = left(batch, rows);
+    if left == 0 {
+        return Ok((rows, true));
+    }
+    let further = delete.execute(params![until, left, *from])?;
+    let mut looked_at = sql.prepare_cached(
+        "SELECT max(last), count(*) FROM (SELECT last FROM event WHERE last > ? ORDER BY last LIMIT ?)",
+    )?;
+    let (last, count): (Option<i64>, u32) =
+        looked_at.query_row(params![*from, left], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    *from = last.filter(|_| count >= left).unwrap_or_default();
+    Ok((rows + further, further > 0))
 }
 
 fn forget_rows(sql: &Connection, table: &str, key: &str, until: i64, batch: u32) -> rusqlite::Result<Deleted> {

@@ -6,7 +6,7 @@
 
 use std::path::Path;
 
-use super::{Store, error::StoreError};
+use super::{INDEX_AT_ONCE, Store, error::StoreError};
 use crate::process::{held_room::HeldRoom, volume::Volume};
 
 /// The least that is kept free: enough for the requests that wait already, a step of forgetting and the log.
@@ -15,8 +15,12 @@ const LEAST_RESERVE: u64 = 16 << 20;
 const LARGEST_RESERVE: u64 = 64 << 20;
 /// Without so much an engine cannot even start: opening the store may make the log and its index.
 const TO_START: u64 = 1 << 20;
-/// What the log may take for each row of a kind that is forgotten: the pages that hold it and its places in the look-ups.
+/// What the log may take for each row that is forgotten: the pages that hold it and its places in the look-ups.
 const LOG_FOR_A_ROW: u64 = 64 << 10;
+/// What the log may take for each row of a look-up: its page, and half of another that is split.
+const LOG_FOR_A_LOOK_UP: u64 = 8 << 10;
+/// Rows of look-ups in one transaction while the log has little room.
+const SHORT_INDEX: usize = 64;
 /// Pages of the log after which it is written back, and so many while the log has little room.
 const LOG_PAGES: u32 = 4096;
 const SHORT_LOG_PAGES: u32 = 256;
@@ -71,6 +75,21 @@ impl Room {
         self.volume.free < self.reserve() / 2
     }
 
+    /// Whether what is held keeps a database from working that has room enough inside it.
+    fn is_kept_from_log(self, inside: u64) -> bool {
+        let reserve = self.reserve();
+        self.held > 0 && self.volume.free < reserve / 8 && inside >= reserve + reserve / 4
+    }
+
+    /// Rows of look-ups that are written in one transaction: they take half of the free room at most.
+    fn index_at_once(self) -> usize {
+        if self.is_short_for_log() {
+            return SHORT_INDEX;
+        }
+        let rows = usize::try_from(self.volume.free / 2 / LOG_FOR_A_LOOK_UP).unwrap_or(usize::MAX);
+        rows.clamp(SHORT_INDEX, INDEX_AT_ONCE)
+    }
+
     /// What a file of zeros holds.
     fn to_hold(self) -> u64 {
         self.reserve() / 4
@@ -97,21 +116,27 @@ impl Store {
     pub fn fill(&mut self, before: Fill) -> Result<Fill, StoreError> {
         let room = Room::of(&self.path)?;
         self.keep_log_short(room.is_short_for_log())?;
+        self.index_at_once = room.index_at_once();
         let fill = room.fill(0, before);
         if fill == Fill::Roomy {
             return Ok(fill);
         }
-        let count = |pragma: &str| self.connection.query_row(pragma, [], |row| row.get::<_, u32>(0));
-        let inside = u64::from(count("PRAGMA freelist_count")?) * u64::from(count("PRAGMA page_size")?);
-        Ok(room.fill(inside, before))
+        Ok(room.fill(self.inside()?, before))
     }
 
-    /// Empties the log, which may hold much of the room. When the database cannot grow by what is in it, what is held in reserve is
-    /// given up for that; without, nothing is lost, and it stays in the log.
+    /// Bytes inside the database that deletions left.
+    fn inside(&self) -> Result<u64, StoreError> {
+        let count = |pragma: &str| self.connection.query_row(pragma, [], |row| row.get::<_, u32>(0));
+        Ok(u64::from(count("PRAGMA freelist_count")?) * u64::from(count("PRAGMA page_size")?))
+    }
+
+    /// Empties the log, which may hold much of the room; false when it could not be emptied, because a query was running or the volume is full. When the
+    /// database cannot grow by what is in it, what is held in reserve is given up for that; without, nothing is lost, and it stays in the log.
+    /// It is given up, too, when the database has room enough inside it and only the log has none.
     ///
     /// # Errors
     /// When the disk fails.
-    pub fn make_room(&self) -> Result<(), StoreError> {
+    pub fn make_room(&self) -> Result<bool, StoreError> {
         let emptied = match self.empty_log() {
             Err(StoreError::Full(_)) if HeldRoom::of(&self.path).give_up() => {
                 tracing::warn!("the log is written back with the room that was held in reserve");
@@ -119,10 +144,16 @@ impl Store {
             }
             emptied => emptied,
         };
-        match emptied {
-            Ok(_) | Err(StoreError::Full(_)) => Ok(()),
-            Err(error) => Err(error),
+        let emptied = match emptied {
+            Err(StoreError::Full(_)) => false,
+            emptied => emptied?,
+        };
+        if Room::of(&self.path)?.is_kept_from_log(self.inside()?) && HeldRoom::of(&self.path).give_up() {
+            tracing::warn!(
+                "the log is written with the room that was held in reserve: the rest of the volume is inside the store"
+            );
         }
+        Ok(emptied)
     }
 
     /// Whether the log has so little room that work is to be done in small steps.
@@ -130,7 +161,7 @@ impl Store {
         self.has_short_log
     }
 
-    /// Rows of each kind that can be forgotten in one step, `at_most` so many.
+    /// Rows that can be forgotten in one step, `at_most` so many.
     ///
     /// # Errors
     /// When the volume cannot be asked.
@@ -197,6 +228,30 @@ mod tests {
         ];
         for (room, inside, before, fill) in cases {
             assert_eq!(room.fill(mib(inside), before), fill, "{room:?} and {inside} MiB inside, before: {before:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_held_is_given_up_where_only_the_log_has_no_room() {
+        let cases = [
+            (room(48, 1, 4), 20, true),
+            (room(48, 1, 4), 19, false),
+            (room(48, 2, 4), 20, false),
+            (room(48, 1, 0), 20, false),
+            (room(1024, 7, 16), 80, true),
+        ];
+        for (room, inside, expected) in cases {
+            assert_eq!(room.is_kept_from_log(mib(inside)), expected, "{room:?} and {inside} MiB inside");
+            let afterwards = Room { held: 0, volume: Volume { free: room.volume.free + room.held, ..room.volume } };
+            assert!(!expected || afterwards.fill(mib(inside), Fill::Exhausted) == Fill::Roomy, "{room:?}");
+        }
+    }
+
+    #[test]
+    fn look_ups_are_written_in_portions_for_which_there_is_room() {
+        let cases = [(room(48, 1, 4), SHORT_INDEX), (room(48, 7, 4), SHORT_INDEX), (room(48, 8, 4), 512)];
+        for (room, rows) in cases.into_iter().chain([(room(1024, 900, 16), INDEX_AT_ONCE)]) {
+            assert_eq!(room.index_at_once(), rows, "{room:?}");
         }
     }
 
