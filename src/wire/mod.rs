@@ -1,7 +1,7 @@
 //! What the roles say to each other: documents, messages, and the tokens they show.
 //!
 //! - [`config`]: the documents that the operator writes and a gateway or engine loads;
-//! - [`inbound`], [`receipt`]: gateway to engine, port 8081 of the engine;
+//! - [`inbound`], [`receipt`], [`delivery`]: gateway to engine, port 8081 of the engine;
 //! - [`outbound`]: engine to gateway, port 8081 of the gateway;
 //! - [`status`]: what a gateway or engine tells the operator about itself;
 //! - [`simulator`]: the protocol of the provider that `aldis simulator` plays;
@@ -11,6 +11,7 @@
 //! JSON everywhere, camelCase, unknown fields tolerated, times in RFC 3339 UTC.
 
 pub mod config;
+pub mod delivery;
 pub mod inbound;
 pub mod outbound;
 pub mod ports;

@@ -15,6 +15,8 @@ pub const CHANNEL_PATH: &str = "/v1/channels/{channel}";
 pub const INBOUND_PATH: &str = "/internal/channels/{channel}/inbound";
 /// Gateway to engine: one delivery receipt.
 pub const RECEIPTS_PATH: &str = "/internal/channels/{channel}/receipts";
+/// Gateway to engine: several messages and receipts at once.
+pub const DELIVERIES_PATH: &str = "/internal/channels/{channel}/deliveries";
 /// Operator to engine: how one channel is.
 pub const CHANNEL_STATUS_PATH: &str = "/internal/channels/{channel}/status";
 /// Engine to gateway: one attempt to send.

@@ -66,6 +66,48 @@ async fn a_message_and_its_receipt_reach_the_engine() {
     assert_eq!(desk.gateway.metric("aldis_gateway_webhooks_total{hook=\"Inbound\",outcome=\"Delivered\"}").await, 1.0);
 }
 
+impl Desk {
+    /// So many customers write at the same time, every tenth the text that an engine may refuse.
+    async fn crowd(&self, customers: usize) {
+        let texts = (0..customers).map(|customer| async move {
+            let text = if customer % 10 == 9 { "poison" } else { "hello" };
+            let from = format!("+1555987{customer:04}");
+            assert_eq!(self.text(&format!("SM{customer}"), NUMBER, &from, text).await.0, 200);
+        });
+        futures::future::join_all(texts).await;
+    }
+}
+
+#[tokio::test]
+async fn texts_that_come_while_others_are_under_way_go_together() {
+    let desk = Desk::start().await;
+    desk.engine.mood(Mood::Late(Duration::from_millis(100)));
+    desk.crowd(40).await;
+    assert_eq!((desk.engine.messages().len(), desk.engine.posts()), (40, 40));
+    let requests = desk.engine.requests();
+    assert!(requests < 20, "{requests} requests");
+    assert_eq!(desk.gateway.metric("aldis_gateway_webhooks_total{hook=\"Inbound\",outcome=\"Delivered\"}").await, 40.0);
+}
+
+#[tokio::test]
+async fn each_of_the_texts_that_go_together_is_taken_or_refused_by_itself() {
+    let desk = Desk::start().await;
+    desk.engine.mood(Mood::Poisoned(422));
+    desk.crowd(40).await;
+    assert_eq!(desk.engine.messages().len(), 36);
+    desk.gateway.until("has the others parked", |status| status.spool.parked == 4).await;
+}
+
+#[tokio::test]
+async fn an_engine_of_a_version_that_takes_one_text_in_a_request_gets_them_one_by_one() {
+    let desk = Desk::start().await;
+    desk.engine.mood(Mood::Older(Duration::from_millis(100)));
+    desk.crowd(40).await;
+    assert_eq!((desk.engine.messages().len(), desk.engine.posts()), (40, 40));
+    assert!(desk.engine.requests() > 40, "the gateway tried to bring some together");
+    assert_eq!(desk.gateway.metric("aldis_gateway_webhooks_total{hook=\"Inbound\",outcome=\"Delivered\"}").await, 40.0);
+}
+
 #[tokio::test]
 async fn only_signed_calls_count() {
     let desk = Desk::start().await;

@@ -4,6 +4,7 @@ use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use aldis::wire::{
     config::issuers::Issuer,
+    delivery::Delivery,
     inbound::InboundMessage,
     ports,
     receipt::Receipt,
@@ -39,6 +40,8 @@ pub enum Mood {
     Poisoned(u16),
     /// Has no room for anything new: takes receipts, and `STOP`.
     NoRoom,
+    /// Is of a version that takes one item in a request, and takes its time for each.
+    Older(Duration),
 }
 
 #[derive(Debug, Default)]
@@ -47,6 +50,7 @@ struct Taken {
     receipts: Vec<Receipt>,
     known: HashSet<String>,
     posts: u64,
+    requests: u64,
     now: u64,
     most: u64,
 }
@@ -91,6 +95,7 @@ impl EngineFake {
         let router = Router::new()
             .route(&ports::of_channel(ports::INBOUND_PATH, "support"), post(inbound))
             .route(&ports::of_channel(ports::RECEIPTS_PATH, "support"), post(receipts))
+            .route(&ports::of_channel(ports::DELIVERIES_PATH, "support"), post(deliveries))
             .with_state(self.clone());
         let ended = CancellationToken::new();
         *self.running.lock() = ended.clone();
@@ -128,9 +133,14 @@ impl EngineFake {
         self.taken.lock().receipts.clone()
     }
 
-    /// Posts seen, whatever came of them.
+    /// Messages and receipts seen, whatever came of them.
     pub fn posts(&self) -> u64 {
         self.taken.lock().posts
+    }
+
+    /// Requests seen. One may bring several items.
+    pub fn requests(&self) -> u64 {
+        self.taken.lock().requests
     }
 
     /// The most posts at once since this was asked last.
@@ -173,13 +183,13 @@ impl EngineFake {
                 let full = json!({"type": "urn:aldis:problem:storage-full", "title": "full", "status": 503});
                 Err((StatusCode::SERVICE_UNAVAILABLE, Json(full)).into_response())
             }
-            Mood::Well | Mood::Late(_) | Mood::Poisoned(_) | Mood::NoRoom => Ok(()),
+            Mood::Well | Mood::Late(_) | Mood::Poisoned(_) | Mood::NoRoom | Mood::Older(_) => Ok(()),
         }
     }
 
     async fn dawdle(&self) {
         let mood = *self.mood.lock();
-        if let Mood::Late(delay) = mood {
+        if let Mood::Late(delay) | Mood::Older(delay) = mood {
             tokio::time::sleep(delay).await;
         }
     }
@@ -190,7 +200,44 @@ async fn inbound(
     headers: HeaderMap,
     Json(message): Json<InboundMessage>,
 ) -> Response {
-    if let Err(response) = engine.behave(&headers, &message.text).await {
+    engine.taken.lock().requests += 1;
+    take_message(&engine, &headers, message).await
+}
+
+async fn receipts(State(engine): State<EngineFake>, headers: HeaderMap, Json(receipt): Json<Receipt>) -> Response {
+    engine.taken.lock().requests += 1;
+    take_receipt(&engine, &headers, receipt).await
+}
+
+/// Each item is answered as it would be by itself; what concerns all is answered once.
+async fn deliveries(
+    State(engine): State<EngineFake>,
+    headers: HeaderMap,
+    Json(deliveries): Json<Vec<Delivery>>,
+) -> Response {
+    engine.taken.lock().requests += 1;
+    if matches!(*engine.mood.lock(), Mood::Older(_)) {
+        return StatusCode::NOT_FOUND.into_response();
+    }
+    let taken = futures::future::join_all(deliveries.into_iter().map(async |delivery| match delivery {
+        Delivery::Inbound(message) => take_message(&engine, &headers, message).await,
+        Delivery::Receipt(receipt) => take_receipt(&engine, &headers, receipt).await,
+    }));
+    let mut answers = Vec::new();
+    for response in taken.await {
+        let status = response.status();
+        if status == StatusCode::UNAUTHORIZED || matches!(*engine.mood.lock(), Mood::Answers(_)) {
+            return response;
+        }
+        let body = axum::body::to_bytes(response.into_body(), 64 * 1024).await.unwrap();
+        let problem = || json!({"type": "about:blank", "title": "", "status": status.as_u16()});
+        answers.push((!status.is_success()).then(|| serde_json::from_slice(&body).unwrap_or_else(|_| problem())));
+    }
+    Json(answers).into_response()
+}
+
+async fn take_message(engine: &EngineFake, headers: &HeaderMap, message: InboundMessage) -> Response {
+    if let Err(response) = engine.behave(headers, &message.text).await {
         return response;
     }
     let new = {
@@ -205,8 +252,8 @@ async fn inbound(
     Json(json!({"outcome": if new { "Queued" } else { "Duplicate" }})).into_response()
 }
 
-async fn receipts(State(engine): State<EngineFake>, headers: HeaderMap, Json(receipt): Json<Receipt>) -> Response {
-    if let Err(response) = engine.behave(&headers, "").await {
+async fn take_receipt(engine: &EngineFake, headers: &HeaderMap, receipt: Receipt) -> Response {
+    if let Err(response) = engine.behave(headers, "").await {
         return response;
     }
     engine.taken.lock().receipts.push(receipt);

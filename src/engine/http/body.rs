@@ -54,9 +54,9 @@ fn fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Failure {
         .path()
         .iter()
         .filter_map(|segment| match segment {
-            Segment::Map { key } => Some(format!("/{key}")),
+            Segment::Map { key } | Segment::Enum { variant: key } => Some(format!("/{key}")),
             Segment::Seq { index } => Some(format!("/{index}")),
-            Segment::Enum { .. } | Segment::Unknown => None,
+            Segment::Unknown => None,
         })
         .collect();
     // A field that is missing has no place of its own: the message names it.

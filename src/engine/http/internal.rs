@@ -4,6 +4,7 @@ use axum::{
     Json,
     extract::{Query, Request, State},
 };
+use futures::future::join_all;
 use tracing::field;
 
 use super::{
@@ -19,6 +20,7 @@ use crate::{
         status,
     },
     wire::{
+        delivery::{Delivery, DeliveryAnswers, MAX_DELIVERIES},
         inbound::{InboundAnswer, InboundMessage, InboundOutcome, InboundQuery, MAX_DELIVERY_BYTES},
         receipt::Receipt,
         status::{ConfigStatus, EngineStatus},
@@ -26,9 +28,6 @@ use crate::{
 };
 
 /// A customer's message. Answered when it is on the disk.
-#[tracing::instrument(
-    level = "debug", name = "delivery", skip_all, fields(channel = &*shared.channel, kind = "Inbound", outcome = field::Empty)
-)]
 pub(super) async fn inbound(
     State(shared): State<Shared>,
     _: Gateway,
@@ -37,8 +36,44 @@ pub(super) async fn inbound(
 ) -> Result<Json<InboundAnswer>, Failure> {
     // It counts among the port's bodies until the message is on the disk.
     let bytes = body::bytes(request, MAX_DELIVERY_BYTES, &shared.internal_bodies).await?;
-    let message: InboundMessage = body::json(&bytes)?;
-    ours(&shared, "/to", &message.to)?;
+    Ok(Json(take_inbound(&shared, body::json(&bytes)?, overtakes).await?))
+}
+
+/// A delivery receipt. Answered when it is on the disk, whatever it led to.
+pub(super) async fn receipt(
+    State(shared): State<Shared>,
+    _: Gateway,
+    request: Request,
+) -> Result<Json<serde_json::Value>, Failure> {
+    let bytes = body::bytes(request, MAX_DELIVERY_BYTES, &shared.internal_bodies).await?;
+    take_receipt(&shared, body::json(&bytes)?).await?;
+    Ok(Json(serde_json::json!({})))
+}
+
+/// Several of both. Answered when each is on the disk or refused.
+pub(super) async fn deliveries(
+    State(shared): State<Shared>,
+    _: Gateway,
+    request: Request,
+) -> Result<Json<DeliveryAnswers>, Failure> {
+    let bytes = body::bytes(request, MAX_DELIVERY_BYTES, &shared.internal_bodies).await?;
+    let deliveries: Vec<Delivery> = body::json(&bytes)?;
+    if deliveries.len() > MAX_DELIVERIES {
+        let detail = format!("There are {} deliveries; {MAX_DELIVERIES} can be brought at once.", deliveries.len());
+        return Err(Failure::invalid("", detail));
+    }
+    let taken = join_all(deliveries.into_iter().map(async |delivery| match delivery {
+        Delivery::Inbound(message) => take_inbound(&shared, message, false).await.map(drop),
+        Delivery::Receipt(receipt) => take_receipt(&shared, receipt).await,
+    }));
+    Ok(Json(taken.await.into_iter().map(|taken| taken.err().map(|failure| failure.problem)).collect()))
+}
+
+#[tracing::instrument(
+    level = "debug", name = "delivery", skip_all, fields(channel = &*shared.channel, kind = "Inbound", outcome = field::Empty)
+)]
+async fn take_inbound(shared: &Shared, message: InboundMessage, overtakes: bool) -> Result<InboundAnswer, Failure> {
+    ours(shared, "/to", &message.to)?;
     let request = inbox::Request::Inbound(Box::new(InboundRequest { message, overtakes }));
     let outcome = match shared.engine.ask(request).await? {
         Ok(Answer::Inbound { outcome, .. }) => outcome.map_or(InboundOutcome::Duplicate, wire_outcome),
@@ -49,28 +84,21 @@ pub(super) async fn inbound(
     };
     tracing::Span::current().record("outcome", field::debug(outcome));
     tracing::debug!("a delivery was taken");
-    Ok(Json(InboundAnswer { outcome }))
+    Ok(InboundAnswer { outcome })
 }
 
-/// A delivery receipt. Answered when it is on the disk, whatever it led to.
 #[tracing::instrument(
     level = "debug", name = "delivery", skip_all, fields(channel = &*shared.channel, kind = "Receipt", outcome = field::Empty)
 )]
-pub(super) async fn receipt(
-    State(shared): State<Shared>,
-    _: Gateway,
-    request: Request,
-) -> Result<Json<serde_json::Value>, Failure> {
-    let bytes = body::bytes(request, MAX_DELIVERY_BYTES, &shared.internal_bodies).await?;
-    let receipt: Receipt = body::json(&bytes)?;
-    ours(&shared, "/from", &receipt.from)?;
+async fn take_receipt(shared: &Shared, receipt: Receipt) -> Result<(), Failure> {
+    ours(shared, "/from", &receipt.from)?;
     match shared.engine.ask(inbox::Request::Receipt(receipt)).await? {
         Ok(answer) => {
             if let Answer::Receipt(outcome) = answer {
                 tracing::Span::current().record("outcome", field::debug(outcome));
             }
             tracing::debug!("a delivery was taken");
-            Ok(Json(serde_json::json!({})))
+            Ok(())
         }
         Err(refusal) => Err(of_refusal(&refusal).into()),
     }

@@ -153,6 +153,7 @@ pub(super) async fn serve_internal(listener: TcpListener, shared: Shared) {
     let router = Router::new()
         .route(ports::INBOUND_PATH, post(internal::inbound))
         .route(ports::RECEIPTS_PATH, post(internal::receipt))
+        .route(ports::DELIVERIES_PATH, post(internal::deliveries))
         .route(ports::CHANNEL_STATUS_PATH, get(internal::status))
         .route_layer(middleware::from_fn_with_state(shared.clone(), path::is_held));
     serve(listener, router, INTERNAL, shared).await;

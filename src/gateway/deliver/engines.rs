@@ -2,15 +2,16 @@
 
 use std::time::Duration;
 
-use reqwest::StatusCode;
+use reqwest::{RequestBuilder, StatusCode, header};
 use tracing::field;
 
 use crate::{
     gateway::{settings::Route, spool::Item},
     process::http_client::{self, ClientError, chain},
     wire::{
+        delivery::DeliveryAnswers,
         inbound::InboundQuery,
-        ports::{INBOUND_PATH, RECEIPTS_PATH, of_channel},
+        ports::{DELIVERIES_PATH, INBOUND_PATH, RECEIPTS_PATH, of_channel},
         problem::{Problem, STORAGE_FULL},
         tokens::TokenFile,
     },
@@ -89,13 +90,21 @@ impl Engines {
         deadline: Duration,
     ) -> Result<(), NotTaken> {
         let result = self.post_once(route, item, turn, deadline).await;
-        let outcome = result.as_ref().map_or_else(NotTaken::name, |()| "Delivered");
-        tracing::Span::current().record("outcome", outcome);
-        tracing::debug!(reason = result.as_ref().err().map(field::display), "an engine was asked to take an item");
+        record(&result);
         result
     }
 
-    async fn post_once(&self, route: &Route, item: &Item, turn: Turn, deadline: Duration) -> Result<(), NotTaken> {
+    /// As [`Engines::post`], in the caller's span.
+    ///
+    /// # Errors
+    /// Whether it is worth trying again.
+    pub(super) async fn post_once(
+        &self,
+        route: &Route,
+        item: &Item,
+        turn: Turn,
+        deadline: Duration,
+    ) -> Result<(), NotTaken> {
         let token = self.token.current().map_err(|error| NotTaken::Unavailable(error.to_string()))?;
         let url = |pattern| format!("{}{}", route.engine_url, of_channel(pattern, &route.channel));
         let request = match item {
@@ -108,17 +117,78 @@ impl Engines {
             }
             Item::Receipt(receipt) => self.client.post(url(RECEIPTS_PATH)).json(receipt),
         };
-        match request.bearer_auth(token).timeout(deadline).send().await {
-            // The status alone says it; the body is read so that the connection can serve again.
-            Ok(response) => {
-                let status = response.status();
-                let body = response.text().await.unwrap_or_default();
-                delivery_result(status, &body)
-            }
-            // A busy engine is slow with everything.
-            Err(error) if error.is_connect() || error.is_timeout() => Err(NotTaken::Unavailable(chain(&error))),
-            Err(error) => Err(NotTaken::Doubtful(chain(&error))),
+        // The status alone says it; the body is read so that the connection can serve again.
+        let (status, body) = answer(request.bearer_auth(token).timeout(deadline)).await?;
+        delivery_result(status, &body)
+    }
+
+    /// Posts items of one channel together, `list` as a JSON array of them, and waits until the engine has looked at all or `deadline` is over. What became
+    /// of each, in their order.
+    ///
+    /// # Errors
+    /// When they are to be posted one by one.
+    pub(super) async fn post_together(
+        &self,
+        route: &Route,
+        list: Vec<u8>,
+        count: usize,
+        deadline: Duration,
+    ) -> Result<Vec<Result<(), NotTaken>>, Apart> {
+        let all = |reason: NotTaken| vec![Err(reason); count];
+        let token = match self.token.current() {
+            Ok(token) => token,
+            Err(error) => return Ok(all(NotTaken::Unavailable(error.to_string()))),
+        };
+        let url = format!("{}{}", route.engine_url, of_channel(DELIVERIES_PATH, &route.channel));
+        let request = self.client.post(url).header(header::CONTENT_TYPE, "application/json").body(list);
+        match answer(request.bearer_auth(token).timeout(deadline)).await {
+            Ok((status, body)) => results_together(status, &body, count),
+            Err(reason) => Ok(all(reason)),
         }
+    }
+}
+
+/// An engine does not take these items together: it is of an older version, or one of them is not as it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Apart;
+
+/// Says in the span of a delivery what became of it.
+pub(super) fn record(result: &Result<(), NotTaken>) {
+    let outcome = result.as_ref().map_or_else(NotTaken::name, |()| "Delivered");
+    tracing::Span::current().record("outcome", outcome);
+    tracing::debug!(reason = result.as_ref().err().map(field::display), "an engine was asked to take an item");
+}
+
+async fn answer(request: RequestBuilder) -> Result<(StatusCode, String), NotTaken> {
+    match request.send().await {
+        Ok(response) => Ok((response.status(), response.text().await.unwrap_or_default())),
+        // A busy engine is slow with everything.
+        Err(error) if error.is_connect() || error.is_timeout() => Err(NotTaken::Unavailable(chain(&error))),
+        Err(error) => Err(NotTaken::Doubtful(chain(&error))),
+    }
+}
+
+/// What an engine's answer says about so many items that were posted together.
+fn results_together(status: StatusCode, body: &str, count: usize) -> Result<Vec<Result<(), NotTaken>>, Apart> {
+    match status.as_u16() {
+        200..=299 => {
+            let answers: DeliveryAnswers = serde_json::from_str(body).map_err(|_| Apart)?;
+            if answers.len() != count {
+                return Err(Apart);
+            }
+            Ok(answers.into_iter().map(|problem| problem.map_or(Ok(()), |problem| of_problem(&problem))).collect())
+        }
+        400 | 404 | 405 | 413 | 415 | 422 => Err(Apart),
+        _ => Ok(vec![delivery_result(status, body); count]),
+    }
+}
+
+/// What a problem says about the item that has it.
+fn of_problem(problem: &Problem) -> Result<(), NotTaken> {
+    let body = serde_json::to_string(problem).unwrap_or_default();
+    match StatusCode::from_u16(problem.status) {
+        Ok(status) if !status.is_success() => delivery_result(status, &body),
+        Ok(_) | Err(_) => Err(NotTaken::Doubtful(body)),
     }
 }
 
@@ -142,6 +212,33 @@ fn delivery_result(status: StatusCode, body: &str) -> Result<(), NotTaken> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_item_of_several_has_its_own_answer_or_goes_by_itself() {
+        let taken: Result<(), NotTaken> = Ok(());
+        let cases = [
+            (200, "[null,null]", Ok(vec![taken.clone(), taken.clone()])),
+            (200, "[null]", Err(Apart)),
+            (200, "{}", Err(Apart)),
+            (404, "", Err(Apart)),
+            (422, "", Err(Apart)),
+        ];
+        for (status, body, expected) in cases {
+            assert_eq!(results_together(StatusCode::from_u16(status).unwrap(), body, 2), expected, "{status} {body}");
+        }
+        let problems = r#"[null,{"type":"urn:aldis:problem:storage-full","title":"","status":503},{"type":"a","title":"","status":422},
+                           {"type":"a","title":"","status":200}]"#;
+        let results = results_together(StatusCode::OK, problems, 4).unwrap();
+        assert!(
+            matches!(
+                &results[..],
+                [Ok(()), Err(NotTaken::NoRoom(_)), Err(NotTaken::Refused(_)), Err(NotTaken::Doubtful(_))]
+            ),
+            "{results:?}"
+        );
+        let busy = results_together(StatusCode::SERVICE_UNAVAILABLE, "", 2).unwrap();
+        assert!(matches!(&busy[..], [Err(NotTaken::Unavailable(_)), Err(NotTaken::Unavailable(_))]), "{busy:?}");
+    }
 
     #[test]
     fn only_answers_on_the_form_of_the_item_are_final() {

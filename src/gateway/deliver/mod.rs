@@ -4,6 +4,7 @@
 //! route, it is committed to the spool instead. From then on a number's traffic queues behind its spooled rows until they are delivered.
 
 mod backlog;
+mod batches;
 mod engines;
 mod keyed_locks;
 mod maintenance;
@@ -12,10 +13,11 @@ mod parked;
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Instrument;
 
+use batches::Batches;
 use engines::Turn;
 pub(super) use engines::{Engines, NotTaken};
 
@@ -30,8 +32,6 @@ use keyed_locks::KeyedLocks;
 
 /// How long the provider waits for the engine before the spool takes over.
 const DIRECT_DEADLINE: Duration = Duration::from_secs(1);
-/// Items of one number that are posted to its engine at once; it commits them together.
-const DIRECT_AT_ONCE: usize = 64;
 
 /// Brings items to engines. Clones share it.
 #[derive(Clone, Debug)]
@@ -41,6 +41,7 @@ pub(super) struct Delivery(Arc<Inner>);
 struct Inner {
     spool: Spool,
     engines: Engines,
+    batches: Batches,
     current: watch::Receiver<Current>,
     metrics: Metrics,
     traffic: Traffic,
@@ -51,20 +52,12 @@ struct Inner {
 }
 
 /// One of our numbers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct NumberState {
     /// Rows that wait in order, and those that are being written.
     waiting: u64,
     /// Whether a task delivers them.
     delivering: bool,
-    /// Bounds what is posted at once.
-    direct: Arc<Semaphore>,
-}
-
-impl Default for NumberState {
-    fn default() -> Self {
-        Self { waiting: 0, delivering: false, direct: Arc::new(Semaphore::new(DIRECT_AT_ONCE)) }
-    }
 }
 
 impl Delivery {
@@ -83,15 +76,17 @@ impl Delivery {
             .into_iter()
             .map(|(number, counts)| (number, NumberState { waiting: counts.waiting, ..NumberState::default() }))
             .collect();
+        let tasks = TaskTracker::new();
         let delivery = Self(Arc::new(Inner {
             spool,
+            batches: Batches::new(engines.clone(), tasks.clone()),
             engines,
             current,
             metrics,
             traffic,
             order: KeyedLocks::default(),
             numbers: Mutex::new(numbers),
-            tasks: TaskTracker::new(),
+            tasks,
             shutdown,
         }));
         delivery.0.tasks.spawn(delivery.clone().follow_routes());
@@ -131,7 +126,7 @@ impl Delivery {
             };
         }
         let Some(route) = self.route(item.number()) else { return self.keep(item, None).await };
-        match self.post_direct(&route, &item).await {
+        match self.0.batches.post(&route, &item, DIRECT_DEADLINE).await {
             Ok(()) => {
                 self.0.traffic.note(item.number(), 1);
                 Ok(WebhookOutcome::Delivered)
@@ -164,14 +159,6 @@ impl Delivery {
                 tracing::debug!(number = item.number(), %reason, "the engine did not take an item past others");
                 None
             }
-        }
-    }
-
-    async fn post_direct(&self, route: &Route, item: &Item) -> Result<(), NotTaken> {
-        let direct = Arc::clone(&self.0.numbers.lock().entry(item.number().to_owned()).or_default().direct);
-        match tokio::time::timeout(DIRECT_DEADLINE, direct.acquire()).await {
-            Ok(_permit) => self.0.engines.post(route, item, Turn::InOrder, DIRECT_DEADLINE).await,
-            Err(_) => Err(NotTaken::Unavailable("too many items are under way to it".into())),
         }
     }
 

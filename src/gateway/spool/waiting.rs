@@ -8,6 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
+use serde::Serialize;
 
 use super::{Spool, SpoolError, tally::oldest};
 use crate::wire::{
@@ -15,8 +16,9 @@ use crate::wire::{
     receipt::Receipt,
 };
 
-/// What is for an engine.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What is for an engine. As JSON it is a [`Delivery`](crate::wire::delivery::Delivery).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Item {
     /// A customer's message.
     Inbound(InboundMessage),

@@ -1,11 +1,13 @@
 //! Who may do what.
 
-use aldis::wire::ports;
+use aldis::wire::{delivery::MAX_DELIVERIES, ports};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::{MIA, desk};
-use crate::support::engine::{CHANNEL, DESK, ENGINE, Engine, GATEWAY, OPERATOR, ROLES, answer, inbound, internal};
+use crate::support::engine::{
+    CHANNEL, DESK, ENGINE, Engine, GATEWAY, NUMBER, OPERATOR, ROLES, answer, inbound, internal,
+};
 
 /// A path of the channel.
 fn below(path: &str) -> String {
@@ -26,10 +28,11 @@ async fn each_interface_lets_in_whom_it_is_for() {
     let (engine, _gateway) = desk().await;
     let token = |user: &str, audience: &str| Some(engine.issuer.token(user, audience));
     let message = inbound("SM-1", MIA, "hello");
-    let receipt = json!({ "providerMessageId": "SM-9", "from": crate::support::engine::NUMBER, "state": "Sent", "receivedAt": jiff::Timestamp::now() });
-    let none = Value::Null;
-    let paths = [ports::INBOUND_PATH, ports::RECEIPTS_PATH, ports::CHANNEL_STATUS_PATH];
-    let [arrivals, receipts, status] = paths.map(internal);
+    let receipt =
+        json!({ "providerMessageId": "SM-9", "from": NUMBER, "state": "Sent", "receivedAt": jiff::Timestamp::now() });
+    let (none, nothing) = (Value::Null, json!([]));
+    let paths = [ports::INBOUND_PATH, ports::RECEIPTS_PATH, ports::DELIVERIES_PATH, ports::CHANNEL_STATUS_PATH];
+    let [arrivals, receipts, several, status] = paths.map(internal);
     let cases = [
         (ports::PUBLIC, Method::GET, "/v1/me", token("ana", DESK), &none, 200, "a member"),
         (ports::PUBLIC, Method::GET, "/v1/me", token("eve", DESK), &none, 403, "no member"),
@@ -54,6 +57,9 @@ async fn each_interface_lets_in_whom_it_is_for() {
         (ports::INTERNAL, Method::POST, &arrivals, token(GATEWAY, DESK), &message, 401, "an agent's token"),
         (ports::INTERNAL, Method::POST, &receipts, token(GATEWAY, ROLES), &receipt, 200, "the gateway"),
         (ports::INTERNAL, Method::POST, &receipts, token(ENGINE, ROLES), &receipt, 403, "another role"),
+        (ports::INTERNAL, Method::POST, &several, token(GATEWAY, ROLES), &nothing, 200, "the gateway"),
+        (ports::INTERNAL, Method::POST, &several, token(ENGINE, ROLES), &nothing, 403, "another role"),
+        (ports::INTERNAL, Method::POST, &several, None, &nothing, 401, "no token"),
         (ports::INTERNAL, Method::GET, &status, token(OPERATOR, ROLES), &none, 200, "the operator"),
         (ports::INTERNAL, Method::GET, &status, token(GATEWAY, ROLES), &none, 403, "the gateway does not look"),
         (ports::INTERNAL, Method::GET, "/v1/me", token("ana", DESK), &none, 404, "agents have a port of their own"),
@@ -116,6 +122,30 @@ async fn what_is_wrong_with_a_request_is_named() {
 }
 
 #[tokio::test]
+async fn several_deliveries_are_taken_or_refused_each_by_itself() {
+    let (engine, _gateway) = desk().await;
+    let path = internal(ports::DELIVERIES_PATH);
+    let bring = |deliveries: Value| answer(engine.as_role(GATEWAY, Method::POST, &path).json(&deliveries));
+    let message = |id: &str| json!({ "inbound": inbound(id, MIA, "hello") });
+    let mut other = message("SM-2");
+    other["inbound"]["to"] = json!("+15551239999");
+    let receipt = json!({ "receipt": {
+        "providerMessageId": "SM-9", "from": NUMBER, "state": "Delivered", "receivedAt": jiff::Timestamp::now() } });
+    let (status, answers) = bring(json!([message("SM-1"), other, receipt, message("SM-1"), message("SM-3")])).await;
+    assert_eq!((status, answers.as_array().map(Vec::len)), (200, Some(5)), "{answers}");
+    assert_eq!([0, 2, 3, 4].map(|taken| &answers[taken]), [&Value::Null; 4]);
+    assert_eq!((&answers[1]["status"], &answers[1]["field"]), (&json!(422), &json!("/to")));
+    assert_eq!(engine.sqlite("SELECT count(*) AS n FROM message")[0]["n"], 2, "one came twice");
+    assert_eq!(engine.sqlite("SELECT count(*) AS n FROM parked_receipt")[0]["n"], 1);
+
+    assert_eq!(bring(json!([])).await, (200, json!([])));
+    let many: Vec<_> = (0..=MAX_DELIVERIES).map(|id| message(&format!("SM-many-{id}"))).collect();
+    assert_eq!(bring(json!(many)).await.0, 422);
+    assert_eq!(bring(json!([{ "inbound": {} }])).await.1["field"], "/0/inbound/providerMessageId");
+    assert_eq!(engine.sqlite("SELECT count(*) AS n FROM message")[0]["n"], 2, "all or none of what cannot be read");
+}
+
+#[tokio::test]
 async fn only_paths_of_the_channel_that_the_engine_holds_are_answered() {
     let (engine, _gateway) = desk().await;
     let other = |pattern: &str| ports::of_channel(pattern, "other");
@@ -125,6 +155,7 @@ async fn only_paths_of_the_channel_that_the_engine_holds_are_answered() {
         engine.agent("ana", Method::POST, &(other(ports::CHANNEL_PATH) + "/interactions/1/reply")),
         engine.as_role(GATEWAY, Method::POST, &other(ports::INBOUND_PATH)).json(&inbound("SM-1", MIA, "hello")),
         engine.as_role(GATEWAY, Method::POST, &other(ports::RECEIPTS_PATH)),
+        engine.as_role(GATEWAY, Method::POST, &other(ports::DELIVERIES_PATH)),
         engine.as_role(OPERATOR, Method::GET, &other(ports::CHANNEL_STATUS_PATH)),
     ];
     for request in requests {
@@ -144,6 +175,6 @@ async fn an_agent_learns_which_channels_are_served_where_the_agent_asks() {
     let channels = me["channels"].as_array().unwrap();
     assert_eq!(channels.len(), 1, "{me}");
     assert_eq!(channels[0]["channel"], CHANNEL);
-    assert_eq!(channels[0]["number"], crate::support::engine::NUMBER);
+    assert_eq!(channels[0]["number"], NUMBER);
     assert_eq!(channels[0]["present"], true);
 }
