@@ -6,7 +6,10 @@ use jiff::Timestamp;
 
 use super::Delivery;
 use crate::{
-    gateway::{settings::Settings, spool::SpoolError},
+    gateway::{
+        settings::Settings,
+        spool::{EXPIRE_AT_ONCE, SpoolError},
+    },
     wire::status::{ParkedNumber, RoomState, SpoolRoom, SpoolStatus},
 };
 
@@ -59,17 +62,29 @@ impl Delivery {
             let names = numbers.iter().filter(|(name, number)| number.waiting > 0 && settings.route(name).is_none());
             names.map(|(name, _)| name.clone()).collect()
         };
-        let gone = self.0.spool.expire(unrouted, settings.retention).await?;
-        tracing::debug!(numbers = gone.len(), "unrouted items that are too old were looked for");
-        for (number, count) in &gone {
-            tracing::warn!(number, count, "unrouted items are older than the retention; they are removed");
-            self.less(number, *count);
+        for number in &unrouted {
+            self.expire_of(number, settings.retention).await?;
         }
-        self.0.metrics.expired(gone.values().sum());
+        tracing::debug!(numbers = unrouted.len(), "unrouted items that are too old were looked for");
         while self.0.spool.forget_attempts().await? {}
         // Numbers that had traffic once are of no interest for ever.
         self.0.numbers.lock().retain(|_, number| number.waiting > 0 || number.delivering);
         Ok(())
+    }
+
+    async fn expire_of(&self, number: &str, retention: Duration) -> Result<(), SpoolError> {
+        loop {
+            let gone = self.0.spool.expire(number.to_owned(), retention).await?;
+            if gone > 0 {
+                tracing::warn!(number, count = gone, "unrouted items are older than the retention; they are removed");
+                self.less(number, gone);
+                self.0.metrics.expired(gone);
+            }
+            // A route that is there by now takes what is left.
+            if gone < u64::from(EXPIRE_AT_ONCE) || self.route(number).is_some() {
+                return Ok(());
+            }
+        }
     }
 
     /// What waits, as it is counted in memory.

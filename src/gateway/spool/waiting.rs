@@ -1,10 +1,6 @@
 //! Traffic that waits for its engine.
 
-use std::{
-    collections::{BTreeMap, HashSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -15,6 +11,9 @@ use crate::wire::{
     inbound::{InboundMessage, MAX_DELIVERY_BYTES},
     receipt::Receipt,
 };
+
+/// Rows that expire in one transaction at most.
+pub(crate) const EXPIRE_AT_ONCE: u32 = 500;
 
 /// What is for an engine. As JSON it is a [`Delivery`](crate::wire::delivery::Delivery).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -158,7 +157,9 @@ impl Spool {
     /// When it is not on the disk.
     pub(crate) async fn keep(&self, item: Item, place: Place) -> Result<Kept, SpoolError> {
         if let Some(no_room) = self.has_no_room(&item, &place) {
-            return Ok(Kept::NoRoom(no_room));
+            // What the provider brings again needs no room.
+            let known = self.commits.transact(move |connection| is_known(connection, &item)).await?;
+            return Ok(if known { Kept::Known } else { Kept::NoRoom(no_room) });
         }
         let parked = match place {
             Place::Behind | Place::Unrouted(_) => None,
@@ -261,37 +262,33 @@ impl Spool {
         self.commits.transact_then(work, then).await.map(drop)
     }
 
-    /// Removes rows that have waited for `numbers` for longer than `retention`, in the ledger's time: a clock that leaps makes nothing
-    /// old. Returns how many of which number are gone.
+    /// Removes rows that have waited for a number for longer than `retention`, in the ledger's time: a clock that leaps makes nothing
+    /// old. Some in a step, since a full volume has no room for the log of many. Returns how many are gone; fewer than [`EXPIRE_AT_ONCE`] = there are no more.
     ///
     /// # Errors
     /// When nothing was removed.
-    pub(crate) async fn expire(
-        &self,
-        numbers: Vec<String>,
-        retention: Duration,
-    ) -> Result<BTreeMap<String, u64>, SpoolError> {
+    pub(crate) async fn expire(&self, number: String, retention: Duration) -> Result<u64, SpoolError> {
         let (before, rows_since) = (self.ledger.before(retention), self.ledger.rows_since());
-        let tally = Arc::clone(&self.tally);
+        let (of, tally) = (number.clone(), Arc::clone(&self.tally));
         let work = move |connection: &Connection| {
-            let mut gone = BTreeMap::new();
-            let sql = "DELETE FROM waiting WHERE number = ?1 AND parked IS NULL AND coalesce(kept_at, ?3) < ?2";
-            let mut delete = connection.prepare(sql)?;
-            for number in &numbers {
-                let removed = delete.execute(params![number, before, rows_since])?;
-                if removed > 0 {
-                    gone.insert(number.clone(), (removed as u64, oldest(connection, number)?));
-                }
-            }
-            Ok(gone)
+            let sql = "DELETE FROM waiting WHERE seq IN
+                           (SELECT seq FROM waiting WHERE number = ?1 AND parked IS NULL AND coalesce(kept_at, ?3) < ?2
+                            ORDER BY seq LIMIT ?4)";
+            let removed =
+                connection.prepare_cached(sql)?.execute(params![of, before, rows_since, EXPIRE_AT_ONCE])? as u64;
+            Ok((removed, oldest(connection, &of)?))
         };
-        let then = move |gone: &BTreeMap<String, (u64, _)>| {
-            let mut tally = tally.lock();
-            gone.iter().for_each(|(number, (rows, oldest))| tally.gone(number, *rows, 0, *oldest));
-        };
-        let gone = self.commits.transact_then(work, then).await?;
-        Ok(gone.into_iter().map(|(number, (rows, _))| (number, rows)).collect())
+        let then = move |&(rows, oldest): &_| tally.lock().gone(&number, rows, 0, oldest);
+        Ok(self.commits.transact_then(work, then).await?.0)
     }
+}
+
+/// Whether a message is there already. Receipts may repeat.
+fn is_known(connection: &Connection, item: &Item) -> rusqlite::Result<bool> {
+    let Item::Inbound(message) = item else { return Ok(false) };
+    connection
+        .prepare_cached("SELECT 1 FROM waiting WHERE kind = 'Inbound' AND provider_message_id = ?1")?
+        .exists([&message.provider_message_id])
 }
 
 fn insert(connection: &Connection, item: &Item, parked: Option<&str>, kept_at: i64) -> rusqlite::Result<bool> {
@@ -458,15 +455,49 @@ mod tests {
             spool.keep(message(id, number, "x"), Place::Unrouted(0)).await.unwrap();
         }
         spool.keep(message("3", NUMBER, "x"), Place::Parked("400".into())).await.unwrap();
-        let unrouted = vec![NUMBER.to_owned()];
         days_go_by(&path, 2);
-        assert_eq!(spool.expire(unrouted.clone(), 3 * DAY).await.unwrap(), BTreeMap::new());
+        assert_eq!(spool.expire(NUMBER.into(), 3 * DAY).await.unwrap(), 0);
         days_go_by(&path, 2);
-        let gone = spool.expire(unrouted, 3 * DAY).await.unwrap();
-        assert_eq!(gone, BTreeMap::from([(NUMBER.into(), 1)]));
+        assert_eq!(spool.expire(NUMBER.into(), 3 * DAY).await.unwrap(), 1);
         let counts = spool.tally().numbers;
         assert_eq!((counts[NUMBER].waiting, counts[NUMBER].parked), (0, 1), "what is parked stays");
         assert_eq!(counts["+15550002"].waiting, 1);
+    }
+
+    #[tokio::test]
+    async fn what_is_brought_again_is_known_also_when_there_is_no_room() {
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(&dir.path().join("spool.db")).unwrap();
+        let full = || Place::Unrouted(u64::from(u32::MAX));
+        spool.keep(message("1", NUMBER, "x"), Place::Unrouted(0)).await.unwrap();
+        let keep = |item| spool.keep(item, full());
+        assert_eq!(keep(message("1", NUMBER, "x")).await.unwrap(), Kept::Known);
+        assert_eq!(keep(message("2", NUMBER, "x")).await.unwrap(), Kept::NoRoom(NoRoom::Unrouted));
+        assert_eq!(keep(receipt("1", NUMBER)).await.unwrap(), Kept::NoRoom(NoRoom::Unrouted));
+    }
+
+    #[tokio::test]
+    async fn what_expires_goes_in_steps_oldest_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("spool.db");
+        drop(Spool::open(&path).unwrap());
+        let connection = Connection::open(&path).unwrap();
+        let row = "INSERT INTO waiting (kind, number, lane, provider_message_id, payload, received_at, kept_at)
+                   VALUES ('Inbound', ?1, 'x', ?2, '{}', 0, 0)";
+        let rows = EXPIRE_AT_ONCE + 10;
+        for id in 0..rows {
+            connection.execute(row, params![NUMBER, id.to_string()]).unwrap();
+        }
+        let spool = Spool::open(&path).unwrap();
+        days_go_by(&path, 2);
+        assert_eq!(spool.expire(NUMBER.into(), DAY).await.unwrap(), u64::from(EXPIRE_AT_ONCE));
+        let left = spool.tally().numbers[NUMBER].waiting;
+        let oldest: String = connection
+            .query_row("SELECT provider_message_id FROM waiting ORDER BY seq LIMIT 1", [], |row| row.get(0))
+            .unwrap();
+        assert_eq!((left, oldest), (10, EXPIRE_AT_ONCE.to_string()));
+        assert_eq!(spool.expire(NUMBER.into(), DAY).await.unwrap(), 10);
+        assert!(spool.tally().numbers.is_empty());
     }
 
     #[tokio::test]
@@ -483,12 +514,12 @@ mod tests {
         drop(old);
         for _ in 0..2 {
             let spool = Spool::open(&path).unwrap();
-            assert_eq!(spool.expire(vec![NUMBER.into()], DAY).await.unwrap(), BTreeMap::new());
+            assert_eq!(spool.expire(NUMBER.into(), DAY).await.unwrap(), 0);
             assert_eq!((spool.tally().numbers[NUMBER].waiting, spool.tally().numbers[NUMBER].parked), (1, 1));
         }
         let later = "UPDATE ledger SET lived_until = lived_until + ?1";
         Connection::open(&path).unwrap().execute(later, [2 * DAY.as_millis() as i64]).unwrap();
         let spool = Spool::open(&path).unwrap();
-        assert_eq!(spool.expire(vec![NUMBER.into()], DAY).await.unwrap(), BTreeMap::from([(NUMBER.into(), 1)]));
+        assert_eq!(spool.expire(NUMBER.into(), DAY).await.unwrap(), 1);
     }
 }
