@@ -14,6 +14,7 @@ use super::{
     sending::{BoundedRequest, OutOfBounds, Sending},
     spool::SpoolError,
     status::Reporter,
+    under_way::UnderWay,
 };
 use crate::{
     process::{
@@ -33,6 +34,9 @@ use crate::{
 /// One connection or two of each engine that sends, and the operator. Their tokens are the cluster's, of a kilobyte or two.
 pub(super) const LIMITS: Limits = Limits { connections: 1024, head_bytes: 8 * 1024, bodies_bytes: 64 * MAX_SEND_BYTES };
 
+/// Requests to send that one engine may have under way. It makes half as many at once; the others are those that it gave up and repeats.
+const UNDER_WAY_OF_ONE: usize = 128;
+
 /// The API's state.
 #[derive(Clone, Debug)]
 pub(super) struct InternalApi {
@@ -44,6 +48,8 @@ pub(super) struct InternalApi {
     pub reporter: Reporter,
     /// The port's.
     pub bodies: Bodies,
+    /// Requests to send that wait for their outcome.
+    pub under_way: UnderWay,
 }
 
 impl InternalApi {
@@ -65,6 +71,7 @@ enum Denied {
     NotReady,
     Unauthenticated(TokenError),
     NotOperator(String),
+    TooMany,
     Body(BodyError),
     Malformed(serde_json::Error),
     OutOfBounds(OutOfBounds),
@@ -83,6 +90,7 @@ impl IntoResponse for Denied {
                 let detail = format!("only the operator may ask for the status, not {user}");
                 Problem::new(403, "forbidden", "Not allowed").detail(detail).into_response()
             }
+            Self::TooMany => unavailable(&format!("{UNDER_WAY_OF_ONE} requests of this engine are under way already")),
             Self::Body(BodyError::NoRoom) => unavailable(&BodyError::NoRoom.to_string()),
             Self::Body(error) => malformed(error.status(), &error.to_string()).into_response(),
             Self::Malformed(error) => malformed(400, &error.to_string()).into_response(),
@@ -104,8 +112,13 @@ fn unavailable(detail: &str) -> Response {
 async fn messages(State(api): State<InternalApi>, request: Request) -> Result<Json<SendOutcome>, Denied> {
     // First who calls: nothing is read for a stranger.
     let (_, user) = api.caller(request.headers())?;
-    let body = body::read(request.into_body(), MAX_SEND_BYTES, &api.bodies).await.map_err(Denied::Body)?;
+    let _counted = api.under_way.count(&user, UNDER_WAY_OF_ONE).ok_or(Denied::TooMany)?;
+    let (head, body) = request.into_parts();
+    drop(head);
+    let body = body::read(body, MAX_SEND_BYTES, &api.bodies).await.map_err(Denied::Body)?;
     let request: SendRequest = serde_json::from_slice(&body).map_err(Denied::Malformed)?;
+    // The provider may take its time, and others need the room.
+    drop(body);
     let request = BoundedRequest::try_from(request).map_err(Denied::OutOfBounds)?;
     api.sending.send(&user, request).await.map(Json).map_err(Denied::Unreadable)
 }

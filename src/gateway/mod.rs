@@ -17,5 +17,6 @@ mod settings;
 mod spool;
 mod status;
 mod traffic;
+mod under_way;
 
 pub use run::{Args, RunError, run};

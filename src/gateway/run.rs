@@ -22,6 +22,7 @@ use super::{
     spool::{OpenError, Spool},
     status::Reporter,
     traffic::Traffic,
+    under_way::UnderWay,
 };
 use crate::{
     admin::{self, Health},
@@ -164,6 +165,7 @@ pub async fn run(args: Args) -> Result<(), RunError> {
         sending: sending.clone(),
         reporter,
         bodies: Bodies::new(internal_api::LIMITS.bodies_bytes),
+        under_way: UnderWay::default(),
     };
     let internal = serve(internal, internal_api.router(), internal_api::LIMITS, shutdown.clone());
     tracing::info!(version = env!("CARGO_PKG_VERSION"), "the gateway serves");

@@ -107,6 +107,32 @@ async fn a_repeated_attempt_under_way_waits_for_the_same_end() {
 }
 
 #[tokio::test]
+async fn repeats_of_one_attempt_do_not_take_the_place_of_other_engines() {
+    const REPEATS: usize = 200;
+    let (twilio, mut gateway) = start().await;
+    gateway.route(OTHER_NUMBER, NOWHERE, OTHER_ENGINE).await;
+    twilio.account(|account| account.faults.push_back(Fault::Slow(Duration::from_secs(3))));
+    let document = json!(request(1, 1, "Hello"));
+    let repeats: Vec<_> = (0..REPEATS)
+        .map(|_| {
+            let (gateway, document) = (&gateway, &document);
+            async move { gateway.ask(ENGINE, document).await.0 }
+        })
+        .collect();
+    let other = async {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let mut message = request(2, 1, "Hello");
+        OTHER_NUMBER.clone_into(&mut message.from);
+        gateway.send(OTHER_ENGINE, &message).await.unwrap()
+    };
+    let (answers, other) = tokio::join!(futures::future::join_all(repeats), other);
+    assert!(matches!(other, SendOutcome::Accepted { .. }), "{other:?}");
+    let with = |status: u16| answers.iter().filter(|answer| **answer == status).count();
+    assert_eq!((with(200), with(503)), (128, REPEATS - 128));
+    assert_eq!(twilio.account(|account| account.sent.len()), 2);
+}
+
+#[tokio::test]
 async fn a_lost_answer_is_unknown_and_never_repeated() {
     let (twilio, gateway) = start().await;
     let mut message_id = 0;

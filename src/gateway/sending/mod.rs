@@ -183,7 +183,11 @@ impl Sending {
         let flight = {
             let mut flights = self.0.flights.lock();
             match flights.get(&attempt.key) {
-                Some(flight) => flight.clone(),
+                Some(flight) => {
+                    // It may wait for long, and the first one has all that is needed.
+                    drop(attempt);
+                    flight.clone()
+                }
                 None => {
                     let key = attempt.key.clone();
                     let flight = self.begin(active, attempt);
