@@ -43,6 +43,9 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(200);
 /// And the log says so this often at most.
 const LOG_AGAIN: Duration = Duration::from_secs(60);
 
+/// Fields that a head has at most. Browsers send some 20, ingresses add ten; more would make the map of the fields twice as large, 20 KiB with a hundred.
+const MAX_HEADERS: usize = 48;
+
 /// What a connection holds beside its head, measured: its task, the protocol's state and the fields of a head (7 KiB), and the buffer for what
 /// comes behind a head (8 KiB).
 #[cfg(test)]
@@ -85,7 +88,10 @@ pub(crate) async fn serve(listener: TcpListener, router: Router, limits: Limits,
 
 async fn serve_with(listener: TcpListener, router: Router, limits: Limits, times: Times, shutdown: CancellationToken) {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(times.next_head).max_buf_size(limits.head_bytes);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(times.next_head)
+        .max_buf_size(limits.head_bytes)
+        .max_headers(MAX_HEADERS);
     let router = TowerToHyperService::new(router);
     let tasks = TaskTracker::new();
     let mut port = Port { listener, connections: Connections::new(limits.connections), refusal_logged: None };
@@ -335,6 +341,18 @@ mod tests {
         let long = format!("GET / HTTP/1.1\r\nhost: a\r\nx-a: {}\r\n\r\n", "a".repeat(9000));
         let answer = everything(say(address, &long).await).await;
         assert!(answer.starts_with("HTTP/1.1 431 ") || answer.is_empty(), "{answer}");
+    }
+
+    #[tokio::test]
+    async fn a_head_with_too_many_fields_is_refused() {
+        let router = Router::new().route("/", get(async || "hello"));
+        let (address, _, _) = start(router, LIMITS, TIMES).await;
+        for (fields, status) in [(MAX_HEADERS, "200"), (MAX_HEADERS + 1, "431")] {
+            let more: String = (2..fields).map(|n| format!("x-{n}: a\r\n")).collect();
+            let head = format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{more}\r\n");
+            let answer = everything(say(address, &head).await).await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{fields} fields: {answer}");
+        }
     }
 
     #[tokio::test]

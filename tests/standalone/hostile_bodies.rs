@@ -23,8 +23,10 @@ const ALL_PORTS_KIB: u64 = 96 * 1024;
 /// Requests that are served meanwhile on each port.
 const SERVED: usize = 50;
 
+/// Heads have nearly as many fields as they may.
 fn target(address: &str, path: &str, token: &str) -> Target {
-    Target::new(address, path, &format!("idempotency-key: a\r\nauthorization: Bearer {token}\r\n"))
+    let more: String = (0..40).map(|n| format!("x-{n}: a\r\n")).collect();
+    Target::new(address, path, &format!("idempotency-key: a\r\nauthorization: Bearer {token}\r\n{more}"))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
