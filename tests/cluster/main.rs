@@ -16,3 +16,4 @@ mod quickstart;
 mod smoke;
 mod tenancy;
 mod testbed;
+mod volumes;

@@ -219,9 +219,30 @@ impl Cluster {
 
     /// The host's folder of the volume that a claim is bound to.
     pub fn volume_folder(&self, namespace: &str, claim: &str) -> PathBuf {
+        self.dir().join("state/volumes").join(self.volume_of(namespace, claim))
+    }
+
+    fn volume_of(&self, namespace: &str, claim: &str) -> String {
         let volume = self.kubectl(&["get", "pvc", "-n", namespace, claim, "-o", "jsonpath={.spec.volumeName}"]).ok();
         assert!(!volume.is_empty(), "claim {claim} is not bound");
-        self.dir().join("state/volumes").join(volume)
+        volume
+    }
+
+    /// Gives the volume of a claim so many MiB, with what is in it. The next pod that mounts it sees that; so does who looks into the
+    /// folder that is returned.
+    pub fn limit_volume(&self, namespace: &str, claim: &str, mebibytes: u32) -> PathBuf {
+        let volume = self.volume_of(namespace, claim);
+        let mut command = Command::new(script("cluster"));
+        command.arg("limit").arg(self.dir()).args([&volume, &mebibytes.to_string()]);
+        run(&mut command, None).ok();
+        let pid = std::fs::read_to_string(self.dir().join("state/pid")).expect("the node's first process");
+        PathBuf::from(format!("/proc/{}/root/run/volumes/{volume}", pid.trim()))
+    }
+
+    /// Takes the limit away; what is in the volume stays. No pod may have it mounted.
+    pub fn unlimit_volume(&self, namespace: &str, claim: &str) -> Output {
+        let mut command = Command::new(script("cluster"));
+        run(command.arg("unlimit").arg(self.dir()).arg(self.volume_of(namespace, claim)), None)
     }
 
     /// The host's process ids of a container of a pod.

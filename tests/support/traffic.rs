@@ -40,19 +40,24 @@ pub struct Pace {
 impl Traffic {
     /// Begins.
     pub fn start(carrier: &Carrier, desk: &Desk, to: &str, pace: Pace) -> Self {
-        let (stop, taken) = (Arc::<AtomicBool>::default(), Arc::default());
-        let streamed = Arc::<Mutex<Vec<u64>>>::default();
-        let mut working: Vec<_> = (0..pace.customers)
-            .map(|customer| tokio::spawn(write(carrier.clone(), to.to_owned(), customer, pace, Arc::clone(&stop))))
-            .collect();
-        working.push(tokio::spawn(answer(desk.clone(), pace, Arc::clone(&taken), Arc::clone(&stop))));
-        let seen = Arc::clone(&streamed);
-        let stream = desk.watch(move |sent: Sent| {
+        let mut traffic = Self::start_unwatched(carrier, desk, to, pace);
+        let seen = Arc::clone(&traffic.streamed);
+        traffic._stream = desk.watch(move |sent: Sent| {
             if sent.name == "InboundRecorded" {
                 seen.lock().push(sent.data["message"].as_u64().unwrap());
             }
         });
-        Self { stop, working, taken, streamed, _stream: stream }
+        traffic
+    }
+
+    /// Begins with a stream that nobody looks at, for a store that forgets what it has shown.
+    pub fn start_unwatched(carrier: &Carrier, desk: &Desk, to: &str, pace: Pace) -> Self {
+        let (stop, taken) = (Arc::<AtomicBool>::default(), Arc::default());
+        let mut working: Vec<_> = (0..pace.customers)
+            .map(|customer| tokio::spawn(write(carrier.clone(), to.to_owned(), customer, pace, Arc::clone(&stop))))
+            .collect();
+        working.push(tokio::spawn(answer(desk.clone(), pace, Arc::clone(&taken), Arc::clone(&stop))));
+        Self { stop, working, taken, streamed: Arc::default(), _stream: desk.be_online() }
     }
 
     /// Texts of the replies that the engine took so far.
