@@ -49,6 +49,8 @@ const OPT_OUTS_FIRST: Duration = Duration::from_secs(10);
 const FORGET_INTERVAL: SignedDuration = SignedDuration::from_mins(1);
 /// Rows that are forgotten in one step, so that nobody waits long for it.
 const FORGET_AT_ONCE: u32 = 500;
+/// Until a step for which there was no room is taken again.
+const FORGET_AGAIN: SignedDuration = SignedDuration::from_secs(1);
 /// Between two steps, so that there is time for others.
 const FORGET_PAUSE: SignedDuration = SignedDuration::from_millis(100);
 
@@ -380,8 +382,10 @@ impl SingleWriter {
             self.log_is_in_use = !self.store.make_room()?;
         }
         let pause = match forgotten.more {
+            // There was no room.
+            true if forgotten.rows == 0 => FORGET_AGAIN,
             // Nobody else has anything to do that matters more.
-            true if short && forgotten.rows > 0 => SignedDuration::ZERO,
+            true if short => SignedDuration::ZERO,
             true => FORGET_PAUSE,
             false => FORGET_INTERVAL,
         };

@@ -117,8 +117,11 @@ impl Store {
         }
         let forgotten = match self.forget_step(Until::of(retention, now), batch) {
             Err(StoreError::Full(error)) => {
-                let given_up = HeldRoom::of(&self.path).give_up();
-                tracing::warn!(%error, given_up, "the volume has no room to delete what is too old");
+                if HeldRoom::of(&self.path).give_up() {
+                    tracing::warn!(%error, "what is too old is deleted with the room that was held in reserve");
+                } else {
+                    tracing::debug!(%error, "the volume has no room to delete what is too old");
+                }
                 Forgotten { rows: 0, more: true }
             }
             step => step?,
