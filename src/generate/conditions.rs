@@ -15,7 +15,7 @@ Every object of Aldis says in `status.conditions` what is right and what is wron
 - `kubectl wait --for=condition=Ready smschannel/support` waits until everything asked for is in force, for the present generation of the spec.
 - `Reconciling` and `Stalled` are there only while they are True. `Reconciling`: the operator is at work, or waits for something that comes by
   itself. `Stalled`: a person must do something. Tools that know [kstatus](https://github.com/kubernetes-sigs/cli-utils/tree/master/pkg/kstatus)
-  (Flux, Argo CD, Helm) read these three.
+  (Flux, Helm 4) read these three.
 - Whatever is missing is waited for: when it appears, the condition turns by itself.
 - A reason has the same name in conditions, events and metrics.
 ";

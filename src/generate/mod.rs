@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 /// What can be generated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Part {
-    /// The CustomResourceDefinitions: `crds/`.
+    /// The CustomResourceDefinitions: `crds/` and `charts/aldis/generated/crds/`.
     Crds,
     /// What the operator's account may do: `charts/aldis/generated/rbac.yaml`.
     Rbac,
@@ -47,7 +47,7 @@ impl Part {
     /// The folders in which generated files with this ending may be left over.
     fn owned_folders(self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Part::Crds => &[("crds", "yaml")],
+            Part::Crds => &[("crds", "yaml"), ("charts/aldis/generated/crds", "yaml")],
             Part::Docs => &[("docs/reference", "md")],
             Part::Openapi => &[("docs/openapi", "json")],
             Part::Rbac | Part::Policy | Part::Chart => &[],

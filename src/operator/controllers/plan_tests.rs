@@ -178,6 +178,33 @@ fn secrets_for_pulling_touch_the_pods_and_nothing_else() {
     }
 }
 
+/// A policy that names a port which no pod has lets nothing through.
+#[test]
+fn network_policies_of_chart_and_documentation_open_ports_that_pods_have() {
+    let plans = [connector_plan(Vec::new()).children, channel_plan(json!({})).children];
+    let mut ports = vec!["53".to_owned()];
+    for plan in &plans {
+        let set = plan.list().last().unwrap();
+        let of_pod = set.manifest.pointer("/spec/template/spec/containers/0/ports").and_then(Value::as_array).unwrap();
+        for port in of_pod {
+            ports.push(port["name"].as_str().unwrap().to_owned());
+            ports.push(port["containerPort"].to_string());
+        }
+    }
+    for policies in
+        [include_str!("../../../charts/aldis/templates/networkpolicy.yaml"), include_str!("../../../docs/security.md")]
+    {
+        let opened: Vec<_> = policies
+            .split(", port: ")
+            .skip(1)
+            .map(|rest| rest.split(|end: char| !end.is_alphanumeric()).next().unwrap_or_default().to_owned())
+            .collect();
+        assert!(opened.len() >= 3, "{opened:?}");
+        assert!(opened.iter().all(|port| ports.contains(port)), "{opened:?} of {ports:?}");
+        assert!(opened.contains(&crate::wire::ports::INTERNAL.to_string()), "{opened:?}");
+    }
+}
+
 #[test]
 fn a_further_number_touches_its_part_and_the_main_document() {
     let before = connector_plan(vec![held("+15551230001", "support")]);
