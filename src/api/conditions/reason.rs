@@ -140,7 +140,7 @@ closed! {
         ImageUnavailable,
         /// No node has room for the pod. The message has the scheduler's words.
         Unschedulable,
-        /// The pod's volume is not there yet. The message has the words of the volume's events.
+        /// The pod's volume is not there yet. The message has the scheduler's words; `kubectl describe pvc` may say more.
         VolumePending,
         /// The node that the pod runs on does not answer. It comes back with the node, or when the node is removed.
         NodeLost,
