@@ -22,7 +22,7 @@ struct Figures {
 }
 
 pub async fn measure(scale: Scale, many: &Fleet) -> Section {
-    let one = Fleet::start(1, &|_| false).await;
+    let one = Fleet::start(1).await;
     let mut figures: [Figures; 2] = Default::default();
     for nth in 0..scale.edits {
         for (fleet, figures) in [many, &one].into_iter().zip(&mut figures) {

@@ -64,7 +64,7 @@ pub async fn measure(scale: Scale, wanted: &Wanted) -> Vec<Section> {
     sizes.dedup();
     for size in sizes {
         let is_wanted = |row: &str| wanted.sizes(row).contains(&size);
-        let mut fleet = Fleet::start(size, &|_| false).await;
+        let mut fleet = Fleet::start(size).await;
         if is_wanted("settled") {
             sections.push(settled::measure(scale, &fleet).await);
         }
@@ -85,9 +85,8 @@ pub async fn measure(scale: Scale, wanted: &Wanted) -> Vec<Section> {
 }
 
 impl Fleet {
-    /// Makes so many channels and waits until they have settled. Those of which `is_silent` never answer, so that they cannot be
-    /// waited for.
-    pub async fn start(size: u32, is_silent: &dyn Fn(u32) -> bool) -> Self {
+    /// Makes so many channels and waits until they have settled.
+    pub async fn start(size: u32) -> Self {
         let pods = Pods::start();
         let api = ApiServer::start(pods.clone());
         let folder = tempfile::tempdir().expect("a folder");
@@ -115,11 +114,7 @@ impl Fleet {
             admin,
             _folder: folder,
         };
-        let speaking = (0..size).filter(|nth| !is_silent(*nth)).count();
-        for nth in (0..size).filter(|nth| is_silent(*nth)) {
-            fleet.pods.silence(&service(&channel(nth, size)));
-        }
-        fleet.wait_ready(speaking).await;
+        fleet.wait_ready().await;
         fleet.until_ready = begun.elapsed();
         fleet.processor = usage(fleet.pid()).processor;
         fleet.rest().await;
@@ -139,8 +134,9 @@ impl Fleet {
         ])
     }
 
-    /// Waits until so many channels are Ready, for as long as they become more.
-    async fn wait_ready(&self, wanted: usize) {
+    /// Waits until all channels are Ready, for as long as they become more.
+    async fn wait_ready(&self) {
+        let wanted = self.size as usize;
         let (mut most, mut since, mut told) = ((0, 0), Instant::now(), Instant::now());
         loop {
             let now = (self.api.count_true(CHANNELS, "Ready"), self.api.writes());

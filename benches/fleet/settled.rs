@@ -10,6 +10,9 @@ use crate::{
 };
 
 pub async fn measure(scale: Scale, fleet: &Fleet) -> Section {
+    // Pods are asked ever more rarely while they say the same, for more than a minute.
+    let quiet = 2 * scale.settled.min(Duration::from_secs(60));
+    tokio::time::sleep(quiet).await;
     let (writes, begun, before) = (fleet.api.writes(), Instant::now(), usage(fleet.pid()).processor);
     let requests = requests(fleet);
     fleet.pods.forget_asked();
@@ -35,9 +38,9 @@ pub async fn measure(scale: Scale, fleet: &Fleet) -> Section {
         row("statuses of pods asked for, a second", format!("{questions:.0}")),
     ];
     let text = format!(
-        "{}\n\nAfter nothing was written for {} s, {long:.0} s pass.\n\n{}\n{}\nRequests for each channel, from nothing until it was at rest:\n\n{}",
+        "{}\n\nAfter nothing was written for {:.0} s, {long:.0} s pass.\n\n{}\n{}\nRequests for each channel, from nothing until it was at rest:\n\n{}",
         fleet.describe(),
-        super::REST.as_secs(),
+        (super::REST + quiet).as_secs_f64(),
         table(&["", ""], rows),
         shares_table(&shares),
         requests,
