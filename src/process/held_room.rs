@@ -31,17 +31,30 @@ impl HeldRoom {
         }
     }
 
+    /// Holds no more than so many bytes: after the volume became smaller, as one that was put back, what was held counts too much.
+    pub(crate) fn hold_at_most(&self, bytes: u64) {
+        let most = bytes.next_multiple_of(PIECE);
+        if self.bytes() > most
+            && let Err(error) = File::options().write(true).open(&self.0).and_then(|file| file.set_len(most))
+        {
+            tracing::warn!(%error, "more room is held in reserve than is needed");
+        }
+    }
+
     /// Gives it up; whether there was some.
     pub(crate) fn give_up(&self) -> bool {
         fs::remove_file(&self.0).is_ok()
     }
 }
 
+/// Zeros are written in pieces of so many bytes.
+const PIECE: u64 = 64 * 1024;
+
 /// Zeros that are really written: a hole would hold no room.
 fn write_zeros(path: &Path, bytes: u64) -> io::Result<()> {
     let mut file = File::create(path)?;
-    let zeros = [0; 64 * 1024];
-    for _ in 0..bytes.div_ceil(zeros.len() as u64) {
+    let zeros = [0; PIECE as usize];
+    for _ in 0..bytes.div_ceil(PIECE) {
         file.write_all(&zeros)?;
     }
     file.sync_all()
@@ -62,7 +75,12 @@ mod tests {
         assert_eq!(held.bytes(), 128 * 1024, "whole pieces of 64 KiB");
         let file = fs::metadata(dir.path().join("store.db.reserve")).unwrap();
         assert!(file.blocks() * 512 >= held.bytes(), "no hole");
+        held.hold_at_most(100_000);
+        assert_eq!(held.bytes(), 128 * 1024, "no less than was asked for");
+        held.hold_at_most(50_000);
+        assert_eq!(held.bytes(), 64 * 1024);
         assert!(held.give_up());
+        held.hold_at_most(50_000);
         assert_eq!(held.bytes(), 0);
     }
 }

@@ -170,9 +170,10 @@ impl Store {
         Ok(u32::try_from(rows).unwrap_or(u32::MAX).clamp(1, at_most))
     }
 
-    /// Has a file of zeros hold room, if there is enough.
+    /// Has a file of zeros hold room, if there is enough, and no more than is meant to be held.
     pub fn hold_room(&self) {
         let Ok(room) = Room::of(&self.path) else { return };
+        HeldRoom::of(&self.path).hold_at_most(room.to_hold());
         if room.held < room.to_hold() && room.volume.free >= room.reserve() {
             HeldRoom::of(&self.path).hold(room.to_hold());
         }

@@ -112,6 +112,7 @@ impl Room {
         let log = (reserve(volume) / 8 / page).min(1000);
         connection.query_row(&format!("PRAGMA wal_autocheckpoint = {log}"), [], |_| Ok(()))?;
         let zeros = reserve(volume) / 4;
+        held.hold_at_most(zeros);
         if volume.free > reserve(volume) / 2 && held.bytes() < zeros {
             held.hold(zeros);
         }
