@@ -91,17 +91,19 @@ pub struct CampaignSpec {
     #[schemars(length(max = 1000))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["user".into()]))]
     pub members: Vec<Member>,
-    /// People who see every interaction and the statistics, and may take, transfer and finish them; at most 100.
+    /// People who see every interaction and the statistics, and may take, transfer and finish them; at most 100. Not carried out yet, and
+    /// refused by the condition `Ready`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["user".into()]))]
     pub supervisors: Vec<Supervisor>,
-    /// What an agent may note as the outcome when finishing, at most 500.
+    /// What an agent may note as the outcome when finishing, at most 500. Not carried out yet, and refused by the condition `Ready`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub dispositions: Vec<Disposition>,
-    /// Whether an agent must choose a disposition to finish. Default `false`.
+    /// Whether an agent must choose a disposition to finish. Default `false`. Not carried out yet, and refused by the condition
+    /// `Ready`: `true`.
     #[serde(default)]
     pub disposition_required: bool,
 }

@@ -73,7 +73,7 @@ pub struct SmsChannelSpec {
     /// `Random`: by chance. `Linear`: the first available by the members' position, always from the first. `RoundRobin`: in turn,
     /// whatever the penalties. `WeightedRandom`: by chance, less likely with a higher penalty. `RingAll`: everybody is asked, the first
     /// to accept has it; needs `offer.mode: Ask`. But for `RoundRobin` and `WeightedRandom`, a lower penalty comes first. Default
-    /// `LeastRecent`.
+    /// `LeastRecent`. Not carried out yet, and refused by the condition `Ready`: all but `LeastRecent` and `Linear`.
     #[serde(default)]
     pub strategy: Strategy,
     /// How an interaction is given to an agent.
@@ -92,11 +92,12 @@ pub struct SmsChannelSpec {
     #[schemars(length(min = 1, max = TEXT_MAX))]
     pub queue_full_message: Option<String>,
     /// Seconds that an interaction may wait before `automations.onQueueTimeout` runs; 0 to 604800. 0: no limit. Default 0.
+    /// Not carried out yet, and refused by the condition `Ready`: more than 0.
     #[serde(default)]
     #[schemars(range(min = 0, max = 604800))]
     pub max_queue_seconds: i32,
     /// Seconds that an agent has to accept a transfer, before it goes back to the agent who transferred it; 0 to 86400. 0: no limit.
-    /// Default 0.
+    /// Default 0. Not carried out yet, and refused by the condition `Ready`: more than 0.
     #[serde(default)]
     #[schemars(range(min = 0, max = 86400))]
     pub max_transfer_seconds: i32,
@@ -106,7 +107,7 @@ pub struct SmsChannelSpec {
     /// Whether the blocklists of the namespace bind this channel.
     #[serde(default)]
     pub blocklist: BlocklistUse,
-    /// Bots that talk to customers.
+    /// Bots that talk to customers. Not carried out yet, and refused by the condition `Ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automations: Option<Automations>,
     /// When a conversation ends by itself, and when it goes on.
@@ -151,7 +152,8 @@ pub enum Strategy {
 #[x_kube(validation = Rule::new("self.mode == 'Ask' || !has(self.timeoutSeconds)")
     .message("timeoutSeconds is for mode Ask: remove it, or set mode to Ask").field_path(".timeoutSeconds"))]
 pub struct Offer {
-    /// `Assign`: the agent has it at once. `Ask`: the agent may accept or decline. Default `Assign`.
+    /// `Assign`: the agent has it at once. `Ask`: the agent may accept or decline. Default `Assign`. Not carried out yet, and
+    /// refused by the condition `Ready`: `Ask`.
     #[serde(default)]
     pub mode: OfferMode,
     /// Seconds that an agent has to accept, with mode `Ask`, before the next one is asked; 5 to 3600. Absent: 30.
@@ -180,7 +182,8 @@ pub struct ServiceLevel {
     #[serde(default = "target_seconds")]
     #[schemars(range(min = 1, max = 604800))]
     pub target_seconds: i32,
-    /// What counts as the answer: the agent's first `Reply`, or that an agent took it (`Accept`). Default `Reply`.
+    /// What counts as the answer: the agent's first `Reply`, or that an agent took it (`Accept`). Default `Reply`. Not carried out yet,
+    /// and refused by the condition `Ready`: `Accept`.
     #[serde(default)]
     pub answered_by: AnsweredBy,
     /// Percent of interactions that should be answered in time; 1 to 100. Below, `ServiceLevelMet` is False. Default 80.
@@ -296,6 +299,7 @@ pub struct Session {
     #[schemars(range(min = 60, max = 2592000))]
     pub idle_seconds: i32,
     /// Seconds after the end in which a new message goes to the previous agent first; 0 to 2592000. 0: never. Default 0.
+    /// Not carried out yet, and refused by the condition `Ready`: more than 0.
     #[serde(default)]
     #[schemars(range(min = 0, max = 2592000))]
     pub reopen_seconds: i32,
@@ -321,10 +325,10 @@ pub struct OptOut {
     /// Opt-Out, for example), and the engine says nothing. Default `Aldis`.
     #[serde(default)]
     pub answered_by: OptOutAnsweredBy,
-    /// Words of your own instead of the usual ones. Upper and lower case are the same.
+    /// Words of your own instead of the usual ones. Upper and lower case are the same. Not carried out yet, and refused by the condition `Ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keywords: Option<OptOutKeywords>,
-    /// Texts of your own instead of the usual ones.
+    /// Texts of your own instead of the usual ones. Not carried out yet, and refused by the condition `Ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<OptOutMessages>,
 }

@@ -135,6 +135,14 @@ mod tests {
     }
 
     #[test]
+    fn the_example_of_the_reference_page_is_carried_out() {
+        let example = include_str!("../../../../examples/reference/campaign.yaml");
+        let campaign: Campaign = serde_saphyr::from_str(example).unwrap();
+        assert_eq!(unsupported(&campaign.spec), None);
+        assert!(validate(&campaign.spec).is_ok());
+    }
+
+    #[test]
     fn a_campaign_looks_again_when_its_hours_change() {
         let campaign = campaign(json!({"schedule": {"weekly": {"monday": ["09:00-13:00"]}}}));
         let (ready, hours, change) = judge(&campaign, "2026-11-23T12:59:00Z".parse().unwrap());

@@ -51,9 +51,11 @@ fn unsupported(spec: &SmsChannelSpec) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use kube::CustomResourceExt as _;
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::api::SmsChannel;
 
     fn spec(change: Value) -> SmsChannelSpec {
         let mut spec = json!({"campaignRef": {"name": "c"}, "connectorRef": {"name": "s"}, "number": "+15551230001"});
@@ -70,6 +72,13 @@ mod tests {
             check(&spec(json!({"strategy": "Linear", "automations": {}, "optOut": {"answeredBy": "Provider"}})))
                 .is_ok()
         );
+    }
+
+    #[test]
+    fn the_example_of_the_reference_page_is_carried_out() {
+        let example = include_str!("../../../../examples/reference/smschannel.yaml");
+        let channel: SmsChannel = serde_saphyr::from_str(example).unwrap();
+        check(&channel.spec).unwrap();
     }
 
     #[test]
@@ -91,6 +100,20 @@ mod tests {
                 panic!("{field} is not refused")
             };
             assert!(message.contains(field), "{message}");
+            assert!(description(field).contains("Not carried out yet"), "{field} does not say so in its documentation");
         }
+    }
+
+    /// What `kubectl explain` says of the field that `path` begins with.
+    fn description(path: &str) -> String {
+        let path = path.split(' ').next().unwrap();
+        let definition = serde_json::to_value(SmsChannel::crd()).unwrap();
+        let mut schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        let mut said = String::new();
+        for name in path.split('.') {
+            schema = &schema["properties"][name];
+            said += schema["description"].as_str().unwrap_or_default();
+        }
+        said
     }
 }
