@@ -52,21 +52,12 @@ pub(super) enum Request {
     /// A delivery receipt.
     Receipt(Receipt),
     /// The gateway's answer to an attempt.
-    SendResult {
-        /// Which message.
-        message: MessageId,
-        /// Which attempt.
-        attempt: Attempt,
-        /// What became of it.
-        outcome: SendOutcome,
-    },
+    SendResult { message: MessageId, attempt: Attempt, outcome: SendOutcome },
     /// A member writes to a customer first.
     Start {
-        /// Who.
         user: UserId,
         /// To whom.
         number: PhoneNumber,
-        /// What they say.
         text: Arc<str>,
     },
 }

@@ -58,7 +58,6 @@ pub(super) struct Found {
 /// A complete list of numbers.
 #[derive(Clone, Debug)]
 pub(super) struct Listed {
-    /// When it was read.
     pub at: Timestamp,
     /// The numbers.
     pub numbers: Arc<Vec<ProviderNumber>>,
@@ -80,7 +79,6 @@ impl Default for Checks {
 }
 
 impl Checks {
-    /// What was found.
     pub(super) fn found(&self) -> Found {
         self.0.found.lock().clone()
     }

@@ -40,7 +40,6 @@ const RETRY_AFTER_SECONDS: u32 = 5;
 pub(super) struct Ingress {
     /// Settings and provider in force.
     pub current: watch::Receiver<Current>,
-    /// Where items go.
     pub delivery: Delivery,
     /// Counts.
     pub metrics: Metrics,

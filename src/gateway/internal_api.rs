@@ -57,7 +57,6 @@ impl InternalApi {
         Router::new().route(MESSAGES_PATH, post(messages)).route(STATUS_PATH, get(status)).with_state(self)
     }
 
-    /// Who calls.
     fn caller(&self, headers: &HeaderMap) -> Result<(Active, String), Denied> {
         let active = self.current.borrow().active.clone().ok_or(Denied::NotReady)?;
         let verified = bearer(headers).and_then(|token| active.settings.verifier.verify(token));

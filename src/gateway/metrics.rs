@@ -211,7 +211,6 @@ impl Metrics {
         self.no_room.get_or_create(&NoRoomLabels { full: "Attempts" }).inc();
     }
 
-    /// What waits now.
     pub(super) fn spool(&self, status: &SpoolStatus) {
         let rows = [("Waiting", status.waiting), ("Unrouted", status.unrouted), ("Parked", status.parked)];
         for (state, count) in rows {

@@ -63,7 +63,7 @@ pub struct Args {
     /// Our own ServiceAccount token, shown to engines.
     #[arg(long, default_value = ports::TOKEN_FILE)]
     pub token_file: PathBuf,
-    /// Where the spool is.
+    /// The folder of the spool's files.
     #[arg(long, default_value = ports::DATA_DIR)]
     pub data_dir: PathBuf,
     /// Certificates in PEM that are trusted besides the public ones.

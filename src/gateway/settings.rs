@@ -73,7 +73,6 @@ pub(super) enum SettingsError {
     Url {
         /// The field.
         field: &'static str,
-        /// Its value.
         url: String,
     },
     /// The public URL.

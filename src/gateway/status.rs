@@ -29,7 +29,6 @@ pub(super) struct Reporter {
     pub current: watch::Receiver<Current>,
     /// What the checks found.
     pub checks: Checks,
-    /// What waits.
     pub delivery: Delivery,
     /// Knows the engines' clocks.
     pub sending: Sending,

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{File, yaml};
 use crate::api::crd;
 
-/// Where they lie.
+/// A copy for `kubectl apply`, and one for the chart.
 const FOLDERS: [&str; 2] = ["crds", "charts/aldis/generated/crds"];
 
 pub(super) fn files() -> Vec<File> {

@@ -60,7 +60,7 @@ impl Part {
 pub struct File {
     /// Path from the root of the repository.
     pub path: PathBuf,
-    /// What it holds.
+    /// The whole file, as it must stand in the repository.
     pub content: String,
 }
 
@@ -107,7 +107,7 @@ pub enum GenerateError {
     File {
         /// The file.
         path: PathBuf,
-        /// What went wrong.
+        /// The system's error.
         source: io::Error,
     },
     /// What is checked in is not what is generated.

@@ -16,7 +16,7 @@ pub enum ClientError {
     Authorities {
         /// The file.
         path: String,
-        /// What is wrong.
+        /// What the file's reader says.
         message: String,
     },
     /// TLS or the client itself.

@@ -24,17 +24,17 @@ pub struct Message {
     pub id: String,
     /// The account that owns the service number.
     pub account: String,
-    /// Who wrote it.
+    /// The sender's number, or name.
     pub from: String,
     /// To whom.
     pub to: String,
-    /// What was written.
+    /// The text as it was sent.
     pub text: String,
     /// When the simulator got it.
     pub at: Timestamp,
     /// How many segments it takes.
     pub segments: u32,
-    /// What became of it.
+    /// The direction, and how far the message came.
     #[serde(flatten)]
     pub fate: Fate,
 }
@@ -58,7 +58,7 @@ pub enum Fate {
         /// What the sender called it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         client_ref: Option<String>,
-        /// Where receipts go.
+        /// The URL that receipts are posted to; none are when it is absent.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         status_callback: Option<String>,
     },
@@ -109,7 +109,7 @@ pub struct Webhook {
     pub url: String,
     /// The body, exactly as it is posted.
     pub body: String,
-    /// How it stands.
+    /// Whether it still has to be posted.
     pub state: WebhookState,
     /// How often it was tried.
     pub attempts: u32,

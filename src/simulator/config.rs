@@ -27,7 +27,7 @@ pub struct Config {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct AccountConfig {
-    /// Its name.
+    /// The account's name in tokens and paths; 1 to 64 letters, digits, `-` or `_`.
     pub account: String,
     /// Tokens that are accepted. The first one signs webhooks.
     #[serde(default)]
@@ -35,7 +35,7 @@ pub struct AccountConfig {
     /// A file with one more token, which then is the first. It is read at each use, so that a replaced Secret counts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token_file: Option<PathBuf>,
-    /// Its numbers.
+    /// The service numbers that belong to it.
     #[serde(default)]
     pub numbers: Vec<NumberConfig>,
 }
@@ -151,7 +151,7 @@ pub enum ConfigError {
     WebhookUrl {
         /// The number.
         number: PhoneNumber,
-        /// What stands there.
+        /// The URL that was given.
         url: String,
     },
 }

@@ -63,9 +63,9 @@ pub struct Snapshot {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AccountView {
-    /// Its name.
+    /// The account's name in tokens and paths.
     pub account: String,
-    /// Its numbers.
+    /// The service numbers that belong to it.
     pub numbers: Vec<ServiceNumber>,
 }
 
@@ -85,7 +85,7 @@ pub struct NumberChange {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct HandsetChange {
-    /// Whose it is.
+    /// The name of the customer who has it; unchanged when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Whether messages reach it.
@@ -318,7 +318,7 @@ impl Simulator {
         self.ledger.page(query)
     }
 
-    /// What a page shows.
+    /// The simulator as its page shows it now.
     pub fn snapshot(&self) -> Snapshot {
         let carrier = self.carrier.lock();
         let open = |webhook: &&Webhook| webhook.state != WebhookState::Delivered;

@@ -23,7 +23,7 @@ pub enum Route {
     Receipts,
 }
 
-/// What goes wrong.
+/// How a request, a delivery or a webhook is made to go wrong.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum Action {
@@ -71,7 +71,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Where it can happen.
+    /// The routes that have what this action changes.
     const fn routes(&self) -> &'static [Route] {
         use Route::{Account, Delivery, Inbound, Messages, Numbers, Receipts};
         match self {
@@ -105,9 +105,9 @@ impl Action {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct FaultRequest {
-    /// Where.
+    /// The route on which it strikes.
     pub route: Route,
-    /// What.
+    /// How it makes things go wrong.
     pub action: Action,
     /// How often; without it, until the fault is removed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -126,9 +126,9 @@ pub enum FaultError {
     /// It makes no sense there.
     #[error("the action {action:?} cannot happen at the route {route:?}")]
     Unsuitable {
-        /// Where.
+        /// The route asked for.
         route: Route,
-        /// What.
+        /// The action asked for.
         action: Action,
     },
     /// A status that is no fault of the server and no rate limit.
@@ -143,9 +143,9 @@ pub enum FaultError {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fault {
-    /// Its id.
+    /// Counts from 1; a fault is removed by it.
     pub id: u64,
-    /// What was asked for.
+    /// The request that made it.
     #[serde(flatten)]
     pub request: FaultRequest,
     /// How often it struck. Spent faults stay listed until they are removed.

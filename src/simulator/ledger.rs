@@ -21,9 +21,9 @@ const KEPT: usize = 200_000;
 pub struct Entry {
     /// Counts from 1 without gaps.
     pub seq: u64,
-    /// When.
+    /// When it was written down.
     pub at: Timestamp,
-    /// What.
+    /// The event, with what belongs to it.
     #[serde(flatten)]
     pub event: Event,
 }
@@ -38,13 +38,13 @@ pub struct MessageRef {
     /// What the sender called it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_ref: Option<String>,
-    /// Who wrote it.
+    /// The sender's number, or name.
     pub from: String,
     /// To whom.
     pub to: String,
 }
 
-/// What happened.
+/// Something that the simulator did or was asked to do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all_fields = "camelCase")]
 pub enum Event {
@@ -69,7 +69,7 @@ pub enum Event {
     CustomerMessage {
         /// The message.
         message: MessageRef,
-        /// What was written.
+        /// The message's text.
         text: String,
     },
     /// A sent message moved on. `Delivered` means that the customer has it.

@@ -58,9 +58,9 @@ pub enum Error {
     /// A file cannot be read.
     #[error("{path}: {source}")]
     File {
-        /// Which one.
+        /// The file's path.
         path: PathBuf,
-        /// Why.
+        /// The system's error.
         source: io::Error,
     },
     /// The configuration is not usable.

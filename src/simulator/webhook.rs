@@ -48,7 +48,7 @@ struct Harm {
     faults: Vec<u64>,
 }
 
-/// What came of a try.
+/// How one try of a webhook ended.
 enum Answer {
     Taken(u16),
     /// No answer, or one that asks to come back.

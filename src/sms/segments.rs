@@ -55,7 +55,7 @@ impl Encoding {
 /// What a text costs to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Segments {
-    /// How it is written.
+    /// The character set that the text needs.
     pub encoding: Encoding,
     /// Its length in units of the encoding: septets, or 16-bit code units.
     pub units: u32,

@@ -99,6 +99,6 @@ pub enum InboundOutcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InboundAnswer {
-    /// What became of it.
+    /// Whether the engine has the message, or has it from before.
     pub outcome: InboundOutcome,
 }

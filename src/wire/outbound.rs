@@ -54,7 +54,7 @@ pub struct SendRequest {
 pub enum SendOutcome {
     /// Nothing left the house; a later attempt may send it.
     NotSent {
-        /// Why.
+        /// What kept it from being sent.
         reason: NotSentReason,
         /// Try again after this, in milliseconds.
         retry_after_millis: u64,

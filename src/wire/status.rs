@@ -63,7 +63,7 @@ pub struct GatewayStatus {
     /// that does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traffic: Option<BTreeMap<String, u64>>,
-    /// When this was made.
+    /// The gateway's time when it made this status.
     pub sampled_at: Timestamp,
 }
 
@@ -83,19 +83,19 @@ pub enum CredentialsStatus {
     },
     /// The provider accepts them.
     Valid {
-        /// When it last did.
+        /// When the provider last accepted them.
         checked_at: Timestamp,
     },
     /// The provider refuses them.
     Invalid {
-        /// When it last did.
+        /// When the provider last refused them.
         checked_at: Timestamp,
         /// The provider's own code and words.
         message: String,
     },
     /// The provider knows them, and has suspended or closed the account.
     Suspended {
-        /// When it last did.
+        /// When the provider last said so.
         checked_at: Timestamp,
         /// The provider's own code and words.
         message: String,
@@ -111,14 +111,14 @@ pub enum ProviderStatus {
     Unasked,
     /// It answered as it should, whatever it said.
     Answers {
-        /// When it last did.
+        /// When it last answered.
         checked_at: Timestamp,
     },
     /// It could not be asked.
     Silent {
         /// When it was last tried.
         checked_at: Timestamp,
-        /// Why.
+        /// What kept the answer away.
         #[serde(flatten)]
         why: Unanswered,
     },
@@ -130,7 +130,7 @@ pub enum ProviderStatus {
 pub struct Unanswered {
     /// In which way.
     pub trouble: Trouble,
-    /// What happened.
+    /// The error in words, for people.
     pub message: String,
 }
 
@@ -236,7 +236,7 @@ pub struct SpoolStatus {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ParkedNumber {
-    /// How many.
+    /// The number's rows that are parked.
     pub rows: u64,
     /// Why the last of them was parked.
     pub reason: String,
@@ -296,7 +296,7 @@ pub struct EngineStatus {
     pub service_level: ServiceLevelStatus,
     /// Messages on their way out.
     pub outbox: OutboxStatus,
-    /// When this was made.
+    /// The engine's time when it made this status.
     pub sampled_at: Timestamp,
 }
 

@@ -145,7 +145,7 @@ async fn blocklist(quickstart: &Quickstart, strangers: &mut Strangers<'_>) {
         running.carrier.customer_writes(pest, NUMBER, text).await;
         tokio::time::sleep(Duration::from_millis(200)).await;
         let outcome = running.outcome(pest).await;
-        // An interaction that began before would take his texts on and on.
+        // An interaction that began before would take their texts on and on.
         for interaction in running.ana.interactions().await {
             if interaction["customer"] == pest {
                 running.ana.finish(&interaction).await;

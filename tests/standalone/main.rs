@@ -3,6 +3,7 @@
 
 mod arrows;
 mod build_folder;
+mod comments;
 mod compat;
 mod contributors;
 mod dependencies;

@@ -43,7 +43,7 @@ pub enum Step {
     Repeat,
     /// An agent's stream opens or closes.
     Stream { user: &'static str, open: bool },
-    /// An agent says whether he takes interactions.
+    /// An agent says whether they take interactions.
     Presence { user: &'static str, present: bool },
     /// The owner of an open interaction replies.
     Reply { nth: usize },

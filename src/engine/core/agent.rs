@@ -15,7 +15,7 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Agent {
-    /// Who.
+    /// The user's name, as tokens and the campaign give it.
     pub user: UserId,
     /// Whether they take interactions, as they say.
     pub present: bool,

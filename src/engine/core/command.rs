@@ -42,7 +42,7 @@ pub enum Command {
     },
     /// A person says that the clock is right: time is what it says, also when that is earlier, and a leap is confirmed.
     SetClock {
-        /// What it says.
+        /// The time that is right.
         to: Timestamp,
     },
     /// Another configuration is in force (already set by [`State::set_config`](super::state::State::set_config)).
@@ -62,59 +62,59 @@ pub enum Command {
     Receipt(Receipt),
     /// The agent's first stream opened. Repeating it changes nothing.
     AgentOnline {
-        /// Who.
+        /// The agent whose stream it is.
         user: UserId,
     },
     /// The agent's last stream closed.
     AgentOffline {
-        /// Who.
+        /// The agent whose stream it was.
         user: UserId,
     },
     /// The agent says whether they take interactions.
     SetPresence {
-        /// Who.
+        /// The agent who says so.
         user: UserId,
         /// Whether they do.
         present: bool,
     },
     /// The owner answers the customer.
     Reply {
-        /// Who.
+        /// The agent who replies; refused unless they own the interaction.
         user: UserId,
-        /// Where.
+        /// The interaction that they reply in.
         interaction: InteractionId,
         /// The epoch that they know.
         epoch: Epoch,
-        /// What they say.
+        /// The reply's text.
         text: Arc<str>,
     },
     /// The owner ends the interaction.
     Finish {
-        /// Who.
+        /// The agent who ends it; refused unless they own it.
         user: UserId,
-        /// Which.
+        /// The interaction that ends.
         interaction: InteractionId,
         /// The epoch that they know.
         epoch: Epoch,
     },
     /// A member writes a note that the customer does not see. Any member may, in any open interaction.
     Note {
-        /// Who.
+        /// The member who notes it.
         user: UserId,
-        /// Where.
+        /// The interaction that it is about.
         interaction: InteractionId,
         /// The epoch that they know, if they act as the owner.
         epoch: Option<Epoch>,
-        /// What they note.
+        /// The note's text.
         text: Arc<str>,
     },
     /// A member writes to a customer first.
     Start {
-        /// Who.
+        /// The member who writes.
         user: UserId,
         /// To whom.
         contact: Contact<PhoneNumber>,
-        /// What they say.
+        /// The first message's text.
         text: Arc<str>,
     },
 }
@@ -122,9 +122,9 @@ pub enum Command {
 /// A customer's message, as it is handed to the core.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inbound {
-    /// Who wrote.
+    /// The customer who wrote it.
     pub contact: Contact<Sender>,
-    /// What.
+    /// The text, without what the provider's protocol put around it.
     pub text: Arc<str>,
     /// What is written down behind the text, and is none of the customer's words: files that came with it.
     pub note: Option<Arc<str>>,
@@ -145,11 +145,11 @@ pub struct Inbound {
 /// The gateway's answer to an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendResult {
-    /// Which message.
+    /// The message that was attempted.
     pub message: MessageId,
     /// Which attempt; an answer to an older one is refused.
     pub attempt: Attempt,
-    /// What became of it.
+    /// The gateway's answer.
     pub outcome: SendOutcome,
     /// Receipts that came earlier and were parked under one of the accepted provider ids. The shell deletes their rows when it
     /// writes this decision.
@@ -163,18 +163,18 @@ pub struct Receipt {
     pub provider_message_id: String,
     /// The message it belongs to, found by its token or else by the provider's id; none = park it.
     pub message: Option<KnownMessage>,
-    /// What it reports.
+    /// The provider's state of the message.
     pub state: DeliveryState,
 }
 
 /// What the store knows of an outbound message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KnownMessage {
-    /// Its id.
+    /// The message's id.
     pub message: MessageId,
     /// To whom.
     pub customer: CustomerId,
-    /// How far it came.
+    /// The state that it is in before this decision.
     pub status: MessageStatus,
 }
 
@@ -194,35 +194,35 @@ pub struct Decision {
 pub enum Content {
     /// The address of a new customer.
     Customer {
-        /// Who.
+        /// The new customer.
         customer: CustomerId,
         /// Their address.
         sender: Sender,
     },
     /// The text of a new message, inbound or outbound.
     Message {
-        /// Which.
+        /// The new message.
         message: MessageId,
-        /// Its text.
+        /// The message's text.
         text: Arc<str>,
     },
     /// The text of a new note.
     Note {
-        /// Which.
+        /// The new note.
         note: NoteId,
-        /// Its text.
+        /// The note's text.
         text: Arc<str>,
     },
     /// A customer who had opted out before did so once more, while the volume is full and nothing else of it is kept.
     OptOutRepeated {
-        /// Who.
+        /// The customer who opted out once more.
         customer: CustomerId,
         /// When the gateway received the text.
         received_at: Timestamp,
     },
     /// A number on a blocklist that an agent wanted to write to.
     BlockedStart {
-        /// Who wanted to.
+        /// The agent who tried to write.
         user: UserId,
         /// To whom.
         number: PhoneNumber,
@@ -252,19 +252,19 @@ pub enum Answer {
     OptedOutBefore,
     /// The reply will be sent.
     Replied {
-        /// Its id.
+        /// The id of the message that will be sent.
         message: MessageId,
     },
     /// The note is taken.
     Noted {
-        /// Its id.
+        /// The note's id.
         note: NoteId,
     },
     /// The interaction is open and its first message will be sent.
     Started {
         /// The interaction.
         interaction: InteractionId,
-        /// Its epoch.
+        /// The interaction's epoch; later commands show it.
         epoch: Epoch,
         /// The first message.
         message: MessageId,

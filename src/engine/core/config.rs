@@ -20,7 +20,7 @@ pub struct ChannelConfig {
     pub strategy: Strategy,
     /// What an agent is asked.
     pub offer: OfferMode,
-    /// Who answers.
+    /// The agents who serve the channel.
     pub members: Members,
     /// How many interactions may wait; none = no maximum.
     pub max_queued: Option<NonZeroU32>,
@@ -59,7 +59,7 @@ pub enum OfferMode {
 /// One who answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Member {
-    /// Who.
+    /// The user's name, as it stands in tokens.
     pub user: UserId,
     /// Place in the order, lowest first.
     pub position: u32,

@@ -9,7 +9,7 @@ use super::ids::{CustomerId, InteractionId, UserId};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Customer {
-    /// Who.
+    /// The id that stands for their address in events and state.
     pub id: CustomerId,
     /// Whether they can be answered: their address is a number.
     pub can_receive: bool,

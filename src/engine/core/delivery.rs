@@ -54,7 +54,7 @@ pub enum DeliveryState {
 /// A receipt that came before its message's provider id was known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ParkedReceipt {
-    /// What it reports.
+    /// The provider's state of the message.
     pub state: DeliveryState,
 }
 

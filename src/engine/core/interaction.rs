@@ -13,15 +13,15 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Interaction {
-    /// Which.
+    /// The interaction's id.
     pub id: InteractionId,
     /// With whom.
     pub customer: CustomerId,
-    /// Who wrote first.
+    /// The customer or the agent, whoever wrote first.
     pub origin: Origin,
     /// When it began. It keeps this place in time through everything.
     pub arrived_at: Timestamp,
-    /// Who has it.
+    /// Whether it waits for an agent or is with one.
     pub phase: Phase,
     /// Counts its owners.
     pub epoch: Epoch,
@@ -62,14 +62,14 @@ pub enum Phase {
     Opened,
     /// It waits for an agent.
     Queued {
-        /// Where.
+        /// The order among those that wait.
         place: Place,
         /// Since when.
         since: Timestamp,
     },
     /// An agent has it.
     Active {
-        /// Who.
+        /// The agent who has it.
         owner: UserId,
     },
 }

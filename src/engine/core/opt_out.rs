@@ -20,7 +20,7 @@ pub enum Keyword {
     Stop,
     /// Messages again.
     Start,
-    /// What this is.
+    /// What this service is and how to leave it.
     Help,
 }
 
@@ -68,12 +68,12 @@ impl OptOut {
         Self { answered_by, keywords, longest, texts }
     }
 
-    /// Who answers.
+    /// Whether the provider or the engine confirms an opt-out.
     pub const fn answered_by(&self) -> AnsweredBy {
         self.answered_by
     }
 
-    /// What is said.
+    /// The texts that the engine answers words with.
     pub const fn texts(&self) -> &Texts {
         &self.texts
     }

@@ -16,13 +16,13 @@ use super::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outbound {
-    /// Which.
+    /// The message's id.
     pub message: MessageId,
     /// To whom.
     pub customer: CustomerId,
     /// The interaction that it belongs to.
     pub interaction: Option<InteractionId>,
-    /// What it is.
+    /// Why the engine sends it.
     pub purpose: Purpose,
     /// How many messages it takes on the air.
     pub segments: u32,

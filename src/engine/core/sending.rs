@@ -52,7 +52,7 @@ pub(super) fn commit(
 /// Whether this may be said to this customer. Every outbound message passes here.
 ///
 /// # Errors
-/// When it may not.
+/// What keeps it back: their consent, an address that cannot receive, or a text that is empty or too long.
 pub(super) fn sendable(customer: &Customer, purpose: &Purpose, text: &str) -> Result<(), Refusal> {
     if customer.opted_out && !purpose.answers_opted_out() {
         return Err(Refusal::OptedOut);

@@ -119,11 +119,11 @@ impl Default for Scalars {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Sample {
-    /// Which interaction.
+    /// The interaction that was waited for.
     pub interaction: InteractionId,
     /// When its wait ended.
     pub at: Timestamp,
-    /// How.
+    /// How the wait ended for the customer.
     pub result: SampleResult,
     /// Whether it was no longer than the target then in force.
     pub in_target: bool,

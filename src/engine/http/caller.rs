@@ -13,7 +13,6 @@ use crate::{
 /// A member of the campaign.
 #[derive(Clone, Debug)]
 pub(super) struct Agent {
-    /// Who.
     pub user: UserId,
     /// When the token expires.
     pub until: SystemTime,

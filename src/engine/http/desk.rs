@@ -57,7 +57,7 @@ pub(super) async fn beat(_: Agent) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// What to list.
+/// Filter and page of a list of interactions.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]
@@ -118,7 +118,7 @@ pub(super) async fn interaction(
     found.map(|detail| Json(detail.into())).ok_or_else(|| Failure::not_found(format!("There is no interaction {id}.")))
 }
 
-/// Which page.
+/// Page of a list of messages.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(rename_all = "camelCase")]

@@ -104,7 +104,7 @@ async fn take_receipt(shared: &Shared, receipt: Receipt) -> Result<(), Failure> 
     }
 }
 
-/// How the engine is.
+/// The status that the operator samples.
 pub(super) async fn status(State(shared): State<Shared>, _: Operator) -> Result<Json<EngineStatus>, Failure> {
     let unknown = shared.query(|reader| reader.unknown_messages()).await?;
     let settings = shared.settings.load_full();

@@ -29,7 +29,6 @@ const LONGEST_KEY: usize = 255;
 /// An agent's request with its key and body.
 #[derive(Debug)]
 pub(super) struct Change<T> {
-    /// Who asks.
     pub agent: Agent,
     /// The body.
     pub body: T,

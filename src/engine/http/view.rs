@@ -31,7 +31,7 @@ pub(super) struct BlockedStarts {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct BlockedStart {
-    /// When.
+    /// When the agent tried.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
     /// The agent who tried.
@@ -123,13 +123,13 @@ pub enum State {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Interaction {
-    /// Its id.
+    /// The interaction's number in all paths of it. Later ones have higher numbers.
     pub id: u64,
     /// The customer's number, or the sender's name when it is no number.
     pub customer: String,
     /// The customer has opted out: nothing can be sent.
     pub opted_out: bool,
-    /// Where it is.
+    /// Whether it waits for an agent, is with one, or has ended.
     pub state: State,
     /// Who has it, or had it when it was closed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -139,18 +139,18 @@ pub(super) struct Interaction {
     /// The agent who wrote first; absent when the customer did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_by: Option<String>,
-    /// When it began.
+    /// When the engine took its first message.
     #[schema(value_type = String, format = DateTime)]
     pub arrived_at: Timestamp,
     /// Since when the customer waits for the first reply, while they do.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub waiting_since: Option<Timestamp>,
-    /// When it ended.
+    /// When it ended; absent while it is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub closed_at: Option<Timestamp>,
-    /// Why it ended.
+    /// What ended it: `Finished`, `OutOfHours`, `Idle` or `OptedOut`; absent while it is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "Finished")]
     pub close_reason: Option<CloseReason>,
@@ -173,14 +173,14 @@ pub(super) struct Conversation {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Note {
-    /// Its id.
+    /// The note's number. Later notes have higher numbers.
     pub id: u64,
-    /// Who wrote it.
+    /// The member who wrote it.
     pub user: String,
-    /// When.
+    /// When it was written.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// What.
+    /// Its text, as the member wrote it.
     pub text: String,
 }
 
@@ -202,12 +202,12 @@ pub(super) struct Message {
     /// The interaction that it belongs to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interaction: Option<u64>,
-    /// Which way it went.
+    /// From the customer or to the customer.
     pub direction: Direction,
     /// When it was recorded.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
-    /// What was said.
+    /// The text, as it was received or will be sent.
     pub text: String,
     /// Inbound: what became of it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -248,9 +248,9 @@ pub(super) struct Message {
 pub(super) struct Started {
     /// The interaction.
     pub interaction: u64,
-    /// Its epoch.
+    /// The interaction's epoch: reply and finish show it.
     pub epoch: u32,
-    /// Its first message.
+    /// The id of the message that goes to the customer.
     pub message: u64,
 }
 

@@ -54,7 +54,7 @@ pub enum OpenError {
     Store {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// Why SQLite could not open or read it.
         source: StoreError,
     },
     /// The lock file beside it cannot be made.
@@ -69,7 +69,7 @@ pub enum OpenError {
     /// The volume has no room for the files that opening makes.
     #[error("the volume {} is full: enlarge spec.engine.storage.volume.size, or delete what else is on it", path.display())]
     VolumeFull {
-        /// Where it is mounted.
+        /// The path that the volume is mounted at.
         path: PathBuf,
     },
     /// Another engine has it open.
@@ -89,7 +89,7 @@ pub enum OpenError {
     NewerSchema {
         /// The file.
         path: PathBuf,
-        /// Its schema.
+        /// The schema that the file says it has.
         found: i64,
         /// The newest schema that this engine knows.
         known: i64,

@@ -35,7 +35,6 @@ impl Flush {
         self.begun
     }
 
-    /// Its first message.
     pub(super) const fn first(&self) -> Option<MessageId> {
         self.first
     }

@@ -12,7 +12,7 @@ pub const KEPT: SignedDuration = SignedDuration::from_hours(24);
 /// A request as it is recognized: keys are the user's own, and one key means one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RequestId {
-    /// Who asks.
+    /// The user whose token came with it.
     pub user: UserId,
     /// The `Idempotency-Key` header.
     pub key: String,

@@ -25,7 +25,7 @@ use crate::{
 pub struct Dispatch {
     /// To whom.
     pub to: Sender,
-    /// What.
+    /// The text, as it is sent.
     pub text: Arc<str>,
     /// How many messages it takes on the air.
     pub segments: u32,
@@ -34,7 +34,7 @@ pub struct Dispatch {
 /// A customer's text that will be decided in a transaction.
 #[derive(Clone, Copy, Debug)]
 pub struct Text<'a> {
-    /// Who wrote it.
+    /// The address of the customer who wrote it.
     pub address: &'a Sender,
     /// The provider's id of it.
     pub provider_message_id: &'a str,
@@ -107,7 +107,7 @@ impl Transaction<'_> {
         Ok(id)
     }
 
-    /// A customer, to be hydrated into the state before a command that concerns one of his messages.
+    /// A customer, to be hydrated into the state before a command that concerns one of their messages.
     ///
     /// # Errors
     /// When the store cannot be read.

@@ -95,7 +95,7 @@ impl Store {
         })
     }
 
-    /// Which store this is.
+    /// The store's id, and the account and number whose data it holds.
     pub const fn identity(&self) -> &Identity {
         &self.identity
     }

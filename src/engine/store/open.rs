@@ -29,12 +29,12 @@ pub struct Belongs {
     pub number: PhoneNumber,
 }
 
-/// Which store this is.
+/// A store's id, and what it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// 128 random bits in hex, made with the store.
     pub id: String,
-    /// What it belongs to.
+    /// The account and number whose data it holds.
     pub belongs: Belongs,
 }
 

@@ -103,7 +103,6 @@ impl Recent {
         self.flush.as_ref().and_then(Flush::first).or(waiting)
     }
 
-    /// Whose rows wait.
     pub(super) fn customers(&self) -> HashSet<CustomerId> {
         let customers = self.rows().flat_map(|rows| {
             let of_messages = rows.of_customers.iter().map(|(customer, _)| *customer);

@@ -39,7 +39,7 @@ pub enum Cause<'a> {
     },
     /// The gateway's answer to an attempt.
     SendResult {
-        /// Which message.
+        /// The message that was attempted.
         message: MessageId,
         /// The provider's ids of it: receipts will name these.
         provider_message_ids: &'a [String],

@@ -47,7 +47,6 @@ pub(crate) struct NoAnswer {
     pub maybe_received: bool,
     /// Whether time ran out after the connection stood.
     pub slow: bool,
-    /// What happened.
     pub message: String,
 }
 

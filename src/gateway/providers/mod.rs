@@ -51,7 +51,6 @@ pub(super) struct WebhookCall {
     pub headers: HeaderMap,
     /// The raw body.
     pub body: Bytes,
-    /// When it arrived.
     pub received_at: Timestamp,
 }
 
@@ -140,9 +139,7 @@ pub(super) struct Answer {
 /// Opens a circuit breaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Trip {
-    /// Whose.
     pub scope: Scope,
-    /// Why.
     pub reason: NotSentReason,
     /// For how long at least, when the provider says.
     pub at_least: Option<Duration>,

@@ -143,7 +143,7 @@ impl Spool {
         self.damage.cancelled().await;
     }
 
-    /// What is in it.
+    /// Rows, bytes and ages by number, as the spool's thread last counted them.
     pub(super) fn tally(&self) -> Tally {
         self.tally.lock().clone()
     }

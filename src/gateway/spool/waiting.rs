@@ -30,7 +30,6 @@ pub(crate) enum Item {
 pub(crate) struct Row {
     /// Order of arrival.
     pub seq: i64,
-    /// What it is.
     pub item: Item,
 }
 
@@ -116,7 +115,6 @@ impl Item {
         }
     }
 
-    /// When it arrived.
     pub(crate) const fn received_at(&self) -> Timestamp {
         match self {
             Self::Inbound(message) => message.received_at,

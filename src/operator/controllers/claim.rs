@@ -26,7 +26,7 @@ use crate::{
 
 const FIELD_MANAGER: &str = "aldis/claim";
 
-/// Whose a number is.
+/// Whether a channel may use its number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Ownership {
     /// This channel's.

@@ -73,9 +73,7 @@ pub(crate) trait Reported:
     + Sync
     + 'static
 {
-    /// Its status.
     type Status: Clone + Default + PartialEq + Send + Sync;
-    /// Its name.
     const KIND: &'static str;
     /// Field manager of its status.
     const MANAGER: &'static str;

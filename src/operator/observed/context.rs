@@ -51,7 +51,6 @@ pub(crate) struct Context {
     pub backoff: Backoff,
     /// What gateways and engines said last.
     pub samples: Samples,
-    /// Who signs tokens.
     pub issuers: Issuers,
     /// When pods were last asked to look at their configuration.
     pub volume_refreshes: VolumeRefreshes,
@@ -89,7 +88,7 @@ pub(crate) struct Cluster {
     pub bots: Arc<Store<Bot>>,
     /// Blocklists.
     pub blocklists: Arc<Store<Blocklist>>,
-    /// What we made.
+    /// Children of our objects, by kind.
     pub children: ChildStores,
     /// Pods of gateways and engines.
     pub pods: Arc<Store<Pod>>,

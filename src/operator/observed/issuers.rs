@@ -42,7 +42,7 @@ pub enum InvalidIssuers {
     Read {
         /// The file.
         path: String,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The file is not a list of issuers.
@@ -50,7 +50,7 @@ pub enum InvalidIssuers {
     Parse {
         /// The file.
         path: String,
-        /// Where and why.
+        /// The place in the file, and what is wrong there.
         source: serde_json::Error,
     },
     /// An issuer could name users of another one.
@@ -101,7 +101,7 @@ fn check_prefixes(issuers: &[AgentIssuer]) -> Result<(), InvalidIssuers> {
     Ok(())
 }
 
-/// What was fetched.
+/// The keys of all issuers, as they were last fetched.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Known {
     /// The `iss` claim of the cluster's tokens.

@@ -24,7 +24,6 @@ const FAILURES: u32 = 3;
 pub(crate) enum Seen<T> {
     /// Not asked since this operator started, or no desired yet.
     Never,
-    /// Its last answer.
     Answered(Arc<T>),
     /// It does not answer.
     Unreachable {

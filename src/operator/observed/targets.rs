@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 use crate::operator::runtime::{cache::ObjectKey, queue::Queue};
 
-/// Whom to ask.
+/// A gateway or an engine that is asked for its status.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Target {
     /// The gateway of a connector.
@@ -25,7 +25,7 @@ pub(crate) enum Class {
     Silent,
 }
 
-/// When to ask next.
+/// What follows an answer, or none, for the next question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Next {
     /// There is nobody to ask any more.

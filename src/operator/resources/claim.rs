@@ -21,7 +21,7 @@ const ANNOTATION_NUMBER: &str = "aldis.dev/number";
 const ANNOTATION_PROVIDER: &str = "aldis.dev/provider";
 const ANNOTATION_ACCOUNT: &str = "aldis.dev/account";
 
-/// What is claimed.
+/// A number of an account, which one channel of the cluster may have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Claim {
     provider: &'static str,
@@ -94,7 +94,7 @@ pub(crate) fn is_claim(name: &str) -> bool {
     name.strip_prefix(NAME).is_some_and(|hash| hash.len() == 40)
 }
 
-/// Who holds a claim.
+/// The channel that holds a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Holder {
     /// Namespace of the channel.

@@ -28,7 +28,7 @@ const READ_ONLY: u32 = 0o440;
 /// What a pod is made from, beside its owner.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Workload<'a> {
-    /// Whose pod.
+    /// The object that the pod serves.
     pub owner: &'a Owner,
     /// Subcommand of the binary.
     pub role: &'static str,
@@ -40,7 +40,6 @@ pub(crate) struct Workload<'a> {
     pub image_pull_secrets: &'a BTreeSet<&'a str>,
     /// Resources.
     pub resources: Option<&'a Resources>,
-    /// Where it may run.
     pub scheduling: Option<&'a Scheduling>,
     /// Volume.
     pub volume: &'a Volume,

@@ -27,7 +27,7 @@ pub enum InvalidAccounts {
     Read {
         /// The file.
         path: String,
-        /// Why.
+        /// The system's error.
         source: std::io::Error,
     },
     /// The file is not a list of accounts.
@@ -35,7 +35,7 @@ pub enum InvalidAccounts {
     Parse {
         /// The file.
         path: String,
-        /// Where and why.
+        /// The place in the file, and what is wrong there.
         source: serde_json::Error,
     },
 }

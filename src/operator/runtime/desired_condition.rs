@@ -5,9 +5,7 @@ use crate::api::{ConditionStatus, ConditionType, Conditions, Reason};
 /// What a condition says, before it is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DesiredCondition {
-    /// Its status.
     pub status: ConditionStatus,
-    /// Its reason.
     pub reason: Reason,
     /// What is so, and what to do about it.
     pub message: String,

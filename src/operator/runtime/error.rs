@@ -20,7 +20,7 @@ pub(crate) enum Error {
     Waiting {
         /// The reason of the condition.
         reason: Reason,
-        /// What is waited for.
+        /// The thing that is waited for, in words.
         message: String,
         /// When to look again, if no event says so before.
         look_again: Duration,

@@ -18,7 +18,6 @@ use prometheus_client::{
 /// Label of one controller.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct ControllerLabel {
-    /// Its name.
     pub controller: &'static str,
 }
 
@@ -56,7 +55,6 @@ where
 /// Label of a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct NamespaceLabel {
-    /// Its name.
     pub namespace: String,
 }
 

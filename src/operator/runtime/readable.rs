@@ -75,7 +75,6 @@ impl<K: Resource + DeserializeOwned> Readable<K> {
     }
 }
 
-/// What a path names.
 fn one(path: &Path) -> impl Iterator<Item = &Segment> {
     path.iter().take_while(|segment| !matches!(segment, Segment::Enum { .. } | Segment::Unknown))
 }

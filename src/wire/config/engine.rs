@@ -91,7 +91,7 @@ pub struct Campaign {
     /// Opening hours; none = always open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<Schedule>,
-    /// Who answers.
+    /// The agents who serve the campaign.
     pub members: Vec<Member>,
 }
 
@@ -181,7 +181,7 @@ pub struct BlocklistSwitches {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct OptOut {
-    /// Who confirms.
+    /// Whether the provider or the engine answers these words.
     pub answered_by: OptOutAnsweredBy,
     /// Words that opt out, compared without case and punctuation.
     pub stop_keywords: Vec<String>,

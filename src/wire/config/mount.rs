@@ -48,7 +48,7 @@ pub struct Loaded<D: Document> {
     pub hash: ConfigHash,
     /// The main document.
     pub document: D,
-    /// Its parts.
+    /// The parts that the main document names.
     pub parts: Vec<D::Part>,
 }
 

@@ -122,7 +122,7 @@ pub struct InboundMessage {
     pub from: String,
     /// The account's number that it was sent to.
     pub to: String,
-    /// What was written.
+    /// The message's text.
     pub text: String,
     /// When the simulator got it.
     pub received_at: Timestamp,
@@ -144,7 +144,7 @@ pub struct Receipt {
     /// Why it was not delivered; present with `Undelivered` and `Failed`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ReceiptError>,
-    /// When this was so.
+    /// When the message came into this status.
     pub at: Timestamp,
 }
 
@@ -213,7 +213,7 @@ pub struct Problem {
     pub status: u16,
     /// What is wrong with this request.
     pub detail: String,
-    /// What to decide by.
+    /// The reason's kind; clients decide by it and not by the words.
     pub class: ProblemClass,
     /// How long to wait before another try; repeats `Retry-After`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -52,7 +52,7 @@ pub enum TokenError {
     /// It is meant for others.
     #[error("it is meant for another audience (aud)")]
     Audience,
-    /// Its time is over.
+    /// It is later than `exp` allows.
     #[error("it has expired (exp)")]
     Expired,
     /// Its time has not come.

@@ -16,9 +16,9 @@ pub use self::stored::{EVENT_VERSION, UnreadableEvent};
 /// Something that happened at an instant.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Event {
-    /// When.
+    /// The engine's time at the decision.
     pub at: Timestamp,
-    /// What.
+    /// The happening, with what belongs to it.
     #[serde(flatten)]
     pub what: Happened,
 }
@@ -56,7 +56,7 @@ pub enum EngineEvent {
     },
     /// Another configuration is in force.
     ConfigApplied {
-        /// Its hash.
+        /// The hash of the configuration document.
         hash: String,
         /// What is left of the number's limit when the new limit shortens it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -108,16 +108,16 @@ pub enum CustomerEvent {
     },
     /// A customer opted out.
     OptedOut {
-        /// Who.
+        /// The customer who opted out.
         customer: CustomerId,
         /// By which message, inbound (a word) or outbound (the provider refused it).
         message: MessageId,
-        /// How.
+        /// By a word of theirs, or at the provider.
         by: OptOutBy,
     },
     /// A customer opted in again.
     OptedIn {
-        /// Who.
+        /// The customer who opted in.
         customer: CustomerId,
         /// By which message.
         message: MessageId,
@@ -132,9 +132,9 @@ pub enum InboundEvent {
     InboundRecorded {
         /// The message.
         message: MessageId,
-        /// Who wrote it.
+        /// The customer who wrote it.
         customer: CustomerId,
-        /// What became of it.
+        /// What the engine made of it.
         outcome: InboundOutcome,
         /// The interaction that it belongs to.
         interaction: Option<InteractionId>,
@@ -156,7 +156,7 @@ pub enum InteractionEvent {
         interaction: InteractionId,
         /// With whom.
         customer: CustomerId,
-        /// Who wrote first.
+        /// The customer or the agent, whoever wrote first.
         origin: Origin,
         /// The customer had opted out: replies are refused.
         opted_out: bool,
@@ -172,7 +172,7 @@ pub enum InteractionEvent {
     InteractionAssigned {
         /// The interaction.
         interaction: InteractionId,
-        /// Its owner.
+        /// The agent who has it now.
         user: UserId,
         /// Its epoch from now on.
         epoch: Epoch,
@@ -181,18 +181,18 @@ pub enum InteractionEvent {
     InteractionRequeued {
         /// The interaction.
         interaction: InteractionId,
-        /// Who had it.
+        /// The agent who had it.
         user: UserId,
         /// Its epoch from now on.
         epoch: Epoch,
-        /// Why.
+        /// What took it from its owner.
         reason: RequeueReason,
     },
     /// An interaction ended.
     InteractionClosed {
         /// The interaction.
         interaction: InteractionId,
-        /// Why.
+        /// The end that it came to.
         reason: CloseReason,
         /// Its owner, if it had one.
         owner: Option<UserId>,
@@ -214,9 +214,9 @@ pub enum InteractionEvent {
     NoteAdded {
         /// The note.
         note: NoteId,
-        /// Where.
+        /// The interaction that the note is about.
         interaction: InteractionId,
-        /// Who.
+        /// The member who wrote it.
         user: UserId,
     },
 }
@@ -233,9 +233,9 @@ pub enum OutboundEvent {
         customer: CustomerId,
         /// The interaction that it belongs to.
         interaction: Option<InteractionId>,
-        /// What it is.
+        /// Why the engine sends it.
         purpose: Purpose,
-        /// How it is written.
+        /// The character set that it is sent in.
         encoding: Encoding,
         /// How many messages it takes on the air.
         segments: u32,
@@ -280,7 +280,7 @@ pub enum OutboundEvent {
     ReceiptApplied {
         /// The message.
         message: MessageId,
-        /// How far it is now.
+        /// The state that the receipt brings it to.
         status: MessageStatus,
     },
     /// A receipt came for a message that is not known (yet).
@@ -293,24 +293,24 @@ pub enum OutboundEvent {
 pub enum AgentEvent {
     /// An agent's first stream opened.
     AgentOnline {
-        /// Who.
+        /// The agent whose stream it is.
         user: UserId,
     },
     /// An agent's last stream closed.
     AgentOffline {
-        /// Who.
+        /// The agent whose stream it was.
         user: UserId,
     },
     /// An agent said whether they take interactions.
     AgentPresenceSet {
-        /// Who.
+        /// The agent who said so.
         user: UserId,
         /// Whether they do.
         present: bool,
     },
     /// An agent could not start an interaction with a number on a blocklist.
     StartBlocked {
-        /// Who tried.
+        /// The agent who tried.
         user: UserId,
         /// With whom, if they are known.
         customer: Option<CustomerId>,
@@ -345,7 +345,7 @@ pub enum InboundOutcome {
     Queued,
 }
 
-/// Who wrote first.
+/// The side whose message began an interaction.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "by", rename_all_fields = "camelCase")]
 pub enum Origin {
@@ -353,7 +353,7 @@ pub enum Origin {
     Customer,
     /// An agent.
     Agent {
-        /// Who.
+        /// The agent who wrote first.
         user: UserId,
     },
 }
@@ -408,12 +408,12 @@ pub enum SampleResult {
 pub enum Purpose {
     /// An agent's reply.
     Reply {
-        /// Who wrote it.
+        /// The agent who wrote it.
         user: UserId,
     },
     /// The first message of an interaction that an agent started.
     Start {
-        /// Who wrote it.
+        /// The agent who wrote it.
         user: UserId,
     },
     /// The text for those who write outside the hours.

@@ -17,7 +17,7 @@ pub enum UnreadableEvent {
     /// Written by a newer version of Aldis.
     #[error("the event has version {found}, and this version of Aldis reads up to {EVENT_VERSION}; run the newer one")]
     Newer {
-        /// Its version.
+        /// The version that the event says it has.
         found: u64,
     },
     /// Not an event.

@@ -14,9 +14,9 @@ use crate::engine::{
 pub struct BlockedStartRow {
     /// Its place in the list.
     pub id: u64,
-    /// When.
+    /// When the agent tried.
     pub at: Timestamp,
-    /// Who tried.
+    /// The agent who tried.
     pub user: UserId,
     /// The number.
     pub number: String,

@@ -51,7 +51,7 @@ pub struct InteractionFilter {
 /// An interaction as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct InteractionRow {
-    /// Which.
+    /// The interaction's id.
     pub id: InteractionId,
     /// With whom.
     pub customer: CustomerId,
@@ -59,11 +59,11 @@ pub struct InteractionRow {
     pub address: Sender,
     /// Whether they have opted out by now.
     pub opted_out: bool,
-    /// Where it is.
+    /// The state in force.
     pub state: InteractionState,
     /// The agent who wrote first; none = the customer did.
     pub started_by: Option<UserId>,
-    /// When it began.
+    /// When the engine took its first message.
     pub arrived_at: Timestamp,
     /// Who has it, or had it when it was closed.
     pub owner: Option<UserId>,
@@ -71,9 +71,9 @@ pub struct InteractionRow {
     pub epoch: Epoch,
     /// Since when the customer waits for the first reply.
     pub waiting_since: Option<Timestamp>,
-    /// When it ended.
+    /// None while it is open.
     pub closed_at: Option<Timestamp>,
-    /// Why it ended.
+    /// None while it is open.
     pub close_reason: Option<CloseReason>,
 }
 
@@ -91,13 +91,13 @@ pub struct InteractionDetail {
 /// A note as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoteRow {
-    /// Which.
+    /// The note's id.
     pub id: NoteId,
-    /// Who wrote it.
+    /// The member who wrote it.
     pub user: UserId,
-    /// When.
+    /// When it was written.
     pub at: Timestamp,
-    /// What.
+    /// The note's text.
     pub text: String,
 }
 

@@ -23,15 +23,15 @@ use crate::{
 /// A message as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MessageRow {
-    /// Which.
+    /// The message's id.
     pub id: MessageId,
     /// The interaction that it belongs to.
     pub interaction: Option<InteractionId>,
     /// When it was committed.
     pub at: Timestamp,
-    /// Its text.
+    /// The text, as it was received or will be sent.
     pub text: String,
-    /// Which way it went.
+    /// The direction, with what only this direction has.
     pub kind: MessageKind,
 }
 
@@ -40,20 +40,20 @@ pub struct MessageRow {
 pub enum MessageKind {
     /// From the customer.
     Inbound {
-        /// What became of it.
+        /// What the engine made of it.
         outcome: InboundOutcome,
         /// When the gateway got it.
         received_at: Timestamp,
     },
     /// To the customer.
     Outbound {
-        /// What it is.
+        /// Why the engine sends it.
         purpose: Purpose,
-        /// How it is written.
+        /// The character set that it is sent in.
         encoding: Encoding,
         /// How many messages it takes on the air.
         segments: u32,
-        /// How far it came.
+        /// The state that the gateway's answer and receipts have brought it to.
         status: MessageStatus,
         /// The provider's own code.
         provider_code: Option<String>,

@@ -29,7 +29,6 @@ impl CompiledBot {
         &self.version
     }
 
-    /// Where it begins.
     pub(crate) const fn start(&self) -> StepId {
         self.start
     }
@@ -82,13 +81,11 @@ impl CompiledBot {
 /// A step.
 #[derive(Clone, Debug)]
 pub(crate) struct CompiledStep {
-    /// Its name.
     pub name: String,
-    /// What it does.
     pub action: Action,
 }
 
-/// What a step does.
+/// The action of a step, with its targets resolved.
 #[derive(Clone, Debug)]
 pub(crate) enum Action {
     /// Sends a text.
@@ -104,7 +101,7 @@ pub(crate) enum Action {
         text: Template,
         /// The variable that gets the answer.
         into: String,
-        /// What is an answer.
+        /// The answers that end the question.
         accepted: Accepted,
         /// How often the question is put, 1 to 10.
         attempts: u32,
@@ -156,7 +153,7 @@ pub(crate) enum Action {
     },
 }
 
-/// What is an answer.
+/// The answers that end a question.
 #[derive(Clone, Debug)]
 pub(crate) enum Accepted {
     /// Any text.
@@ -182,7 +179,6 @@ impl Accepted {
 /// A case of a branch.
 #[derive(Clone, Debug)]
 pub(crate) struct Case {
-    /// Its name.
     pub name: String,
     /// All of it must hold, each of the variable before it.
     pub when: Vec<(String, Comparison)>,
@@ -225,7 +221,6 @@ impl Comparison {
 /// A call of a service.
 #[derive(Clone, Debug)]
 pub(crate) struct HttpCall {
-    /// Its method.
     pub method: HttpMethod,
     /// Scheme, host and port, as the operator allows them: `https://crm.example.com`.
     pub origin: String,
@@ -259,8 +254,6 @@ pub(crate) enum HeaderValue {
 /// A field of the JSON object that is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct BodyField {
-    /// Its name.
     pub field: String,
-    /// Its text.
     pub value: Template,
 }

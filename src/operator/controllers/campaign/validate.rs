@@ -52,9 +52,8 @@ pub(super) enum Fault {
         user: String,
         /// The field.
         field: &'static str,
-        /// Its value.
         value: i32,
-        /// What it may be.
+        /// The values that it may have, in words.
         range: &'static str,
     },
 }
@@ -104,7 +103,6 @@ pub(crate) struct ValidCampaign {
 pub(crate) struct Hours {
     /// Whether it is open now.
     pub open: bool,
-    /// Why.
     pub reason: Reason,
     /// When that changes, if it does within eight days.
     pub until: Option<Timestamp>,

@@ -30,9 +30,7 @@ use crate::{
 pub(crate) struct Observed {
     /// The object.
     pub channel: Arc<SmsChannel>,
-    /// Its connector.
     pub connector: Option<Arc<SmsConnector>>,
-    /// Its campaign.
     pub campaign: Option<Arc<Campaign>>,
     /// The blocklists that bind it, by name.
     pub blocklists: Vec<Arc<Blocklist>>,

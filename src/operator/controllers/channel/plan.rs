@@ -38,7 +38,6 @@ const HELP: &str = "Write your question to this number and somebody will answer.
 
 /// What a channel needs.
 pub(crate) struct Plan {
-    /// Its children.
     pub children: Children<Prepared>,
     /// The configuration that the engine shall have.
     pub configuration: Planned,

@@ -5,7 +5,6 @@ use crate::wire::{config::ConfigHash, status::EngineStatus};
 /// The configuration that an engine shall have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Planned {
-    /// Its hash.
     pub hash: ConfigHash,
     /// Where it names the store: the hash of the same configuration without that, and the store.
     pub without_store: Option<(ConfigHash, String)>,

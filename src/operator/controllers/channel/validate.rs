@@ -73,11 +73,8 @@ pub(super) fn desired(references: &Result<References<'_>, DesiredCondition>) -> 
 
 /// A channel without faults.
 pub(crate) struct Valid<'a> {
-    /// Its number.
     pub number: PhoneNumber,
-    /// Its connector.
     pub connector: &'a SmsConnector,
-    /// Its campaign.
     pub campaign: engine::Campaign,
     /// How waiting interactions find an agent.
     pub strategy: engine::Strategy,

@@ -24,9 +24,7 @@ pub(super) enum WaitsFor {
     Node {
         /// The engine's pod.
         pod: String,
-        /// Its namespace.
         namespace: String,
-        /// Where it ran.
         node: String,
     },
 }

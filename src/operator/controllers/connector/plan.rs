@@ -24,7 +24,6 @@ const UNROUTED_DAYS: u32 = 90;
 
 /// What a connector needs.
 pub(crate) struct Plan {
-    /// Its children.
     pub children: Children<Prepared>,
     /// Hash of the configuration that the gateway shall have.
     pub hash: ConfigHash,
