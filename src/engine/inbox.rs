@@ -112,7 +112,7 @@ pub(super) enum Job {
     /// Decide and commit.
     Decide { request: Request, waiting: Waiting },
     /// Look at the state after all that was committed before.
-    Inspect(Box<dyn FnOnce(&Seen<'_>) + Send>),
+    Inspect(Box<dyn FnOnce(&Inspection<'_>) + Send>),
     /// Put another configuration in force.
     Configure(Arc<Settings>),
     /// An agent's stream opened.
@@ -125,7 +125,7 @@ pub(super) enum Job {
 
 /// What can be looked at.
 #[derive(Debug)]
-pub(super) struct Seen<'a> {
+pub(super) struct Inspection<'a> {
     /// The state.
     pub state: &'a State,
     /// The time by which it counts.
@@ -268,7 +268,7 @@ impl Handle {
     /// When the writer takes no requests.
     pub(super) async fn inspect<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Seen<'_>) -> T + Send + 'static,
+        look: impl FnOnce(&Inspection<'_>) -> T + Send + 'static,
     ) -> Result<T, Unavailable> {
         let (sender, receiver) = oneshot::channel();
         self.enqueue(Job::Inspect(Box::new(move |seen| {

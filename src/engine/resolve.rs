@@ -13,7 +13,7 @@ use super::{
     store::{
         Transaction,
         error::CommitError,
-        lookup::{Found, Text},
+        lookup::{Text, TextLookup},
         receipt_token::ReceiptTokens,
         write::Cause,
     },
@@ -33,7 +33,7 @@ use jiff::SignedDuration;
 #[derive(Debug)]
 pub(super) struct Prefetched {
     address: Sender,
-    found: Found,
+    found: TextLookup,
 }
 
 /// Looks up what customers' texts need, for all requests of a batch at once; what is found is in the order of the requests.

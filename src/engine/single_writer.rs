@@ -23,7 +23,7 @@ use super::{
         state::State,
     },
     feed::Feed,
-    inbox::{Inbox, Job, Keyed, Outcome, Request, Seen, Waiting},
+    inbox::{Inbox, Inspection, Job, Keyed, Outcome, Request, Waiting},
     metrics::Metrics,
     open_streams::OpenStreams,
     resolve::{Prefetched, prefetch, resolve},
@@ -229,7 +229,7 @@ impl SingleWriter {
             self.commit(requests, commands, settings)?;
         }
         let (now, commits) = (self.now(), self.store.commits());
-        let seen = Seen { state: &self.state, now, ahead: self.clock.ahead(), commits };
+        let seen = Inspection { state: &self.state, now, ahead: self.clock.ahead(), commits };
         looks.into_iter().for_each(|look| look(&seen));
         inbox.done(asked);
         Ok(stop)

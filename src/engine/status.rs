@@ -2,14 +2,14 @@
 
 use jiff::SignedDuration;
 
-use super::{config::Settings, inbox::Seen};
+use super::{config::Settings, inbox::Inspection};
 use crate::wire::status::{
     AgentsStatus, ClockStatus, ConfigStatus, EngineStatus, OutboxStatus, QueueStatus, ServiceLevelStatus, StoreStatus,
 };
 
 /// The engine's status.
 pub(super) fn status(
-    seen: &Seen<'_>,
+    seen: &Inspection<'_>,
     settings: &Settings,
     config: ConfigStatus,
     store_id: String,
@@ -57,7 +57,7 @@ pub(super) fn status(
     }
 }
 
-fn clock(seen: &Seen<'_>) -> ClockStatus {
+fn clock(seen: &Inspection<'_>) -> ClockStatus {
     let leap = seen.state.open_leap(seen.now);
     let seconds = |duration: SignedDuration| u64::try_from(duration.as_secs()).unwrap_or(0);
     ClockStatus {

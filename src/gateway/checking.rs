@@ -36,13 +36,13 @@ pub(super) struct Checks(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    found: Mutex<Found>,
+    found: Mutex<CheckResults>,
     again: Notify,
 }
 
 /// What the last checks found.
 #[derive(Clone, Debug)]
-pub(super) struct Found {
+pub(super) struct CheckResults {
     /// What the provider last said about the credentials.
     pub credentials: CredentialsStatus,
     /// Whether the provider answers.
@@ -67,7 +67,7 @@ pub(super) struct Listed {
 
 impl Default for Checks {
     fn default() -> Self {
-        let found = Found {
+        let found = CheckResults {
             credentials: CredentialsStatus::Unchecked,
             provider: ProviderStatus::Unasked,
             listed: None,
@@ -79,7 +79,7 @@ impl Default for Checks {
 }
 
 impl Checks {
-    pub(super) fn found(&self) -> Found {
+    pub(super) fn found(&self) -> CheckResults {
         self.0.found.lock().clone()
     }
 
@@ -216,7 +216,7 @@ impl Checks {
     }
 }
 
-impl Found {
+impl CheckResults {
     fn set_credentials(&mut self, active: &Active, credentials: CredentialsStatus) {
         self.credentials = credentials;
         self.generation = Some(active.generation);

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::{
-    checking::{Checks, Found, Listed},
+    checking::{CheckResults, Checks, Listed},
     current::Current,
     deliver::Delivery,
     public_url::Hook,
@@ -41,7 +41,7 @@ impl Reporter {
     pub(super) fn report(&self) -> GatewayStatus {
         let spool = self.delivery.status();
         let Current { config, active } = self.current.borrow().clone();
-        let Found { credentials, provider, listed, numbers_error, .. } = self.checks.found();
+        let CheckResults { credentials, provider, listed, numbers_error, .. } = self.checks.found();
         let numbers = match (&active, &listed) {
             (Some(active), Some(listed)) => numbers(&active.settings, listed),
             (_, _) => Vec::new(),

@@ -75,7 +75,7 @@ impl Bodies {
 }
 
 impl ComingBody {
-    /// Takes room for more bytes of it, as soon as those that must end for it have ended.
+    /// Reserves room for more bytes of it, as soon as those that must end for it have ended.
     ///
     /// # Errors
     /// When it is itself the one that was waited for longest, or all others are being worked with.
@@ -84,7 +84,7 @@ impl ComingBody {
             let mut freed = pin!(self.port.freed.notified());
             // From now on nothing that is given back is missed.
             freed.as_mut().enable();
-            if self.port.held.lock().take(self.number, bytes)? {
+            if self.port.held.lock().reserve(self.number, bytes)? {
                 return Ok(());
             }
             tokio::select! {
@@ -107,8 +107,8 @@ impl ComingBody {
 }
 
 impl Held {
-    /// Takes room for a body that is waited for; false when it is yet to be given back by others, which have been ended for it.
-    fn take(&mut self, number: u64, bytes: usize) -> Result<bool, NoRoom> {
+    /// Reserves room for a body that is waited for; false when it is yet to be given back by others, which have been ended for it.
+    fn reserve(&mut self, number: u64, bytes: usize) -> Result<bool, NoRoom> {
         let coming = self.coming.get_mut(&number).filter(|coming| !coming.ended.is_cancelled()).ok_or(NoRoom)?;
         if self.free >= bytes {
             self.free -= bytes;

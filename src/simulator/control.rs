@@ -4,7 +4,7 @@ use super::{
     Simulator,
     carrier::{Message, Webhook, WebhookState},
     config::{AccountConfig, HandsetConfig, NumberConfig, Settings},
-    fault::{Fault, FaultRequest},
+    fault::{FaultRequest, InjectedFault},
     ledger::{Event, LedgerPage, LedgerQuery},
     reply::{Body, missing, wrong},
 };
@@ -54,7 +54,7 @@ pub struct Snapshot {
     /// Webhooks that nobody has taken yet.
     pub webhooks: Vec<Webhook>,
     /// Faults in force and spent.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<InjectedFault>,
     /// Speed and stubbornness.
     pub settings: Settings,
 }
@@ -252,14 +252,14 @@ async fn customer_writes(
     Ok((StatusCode::CREATED, Json(message)))
 }
 
-async fn faults(State(simulator): State<Simulator>) -> Json<Vec<Fault>> {
+async fn faults(State(simulator): State<Simulator>) -> Json<Vec<InjectedFault>> {
     Json(simulator.faults.lock().list().to_vec())
 }
 
 async fn add_fault(
     State(simulator): State<Simulator>,
     Body(request): Body<FaultRequest>,
-) -> Result<(StatusCode, Json<Fault>), Problem> {
+) -> Result<(StatusCode, Json<InjectedFault>), Problem> {
     let fault = simulator.add_fault(request).map_err(|error| wrong(StatusCode::BAD_REQUEST, error.to_string()))?;
     Ok((StatusCode::CREATED, Json(fault)))
 }
@@ -297,7 +297,7 @@ impl Simulator {
     ///
     /// # Errors
     /// When it makes no sense.
-    pub fn add_fault(&self, request: FaultRequest) -> Result<Fault, super::FaultError> {
+    pub fn add_fault(&self, request: FaultRequest) -> Result<InjectedFault, super::FaultError> {
         let fault = self.faults.lock().add(request)?;
         self.ledger.write(Event::FaultAdded { fault: fault.clone() });
         self.show_faults();

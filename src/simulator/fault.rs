@@ -142,7 +142,7 @@ pub enum FaultError {
 /// A fault in force.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Fault {
+pub struct InjectedFault {
     /// Counts from 1; a fault is removed by it.
     pub id: u64,
     /// The request that made it.
@@ -155,7 +155,7 @@ pub struct Fault {
     passed: u32,
 }
 
-impl Fault {
+impl InjectedFault {
     fn meets(&self, route: Route, numbers: [&str; 2]) -> bool {
         let spent = self.request.count.is_some_and(|count| self.struck >= count);
         let number = self.request.number.as_deref();
@@ -165,9 +165,9 @@ impl Fault {
 
 /// All faults.
 #[derive(Debug, Default)]
-pub(super) struct Faults {
+pub(super) struct InjectedFaults {
     next: u64,
-    faults: Vec<Fault>,
+    faults: Vec<InjectedFault>,
 }
 
 /// When in the life of a webhook faults are looked for.
@@ -181,8 +181,8 @@ pub(super) enum Moment {
     Try,
 }
 
-impl Faults {
-    pub(super) fn add(&mut self, request: FaultRequest) -> Result<Fault, FaultError> {
+impl InjectedFaults {
+    pub(super) fn add(&mut self, request: FaultRequest) -> Result<InjectedFault, FaultError> {
         if !request.action.routes().contains(&request.route) {
             return Err(FaultError::Unsuitable { route: request.route, action: request.action });
         }
@@ -196,7 +196,7 @@ impl Faults {
             return Err(FaultError::TooMany);
         }
         self.next += 1;
-        let fault = Fault { id: self.next, request, struck: 0, passed: 0 };
+        let fault = InjectedFault { id: self.next, request, struck: 0, passed: 0 };
         self.faults.push(fault.clone());
         Ok(fault)
     }
@@ -223,7 +223,7 @@ impl Faults {
         striking
     }
 
-    pub(super) fn list(&self) -> &[Fault] {
+    pub(super) fn list(&self) -> &[InjectedFault] {
         &self.faults
     }
 
@@ -249,7 +249,7 @@ mod tests {
 
     #[test]
     fn a_fault_strikes_where_and_as_often_as_asked() {
-        let mut faults = Faults::default();
+        let mut faults = InjectedFaults::default();
         let asked = r#"{"route": "Messages", "action": "DropAnswer", "count": 2, "skip": 1, "number": "+15559870001"}"#;
         faults.add(request(asked)).unwrap();
         let mut strike = |route, to| faults.strike(route, Moment::Request, ["+15551230001", to]).len();
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_webhook_meets_each_fault_at_its_moment() {
-        let mut faults = Faults::default();
+        let mut faults = InjectedFaults::default();
         for action in [r#"{"Delay": {"millis": 5}}"#, r#"{"Duplicate": {"copies": 2}}"#, "\"Hold\"", "\"DropAnswer\""] {
             faults.add(request(&format!(r#"{{"route": "Inbound", "action": {action}}}"#))).unwrap();
         }
@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn what_cannot_happen_is_refused() {
-        let mut faults = Faults::default();
+        let mut faults = InjectedFaults::default();
         let mut error = |json| faults.add(request(json)).unwrap_err().to_string();
         assert_eq!(
             error(r#"{"route": "Messages", "action": "Hold"}"#),

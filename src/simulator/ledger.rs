@@ -1,6 +1,6 @@
 //! The ledger: everything that the simulator saw and did, in order. Tests judge by it.
 
-use super::fault::{Fault, Route};
+use super::fault::{InjectedFault, Route};
 use crate::wire::simulator::MessageStatus;
 use jiff::Timestamp;
 use parking_lot::Mutex;
@@ -115,7 +115,7 @@ pub enum Event {
     /// A fault was asked for.
     FaultAdded {
         /// The fault.
-        fault: Fault,
+        fault: InjectedFault,
     },
     /// Faults were removed: one, or all.
     FaultRemoved {

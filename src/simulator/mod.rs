@@ -21,14 +21,14 @@ mod webhook;
 pub use carrier::{Fate, Message, Webhook, WebhookState};
 pub use config::{AccountConfig, Config, ConfigError, HandsetConfig, NumberConfig, Settings};
 pub use control::{AccountView, CustomerText, HandsetChange, NumberChange, Snapshot};
-pub use fault::{Action, Fault, FaultError, FaultRequest, Route};
+pub use fault::{Action, FaultError, FaultRequest, InjectedFault, Route};
 pub use ledger::{Entry, Event, LedgerPage, LedgerQuery, MessageRef};
 pub use options::{Error, Options, run};
 
 use axum::Router;
 use carrier::Carrier;
 use connection::{CuttableListener, Knife};
-use fault::{Faults, Moment};
+use fault::{InjectedFaults, Moment};
 use ledger::Ledger;
 use metrics::Metrics;
 use parking_lot::Mutex;
@@ -51,7 +51,7 @@ const LAG: usize = 1024;
 pub struct Simulator {
     carrier: Arc<Mutex<Carrier>>,
     lanes: Arc<Mutex<Lanes>>,
-    faults: Arc<Mutex<Faults>>,
+    faults: Arc<Mutex<InjectedFaults>>,
     ledger: Arc<Ledger>,
     client: reqwest::Client,
     metrics: Metrics,

@@ -22,7 +22,7 @@ use aldis::{
         store::{
             Committed, Store, Transaction,
             error::OpenError,
-            lookup::{Found, Text},
+            lookup::{Text, TextLookup},
             open::Belongs,
             receipt_token::ReceiptTokens,
             write::Cause,
@@ -197,7 +197,7 @@ struct Writer<'a> {
     now: &'a mut Timestamp,
     delivered: &'a mut u64,
     /// What was prefetched of the texts that come.
-    found: VecDeque<Found>,
+    found: VecDeque<TextLookup>,
 }
 
 impl Writer<'_> {

@@ -184,7 +184,7 @@ mod tests {
         Timestamp::from_second(second).unwrap()
     }
 
-    fn ready(
+    fn with_ready(
         status: ConditionStatus,
         reason: Reason,
         generation: i64,
@@ -198,29 +198,32 @@ mod tests {
 
     #[test]
     fn the_time_moves_only_with_the_status() {
-        let first = ready(ConditionStatus::False, Reason::Starting, 1, 100, &[]);
-        let same = ready(ConditionStatus::False, Reason::Crashing, 1, 200, &first);
+        let first = with_ready(ConditionStatus::False, Reason::Starting, 1, 100, &[]);
+        let same = with_ready(ConditionStatus::False, Reason::Crashing, 1, 200, &first);
         assert_eq!(same[0].last_transition_time.0, at(100));
         assert_eq!(same[0].reason, "Crashing");
-        let changed = ready(ConditionStatus::True, Reason::Available, 1, 300, &same);
+        let changed = with_ready(ConditionStatus::True, Reason::Available, 1, 300, &same);
         assert_eq!(changed[0].last_transition_time.0, at(300));
     }
 
     #[test]
     fn a_condition_that_is_not_set_again_keeps_its_generation() {
-        let first = ready(ConditionStatus::True, Reason::Available, 1, 100, &[]);
+        let first = with_ready(ConditionStatus::True, Reason::Available, 1, 100, &[]);
         let mut conditions = Conditions::from_status(&first, 2, at(200));
         conditions.set(ConditionType::InHours, ConditionStatus::True, Reason::Open, "");
         let generations: Vec<_> =
             conditions.into_list().into_iter().map(|condition| condition.observed_generation).collect();
         assert_eq!(generations, [Some(1), Some(2)]);
-        assert_eq!(ready(ConditionStatus::True, Reason::Available, 2, 200, &first)[0].observed_generation, Some(2));
+        assert_eq!(
+            with_ready(ConditionStatus::True, Reason::Available, 2, 200, &first)[0].observed_generation,
+            Some(2)
+        );
     }
 
     #[test]
     fn setting_the_same_again_changes_nothing() {
-        let first = ready(ConditionStatus::True, Reason::Available, 1, 100, &[]);
-        assert_eq!(ready(ConditionStatus::True, Reason::Available, 1, 999, &first), first);
+        let first = with_ready(ConditionStatus::True, Reason::Available, 1, 100, &[]);
+        assert_eq!(with_ready(ConditionStatus::True, Reason::Available, 1, 999, &first), first);
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub struct Text<'a> {
 
 /// What the store had of a text before anything of its transaction was decided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Found {
+pub struct TextLookup {
     customer: Option<CustomerId>,
     message: Option<MessageId>,
 }
@@ -53,8 +53,8 @@ impl Transaction<'_> {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn prefetch(&self, texts: &[Text<'_>], state: &mut State) -> Result<Vec<Found>, CommitError> {
-        let mut found = vec![Found::default(); texts.len()];
+    pub fn prefetch(&self, texts: &[Text<'_>], state: &mut State) -> Result<Vec<TextLookup>, CommitError> {
+        let mut found = vec![TextLookup::default(); texts.len()];
         // In the order of the keys each page is read once.
         let mut order: Vec<_> = texts.iter().zip(0..).map(|(text, place)| (text.address.as_str(), place)).collect();
         order.sort_unstable();
@@ -84,12 +84,12 @@ impl Transaction<'_> {
     }
 
     /// The customer who wrote a text: known before, or added by an earlier decision of this transaction.
-    pub fn writer_of(&self, text: Text<'_>, found: Found) -> Option<CustomerId> {
+    pub fn writer_of(&self, text: Text<'_>, found: TextLookup) -> Option<CustomerId> {
         found.customer.or_else(|| self.added.with_address(text.address.as_str()))
     }
 
     /// The message that a text repeats: one that was known before, or of an earlier decision of this transaction.
-    pub fn repeated_by(&self, text: Text<'_>, found: Found) -> Option<MessageId> {
+    pub fn repeated_by(&self, text: Text<'_>, found: TextLookup) -> Option<MessageId> {
         found.message.or_else(|| self.recent.seen(text.provider_message_id))
     }
 

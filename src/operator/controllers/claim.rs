@@ -45,15 +45,15 @@ fn lease(context: &Context, claim: &Claim) -> Option<Arc<Lease>> {
     context.cluster.claims.get(&ObjectKey::new(&context.settings.namespace, claim.name()))
 }
 
-/// Takes the claim for the channel, or says who has it.
+/// Acquires the claim for the channel, or says who has it.
 ///
 /// # Errors
 /// Faults of the API server.
-pub(crate) async fn take(context: &Context, claim: &Claim, holder: &Holder) -> Result<Ownership, Error> {
+pub(crate) async fn acquire(context: &Context, claim: &Claim, holder: &Holder) -> Result<Ownership, Error> {
     let key = ObjectKey::new(&holder.namespace, &holder.name);
     let name = claim.name();
     if let Some(lease) = lease(context, claim) {
-        let found = judge(context, &lease, holder).await?;
+        let found = ownership_of(context, &lease, holder).await?;
         if let Some(ownership) = found {
             note_contender(context, &name, &key, &ownership);
             return Ok(ownership);
@@ -78,7 +78,7 @@ pub(crate) async fn take(context: &Context, claim: &Claim, holder: &Holder) -> R
             match api.get_opt(&name).await? {
                 Some(lease) => {
                     context.cluster.claims.wrote(lease.clone());
-                    judge(context, &lease, holder).await?
+                    ownership_of(context, &lease, holder).await?
                 }
                 None => None,
             }
@@ -144,7 +144,7 @@ fn wake_connector(context: &Context, channel: &ObjectKey) {
 }
 
 /// Whose the claim is. None when it was nobody's any more and is swept.
-async fn judge(context: &Context, lease: &Lease, asking: &Holder) -> Result<Option<Ownership>, Error> {
+async fn ownership_of(context: &Context, lease: &Lease, asking: &Holder) -> Result<Option<Ownership>, Error> {
     match Holder::of(lease) {
         Some(holder) if holder == *asking => Ok(Some(Ownership::Ours)),
         Some(holder) => {

@@ -8,7 +8,7 @@ use crate::{
     api::{Campaign, SmsChannel, SmsConnector},
     operator::{
         controllers::{channel, connector},
-        observed::samples::Seen,
+        observed::samples::Sampled,
         resources::child::{Child, Owner},
         runtime::{accounts::Accounts, allow_list::AllowList, settings::Settings},
     },
@@ -76,7 +76,7 @@ fn observed_connector(held: Vec<connector::Held>) -> connector::Observed {
         volume_size: None,
         pod: None,
         place_taken: None,
-        seen: Seen::Never,
+        seen: Sampled::Never,
     }
 }
 
@@ -111,10 +111,10 @@ fn channel_plan_with(change: Value, settings: &Settings) -> channel::Plan {
         connector: Some(Arc::new(sim())),
         campaign: Some(Arc::new(object::<Campaign>("Campaign", "support", &json!({"members": [{"user": "ana"}]})))),
         blocklists: Vec::new(),
-        gateway: Seen::Never,
+        gateway: Sampled::Never,
         pod: None,
         place_taken: None,
-        seen: Seen::Never,
+        seen: Sampled::Never,
         volume_size: None,
         role_issuers: vec![issuer("aldis:shop")],
         agent_issuers: vec![issuer("aldis-desk:shop")],

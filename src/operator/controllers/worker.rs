@@ -64,7 +64,7 @@ pub(crate) fn start<K, F, R>(
             loop {
                 let key = tokio::select! {
                     () = stop.cancelled() => return,
-                    key = queue.take() => key,
+                    key = queue.pop() => key,
                 };
                 tokio::select! {
                     () = stop.cancelled() => return,

@@ -21,7 +21,7 @@ use crate::{
     operator::{
         observed::{
             context::Context,
-            issuers::{AgentIssuer, Known, Published},
+            issuers::{AgentIssuer, FetchedKeys, Published},
             key_ring::KeyRing,
         },
         runtime::{lenient::Lenient, metrics::IssuerLabel, settings::Settings},
@@ -106,7 +106,7 @@ async fn fetch(
     agents: &[AgentIssuer],
     http: &reqwest::Client,
     rings: &mut Rings,
-) -> Result<Known, FetchError> {
+) -> Result<FetchedKeys, FetchError> {
     let client = context.writer.client();
     let discovery: Discovery = get(client, "/.well-known/openid-configuration").await?;
     let cluster_keys = key_set_at("/openid/v1/jwks", get(client, "/openid/v1/jwks").await?)?;
@@ -135,7 +135,7 @@ async fn fetch(
         user_prefix: agent.user_prefix.clone(),
         keys: rings.agents.get(&agent.issuer).map_or_else(|| json!({"keys": []}), KeyRing::key_set),
     };
-    Ok(Known {
+    Ok(FetchedKeys {
         cluster_issuer: discovery.issuer,
         cluster_keys: rings.cluster.key_set(),
         agents: agents.iter().map(issuer).collect(),

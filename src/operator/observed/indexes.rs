@@ -16,7 +16,7 @@ pub(crate) const READY: [&str; 3] = ["True", "False", "Unknown"];
 
 /// Terms of a connector.
 pub(crate) fn connector(connector: &SmsConnector) -> Vec<Term> {
-    vec![ready(connector.status.as_ref().map(|status| &status.conditions))]
+    vec![ready_term(connector.status.as_ref().map(|status| &status.conditions))]
 }
 
 /// Terms of a channel.
@@ -25,23 +25,23 @@ pub(crate) fn channel(channel: &SmsChannel) -> Vec<Term> {
         Term::Campaign(beside(channel, &channel.spec.campaign_ref.name)),
         Term::Connector(beside(channel, &channel.spec.connector_ref.name)),
         Term::Number(channel.spec.number.clone()),
-        ready(channel.status.as_ref().map(|status| &status.conditions)),
+        ready_term(channel.status.as_ref().map(|status| &status.conditions)),
     ]
 }
 
 /// Terms of a campaign.
 pub(crate) fn campaign(campaign: &Campaign) -> Vec<Term> {
-    vec![ready(campaign.status.as_ref().map(|status| &status.conditions))]
+    vec![ready_term(campaign.status.as_ref().map(|status| &status.conditions))]
 }
 
 /// Terms of a bot.
 pub(crate) fn bot(bot: &Bot) -> Vec<Term> {
-    vec![ready(bot.status.as_ref().map(|status| &status.conditions))]
+    vec![ready_term(bot.status.as_ref().map(|status| &status.conditions))]
 }
 
 /// Terms of a blocklist.
 pub(crate) fn blocklist(list: &Blocklist) -> Vec<Term> {
-    let mut terms = vec![ready(list.status.as_ref().map(|status| &status.conditions))];
+    let mut terms = vec![ready_term(list.status.as_ref().map(|status| &status.conditions))];
     terms.extend(list.spec.campaigns.iter().map(|campaign| Term::Campaign(beside(list, &campaign.name))));
     if list.spec.campaigns.is_empty() {
         terms.push(Term::EveryCampaign(list.namespace().unwrap_or_default()));
@@ -59,7 +59,7 @@ fn beside<K: Resource>(object: &K, name: &str) -> ObjectKey {
     ObjectKey::new(object.meta().namespace.as_deref().unwrap_or_default(), name)
 }
 
-fn ready(conditions: Option<&Vec<Condition>>) -> Term {
+fn ready_term(conditions: Option<&Vec<Condition>>) -> Term {
     let found = conditions.and_then(|conditions| condition_of(conditions, ConditionType::Ready));
     let status = found.map_or("Unknown", |condition| condition.status.as_str());
     Term::Ready(READY.into_iter().find(|known| *known == status).unwrap_or("Unknown"))

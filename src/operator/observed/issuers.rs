@@ -103,7 +103,7 @@ fn check_prefixes(issuers: &[AgentIssuer]) -> Result<(), InvalidIssuers> {
 
 /// The keys of all issuers, as they were last fetched.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Known {
+pub(crate) struct FetchedKeys {
     /// The `iss` claim of the cluster's tokens.
     pub cluster_issuer: String,
     /// The cluster's key set.
@@ -132,7 +132,7 @@ impl Published {
 
 /// The issuers, once they are known.
 #[derive(Default)]
-pub(crate) struct Issuers(ArcSwapOption<Known>);
+pub(crate) struct Issuers(ArcSwapOption<FetchedKeys>);
 
 impl Issuers {
     /// Whether the cluster's keys are known; no configuration can be written before.
@@ -141,7 +141,7 @@ impl Issuers {
     }
 
     /// Says what is known now; true = it is another thing than before.
-    pub(crate) fn learn(&self, known: Known) -> bool {
+    pub(crate) fn learn(&self, known: FetchedKeys) -> bool {
         let changed = self.0.load().as_deref() != Some(&known);
         if changed {
             self.0.store(Some(Arc::new(known)));
@@ -178,7 +178,7 @@ impl Issuers {
     }
 }
 
-fn in_namespace(known: &Known, agent: &Issuer, namespace: &str) -> Issuer {
+fn in_namespace(known: &FetchedKeys, agent: &Issuer, namespace: &str) -> Issuer {
     let is_unheard = key_set(&agent.keys).is_none_or(<[Value]>::is_empty);
     let published = known.published.of(namespace, &agent.issuer).filter(|_| is_unheard);
     Issuer { keys: published.unwrap_or(&agent.keys).clone(), ..agent.clone() }
@@ -228,7 +228,7 @@ mod tests {
     fn issuers(agent: Issuer, published: Published) -> Issuers {
         let issuers = Issuers::default();
         let (cluster_issuer, cluster_keys) = ("https://cluster".to_owned(), json!({"keys": []}));
-        issuers.learn(Known { cluster_issuer, cluster_keys, agents: vec![agent], published });
+        issuers.learn(FetchedKeys { cluster_issuer, cluster_keys, agents: vec![agent], published });
         issuers
     }
 

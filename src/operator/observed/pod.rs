@@ -8,7 +8,7 @@ use kube::ResourceExt;
 use crate::{
     api::{ConditionStatus, Reason},
     operator::{
-        observed::{context::Context, samples::Seen},
+        observed::{context::Context, samples::Sampled},
         resources::{
             child::{Owner, controller_uid},
             kinds::ChildKind,
@@ -78,34 +78,34 @@ pub(crate) fn address(pod: &Pod) -> Option<IpAddr> {
 
 /// Whether the pod runs, by Kubernetes and by its own answers. None: nobody has asked it yet since this operator started, so
 /// what was said before stands.
-pub(crate) fn availability<T>(pod: Option<&Pod>, seen: &Seen<T>) -> Option<DesiredCondition> {
-    let by_kubernetes = judge(pod);
+pub(crate) fn availability<T>(pod: Option<&Pod>, seen: &Sampled<T>) -> Option<DesiredCondition> {
+    let by_kubernetes = readiness(pod);
     if by_kubernetes.status != ConditionStatus::True {
         return Some(by_kubernetes);
     }
     match seen {
-        Seen::Answered(_) => Some(by_kubernetes),
-        Seen::Unreachable { message, .. } => Some(DesiredCondition::unknown(
+        Sampled::Answered(_) => Some(by_kubernetes),
+        Sampled::Unreachable { message, .. } => Some(DesiredCondition::unknown(
             Reason::Unreachable,
             format!("the pod runs, but the operator cannot read its status: {message}"),
         )),
-        Seen::Never => None,
+        Sampled::Never => None,
     }
 }
 
 /// Whether the pod works, by Kubernetes.
 pub(crate) fn is_ready(pod: &Pod) -> bool {
-    judge(Some(pod)).status == ConditionStatus::True
+    readiness(Some(pod)).status == ConditionStatus::True
 }
 
 /// How soon the pod is to be asked: one that runs and has not been heard yet has somebody waiting for its word.
-pub(crate) fn asked_within<T>(pod: Option<&Pod>, seen: &Seen<T>, first: Duration, interval: Duration) -> Duration {
-    let is_waited_for = matches!(seen, Seen::Never) && judge(pod).status == ConditionStatus::True;
+pub(crate) fn asked_within<T>(pod: Option<&Pod>, seen: &Sampled<T>, first: Duration, interval: Duration) -> Duration {
+    let is_waited_for = matches!(seen, Sampled::Never) && readiness(pod).status == ConditionStatus::True;
     if is_waited_for { first.min(interval) } else { interval }
 }
 
 /// Whether the pod runs, by Kubernetes.
-fn judge(pod: Option<&Pod>) -> DesiredCondition {
+fn readiness(pod: Option<&Pod>) -> DesiredCondition {
     let Some(pod) = pod else {
         return DesiredCondition::no(Reason::Starting, "the pod is being made");
     };
@@ -223,9 +223,9 @@ mod tests {
             (json!({"conditions": [{"type": "Ready", "status": "True"}]}), Reason::Running),
         ];
         for (status, reason) in cases {
-            assert_eq!(judge(Some(&pod(status.clone()))).reason, reason, "{status}");
+            assert_eq!(readiness(Some(&pod(status.clone()))).reason, reason, "{status}");
         }
-        assert_eq!(judge(None).reason, Reason::Starting);
+        assert_eq!(readiness(None).reason, Reason::Starting);
     }
 
     #[test]
@@ -254,20 +254,20 @@ mod tests {
     fn a_pod_that_has_just_become_ready_is_asked_at_once() {
         let running = pod(json!({"conditions": [{"type": "Ready", "status": "True"}]}));
         let interval = Duration::from_secs(5);
-        let within = |pod: Option<&Pod>, seen: &Seen<()>| asked_within(pod, seen, Duration::ZERO, interval);
-        assert_eq!(within(Some(&running), &Seen::Never), Duration::ZERO);
-        assert_eq!(within(Some(&running), &Seen::Answered(Arc::new(()))), interval);
-        assert_eq!(within(Some(&pod(json!({}))), &Seen::Never), interval);
-        assert_eq!(within(None, &Seen::Never), interval);
+        let within = |pod: Option<&Pod>, seen: &Sampled<()>| asked_within(pod, seen, Duration::ZERO, interval);
+        assert_eq!(within(Some(&running), &Sampled::Never), Duration::ZERO);
+        assert_eq!(within(Some(&running), &Sampled::Answered(Arc::new(()))), interval);
+        assert_eq!(within(Some(&pod(json!({}))), &Sampled::Never), interval);
+        assert_eq!(within(None, &Sampled::Never), interval);
     }
 
     #[test]
     fn a_pod_that_runs_but_does_not_answer_is_unknown_and_not_false() {
         let running = pod(json!({"conditions": [{"type": "Ready", "status": "True"}]}));
-        let seen: Seen<()> = Seen::Unreachable { message: "timeout".into(), last: None };
+        let seen: Sampled<()> = Sampled::Unreachable { message: "timeout".into(), last: None };
         let desired = availability(Some(&running), &seen).unwrap();
         assert_eq!((desired.status, desired.reason), (ConditionStatus::Unknown, Reason::Unreachable));
-        assert_eq!(availability::<()>(Some(&running), &Seen::Never), None);
-        assert_eq!(availability::<()>(None, &Seen::Never).unwrap().reason, Reason::Starting);
+        assert_eq!(availability::<()>(Some(&running), &Sampled::Never), None);
+        assert_eq!(availability::<()>(None, &Sampled::Never).unwrap().reason, Reason::Starting);
     }
 }

@@ -21,7 +21,7 @@ const FAILURES: u32 = 3;
 
 /// What is known from asking a pod.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Seen<T> {
+pub(crate) enum Sampled<T> {
     /// Not asked since this operator started, or no desired yet.
     Never,
     Answered(Arc<T>),
@@ -34,7 +34,7 @@ pub(crate) enum Seen<T> {
     },
 }
 
-impl<T> Seen<T> {
+impl<T> Sampled<T> {
     /// The answer, unless the pod is out of reach.
     pub(crate) const fn answered(&self) -> Option<&Arc<T>> {
         match self {
@@ -168,12 +168,12 @@ pub(crate) struct Samples {
 
 impl Samples {
     /// What the gateway of the connector with this UID said.
-    pub(crate) fn gateway(&self, uid: &str) -> Seen<GatewaySample> {
+    pub(crate) fn gateway(&self, uid: &str) -> Sampled<GatewaySample> {
         seen(&self.gateways, uid)
     }
 
     /// What the engine of the channel with this UID said.
-    pub(crate) fn engine(&self, uid: &str) -> Seen<EngineStatus> {
+    pub(crate) fn engine(&self, uid: &str) -> Sampled<EngineStatus> {
         seen(&self.engines, uid)
     }
 
@@ -182,14 +182,14 @@ impl Samples {
         let before = self.gateway(uid);
         let answer = answer.map(GatewaySample::new);
         let changed = match (&before, &answer) {
-            (Seen::Answered(before), Ok(now)) => now.changed_since(before),
-            (Seen::Never | Seen::Unreachable { .. }, _) | (_, Err(_)) => Numbers::All,
+            (Sampled::Answered(before), Ok(now)) => now.changed_since(before),
+            (Sampled::Never | Sampled::Unreachable { .. }, _) | (_, Err(_)) => Numbers::All,
         };
         let busy = match &answer {
             Ok(now) => now.busy_since(before.answered().map(Arc::as_ref)),
             Err(_) => Vec::new(),
         };
-        let changed = take(&self.gateways, uid, answer, timeless).then_some(changed);
+        let changed = record(&self.gateways, uid, answer, timeless).then_some(changed);
         GatewayNews { changed, busy }
     }
 
@@ -203,7 +203,7 @@ impl Samples {
             }
             status
         });
-        take(&self.engines, uid, answer, |status| {
+        record(&self.engines, uid, answer, |status| {
             let mut status = status.clone();
             status.sampled_at = jiff::Timestamp::UNIX_EPOCH;
             status
@@ -252,13 +252,13 @@ fn timeless(sample: &GatewaySample) -> GatewayStatus {
     status
 }
 
-fn seen<T>(map: &RwLock<HashMap<String, Entry<T>>>, uid: &str) -> Seen<T> {
+fn seen<T>(map: &RwLock<HashMap<String, Entry<T>>>, uid: &str) -> Sampled<T> {
     match map.read().get(uid) {
-        None => Seen::Never,
+        None => Sampled::Never,
         Some(entry) if entry.failures >= FAILURES => {
-            Seen::Unreachable { message: entry.message.clone(), last: entry.last.clone() }
+            Sampled::Unreachable { message: entry.message.clone(), last: entry.last.clone() }
         }
-        Some(entry) => entry.last.clone().map_or(Seen::Never, Seen::Answered),
+        Some(entry) => entry.last.clone().map_or(Sampled::Never, Sampled::Answered),
     }
 }
 
@@ -270,7 +270,7 @@ fn habit<T>(map: &RwLock<HashMap<String, Entry<T>>>, uid: &str) -> Habit {
     }
 }
 
-fn take<T, U: PartialEq>(
+fn record<T, U: PartialEq>(
     map: &RwLock<HashMap<String, Entry<T>>>,
     uid: &str,
     answer: Result<T, String>,
@@ -312,10 +312,10 @@ mod tests {
         let samples = Samples::default();
         assert!(samples.engine_said("u", Ok(engine())));
         assert!(!samples.engine_said("u", Err("timeout".into())));
-        assert!(matches!(samples.engine("u"), Seen::Answered(_)));
+        assert!(matches!(samples.engine("u"), Sampled::Answered(_)));
         samples.engine_said("u", Err("timeout".into()));
         assert!(samples.engine_said("u", Err("timeout".into())));
-        assert!(matches!(samples.engine("u"), Seen::Unreachable { last: Some(_), .. }));
+        assert!(matches!(samples.engine("u"), Sampled::Unreachable { last: Some(_), .. }));
         assert!(samples.engine_said("u", Ok(engine())), "its return is news");
     }
 
@@ -345,7 +345,7 @@ mod tests {
         assert_eq!(say(&[(one, true), (two, true)]), None, "another order is no news");
         assert_eq!(say(&[(one, true), (two, false), (three, true)]), some(&[two, three]));
         assert_eq!(say(&[(one, true), (three, true)]), some(&[two]));
-        let Seen::Answered(sample) = samples.gateway("u") else { panic!("it answers") };
+        let Sampled::Answered(sample) = samples.gateway("u") else { panic!("it answers") };
         assert!(sample.number(&three.parse().unwrap()).is_some() && sample.number(&two.parse().unwrap()).is_none());
         for _ in 0..FAILURES - 1 {
             assert_eq!(samples.gateway_said("u", Err("timeout".into())).changed, None);
@@ -391,7 +391,7 @@ mod tests {
         status.spool.set_aside = vec![String::new(); 1_000];
         status.traffic = Some(many(COUNTED + 1));
         samples.gateway_said("u", Ok(status));
-        let Seen::Answered(said) = samples.gateway("u") else { panic!("it answers") };
+        let Sampled::Answered(said) = samples.gateway("u") else { panic!("it answers") };
         assert_eq!((said.spool.unrouted_numbers.len(), said.spool.set_aside.len()), (LISTED, LISTED));
         assert!(!said.tells_traffic());
     }
@@ -404,7 +404,7 @@ mod tests {
             status.sampled_at = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(seconds);
             status.clock = Some(crate::wire::status::ClockStatus::default());
             samples.engine_said("u", Ok(status));
-            let Seen::Answered(said) = samples.engine("u") else { panic!("it answered") };
+            let Sampled::Answered(said) = samples.engine("u") else { panic!("it answered") };
             assert_eq!(said.clock.as_ref().unwrap().ahead_of_asker_minutes, minutes, "{seconds} s");
         }
     }

@@ -50,9 +50,9 @@ impl Targets {
     }
 
     /// The next one of a class whose time has come.
-    pub(crate) async fn take(&self, class: Class) -> Target {
+    pub(crate) async fn pop(&self, class: Class) -> Target {
         loop {
-            let target = self.queue(class).take().await;
+            let target = self.queue(class).pop().await;
             if self.class(&target) == class {
                 return target;
             }
@@ -105,16 +105,16 @@ mod tests {
         let targets = Targets::default();
         let pod = |name: &str| Target::Engine(ObjectKey::new("n", name));
         targets.watch(pod("a"), Duration::ZERO);
-        let a = targets.take(Class::Answering).await;
+        let a = targets.pop(Class::Answering).await;
         // Somebody wants it asked while it is being asked.
         targets.watch(a.clone(), Duration::ZERO);
         targets.done(&a, Class::Answering, Next::After(SOON, Class::Silent));
         targets.watch(pod("b"), SOON * 2);
-        assert_eq!(targets.take(Class::Answering).await, pod("b"));
-        assert_eq!(targets.take(Class::Silent).await, a);
+        assert_eq!(targets.pop(Class::Answering).await, pod("b"));
+        assert_eq!(targets.pop(Class::Silent).await, a);
         targets.done(&a, Class::Silent, Next::After(SOON, Class::Answering));
-        assert_eq!(targets.take(Class::Answering).await, a, "it is back");
+        assert_eq!(targets.pop(Class::Answering).await, a, "it is back");
         targets.done(&a, Class::Answering, Next::Never);
-        assert!(tokio::time::timeout(SOON * 9, targets.take(Class::Answering)).await.is_err());
+        assert!(tokio::time::timeout(SOON * 9, targets.pop(Class::Answering)).await.is_err());
     }
 }

@@ -103,7 +103,7 @@ where
         let mut events = watcher(api, watch.config.clone()).default_backoff().boxed();
         while let Some(event) = events.next().await {
             match event {
-                Ok(event) => take(&context, &scope, &watch, lenient::unwrapped(event)),
+                Ok(event) => handle_event(&context, &scope, &watch, lenient::unwrapped(event)),
                 Err(error) => watch_failed(&context, watch.name, &error),
             }
         }
@@ -130,7 +130,7 @@ where
             match event {
                 Ok(event) => {
                     if let Some(event) = readable::in_known_form(&watch.store, event) {
-                        take(&context, &scope, &watch, event);
+                        handle_event(&context, &scope, &watch, event);
                     }
                     let count = i64::try_from(watch.store.count_unreadable()).unwrap_or(i64::MAX);
                     context.metrics.unreadable.get_or_create(&QueueLabel { name: watch.name }).set(count);
@@ -146,7 +146,7 @@ fn watch_failed(context: &Context, name: &'static str, error: &watcher::Error) {
     debug!(kind = name, %error, "the watch failed; it starts again");
 }
 
-fn take<K: Resource + Clone>(context: &Arc<Context>, scope: &Scope, watch: &Watch<K>, event: Event<K>) {
+fn handle_event<K: Resource + Clone>(context: &Arc<Context>, scope: &Scope, watch: &Watch<K>, event: Event<K>) {
     let event = event.modify(|object| object.meta_mut().managed_fields = None);
     if let Event::Apply(object) | Event::Delete(object) | Event::InitApply(object) = &event
         && watch.name == CLAIMS
@@ -154,7 +154,7 @@ fn take<K: Resource + Clone>(context: &Arc<Context>, scope: &Scope, watch: &Watc
     {
         return;
     }
-    for change in watch.store.take(scope, event) {
+    for change in watch.store.apply_event(scope, event) {
         if !change.echo {
             (watch.changed)(context, &change);
         }

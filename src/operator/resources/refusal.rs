@@ -18,8 +18,8 @@ use crate::{
 /// The API server sees a connector a moment after it was written, and its policies with it.
 const POLICIES_FOLLOW: Duration = Duration::from_secs(2);
 
-/// What will be refused again and again needs a person; the rest passes.
-pub(crate) fn judge(error: kube::Error) -> Error {
+/// Classifies an error of the API server: what will be refused again and again needs a person; the rest passes.
+pub(crate) fn classify(error: kube::Error) -> Error {
     match &error {
         kube::Error::Api(status) => refusal(status).unwrap_or(Error::Transient(Transient::Api(error))),
         _ => Error::Transient(Transient::Api(error)),
@@ -90,7 +90,7 @@ mod tests {
             "status": "Failure", "code": code, "reason": reason, "message": message,
             "details": {"group": "", "kind": resource, "name": "smsc-sim"},
         });
-        judge(kube::Error::Api(serde_json::from_value(status).unwrap()))
+        classify(kube::Error::Api(serde_json::from_value(status).unwrap()))
     }
 
     fn denied(policy: &str, words: &str) -> Error {

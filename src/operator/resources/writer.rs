@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 
 use crate::operator::{
-    resources::{kinds::ChildKind, refusal::judge},
+    resources::{kinds::ChildKind, refusal::classify},
     runtime::{
         cache::{ObjectKey, Store},
         error::Error,
@@ -43,7 +43,7 @@ impl Writer {
     /// # Errors
     /// Faults of the API server.
     pub(crate) async fn get_child(&self, kind: ChildKind, key: &ObjectKey) -> Result<Option<DynamicObject>, Error> {
-        let found = self.children(kind, key.namespace()).get_opt(key.name()).await.map_err(judge)?;
+        let found = self.children(kind, key.namespace()).get_opt(key.name()).await.map_err(classify)?;
         Ok(found.map(without_managed_fields))
     }
 
@@ -62,7 +62,7 @@ impl Writer {
         let params = PatchParams::apply(manager).force();
         let result = self.children(kind, key.namespace()).patch(key.name(), &params, &Patch::Apply(manifest)).await;
         self.metrics.wrote(kind.row().kind, "apply", &result);
-        result.map(without_managed_fields).map_err(judge)
+        result.map(without_managed_fields).map_err(classify)
     }
 
     /// Changes a child by JSON Patch.
@@ -81,7 +81,7 @@ impl Writer {
         let patch = Patch::Json::<()>(serde_json::from_value(operations)?);
         let result = self.children(kind, key.namespace()).patch(key.name(), &params, &patch).await;
         self.metrics.wrote(kind.row().kind, "patch", &result);
-        result.map(without_managed_fields).map_err(judge)
+        result.map(without_managed_fields).map_err(classify)
     }
 
     /// Deletes a child, if it still is the one with this UID.
@@ -113,7 +113,7 @@ impl Writer {
                 store.removed(key, uid);
                 Ok(())
             }
-            Err(error) => Err(judge(error)),
+            Err(error) => Err(classify(error)),
         }
     }
 
@@ -140,7 +140,7 @@ impl Writer {
         let sent: DynamicObject = serde_json::from_value(serde_json::to_value(&body)?)?;
         let result = api.replace_status(&object.name_any(), &params, &sent).await;
         self.metrics.wrote(kind, "status", &result);
-        let answer = result.map_err(judge)?;
+        let answer = result.map_err(classify)?;
         // The answer holds the spec that stands there, which may be one that we cannot read.
         let metadata = answer.metadata.clone();
         let written = serde_json::to_value(answer).and_then(serde_json::from_value);
@@ -170,7 +170,7 @@ impl Writer {
         let result = api.patch_metadata(&object.name_any(), &params, &Patch::Merge(patch)).await;
         self.metrics.wrote(kind, "patch", &result);
         // Nothing else of it has changed since it was read, or there would be a conflict.
-        result.map(|answer| strip(with_metadata(object.clone(), answer.metadata))).map_err(judge)
+        result.map(|answer| strip(with_metadata(object.clone(), answer.metadata))).map_err(classify)
     }
 
     /// Takes an annotation away from one of our objects; fails with a conflict if the object has changed meanwhile.
@@ -196,7 +196,7 @@ impl Writer {
         let result = api.patch_metadata(&object.name_any(), &params, &Patch::Merge(patch)).await;
         self.metrics.wrote(kind, "patch", &result);
         // Nothing else of it has changed since it was read, or there would be a conflict.
-        result.map(|answer| strip(with_metadata(object.clone(), answer.metadata))).map_err(judge)
+        result.map(|answer| strip(with_metadata(object.clone(), answer.metadata))).map_err(classify)
     }
 
     /// Sets one annotation of a pod; nothing else of a pod is ever written.
@@ -220,7 +220,7 @@ impl Writer {
             Ok(_) => Ok(()),
             // Another pod has its place; it reads the configuration when it starts.
             Err(error) if is_gone(&error) => Ok(()),
-            Err(error) => Err(judge(error)),
+            Err(error) => Err(classify(error)),
         }
     }
 
@@ -245,7 +245,7 @@ impl Writer {
         match result {
             Ok(created) => Ok(Some(strip(created))),
             Err(kube::Error::Api(status)) if status.is_already_exists() => Ok(None),
-            Err(error) => Err(judge(error)),
+            Err(error) => Err(classify(error)),
         }
     }
 
@@ -265,7 +265,7 @@ impl Writer {
         match result {
             Ok(_) => Ok(()),
             Err(error) if is_gone(&error) => Ok(()),
-            Err(error) => Err(judge(error)),
+            Err(error) => Err(classify(error)),
         }
     }
 

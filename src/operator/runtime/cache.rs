@@ -232,8 +232,8 @@ impl<K: Resource + Clone> Store<K> {
         }
     }
 
-    /// Takes an event of the watch of this scope; says what changed.
-    pub(crate) fn take(&self, scope: &Scope, event: Event<K>) -> Vec<Change<K>> {
+    /// Applies an event of the watch of this scope; says what changed.
+    pub(crate) fn apply_event(&self, scope: &Scope, event: Event<K>) -> Vec<Change<K>> {
         let changes = self.change(scope, event);
         for gone in changes.iter().filter(|change| change.new.is_none()).filter_map(|change| change.old.as_ref()) {
             let key = ObjectKey::of(&**gone);
@@ -378,10 +378,10 @@ mod tests {
     fn an_older_event_does_not_undo_our_own_write() {
         let store = Store::default();
         store.wrote(object("1", 7));
-        assert!(store.take(&Scope::Cluster, Event::Apply(object("1", 5))).is_empty());
+        assert!(store.apply_event(&Scope::Cluster, Event::Apply(object("1", 5))).is_empty());
         assert_eq!(held(&store), expect("1", 7));
         assert!(
-            store.take(&Scope::Cluster, Event::Apply(object("1", 7))).iter().all(|change| change.echo),
+            store.apply_event(&Scope::Cluster, Event::Apply(object("1", 7))).iter().all(|change| change.echo),
             "our own write comes back"
         );
     }
@@ -389,32 +389,32 @@ mod tests {
     #[test]
     fn an_object_that_went_does_not_return() {
         let store = Store::default();
-        store.take(&Scope::Cluster, Event::Apply(object("1", 5)));
-        store.take(&Scope::Cluster, Event::Delete(object("1", 9)));
+        store.apply_event(&Scope::Cluster, Event::Apply(object("1", 5)));
+        store.apply_event(&Scope::Cluster, Event::Delete(object("1", 9)));
         store.wrote(object("1", 8));
         assert_eq!(held(&store), None);
-        store.take(&Scope::Cluster, Event::Apply(object("2", 12)));
+        store.apply_event(&Scope::Cluster, Event::Apply(object("2", 12)));
         assert_eq!(held(&store), expect("2", 12));
     }
 
     #[test]
     fn an_object_that_lost_its_label_returns_with_it() {
         let store = Store::default();
-        store.take(&Scope::Cluster, Event::Apply(object("1", 5)));
+        store.apply_event(&Scope::Cluster, Event::Apply(object("1", 5)));
         // The label was taken off: the same event as for a deletion, with the version of that write.
-        store.take(&Scope::Cluster, Event::Delete(object("1", 6)));
+        store.apply_event(&Scope::Cluster, Event::Delete(object("1", 6)));
         store.wrote(object("1", 5));
         assert_eq!(held(&store), None, "nothing older than its going");
         store.wrote(object("1", 7));
         assert_eq!(held(&store), expect("1", 7), "our own repair");
-        store.take(&Scope::Cluster, Event::Delete(object("1", 8)));
-        store.take(&Scope::Cluster, Event::Apply(object("1", 9)));
+        store.apply_event(&Scope::Cluster, Event::Delete(object("1", 8)));
+        store.apply_event(&Scope::Cluster, Event::Apply(object("1", 9)));
         assert_eq!(held(&store), expect("1", 9), "or anybody else's");
         // The same between two watches: it is missing in a list, and comes back.
-        store.take(&Scope::Cluster, Event::Init);
-        store.take(&Scope::Cluster, Event::InitDone);
+        store.apply_event(&Scope::Cluster, Event::Init);
+        store.apply_event(&Scope::Cluster, Event::InitDone);
         assert_eq!(held(&store), None);
-        store.take(&Scope::Cluster, Event::Apply(object("1", 12)));
+        store.apply_event(&Scope::Cluster, Event::Apply(object("1", 12)));
         assert_eq!(held(&store), expect("1", 12));
     }
 
@@ -423,7 +423,7 @@ mod tests {
         let store = Store::default();
         store.wrote(object("1", 5));
         store.removed(&ObjectKey::new("n", "a"), "1");
-        store.take(&Scope::Cluster, Event::Apply(object("1", 6)));
+        store.apply_event(&Scope::Cluster, Event::Apply(object("1", 6)));
         assert_eq!(held(&store), None);
     }
 
@@ -432,7 +432,7 @@ mod tests {
         let store = Store::default();
         store.wrote(object("1", 5));
         store.wrote(object("2", 12));
-        store.take(&Scope::Cluster, Event::Delete(object("1", 9)));
+        store.apply_event(&Scope::Cluster, Event::Delete(object("1", 9)));
         assert_eq!(held(&store), expect("2", 12));
     }
 
@@ -447,15 +447,15 @@ mod tests {
         };
         let scope = |namespace: &str| Scope::Namespace(namespace.into());
         for namespace in ["a", "b"] {
-            store.take(&scope(namespace), Event::Init);
-            store.take(&scope(namespace), Event::InitApply(here(namespace)));
+            store.apply_event(&scope(namespace), Event::Init);
+            store.apply_event(&scope(namespace), Event::InitApply(here(namespace)));
         }
-        store.take(&scope("a"), Event::InitDone);
+        store.apply_event(&scope("a"), Event::InitDone);
         assert!(store.synced(2).now_or_never().is_none(), "the list of b is not complete");
-        store.take(&scope("b"), Event::InitDone);
+        store.apply_event(&scope("b"), Event::InitDone);
         assert!(store.synced(2).now_or_never().is_some());
-        store.take(&scope("a"), Event::Init);
-        let changes = store.take(&scope("a"), Event::InitDone);
+        store.apply_event(&scope("a"), Event::Init);
+        let changes = store.apply_event(&scope("a"), Event::InitDone);
         assert_eq!(changes.len(), 1, "{changes:?}");
         assert!(store.get(&ObjectKey::new("a", "a")).is_none() && store.get(&ObjectKey::new("b", "a")).is_some());
     }
@@ -463,13 +463,13 @@ mod tests {
     #[test]
     fn a_new_list_drops_what_is_not_in_it_but_keeps_what_we_wrote_meanwhile() {
         let store = Store::default();
-        store.take(&Scope::Cluster, Event::Apply(object("1", 5)));
-        store.take(&Scope::Cluster, Event::Init);
-        assert_eq!(store.take(&Scope::Cluster, Event::InitDone).len(), 1);
+        store.apply_event(&Scope::Cluster, Event::Apply(object("1", 5)));
+        store.apply_event(&Scope::Cluster, Event::Init);
+        assert_eq!(store.apply_event(&Scope::Cluster, Event::InitDone).len(), 1);
         assert_eq!(held(&store), None);
-        store.take(&Scope::Cluster, Event::Init);
+        store.apply_event(&Scope::Cluster, Event::Init);
         store.wrote(object("2", 6));
-        store.take(&Scope::Cluster, Event::InitDone);
+        store.apply_event(&Scope::Cluster, Event::InitDone);
         assert_eq!(held(&store), expect("2", 6));
     }
 }

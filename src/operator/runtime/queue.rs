@@ -89,7 +89,7 @@ impl<K: Clone + Eq + Hash> Queue<K> {
     }
 
     /// The next key that is due. It counts as being worked on until [`Queue::done`].
-    pub(crate) async fn take(&self) -> K {
+    pub(crate) async fn pop(&self) -> K {
         let _turn = self.turn.lock().await;
         loop {
             let wait = {
@@ -166,7 +166,7 @@ mod tests {
     const SOON: Duration = Duration::from_millis(20);
 
     async fn is_empty(queue: &Queue<&'static str>) -> bool {
-        tokio::time::timeout(SOON, queue.take()).await.is_err()
+        tokio::time::timeout(SOON, queue.pop()).await.is_err()
     }
 
     #[tokio::test]
@@ -175,7 +175,7 @@ mod tests {
         queue.add("a");
         queue.add("a");
         queue.add("b");
-        assert_eq!((queue.take().await, queue.take().await), ("a", "b"));
+        assert_eq!((queue.pop().await, queue.pop().await), ("a", "b"));
         assert!(is_empty(&queue).await);
     }
 
@@ -183,11 +183,11 @@ mod tests {
     async fn a_key_that_is_worked_on_is_not_given_to_another_worker_but_runs_again() {
         let queue = Queue::default();
         queue.add("a");
-        let key = queue.take().await;
+        let key = queue.pop().await;
         queue.add("a");
         assert!(is_empty(&queue).await);
         queue.done(&key, None);
-        assert_eq!(queue.take().await, "a");
+        assert_eq!(queue.pop().await, "a");
     }
 
     #[tokio::test]
@@ -198,12 +198,12 @@ mod tests {
         assert!(is_empty(&queue).await);
         queue.add_after("a", SOON);
         queue.add_after("a", hour);
-        assert_eq!(queue.take().await, "a");
+        assert_eq!(queue.pop().await, "a");
         queue.add_after("a", SOON);
         queue.done(&"a", Some(hour));
-        assert_eq!(queue.take().await, "a");
+        assert_eq!(queue.pop().await, "a");
         queue.done(&"a", Some(SOON));
-        assert_eq!(queue.take().await, "a");
+        assert_eq!(queue.pop().await, "a");
     }
 
     #[tokio::test]
@@ -216,7 +216,7 @@ mod tests {
             for _ in 0..50 {
                 queue.add_spaced("a", gap);
             }
-            let key = queue.take().await;
+            let key = queue.pop().await;
             due.push(start.elapsed());
             queue.add_spaced("a", gap);
             queue.done(&key, None);
@@ -230,7 +230,7 @@ mod tests {
         let workers: Vec<_> = (0..2)
             .map(|_| {
                 let queue = queue.clone();
-                tokio::spawn(async move { queue.take().await })
+                tokio::spawn(async move { queue.pop().await })
             })
             .collect();
         tokio::task::yield_now().await;

@@ -214,7 +214,7 @@ mod tests {
         serde_json::from_value(value).unwrap()
     }
 
-    fn take(store: &Store<SmsChannel>, event: Event<Value>) {
+    fn apply_event(store: &Store<SmsChannel>, event: Event<Value>) {
         let event = match event {
             Event::Init => Event::Init,
             Event::InitDone => Event::InitDone,
@@ -223,7 +223,7 @@ mod tests {
             Event::Delete(value) => Event::Delete(read(value)),
         };
         if let Some(event) = in_known_form(store, event) {
-            store.take(&Scope::Cluster, event);
+            store.apply_event(&Scope::Cluster, event);
         }
     }
 
@@ -237,23 +237,23 @@ mod tests {
     #[test]
     fn the_last_good_form_stays_while_the_object_cannot_be_read() {
         let store = Store::default();
-        take(&store, Event::Apply(channel(1, "Random")));
+        apply_event(&store, Event::Apply(channel(1, "Random")));
         assert_eq!(held(&store), Some((1, false)));
-        take(&store, Event::Apply(channel(2, "OfANewerVersion")));
+        apply_event(&store, Event::Apply(channel(2, "OfANewerVersion")));
         assert_eq!(held(&store), Some((1, true)));
         let key = ObjectKey::new("n", "a");
         assert_eq!(store.get(&key).unwrap().metadata.generation, Some(2), "with the metadata that it has now");
         let unreadable = store.unreadable(&key).unwrap();
         assert!(unreadable.has_good_form && unreadable.fault.contains("spec.strategy"), "{unreadable:?}");
         // A list that holds it in this state does not say that it is gone.
-        take(&store, Event::Init);
-        take(&store, Event::InitApply(channel(2, "OfANewerVersion")));
-        take(&store, Event::InitDone);
+        apply_event(&store, Event::Init);
+        apply_event(&store, Event::InitApply(channel(2, "OfANewerVersion")));
+        apply_event(&store, Event::InitDone);
         assert_eq!(held(&store), Some((1, true)));
-        take(&store, Event::Apply(channel(3, "Random")));
+        apply_event(&store, Event::Apply(channel(3, "Random")));
         assert_eq!(held(&store), Some((3, false)));
-        take(&store, Event::Apply(channel(4, "OfANewerVersion")));
-        take(&store, Event::Delete(channel(5, "OfANewerVersion")));
+        apply_event(&store, Event::Apply(channel(4, "OfANewerVersion")));
+        apply_event(&store, Event::Delete(channel(5, "OfANewerVersion")));
         assert_eq!(held(&store), None);
         assert_eq!(store.unreadable(&key), None);
     }
@@ -261,13 +261,13 @@ mod tests {
     #[test]
     fn after_a_start_what_is_left_of_it_is_known() {
         let store = Store::default();
-        take(&store, Event::Init);
-        take(&store, Event::InitApply(channel(2, "OfANewerVersion")));
-        take(&store, Event::InitDone);
+        apply_event(&store, Event::Init);
+        apply_event(&store, Event::InitApply(channel(2, "OfANewerVersion")));
+        apply_event(&store, Event::InitDone);
         assert_eq!(held(&store), Some((2, true)));
         assert!(!store.unreadable(&ObjectKey::new("n", "a")).unwrap().has_good_form);
         // That is no good form when it comes again.
-        take(&store, Event::Apply(channel(3, "OfANewerVersion")));
+        apply_event(&store, Event::Apply(channel(3, "OfANewerVersion")));
         assert_eq!(held(&store), Some((3, true)));
     }
 
@@ -305,13 +305,13 @@ mod tests {
             value
         };
         let store = Store::default();
-        take(&store, Event::Apply(unreadable(1, "1")));
+        apply_event(&store, Event::Apply(unreadable(1, "1")));
         assert_eq!(store.count_unreadable(), 1);
-        take(&store, Event::Delete(unreadable(2, "1")));
+        apply_event(&store, Event::Delete(unreadable(2, "1")));
         assert_eq!(store.count_unreadable(), 0);
         // Nor its successor when the news of its end comes late.
-        take(&store, Event::Apply(channel(4, "Random")));
-        take(&store, Event::Delete(unreadable(3, "0")));
+        apply_event(&store, Event::Apply(channel(4, "Random")));
+        apply_event(&store, Event::Delete(unreadable(3, "0")));
         assert_eq!(held(&store), Some((4, false)));
     }
 

@@ -71,20 +71,20 @@ pub enum Look<T> {
 #[derive(Debug)]
 pub struct Mount {
     dir: PathBuf,
-    seen: Option<Seen>,
+    seen: Option<Fingerprint>,
     status: ConfigStatus,
 }
 
 /// What decides whether there is something new: where the link leads, or without a link (a plain directory) the bytes.
 #[derive(Debug, PartialEq, Eq)]
-enum Seen {
+enum Fingerprint {
     Link(PathBuf),
     Files(Vec<ConfigHash>),
 }
 
 /// The bytes of all documents, read from one snapshot.
 struct Snapshot {
-    seen: Seen,
+    seen: Fingerprint,
     main: Option<Vec<u8>>,
     dir: PathBuf,
 }
@@ -159,7 +159,7 @@ impl Mount {
         match fs::read_link(&link) {
             Ok(target) => {
                 let dir = self.dir.join(&target);
-                let seen = Seen::Link(target);
+                let seen = Fingerprint::Link(target);
                 if self.seen.as_ref() == Some(&seen) {
                     return Ok(None);
                 }
@@ -180,7 +180,7 @@ impl Mount {
         for name in names.iter().filter(|name| name.extension().is_some_and(|extension| extension == "json")) {
             hashes.extend(read(name)?.map(|bytes| ConfigHash::of(&bytes)));
         }
-        let seen = Seen::Files(hashes);
+        let seen = Fingerprint::Files(hashes);
         Ok((self.seen.as_ref() != Some(&seen)).then(|| Snapshot { seen, main, dir: self.dir.clone() }))
     }
 }

@@ -18,7 +18,7 @@ pub(crate) use reconcile::reconcile;
 /// An entry whose number is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("spec.entries: {fault}")]
-pub(crate) struct Fault {
+pub(crate) struct BlocklistFault {
     /// What is wrong with the number, and what to write.
     pub fault: NumberError,
 }
@@ -47,13 +47,13 @@ impl ValidBlocklist {
 ///
 /// # Errors
 /// Every entry that has no number.
-pub(crate) fn validate(spec: &BlocklistSpec) -> Result<ValidBlocklist, Vec<Fault>> {
+pub(crate) fn validate(spec: &BlocklistSpec) -> Result<ValidBlocklist, Vec<BlocklistFault>> {
     let mut faults = Vec::new();
     let mut entries = Vec::with_capacity(spec.entries.len());
     for declared in &spec.entries {
         match entry(declared) {
             Ok(entry) => entries.push(entry),
-            Err(fault) => faults.push(Fault { fault }),
+            Err(fault) => faults.push(BlocklistFault { fault }),
         }
     }
     if faults.is_empty() { Ok(ValidBlocklist { entries }) } else { Err(faults) }

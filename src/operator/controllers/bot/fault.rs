@@ -11,7 +11,7 @@ const MESSAGE_MAX: usize = 1024;
 
 /// A fault of a bot.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Fault {
+pub(crate) struct BotFault {
     /// Name of the step; empty for the bot as a whole.
     pub step: String,
     /// Where in the step: `ask.text[12]` is the twelfth character of the question.
@@ -20,7 +20,7 @@ pub(crate) struct Fault {
     pub message: String,
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for BotFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (self.step.as_str(), self.position.as_str()) {
             ("", "") => f.write_str(&self.message),
@@ -32,7 +32,7 @@ impl fmt::Display for Fault {
 }
 
 /// The first faults as a status lists them, one for each place.
-pub(crate) fn to_status(faults: &[Fault]) -> Vec<FaultStatus> {
+pub(crate) fn to_status(faults: &[BotFault]) -> Vec<FaultStatus> {
     let mut listed: Vec<FaultStatus> = Vec::new();
     for fault in faults {
         if listed.len() == LISTED {

@@ -10,7 +10,7 @@ mod template;
 mod variables;
 
 pub(crate) use compile::{Surroundings, compile};
-pub(crate) use fault::{Fault, to_status};
+pub(crate) use fault::{BotFault, to_status};
 pub(crate) use reconcile::reconcile;
 
 #[cfg(test)]

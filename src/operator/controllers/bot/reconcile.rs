@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Fault, Surroundings, compile, to_status};
+use super::{BotFault, Surroundings, compile, to_status};
 use crate::{
     api::{Bot, BotStatus, Reason},
     operator::{
@@ -24,13 +24,13 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
     summary::check_readable(&context, &context.cluster.bots, &*bot).await?;
     let mut conditions = summary::begin(&*bot, context.now());
     let allows = |origin: &str| context.allowed_bot_urls.check_listed(origin);
-    let (ready, status) = judge(&bot, &allows);
+    let (ready, status) = compiled_status(&bot, &allows);
     summarize(&mut conditions, &ready);
     summary::report(&context, &context.cluster.bots, &*bot, status, conditions).await?;
     Ok(None)
 }
 
-fn judge(bot: &Bot, allows: &dyn Fn(&str) -> Result<(), String>) -> (DesiredCondition, BotStatus) {
+fn compiled_status(bot: &Bot, allows: &dyn Fn(&str) -> Result<(), String>) -> (DesiredCondition, BotStatus) {
     let mut status = bot.status.clone().unwrap_or_default();
     match compile(&bot.spec, &Surroundings::new(allows)) {
         Ok(compiled) => {
@@ -48,7 +48,7 @@ fn judge(bot: &Bot, allows: &dyn Fn(&str) -> Result<(), String>) -> (DesiredCond
     }
 }
 
-fn message(faults: &[Fault]) -> String {
+fn message(faults: &[BotFault]) -> String {
     let first = faults.first().map(ToString::to_string).unwrap_or_default();
     match faults.len().saturating_sub(1) {
         0 => first,

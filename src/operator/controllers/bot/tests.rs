@@ -16,11 +16,11 @@ fn only_crm(origin: &str) -> Result<(), String> {
     }
 }
 
-fn compiled(spec: Value) -> Result<CompiledBot, Vec<Fault>> {
+fn compiled(spec: Value) -> Result<CompiledBot, Vec<BotFault>> {
     compile(&serde_json::from_value(spec).unwrap(), &Surroundings::new(&only_crm))
 }
 
-fn of_steps(steps: Value) -> Result<CompiledBot, Vec<Fault>> {
+fn of_steps(steps: Value) -> Result<CompiledBot, Vec<BotFault>> {
     compiled(json!({ "steps": steps }))
 }
 

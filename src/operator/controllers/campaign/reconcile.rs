@@ -29,7 +29,7 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
     let now = context.now();
     let mut conditions = summary::begin(&*campaign, now);
     let mut status = campaign.status.clone().unwrap_or_default();
-    let (ready, hours, change) = judge(&campaign, now);
+    let (ready, hours, change) = conditions_of(&campaign, now);
     hours.set(&mut conditions, ConditionType::InHours);
     let uid = campaign.metadata.uid.clone().unwrap_or_default();
     let interval = Duration::from_secs(context.settings.sample_interval_seconds);
@@ -47,7 +47,7 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
 }
 
 /// `Ready`, `InHours`, and when the latter changes.
-fn judge(campaign: &Campaign, now: Timestamp) -> (DesiredCondition, DesiredCondition, RequeueAfter) {
+fn conditions_of(campaign: &Campaign, now: Timestamp) -> (DesiredCondition, DesiredCondition, RequeueAfter) {
     let unknown = || DesiredCondition::unknown(Reason::NotCheckedYet, "the campaign is not valid");
     if let Some(message) = unsupported(&campaign.spec) {
         return (DesiredCondition::no(Reason::NotSupportedYet, message), unknown(), None);
@@ -128,7 +128,7 @@ mod tests {
             (json!({"dispositions": [{"name": "a", "path": "A"}]}), "spec.dispositions"),
             (json!({"dispositionRequired": true}), "spec.dispositionRequired"),
         ] {
-            let (ready, _, _) = judge(&campaign(spec), Timestamp::UNIX_EPOCH);
+            let (ready, _, _) = conditions_of(&campaign(spec), Timestamp::UNIX_EPOCH);
             assert_eq!(ready.reason, Reason::NotSupportedYet);
             assert!(ready.message.contains(field), "{}", ready.message);
         }
@@ -145,7 +145,7 @@ mod tests {
     #[test]
     fn a_campaign_looks_again_when_its_hours_change() {
         let campaign = campaign(json!({"schedule": {"weekly": {"monday": ["09:00-13:00"]}}}));
-        let (ready, hours, change) = judge(&campaign, "2026-11-23T12:59:00Z".parse().unwrap());
+        let (ready, hours, change) = conditions_of(&campaign, "2026-11-23T12:59:00Z".parse().unwrap());
         assert_eq!((ready.reason, hours.reason), (Reason::Valid, Reason::Open));
         assert_eq!(change.unwrap().as_secs(), 60);
     }

@@ -90,7 +90,7 @@ mod tests {
         .unwrap()
     }
 
-    fn ready(generation: i64) -> Value {
+    fn ready_since(generation: i64) -> Value {
         json!([{
             "type": "Ready", "status": "True", "reason": "Available", "message": "",
             "observedGeneration": generation, "lastTransitionTime": "2026-01-01T00:00:00Z",
@@ -101,11 +101,11 @@ mod tests {
     fn percentages_are_made_of_sums() {
         // 100 % of one and 0 % of nine are not 50 %, but 10 %.
         let good = channel(json!({
-            "conditions": ready(2), "queue": {"waiting": 1, "oldestWaitSeconds": 5, "withBot": 1, "active": 2},
+            "conditions": ready_since(2), "queue": {"waiting": 1, "oldestWaitSeconds": 5, "withBot": 1, "active": 2},
             "serviceLevel": {"percent": 100, "answered": 1, "answeredInTarget": 1}, "sampledAt": "2026-01-01T00:01:00Z",
         }));
         let bad = channel(json!({
-            "conditions": ready(1), "queue": {"waiting": 2, "oldestWaitSeconds": 90, "withBot": 0, "active": 3},
+            "conditions": ready_since(1), "queue": {"waiting": 2, "oldestWaitSeconds": 90, "withBot": 0, "active": 3},
             "serviceLevel": {"percent": 0, "answered": 7, "unanswered": 1, "noReply": 3, "noReplyInTarget": 2, "abandoned": 2, "abandonedInTarget": 1},
             "sampledAt": "2026-01-01T00:00:00Z",
         }));

@@ -22,7 +22,7 @@ const DAY: u16 = 24 * 60;
 
 /// What is wrong with a campaign's spec.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum Fault {
+pub(super) enum CampaignFault {
     /// Nobody knows the time zone.
     #[error("spec.timeZone {0:?} is no time zone that IANA knows: write one such as Europe/Madrid or UTC")]
     TimeZone(String),
@@ -58,7 +58,7 @@ pub(super) enum Fault {
     },
 }
 
-impl Fault {
+impl CampaignFault {
     /// The reason that conditions show.
     pub(super) const fn reason(&self) -> Reason {
         match self {
@@ -71,23 +71,23 @@ impl Fault {
 
 /// All that is wrong with a campaign; at least one fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Faults(Vec<Fault>);
+pub(crate) struct CampaignFaults(Vec<CampaignFault>);
 
-impl Faults {
+impl CampaignFaults {
     /// The reason of the first.
     pub(crate) fn reason(&self) -> Reason {
-        self.0.first().map_or(Reason::InvalidSpec, Fault::reason)
+        self.0.first().map_or(Reason::InvalidSpec, CampaignFault::reason)
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for CampaignFaults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let each: Vec<String> = self.0.iter().map(ToString::to_string).collect();
         f.write_str(&each.join("; "))
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for CampaignFaults {}
 
 /// A campaign without faults.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,23 +127,23 @@ impl ValidCampaign {
 ///
 /// # Errors
 /// Every fault that it has.
-pub(crate) fn validate(spec: &CampaignSpec) -> Result<ValidCampaign, Faults> {
+pub(crate) fn validate(spec: &CampaignSpec) -> Result<ValidCampaign, CampaignFaults> {
     let mut faults = Vec::new();
     let zone = TimeZone::get(&spec.time_zone).unwrap_or_else(|_| {
-        faults.push(Fault::TimeZone(spec.time_zone.clone()));
+        faults.push(CampaignFault::TimeZone(spec.time_zone.clone()));
         TimeZone::UTC
     });
     let schedule = spec.schedule.as_ref().map(|declared| schedule(declared, &mut faults));
     let members = members(&spec.members, &mut faults);
     let hours = schedule.as_ref().map_or_else(hours::Schedule::always, |schedule| hours_of(schedule, zone.clone()));
-    if faults.is_empty() { Ok(ValidCampaign { schedule, members, hours, zone }) } else { Err(Faults(faults)) }
+    if faults.is_empty() { Ok(ValidCampaign { schedule, members, hours, zone }) } else { Err(CampaignFaults(faults)) }
 }
 
 /// The campaign as the engines of its channels are told of it.
 ///
 /// # Errors
 /// As [`validate`].
-pub(crate) fn for_engine(campaign: &Campaign) -> Result<engine::Campaign, Faults> {
+pub(crate) fn for_engine(campaign: &Campaign) -> Result<engine::Campaign, CampaignFaults> {
     let valid = validate(&campaign.spec)?;
     Ok(engine::Campaign {
         name: campaign.name_any(),
@@ -154,7 +154,7 @@ pub(crate) fn for_engine(campaign: &Campaign) -> Result<engine::Campaign, Faults
     })
 }
 
-fn schedule(declared: &Schedule, faults: &mut Vec<Fault>) -> engine::Schedule {
+fn schedule(declared: &Schedule, faults: &mut Vec<CampaignFault>) -> engine::Schedule {
     let weekly = match &declared.weekly {
         Some(weekly) => week(weekly, faults),
         None => DAYS.iter().map(|(_, day)| (*day, vec![TimeRange { from_minute: 0, to_minute: DAY }])).collect(),
@@ -163,10 +163,10 @@ fn schedule(declared: &Schedule, faults: &mut Vec<Fault>) -> engine::Schedule {
     for Exception { date, ranges: declared, .. } in &declared.exceptions {
         let ranges = ranges(&format!("exceptions[{date}]"), declared, faults);
         match date.parse::<Date>() {
-            Err(_) => faults.push(Fault::Date(date.clone())),
+            Err(_) => faults.push(CampaignFault::Date(date.clone())),
             Ok(day) => {
                 if exceptions.insert(day, ranges).is_some() {
-                    faults.push(Fault::DateTwice(date.clone()));
+                    faults.push(CampaignFault::DateTwice(date.clone()));
                 }
             }
         }
@@ -185,14 +185,15 @@ const DAYS: [(Day, Weekday); 7] = [
     (Day::Sunday, Weekday::Sunday),
 ];
 
-fn week(weekly: &Weekly, faults: &mut Vec<Fault>) -> BTreeMap<Weekday, Vec<TimeRange>> {
+fn week(weekly: &Weekly, faults: &mut Vec<CampaignFault>) -> BTreeMap<Weekday, Vec<TimeRange>> {
     let days = weekly.days().into_iter().zip(DAYS);
     days.map(|((name, declared), (_, day))| (day, ranges(&format!("weekly.{name}"), declared, faults))).collect()
 }
 
 /// Reads the ranges of a day, in the order of the clock. What is wrong goes to the faults and is left out.
-fn ranges(at: &str, declared: &[String], faults: &mut Vec<Fault>) -> Vec<TimeRange> {
-    let mut fault = |range: &str, fault| faults.push(Fault::Range { at: at.into(), range: range.into(), fault });
+fn ranges(at: &str, declared: &[String], faults: &mut Vec<CampaignFault>) -> Vec<TimeRange> {
+    let mut fault =
+        |range: &str, fault| faults.push(CampaignFault::Range { at: at.into(), range: range.into(), fault });
     let mut read = Vec::new();
     for text in declared {
         match range(text) {
@@ -229,12 +230,12 @@ fn minute(text: &str) -> Option<u16> {
     (minute < 60 && hour * 60 + minute <= DAY).then_some(hour * 60 + minute)
 }
 
-fn members(declared: &[Member], faults: &mut Vec<Fault>) -> Vec<engine::Member> {
+fn members(declared: &[Member], faults: &mut Vec<CampaignFault>) -> Vec<engine::Member> {
     let mut members: Vec<engine::Member> = Vec::with_capacity(declared.len());
     for member in declared {
         let mut number = |field, value, low, high, range| {
             if !(low..=high).contains(&value) {
-                faults.push(Fault::Member { user: member.user.clone(), field, value, range });
+                faults.push(CampaignFault::Member { user: member.user.clone(), field, value, range });
             }
             u32::try_from(value).unwrap_or_default()
         };
@@ -250,7 +251,8 @@ fn members(declared: &[Member], faults: &mut Vec<Fault>) -> Vec<engine::Member> 
     members.sort_by(|a, b| (a.position, &a.user).cmp(&(b.position, &b.user)));
     let mut users: Vec<&str> = members.iter().map(|member| member.user.as_str()).collect();
     users.sort_unstable();
-    let twice = users.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| Fault::MemberTwice(pair[0].into()));
+    let twice =
+        users.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| CampaignFault::MemberTwice(pair[0].into()));
     faults.extend(twice);
     members
 }

@@ -124,7 +124,7 @@ async fn bring_about(context: &Context, observed: &Observed, findings: &mut Find
         findings.claimed = Some(DesiredCondition::unknown(Reason::NotCheckedYet, message));
         return Ok(None);
     }
-    match claim::take(context, &claim, &holder).await? {
+    match claim::acquire(context, &claim, &holder).await? {
         claim::Ownership::Ours => {
             findings.claimed = Some(DesiredCondition::yes(Reason::Claimed, "the number belongs to this channel"));
         }

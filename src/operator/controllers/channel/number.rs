@@ -4,7 +4,7 @@ use crate::{
     api::{Reason, SmsConnector},
     operator::{
         controllers::channel::observe::Observed,
-        observed::samples::{GatewaySample, Seen},
+        observed::samples::{GatewaySample, Sampled},
         runtime::{desired_condition::DesiredCondition, error::Error},
     },
     sms::PhoneNumber,
@@ -27,8 +27,8 @@ pub(super) fn desired(observed: &Observed, connector: &SmsConnector) -> Result<O
         return Ok(Some(DesiredCondition::no(Reason::NumberNotInConnector, message)));
     }
     Ok(match &observed.gateway {
-        Seen::Answered(said) => at_provider(observed, said, &number),
-        Seen::Unreachable { .. } | Seen::Never => unlisted(observed, name),
+        Sampled::Answered(said) => at_provider(observed, said, &number),
+        Sampled::Unreachable { .. } | Sampled::Never => unlisted(observed, name),
     })
 }
 

@@ -15,7 +15,7 @@ use crate::{
         observed::{
             context::Context,
             pod,
-            samples::{GatewaySample, Seen},
+            samples::{GatewaySample, Sampled},
         },
         resources::{child::Owner, volume},
         runtime::{cache::ObjectKey, desired_condition::DesiredCondition, error::Error},
@@ -35,13 +35,13 @@ pub(crate) struct Observed {
     /// The blocklists that bind it, by name.
     pub blocklists: Vec<Arc<Blocklist>>,
     /// What the connector's gateway said.
-    pub gateway: Seen<GatewaySample>,
+    pub gateway: Sampled<GatewaySample>,
     /// The engine's pod.
     pub pod: Option<Arc<Pod>>,
     /// That another pod has the place of the engine's.
     pub place_taken: Option<DesiredCondition>,
     /// What the engine said.
-    pub seen: Seen<EngineStatus>,
+    pub seen: Sampled<EngineStatus>,
     /// Size of the engine's volume.
     pub volume_size: Option<String>,
     /// Who signs the tokens that roles show.
@@ -69,7 +69,7 @@ impl Observed {
         let place = pod::place(context, &owner);
         let gateway = connector.as_ref().and_then(|connector| connector.uid());
         Ok(Self {
-            gateway: gateway.map_or(Seen::Never, |uid| context.samples.gateway(&uid)),
+            gateway: gateway.map_or(Sampled::Never, |uid| context.samples.gateway(&uid)),
             blocklists: blocklists(context, &channel),
             campaign: campaign.filter(|campaign| !is_deleted(&**campaign)),
             connector,

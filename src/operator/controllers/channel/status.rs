@@ -15,7 +15,7 @@ use crate::{
             summary::{self, first_obstacle, is_others_change, summarize},
             worker::{RequeueAfter, sooner},
         },
-        observed::{changes, context::Context, pod, samples::Seen},
+        observed::{changes, context::Context, pod, samples::Sampled},
         runtime::{desired_condition::DesiredCondition, error::Error},
     },
     wire::{config::ConfigHash, status::EngineStatus},
@@ -58,7 +58,7 @@ pub(super) async fn report(
     status.volume_size.clone_from(&observed.volume_size);
     let held = set_sampled(context, &mut conditions, observed, now);
     set_missing_unknown(&mut conditions);
-    let ready = ready(&conditions, observed, error);
+    let ready = ready_condition(&conditions, observed, error);
     summarize(&mut conditions, &ready);
     if let Some(left) = on_its_way(context, channel, &ready) {
         return Ok(Report { due: sooner(held, Some(left)), stands: observed.channel.clone() });
@@ -126,20 +126,20 @@ fn set_engine(conditions: &mut Conditions, status: &mut SmsChannelStatus, observ
     let mut store_is_told = true;
     if let Some(said) = observed.seen.answered() {
         let account = observed.connector.as_ref().and_then(|connector| connector.spec.provider.member());
-        let judged = storage::judge(&observed.channel, account.map(|member| member.account()), said);
-        judged.desired.set(conditions, ConditionType::StorageIntact);
+        let checked = storage::check_store(&observed.channel, account.map(|member| member.account()), said);
+        checked.desired.set(conditions, ConditionType::StorageIntact);
         let before = status.engine.clone().unwrap_or_default();
-        store_is_told = observed.store_expectation().id == judged.id;
+        store_is_told = observed.store_expectation().id == checked.id;
         status.engine = Some(EngineReport {
             config_hash: in_force(findings, said).map(|hash| hash.to_string()),
             version: Some(said.version.clone()),
             // Commits are a figure: they are written with the others, but for the first time and after a change of store.
-            store_commits: if before.store_id == judged.id && judged.commits >= before.store_commits {
+            store_commits: if before.store_id == checked.id && checked.commits >= before.store_commits {
                 before.store_commits
             } else {
-                judged.commits
+                checked.commits
             },
-            store_id: judged.id,
+            store_id: checked.id,
         });
     }
     if let Some(planned) = &findings.configuration {
@@ -181,15 +181,15 @@ fn applied(observed: &Observed, planned: &Planned) -> DesiredCondition {
 /// Sets the conditions made of samples; says when one that waits is due.
 fn set_sampled(context: &Context, conditions: &mut Conditions, observed: &Observed, now: Timestamp) -> RequeueAfter {
     let said = match &observed.seen {
-        Seen::Answered(said) => said,
-        Seen::Unreachable { .. } => {
+        Sampled::Answered(said) => said,
+        Sampled::Unreachable { .. } => {
             let desired = DesiredCondition::unknown(Reason::MetricsUnavailable, "the engine cannot be asked");
             desired.set(conditions, ConditionType::ServiceLevelMet);
             desired.set(conditions, ConditionType::QueueHealthy);
             desired.set(conditions, ConditionType::ClockInSync);
             return None;
         }
-        Seen::Never => return None,
+        Sampled::Never => return None,
     };
     in_hours(observed.campaign.as_deref(), said, now).set(conditions, ConditionType::InHours);
     let clock = said.clock.as_ref().map_or_else(
@@ -235,7 +235,7 @@ fn in_hours(campaign: Option<&Campaign>, said: &EngineStatus, now: Timestamp) ->
     }
 }
 
-fn ready(conditions: &Conditions, observed: &Observed, error: Option<&Error>) -> DesiredCondition {
+fn ready_condition(conditions: &Conditions, observed: &Observed, error: Option<&Error>) -> DesiredCondition {
     match error {
         Some(Error::Stalled { reason, message } | Error::Waiting { reason, message, .. }) => {
             return DesiredCondition::no(*reason, message.clone());

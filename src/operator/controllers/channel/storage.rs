@@ -31,7 +31,7 @@ pub(super) fn expectation(
 ) -> StoreExpectation {
     let remembered = channel.status.as_ref().and_then(|status| status.engine.as_ref());
     let remembered = remembered.and_then(|engine| engine.store_id.clone());
-    let id = remembered.or_else(|| said.and_then(|said| judge(channel, account, said).id));
+    let id = remembered.or_else(|| said.and_then(|said| check_store(channel, account, said).id));
     let accepted_id = summary::annotation(channel, names::ANNOTATION_ACCEPT_STORAGE).map(ToOwned::to_owned);
     StoreExpectation { id, accepted_id, held: was_rolled_back(channel) }
 }
@@ -47,8 +47,8 @@ fn was_rolled_back(channel: &SmsChannel) -> bool {
     intact.is_some_and(|intact| intact.reason == Reason::StorageRolledBack.as_str())
 }
 
-/// What to say about the store, and what to remember of it.
-pub(super) struct Judged {
+/// What a check of the store found: what to say about it, and what to remember of it.
+pub(super) struct StoreCheck {
     /// The condition.
     pub desired: DesiredCondition,
     /// Id to remember.
@@ -57,15 +57,17 @@ pub(super) struct Judged {
     pub commits: Option<i64>,
 }
 
-/// Judges the store that the engine has.
-pub(super) fn judge(channel: &SmsChannel, account: Option<&str>, said: &EngineStatus) -> Judged {
+/// Compares the store that the engine has with what status remembers of it.
+pub(super) fn check_store(channel: &SmsChannel, account: Option<&str>, said: &EngineStatus) -> StoreCheck {
     let remembered = channel.status.as_ref().and_then(|status| status.engine.clone()).unwrap_or_default();
     let store = &said.store;
     let commits = i64::try_from(store.commits).unwrap_or(i64::MAX);
     let accepted = summary::annotation(channel, names::ANNOTATION_ACCEPT_STORAGE) == Some(store.id.as_str());
     match fault(channel, account, &remembered, store) {
-        Some(desired) if !accepted => Judged { desired, id: remembered.store_id, commits: remembered.store_commits },
-        Some(_) | None => Judged { desired: room(store), id: Some(store.id.clone()), commits: Some(commits) },
+        Some(desired) if !accepted => {
+            StoreCheck { desired, id: remembered.store_id, commits: remembered.store_commits }
+        }
+        Some(_) | None => StoreCheck { desired: room(store), id: Some(store.id.clone()), commits: Some(commits) },
     }
 }
 

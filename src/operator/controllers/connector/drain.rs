@@ -16,7 +16,7 @@ use crate::{
             summary::{self, summarize},
             worker::RequeueAfter,
         },
-        observed::{context::Context, samples::Seen},
+        observed::{context::Context, samples::Sampled},
         resources::{child::Owner, kinds::ChildKind},
         runtime::{cache::ObjectKey, desired_condition::DesiredCondition, error::Error},
     },
@@ -111,9 +111,11 @@ fn left(context: &Context, connector: &SmsConnector) -> Option<String> {
         return None;
     }
     match &context.samples.gateway(&owner.uid) {
-        Seen::Answered(said) if said.spool.waiting == 0 => None,
-        Seen::Answered(said) => Some(format!("{} messages wait in its spool", said.spool.waiting)),
-        Seen::Unreachable { .. } | Seen::Never => Some("the gateway cannot be asked what waits in its spool".into()),
+        Sampled::Answered(said) if said.spool.waiting == 0 => None,
+        Sampled::Answered(said) => Some(format!("{} messages wait in its spool", said.spool.waiting)),
+        Sampled::Unreachable { .. } | Sampled::Never => {
+            Some("the gateway cannot be asked what waits in its spool".into())
+        }
     }
 }
 

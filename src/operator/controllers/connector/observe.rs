@@ -12,7 +12,7 @@ use crate::{
         observed::{
             context::Context,
             pod,
-            samples::{GatewaySample, Seen},
+            samples::{GatewaySample, Sampled},
         },
         resources::{
             child::Owner,
@@ -57,7 +57,7 @@ pub(crate) struct Observed {
     /// That another pod has the place of the gateway's.
     pub place_taken: Option<DesiredCondition>,
     /// What the gateway said.
-    pub seen: Seen<GatewaySample>,
+    pub seen: Sampled<GatewaySample>,
 }
 
 impl Observed {

@@ -70,12 +70,12 @@ pub(super) fn status(
         mark_channels(observed, &mut status);
     }
     set_missing_unknown(&mut conditions);
-    let ready = ready(observed, &conditions, hash, error);
+    let ready = ready_condition(observed, &conditions, hash, error);
     summarize(&mut conditions, &ready);
     (status, conditions)
 }
 
-fn ready(
+fn ready_condition(
     observed: &Observed,
     conditions: &Conditions,
     hash: Option<&ConfigHash>,

@@ -17,6 +17,6 @@ async fn an_edit_of_a_channel_is_worked_on_before_its_campaign_sums_again() {
     let after = world.context.cluster.channels.get(&channel).unwrap();
     changes::depends_on_channel(&world.context, Some(&before), Some(&after));
     assert_eq!(campaigns.depth(), 0, "with thousands of channels its sums would keep the edit waiting");
-    let summed = tokio::time::timeout(TOGETHER + Duration::from_secs(5), campaigns.take()).await;
+    let summed = tokio::time::timeout(TOGETHER + Duration::from_secs(5), campaigns.pop()).await;
     assert_eq!(summed, Ok(ObjectKey::new("shop", "support")));
 }

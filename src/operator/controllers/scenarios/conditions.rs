@@ -67,7 +67,7 @@ async fn an_engine_is_asked_although_its_channel_cannot_be_planned() {
     next.relist();
     next.reconcile_channel("support").await.unwrap();
     let asked =
-        tokio::time::timeout(std::time::Duration::from_secs(5), next.context.targets.take(Class::Answering)).await;
+        tokio::time::timeout(std::time::Duration::from_secs(5), next.context.targets.pop(Class::Answering)).await;
     assert!(matches!(asked, Ok(Target::Engine(key)) if key.name() == "support"));
 }
 

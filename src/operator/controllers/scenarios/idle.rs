@@ -30,7 +30,7 @@ impl World {
 
     /// The next pod to be asked, if one is due soon.
     async fn next_asked(&self) -> Option<Target> {
-        let next = self.context.targets.take(Class::Answering);
+        let next = self.context.targets.pop(Class::Answering);
         let next = tokio::time::timeout(SOON * 2, next).await.ok()?;
         self.context.targets.done(&next, Class::Answering, Next::Never);
         Some(next)

@@ -28,7 +28,7 @@ use crate::{
         },
         observed::{
             context::Context,
-            issuers::{Known, Published},
+            issuers::{FetchedKeys, Published},
             samples::GatewayNews,
         },
         resources::kinds::ChildKind,
@@ -82,7 +82,7 @@ impl World {
         settings.allow_base_urls = vec!["http://simulator.shop:8090".into()];
         let context = Context::new(settings, api.client(), &mut Registry::default()).unwrap();
         context.leadership.hold_for_test();
-        context.issuers.learn(Known {
+        context.issuers.learn(FetchedKeys {
             cluster_issuer: "https://kubernetes.default.svc".into(),
             cluster_keys: json!({"keys": []}),
             agents: Vec::new(),
@@ -253,14 +253,14 @@ impl World {
     }
 
     fn list<K: Resource + Clone + DeserializeOwned>(&self, within: &str, store: &Store<K>, labelled: bool) {
-        store.take(&Scope::Cluster, Event::Init);
+        store.apply_event(&Scope::Cluster, Event::Init);
         for (_, object) in self.api.objects(within) {
             let is_ours = object["metadata"]["labels"]["app.kubernetes.io/managed-by"] == "aldis";
             if !labelled || is_ours {
-                store.take(&Scope::Cluster, Event::InitApply(serde_json::from_value(object).unwrap()));
+                store.apply_event(&Scope::Cluster, Event::InitApply(serde_json::from_value(object).unwrap()));
             }
         }
-        store.take(&Scope::Cluster, Event::InitDone);
+        store.apply_event(&Scope::Cluster, Event::InitDone);
     }
 
     fn list_ours<K>(&self, within: &str, store: &Store<K>)
@@ -275,7 +275,7 @@ impl World {
                 Event::Apply(_) | Event::Delete(_) | Event::InitDone => Event::InitDone,
             };
             if let Some(event) = readable::in_known_form(store, event) {
-                store.take(&Scope::Cluster, event);
+                store.apply_event(&Scope::Cluster, event);
             }
         }
     }

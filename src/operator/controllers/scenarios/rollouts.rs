@@ -78,7 +78,7 @@ async fn a_new_image_reaches_the_next_engine_when_the_one_before_is_ready() {
     assert_eq!(world.image("sms-sales"), "aldis:1", "nor is its successor ready");
     world.pod("sms-support", "aldis.dev/channel", "support");
     world.reconcile_channel("support").await.unwrap();
-    assert_eq!(world.context.queues.channels.take().await, ObjectKey::new("shop", "sales"), "it is woken");
+    assert_eq!(world.context.queues.channels.pop().await, ObjectKey::new("shop", "sales"), "it is woken");
     world.reconcile_channel("sales").await.unwrap();
     assert_eq!(world.image("sms-sales"), "aldis:2");
 }
@@ -149,7 +149,7 @@ async fn a_pod_that_is_ready_again_makes_room_though_nothing_is_planned_for_its_
     world.reconcile_channel("support").await.unwrap();
     let queue = &world.context.queues.channels;
     assert_eq!(queue.depth(), 2);
-    let woken = [queue.take().await, queue.take().await];
+    let woken = [queue.pop().await, queue.pop().await];
     assert!(woken.contains(&ObjectKey::new("shop", "sales")), "{woken:?}");
     world.reconcile_channel("sales").await.unwrap();
     assert_eq!(world.image("sms-sales"), "aldis:2");

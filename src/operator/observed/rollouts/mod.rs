@@ -49,7 +49,7 @@ pub(crate) fn turn(
 ) -> Turn {
     see(context, owner, pod);
     let template = Template::of(planned);
-    let old = ready(pod).filter(|_| is_other(context, owner, template.as_ref()));
+    let old = uid_if_ready(pod).filter(|_| is_other(context, owner, template.as_ref()));
     let has_come = match (&template, &old) {
         (Some(template), Some(old)) => begin(context, owner, target, old, template),
         // Nothing is lost by replacing what does not work.
@@ -95,11 +95,11 @@ fn most(context: &Context) -> usize {
 }
 
 fn see(context: &Context, owner: &Owner, pod: Option<&Pod>) {
-    context.rollouts.saw(&slots::pod_key(owner), ready(pod).as_deref(), Instant::now());
+    context.rollouts.saw(&slots::pod_key(owner), uid_if_ready(pod).as_deref(), Instant::now());
 }
 
 /// UID of the pod, if it is ready.
-fn ready(pod: Option<&Pod>) -> Option<String> {
+fn uid_if_ready(pod: Option<&Pod>) -> Option<String> {
     pod.filter(|pod| pod::is_ready(pod)).map(|pod| pod.uid().unwrap_or_default())
 }
 
@@ -137,7 +137,7 @@ fn begun_before(context: &Context, template: &Template) -> Vec<Owner> {
     let owner = |key: &ObjectKey| {
         let set = sets.get(key).filter(|set| template.is_that_of(set))?;
         let owner = owner_of(context, &set).filter(|owner| owner.owns(&set) && owner.child_name == key.name())?;
-        ready(pod::of(context, &owner).as_deref()).is_none().then_some(owner)
+        uid_if_ready(pod::of(context, &owner).as_deref()).is_none().then_some(owner)
     };
     sets.keys().iter().filter_map(owner).collect()
 }

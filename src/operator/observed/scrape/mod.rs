@@ -20,7 +20,7 @@ use crate::{
             changes,
             context::Context,
             pod,
-            samples::{Habit, Seen},
+            samples::{Habit, Sampled},
             targets::{Class, Next, Target},
         },
         resources::child::Owner,
@@ -107,7 +107,7 @@ pub(crate) fn start(context: &Arc<Context>, http: reqwest::Client, tasks: &mut J
             loop {
                 let target = tokio::select! {
                     () = stop.cancelled() => return,
-                    target = scraper.context.targets.take(class) => target,
+                    target = scraper.context.targets.pop(class) => target,
                 };
                 let next = scraper.visit(&target, class).await.unwrap_or(Next::Never);
                 scraper.context.targets.done(&target, class, next);
@@ -232,7 +232,7 @@ impl Scraper {
 
 /// How long an engine may be left alone at which nothing happens. If its gateway tells when a text comes and it has nothing to do,
 /// longer; but not much beyond the next change of its hours.
-pub(crate) fn rest(context: &Context, channel: &SmsChannel, seen: &Seen<EngineStatus>) -> Rest {
+pub(crate) fn rest(context: &Context, channel: &SmsChannel, seen: &Sampled<EngineStatus>) -> Rest {
     let Some(said) = seen.answered().filter(|said| said.is_idle()) else { return QUIET_REST };
     let connector = ObjectKey::new(channel.namespace().unwrap_or_default(), &channel.spec.connector_ref.name);
     let samples = &context.samples;

@@ -8,7 +8,7 @@ use regex::{Regex, RegexBuilder};
 use sha2::{Digest, Sha256};
 
 use super::compiled::{Action, CompiledBot, CompiledStep, StepId};
-use super::fault::Fault;
+use super::fault::BotFault;
 use super::graph::Graph;
 use super::template::Template;
 use super::variables::{Variables, check_set};
@@ -50,7 +50,7 @@ impl<'a> Surroundings<'a> {
 ///
 /// # Errors
 /// Every fault, in the order of the steps.
-pub(crate) fn compile(spec: &BotSpec, surroundings: &Surroundings<'_>) -> Result<CompiledBot, Vec<Fault>> {
+pub(crate) fn compile(spec: &BotSpec, surroundings: &Surroundings<'_>) -> Result<CompiledBot, Vec<BotFault>> {
     let mut compiler = Compiler::new(spec, surroundings);
     let start = compiler.start();
     let steps: Vec<CompiledStep> = (0..spec.steps.len()).filter_map(|index| compiler.step(index)).collect();
@@ -59,7 +59,7 @@ pub(crate) fn compile(spec: &BotSpec, surroundings: &Surroundings<'_>) -> Result
     }
     let mut faults = compiler.faults;
     if !faults.is_empty() {
-        let place = |fault: &Fault| spec.steps.iter().position(|step| step.name == fault.step);
+        let place = |fault: &BotFault| spec.steps.iter().position(|step| step.name == fault.step);
         faults.sort_by_key(place);
         return Err(faults);
     }
@@ -90,7 +90,7 @@ struct Compiler<'a> {
     index: BTreeMap<&'a str, usize>,
     variables: Variables<'a>,
     followers: Vec<Vec<usize>>,
-    faults: Vec<Fault>,
+    faults: Vec<BotFault>,
     target_is_missing: bool,
 }
 
@@ -114,20 +114,20 @@ impl<'a> Compiler<'a> {
             && message.trim().is_empty()
         {
             let message = "is blank: write a text, or remove it".into();
-            compiler.faults.push(Fault { step: String::new(), position: "idleMessage".into(), message });
+            compiler.faults.push(BotFault { step: String::new(), position: "idleMessage".into(), message });
         }
         compiler
     }
 
     fn fault(&mut self, step: usize, position: impl Into<String>, message: impl Into<String>) {
         let step = self.spec.steps.get(step).map(|step| step.name.clone()).unwrap_or_default();
-        self.faults.push(Fault { step, position: position.into(), message: message.into() });
+        self.faults.push(BotFault { step, position: position.into(), message: message.into() });
     }
 
     fn start(&mut self) -> StepId {
         let mut fault = |message: String| {
             self.target_is_missing = true;
-            self.faults.push(Fault { step: String::new(), position: "startAt".into(), message });
+            self.faults.push(BotFault { step: String::new(), position: "startAt".into(), message });
             StepId(0)
         };
         match &self.spec.start_at {
