@@ -7,8 +7,12 @@ use std::{
 };
 
 use regex::Regex;
+use syn::{
+    Ident, Item, Macro, UseTree,
+    visit::{self, Visit},
+};
 
-use crate::sources::rust_files;
+use crate::sources::{is_for_tests, rust_files};
 
 /// Each room, and the rooms that it may name. A file belongs to the longest room that is a prefix of its path.
 const ROOMS: &[(&str, &[&str])] = &[
@@ -186,18 +190,137 @@ fn the_core_has_no_clock_and_no_io() {
     }
 }
 
-/// The modules beside a file that it names with `super::`, in code that is no test.
-fn siblings(source: &str) -> BTreeSet<String> {
-    let comment = Regex::new(r"(?m)//.*$").unwrap();
-    let path = Regex::new(r"\bsuper::([a-z_0-9]+)").unwrap();
-    let group = Regex::new(r"\bsuper::\{([^;]*)\};").unwrap();
-    let code = comment.replace_all(source, "");
-    let code = code.split("#[cfg(test)]").next().unwrap();
-    let mut named: BTreeSet<_> = path.captures_iter(code).map(|found| found[1].to_owned()).collect();
-    for found in group.captures_iter(code) {
-        add_branches("", &found[1], &mut named);
+/// What files name, by their modules.
+struct Code {
+    files: BTreeMap<String, Named>,
+}
+
+impl Code {
+    fn new<S: AsRef<str>>(files: impl IntoIterator<Item = (String, S)>) -> Self {
+        let named = |(module, source): (String, S)| (module.clone(), Named::by(&module, source.as_ref()));
+        Self { files: files.into_iter().map(named).collect() }
     }
-    named.into_iter().map(|path| path.split("::").next().unwrap().to_owned()).collect()
+
+    fn has_children(&self, folder: &str) -> bool {
+        self.files.keys().any(|module| module != folder && within(module, folder))
+    }
+
+    /// Which files of a folder name which others of it. A folder in it counts as one file, and what the folder re-exports as of the file
+    /// that has it. What is for tests only is left out.
+    fn graph(&self, folder: &str) -> BTreeMap<String, BTreeSet<String>> {
+        let child = |path: &[String]| {
+            let path = path.join("::");
+            let rest = path.strip_prefix(folder)?.strip_prefix("::")?;
+            Some(rest.split("::").next()?.to_owned())
+        };
+        let re_exported: BTreeMap<_, _> =
+            self.files[folder].imported.iter().filter_map(|(name, path)| Some((name.clone(), child(path)?))).collect();
+        let mut graph = BTreeMap::<_, BTreeSet<_>>::new();
+        for (module, file) in &self.files {
+            let names: Vec<_> = module.split("::").map(ToOwned::to_owned).collect();
+            let Some(own) = child(&names).filter(|_| within(module, folder)) else { continue };
+            if self.is_for_tests(module) {
+                continue;
+            }
+            let named = file.paths.iter().filter_map(|path| child(path));
+            let named = named.map(|name| re_exported.get(&name).cloned().unwrap_or(name)).filter(|name| *name != own);
+            graph.entry(own.clone()).or_default().extend(named);
+        }
+        graph
+    }
+
+    /// Whether the module, or one that it is in, is declared for tests only.
+    fn is_for_tests(&self, module: &str) -> bool {
+        let names: Vec<_> = module.split("::").collect();
+        (1..names.len()).any(|depth| {
+            let outer = self.files.get(&names[..depth].join("::"));
+            outer.is_some_and(|outer| outer.for_tests.contains(names[depth]))
+        })
+    }
+}
+
+/// What a file names.
+#[derive(Default)]
+struct Named {
+    /// The module that is being read.
+    module: Vec<String>,
+    /// Paths from the root of the crate.
+    paths: BTreeSet<Vec<String>>,
+    /// What the file itself imports, by the name that it has there.
+    imported: BTreeMap<String, Vec<String>>,
+    /// Modules that it declares for tests only.
+    for_tests: BTreeSet<String>,
+}
+
+impl Named {
+    fn by(module: &str, source: &str) -> Self {
+        let module = module.split("::").map(ToOwned::to_owned).collect();
+        let mut named = Self { module, ..Self::default() };
+        named.visit_file(&syn::parse_file(source).unwrap());
+        named
+    }
+
+    /// The path from the root of the crate. One that does not begin with a keyword begins with a module of the file.
+    fn resolved(&self, names: &[String]) -> Vec<String> {
+        let mut path = if names[0] == "crate" { Vec::new() } else { self.module.clone() };
+        for name in names {
+            match name.as_str() {
+                "crate" | "self" => {}
+                "super" => drop(path.pop()),
+                _ => path.push(name.clone()),
+            }
+        }
+        path
+    }
+
+    fn import(&mut self, before: &[String], tree: &UseTree) {
+        let with = |name: &Ident| [before, &[name.to_string()]].concat();
+        let (path, name) = match tree {
+            UseTree::Path(path) => return self.import(&with(&path.ident), &path.tree),
+            UseTree::Group(group) => return group.items.iter().for_each(|tree| self.import(before, tree)),
+            UseTree::Glob(_) => (before.to_vec(), None),
+            UseTree::Name(name) => (with(&name.ident), Some(&name.ident)),
+            UseTree::Rename(rename) => (with(&rename.ident), Some(&rename.rename)),
+        };
+        let path = self.resolved(&path);
+        if let Some(name) = name {
+            self.imported.insert(name.to_string(), path.clone());
+        }
+        self.paths.insert(path);
+    }
+}
+
+impl<'ast> Visit<'ast> for Named {
+    fn visit_item(&mut self, item: &'ast Item) {
+        match item {
+            Item::Mod(module) if is_for_tests(item) => drop(self.for_tests.insert(module.ident.to_string())),
+            Item::Mod(module) => {
+                self.module.push(module.ident.to_string());
+                visit::visit_item_mod(self, module);
+                self.module.pop();
+            }
+            Item::Use(imports) if !is_for_tests(item) => self.import(&[], &imports.tree),
+            _ if is_for_tests(item) => {}
+            _ => visit::visit_item(self, item),
+        }
+    }
+
+    fn visit_path(&mut self, path: &'ast syn::Path) {
+        let names: Vec<_> = path.segments.iter().map(|segment| segment.ident.to_string()).collect();
+        if ["crate", "self", "super"].contains(&names[0].as_str()) {
+            self.paths.insert(self.resolved(&names));
+        }
+        visit::visit_path(self, path);
+    }
+
+    /// What a macro is given is not parsed.
+    fn visit_macro(&mut self, call: &'ast Macro) {
+        let path = Regex::new(r"\b(?:crate|super)(?: :: [A-Za-z_0-9]+)+").unwrap();
+        for found in path.find_iter(&call.tokens.to_string()) {
+            let names: Vec<_> = found.as_str().split(" :: ").map(ToOwned::to_owned).collect();
+            self.paths.insert(self.resolved(&names));
+        }
+    }
 }
 
 /// What is left of a graph when whoever names nobody in it is taken away, again and again: the circles, and what leads to them.
@@ -212,23 +335,34 @@ fn circles(mut named: BTreeMap<String, BTreeSet<String>>) -> BTreeMap<String, BT
 }
 
 #[test]
-fn the_files_of_the_state_machine_import_in_no_circle() {
-    let core = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/engine/core");
-    let files = rust_files(&core).into_iter().map(|file| (module_of(&core, &file), file));
-    let named = files
-        .filter(|(module, _)| !module.is_empty() && !module.contains("::") && module != "tests")
-        .map(|(module, file)| (module, siblings(&fs::read_to_string(file).unwrap())))
-        .collect();
-    let found = circles(named);
+fn the_files_of_a_folder_import_in_no_circle() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let is_checked = |module: &str| ["engine::core", "operator"].iter().any(|part| within(module, part));
+    let files = rust_files(&source).into_iter().map(|file| (module_of(&source, &file), file));
+    let files = files.filter(|(module, _)| is_checked(module));
+    let code = Code::new(files.map(|(module, file)| (module, fs::read_to_string(file).unwrap())));
+    let folders: Vec<_> = code.files.keys().filter(|module| code.has_children(module)).collect();
+    assert!(folders.len() > 10, "{folders:?}");
+    let found = folders.into_iter().map(|folder| (folder, circles(code.graph(folder))));
+    let found: BTreeMap<_, _> = found.filter(|(_, found)| !found.is_empty()).collect();
     assert!(found.is_empty(), "these are in circles, or lead to them: {found:#?}");
 }
 
 #[test]
 fn a_circle_would_be_seen() {
-    let state = "use super::{ids::Id, strategy::{is_available, Choice}};\n// super::queue";
-    let strategy = "fn f() { super::state::x() }";
-    let ids = "#[cfg(test)]\nmod tests { use super::strategy; }";
-    let named = [("state", state), ("strategy", strategy), ("ids", ids), ("queue", "use super::state;")];
-    let found = circles(named.map(|(module, source)| (module.to_owned(), siblings(source))).into());
+    let files = [
+        ("room", "mod ids; mod state; mod strategy; mod queue; #[cfg(test)] mod scenes; pub use ids::Id;"),
+        ("room::state", "use super::{ids::Number, strategy::{is_available, Choice}};\n// super::queue"),
+        ("room::strategy", "mod inner;"),
+        ("room::strategy::inner", "fn f() { println!(\"{}\", crate::room::state::x()) }"),
+        ("room::ids", "#[cfg(test)]\nmod tests { use super::super::strategy; }"),
+        ("room::scenes", "use super::{ids, scenes};"),
+        ("room::queue", "use super::{Id, state::State};"),
+        ("room::last", "use super::Id;"),
+    ];
+    let code = Code::new(files.map(|(module, source)| (module.to_owned(), source)));
+    let found = circles(code.graph("room"));
     assert_eq!(found.into_keys().collect::<Vec<_>>(), ["queue", "state", "strategy"]);
+    assert_eq!(code.graph("room")["last"], ["ids".to_owned()].into(), "through what the folder re-exports");
+    assert!(!code.graph("room").contains_key("scenes"), "tests may know everything");
 }

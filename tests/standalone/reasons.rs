@@ -5,11 +5,11 @@ use std::{collections::BTreeSet, fs, path::Path};
 use aldis::api::Reason;
 use regex::Regex;
 use syn::{
-    Attribute, BinOp, Expr, ExprBinary, ExprPath, Item, Macro, Pat,
+    BinOp, ExprBinary, ExprPath, Item, Macro, Pat,
     visit::{self, Visit},
 };
 
-use crate::sources::rust_files;
+use crate::sources::{is_for_tests, rust_files};
 
 /// Collects the reasons that code makes: in expressions, but not where one is compared with another or a pattern.
 #[derive(Default)]
@@ -26,13 +26,7 @@ impl Said {
 
 impl<'ast> Visit<'ast> for Said {
     fn visit_item(&mut self, item: &'ast Item) {
-        let attributes = match item {
-            Item::Mod(module) => module.attrs.as_slice(),
-            Item::Fn(function) => function.attrs.as_slice(),
-            Item::Impl(block) => block.attrs.as_slice(),
-            _ => &[],
-        };
-        if !attributes.iter().any(is_for_tests) {
+        if !is_for_tests(item) {
             visit::visit_item(self, item);
         }
     }
@@ -63,14 +57,6 @@ impl<'ast> Visit<'ast> for Said {
             self.0.extend(named.captures_iter(&given).map(|found| found[1].to_owned()));
         }
     }
-}
-
-fn is_for_tests(attribute: &Attribute) -> bool {
-    attribute.path().is_ident("cfg") && attribute.parse_args::<Expr>().is_ok_and(|condition| is_test(&condition))
-}
-
-fn is_test(condition: &Expr) -> bool {
-    matches!(condition, Expr::Path(path) if path.path.is_ident("test"))
 }
 
 #[test]

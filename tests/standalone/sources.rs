@@ -5,6 +5,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use syn::{Attribute, Expr, Item};
+
 /// All Rust files below a folder.
 pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
@@ -17,4 +19,21 @@ pub fn rust_files(folder: &Path) -> Vec<PathBuf> {
         }
     }
     found
+}
+
+/// Whether an item is compiled for tests only.
+pub fn is_for_tests(item: &Item) -> bool {
+    let attributes = match item {
+        Item::Mod(module) => module.attrs.as_slice(),
+        Item::Fn(function) => function.attrs.as_slice(),
+        Item::Impl(block) => block.attrs.as_slice(),
+        Item::Use(imports) => imports.attrs.as_slice(),
+        _ => &[],
+    };
+    attributes.iter().any(is_test_condition)
+}
+
+fn is_test_condition(attribute: &Attribute) -> bool {
+    let is_test = |condition: Expr| matches!(condition, Expr::Path(path) if path.path.is_ident("test"));
+    attribute.path().is_ident("cfg") && attribute.parse_args::<Expr>().is_ok_and(is_test)
 }

@@ -13,7 +13,7 @@ use tracing::info;
 use crate::{
     api::{ConditionType, SmsChannel},
     operator::{
-        controllers::{connector as connectors, summary},
+        controllers::{account, summary},
         observed::{changes::TOGETHER, context::Context},
         resources::{
             child::Owner,
@@ -115,7 +115,7 @@ fn holder_without_lease(context: &Context, claim: &Claim, asking: &Holder) -> Op
 fn claim_of(context: &Context, channel: &SmsChannel) -> Option<Claim> {
     let namespace = channel.namespace()?;
     let connector = context.cluster.connectors.get(&ObjectKey::new(&namespace, &channel.spec.connector_ref.name))?;
-    connectors::check_account(&connector, &context.accounts).ok()?;
+    account::check(&connector, &context.accounts).ok()?;
     let provider = connector.spec.provider.member()?;
     Some(Claim::new(provider, &context.allowed_base_urls, &namespace, &channel.spec.number))
 }

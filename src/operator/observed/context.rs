@@ -12,9 +12,9 @@ use crate::{
     operator::{
         observed::{
             contenders::Contenders, debounce::Debounce, in_force::InForce, indexes, issuers::Issuers,
-            rollouts::Rollouts, samples::Samples, targets::Targets, throttle::Throttle,
+            rollout_slots::Rollouts, samples::Samples, targets::Targets, throttle::Throttle,
         },
-        resources::{kept, kinds::ChildStores, volume_refresh::VolumeRefreshes, writer::Writer},
+        resources::{child_stores::ChildStores, kept, volume_refresh::VolumeRefreshes, writer::Writer},
         runtime::{
             accounts::{Accounts, InvalidAccounts},
             allow_list::{AllowList, InvalidEntry},

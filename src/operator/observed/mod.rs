@@ -6,7 +6,7 @@
 //! - [`scrape`], [`targets`], [`samples`], [`pod`]: how gateways and engines are;
 //! - [`issuers`], [`discovery`]: keys of those who sign tokens;
 //! - [`contenders`], [`debounce`], [`throttle`]: what waits;
-//! - [`rollouts`]: which pods are being replaced by ones of a new image;
+//! - [`rollouts`], [`rollout_slots`]: which pods are being replaced by ones of a new image;
 //! - [`in_force`]: which blocklists the engines have loaded.
 
 pub(super) mod changes;
@@ -19,6 +19,7 @@ pub(super) mod indexes;
 pub(super) mod issuers;
 mod key_ring;
 pub(super) mod pod;
+mod rollout_slots;
 pub(super) mod rollouts;
 pub(super) mod samples;
 pub(super) mod scrape;

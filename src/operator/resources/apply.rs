@@ -12,8 +12,9 @@ use crate::{
             child::{
                 ANNOTATION_APPLIED, ANNOTATION_VERSION, Applied, Bond, Child, Children, Owner, Prepared, controller_uid,
             },
+            child_stores::ChildStores,
             diff, foreign, kept,
-            kinds::{ChildKind, ChildStores},
+            kinds::ChildKind,
             volume,
             writer::Writer,
         },

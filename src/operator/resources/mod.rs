@@ -4,13 +4,14 @@
 //! - [`claim`]: which channel holds a number, as a Lease;
 //! - [`child`], [`workload`], [`configuration`]: children as they shall be;
 //! - [`apply`], [`diff`], [`foreign`]: what must change to get there;
-//! - [`kept`]: what the caches keep of each object;
+//! - [`kept`], [`child_stores`]: what the caches keep of each object, and how children are found in them;
 //! - [`volume`]: a volume as it stands;
 //! - [`writer`], [`refusal`]: every request that writes, and what a refusal means;
 //! - [`volume_refresh`]: makes the kubelet refresh a pod's projected volume.
 
 pub(super) mod apply;
 pub(super) mod child;
+pub(super) mod child_stores;
 pub(super) mod claim;
 pub(super) mod configuration;
 mod diff;

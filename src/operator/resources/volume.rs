@@ -4,10 +4,7 @@ use kube::ResourceExt;
 use serde_json::Value;
 
 use crate::operator::{
-    resources::{
-        child::Owner,
-        kinds::{ChildKind, ChildStores},
-    },
+    resources::{child::Owner, child_stores::ChildStores, kinds::ChildKind},
     runtime::cache::ObjectKey,
 };
 

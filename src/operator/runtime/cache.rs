@@ -19,7 +19,6 @@ pub(crate) use super::object_key::ObjectKey;
 use super::{
     index::{Objects, Term, Terms},
     packed::Codec,
-    readable::Unreadable,
 };
 
 /// What one watch sees.
@@ -55,6 +54,15 @@ impl Scope {
 const TOMBSTONES: usize = 4096;
 /// The object does not exist any more, so nothing about its UID can be newer.
 const FOR_EVER: u64 = u64::MAX;
+
+/// What a store remembers of an object that cannot be read as a whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    /// What cannot be read: the path, and why.
+    pub fault: String,
+    /// Whether the store holds its last good form; else what is left of it.
+    pub has_good_form: bool,
+}
 
 /// Objects of one kind.
 pub(crate) struct Store<K> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    cache::ObjectKey,
+    object_key::ObjectKey,
     packed::{Codec, Held, Packing},
 };
 

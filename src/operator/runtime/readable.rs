@@ -15,7 +15,7 @@ use serde_path_to_error::{Path, Segment};
 use tracing::warn;
 
 use super::{
-    cache::{ObjectKey, Store},
+    cache::{ObjectKey, Store, Unreadable},
     lenient::same_kind,
 };
 
@@ -31,15 +31,6 @@ pub(crate) enum Readable<K> {
     Partly(K, String),
     /// Nothing but its metadata, and what cannot be read.
     Not(Box<ObjectMeta>, String),
-}
-
-/// What a store remembers of an object that cannot be read as a whole.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Unreadable {
-    /// What cannot be read: the path, and why.
-    pub fault: String,
-    /// Whether the store holds its last good form; else what is left of it.
-    pub has_good_form: bool,
 }
 
 impl<'de, K: Resource + DeserializeOwned> Deserialize<'de> for Readable<K> {

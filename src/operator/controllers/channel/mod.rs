@@ -21,7 +21,7 @@ use crate::{
     api::{ConditionStatus, Reason, names},
     operator::{
         controllers::{
-            claim, connector as connectors, finalizer, rollout,
+            account, claim, finalizer, rollout,
             summary::{self, is_deleted},
             worker::{RequeueAfter, sooner},
         },
@@ -79,7 +79,7 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
     let said = observed.seen.answered().and_then(|said| said.clock.as_ref());
     clock::forget_acceptance(&context, &report.stands, said).await?;
     let again = outcome?;
-    if storage::is_to_be_told(&observed, &report.stands) {
+    if observed.is_store_to_be_told(&report.stands) {
         return Ok(Some(Duration::ZERO));
     }
     Ok(sooner(again, report.due))
@@ -115,7 +115,7 @@ async fn bring_about(context: &Context, observed: &Observed, findings: &mut Find
     let provider =
         provider.ok_or_else(|| Error::stalled(Reason::ConnectorNotReady, "the connector has no provider"))?;
 
-    connectors::check_account(connector, &context.accounts)?;
+    account::check(connector, &context.accounts)?;
     findings.number = number::desired(observed, connector)?;
     let claim = Claim::new(provider, &context.allowed_base_urls, &owner.namespace, &channel.spec.number);
     let holder = Holder::channel(channel);

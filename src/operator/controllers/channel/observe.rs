@@ -103,6 +103,11 @@ impl Observed {
         storage::expectation(channel, account.map(|member| member.account()), said.map(|said| &**said))
     }
 
+    /// Whether status remembers something else of the store now than it did when the configuration was made.
+    pub(super) fn is_store_to_be_told(&self, now: &SmsChannel) -> bool {
+        self.store_expectation_of(now) != self.store_expectation()
+    }
+
     /// Whether the status says that the number is valid.
     pub(crate) fn was_number_valid(&self) -> bool {
         summary::was_true(&*self.channel, ConditionType::NumberValid)

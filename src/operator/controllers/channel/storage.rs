@@ -8,7 +8,7 @@ use crate::{
         sms_channel::EngineStatus as EngineReport,
     },
     operator::{
-        controllers::{channel::observe::Observed, summary},
+        controllers::summary,
         observed::context::Context,
         resources::{
             child::{ANNOTATION_NUMBER, Owner},
@@ -34,11 +34,6 @@ pub(super) fn expectation(
     let id = remembered.or_else(|| said.and_then(|said| check_store(channel, account, said).id));
     let accepted_id = summary::annotation(channel, names::ANNOTATION_ACCEPT_STORAGE).map(ToOwned::to_owned);
     StoreExpectation { id, accepted_id, held: was_rolled_back(channel) }
-}
-
-/// Whether status remembers something else of the store than it did when the configuration was made.
-pub(super) fn is_to_be_told(observed: &Observed, now: &SmsChannel) -> bool {
-    observed.store_expectation_of(now) != observed.store_expectation()
 }
 
 fn was_rolled_back(channel: &SmsChannel) -> bool {

@@ -28,7 +28,6 @@ use crate::{
     },
 };
 pub(crate) use observe::Observed;
-pub(crate) use validate::check_account;
 
 #[cfg(test)]
 pub(crate) use {

@@ -6,6 +6,7 @@ use crate::{
         sms_connector::{ProviderMember, WebhookManagement},
     },
     operator::{
+        controllers::account,
         resources::rate_limit,
         runtime::{accounts::Accounts, allow_list::AllowList, error::Error},
     },
@@ -48,7 +49,7 @@ pub(crate) fn validate<'a>(
     allowed.check(member.base_url()).map_err(|message| {
         Error::stalled(Reason::BaseUrlNotAllowed, format!("spec.provider.{}: {message}", member.kind()))
     })?;
-    check_account(connector, accounts)?;
+    account::check(connector, accounts)?;
     let numbers = spec
         .numbers
         .iter()
@@ -72,17 +73,5 @@ pub(crate) fn validate<'a>(
             },
         },
         account_limit: rate_limit::rate_limit(spec.limits.account),
-    })
-}
-
-/// Checks that the platform team lets the connector's namespace use its account.
-///
-/// # Errors
-/// [`Error::Stalled`] with `AccountNotAllowed`.
-pub(crate) fn check_account(connector: &SmsConnector, accounts: &Accounts) -> Result<(), Error> {
-    let Some(member) = connector.spec.provider.member() else { return Ok(()) };
-    let namespace = connector.metadata.namespace.as_deref().unwrap_or_default();
-    accounts.check(member.kind(), member.account(), namespace).map_err(|message| {
-        Error::stalled(Reason::AccountNotAllowed, format!("spec.provider.{}: {message}", member.kind()))
     })
 }

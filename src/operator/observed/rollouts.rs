@@ -1,8 +1,6 @@
 //! Roll-outs of a new image, or of another way to pull it, over all gateways and engines: so many pods at a time, and the next when one of
 //! them is ready again.
 
-mod slots;
-
 use std::time::Instant;
 
 use k8s_openapi::api::core::v1::Pod;
@@ -12,7 +10,7 @@ use serde_json::Value;
 use crate::{
     api::names,
     operator::{
-        observed::{context::Context, pod, targets::Target},
+        observed::{context::Context, pod, rollout_slots, targets::Target},
         resources::{
             child::{ANNOTATION_APPLIED, Children, Owner, Prepared},
             kinds::ChildKind,
@@ -20,7 +18,6 @@ use crate::{
         runtime::cache::ObjectKey,
     },
 };
-pub(crate) use slots::Rollouts;
 
 /// What the platform team changes for all pods at once.
 const FOR_ALL_PODS: [&str; 3] = [
@@ -95,7 +92,7 @@ fn most(context: &Context) -> usize {
 }
 
 fn see(context: &Context, owner: &Owner, pod: Option<&Pod>) {
-    context.rollouts.saw(&slots::pod_key(owner), uid_if_ready(pod).as_deref(), Instant::now());
+    context.rollouts.saw(&rollout_slots::pod_key(owner), uid_if_ready(pod).as_deref(), Instant::now());
 }
 
 /// UID of the pod, if it is ready.
