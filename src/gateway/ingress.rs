@@ -16,7 +16,6 @@ use super::{
     metrics::{Metrics, WebhookOutcome},
     providers::{Malformed, Provider, Unverified, WebhookCall},
     public_url::Hook,
-    spool::Item,
 };
 use crate::{
     process::{
@@ -24,7 +23,7 @@ use crate::{
         body::{self, BodyError},
         serve::Limits,
     },
-    wire::{inbound::MAX_DELIVERY_BYTES, problem::Problem},
+    wire::{delivery::Item, inbound::MAX_DELIVERY_BYTES, problem::Problem},
 };
 
 /// What the whole world may take of the port. Providers and proxies keep far fewer connections, and one that waits for us is never sent

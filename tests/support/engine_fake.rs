@@ -4,7 +4,7 @@ use std::{collections::HashSet, net::SocketAddr, sync::Arc, time::Duration};
 
 use aldis::wire::{
     config::issuers::Issuer,
-    delivery::Delivery,
+    delivery::Item,
     inbound::InboundMessage,
     ports,
     receipt::Receipt,
@@ -213,15 +213,15 @@ async fn receipts(State(engine): State<EngineFake>, headers: HeaderMap, Json(rec
 async fn deliveries(
     State(engine): State<EngineFake>,
     headers: HeaderMap,
-    Json(deliveries): Json<Vec<Delivery>>,
+    Json(deliveries): Json<Vec<Item>>,
 ) -> Response {
     engine.taken.lock().requests += 1;
     if matches!(*engine.mood.lock(), Mood::Older(_)) {
         return StatusCode::NOT_FOUND.into_response();
     }
     let taken = futures::future::join_all(deliveries.into_iter().map(async |delivery| match delivery {
-        Delivery::Inbound(message) => take_message(&engine, &headers, message).await,
-        Delivery::Receipt(receipt) => take_receipt(&engine, &headers, receipt).await,
+        Item::Inbound(message) => take_message(&engine, &headers, message).await,
+        Item::Receipt(receipt) => take_receipt(&engine, &headers, receipt).await,
     }));
     let mut answers = Vec::new();
     for response in taken.await {

@@ -20,7 +20,7 @@ use crate::{
         status,
     },
     wire::{
-        delivery::{Delivery, DeliveryAnswers, MAX_DELIVERIES},
+        delivery::{DeliveryAnswers, Item, MAX_DELIVERIES},
         inbound::{InboundAnswer, InboundMessage, InboundOutcome, InboundQuery, MAX_DELIVERY_BYTES},
         receipt::Receipt,
         status::{ConfigStatus, EngineStatus},
@@ -57,14 +57,14 @@ pub(super) async fn deliveries(
     request: Request,
 ) -> Result<Json<DeliveryAnswers>, Failure> {
     let bytes = body::bytes(request, MAX_DELIVERY_BYTES, &shared.internal_bodies).await?;
-    let deliveries: Vec<Delivery> = body::json(&bytes)?;
+    let deliveries: Vec<Item> = body::json(&bytes)?;
     if deliveries.len() > MAX_DELIVERIES {
         let detail = format!("There are {} deliveries; {MAX_DELIVERIES} can be brought at once.", deliveries.len());
         return Err(Failure::invalid("", detail));
     }
     let taken = join_all(deliveries.into_iter().map(async |delivery| match delivery {
-        Delivery::Inbound(message) => take_inbound(&shared, message, false).await.map(drop),
-        Delivery::Receipt(receipt) => take_receipt(&shared, receipt).await,
+        Item::Inbound(message) => take_inbound(&shared, message, false).await.map(drop),
+        Item::Receipt(receipt) => take_receipt(&shared, receipt).await,
     }));
     Ok(Json(taken.await.into_iter().map(|taken| taken.err().map(|failure| failure.problem)).collect()))
 }

@@ -15,8 +15,11 @@ use tracing::{Instrument as _, field};
 
 use super::engines::{Apart, Engines, NotTaken, Turn};
 use crate::{
-    gateway::{settings::Route, spool::Item},
-    wire::{delivery::MAX_DELIVERIES, inbound::MAX_DELIVERY_BYTES},
+    gateway::settings::Route,
+    wire::{
+        delivery::{Item, MAX_DELIVERIES},
+        inbound::MAX_DELIVERY_BYTES,
+    },
 };
 
 /// Requests that are under way for one of our numbers at once: while the engine writes one batch the next is on its way.
@@ -164,11 +167,7 @@ fn list(batch: &[Waiting]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::{
-        delivery::Delivery,
-        inbound::InboundMessage,
-        receipt::{DeliveryState, Receipt},
-    };
+    use crate::wire::inbound::InboundMessage;
 
     fn route(engine_url: &str) -> Arc<Route> {
         Arc::new(Route { channel: "support".into(), engine_url: engine_url.into(), engine_user: "engine".into() })
@@ -226,21 +225,5 @@ mod tests {
             Item::Receipt(_) => 0,
         };
         assert_eq!(next(&mut waiting).iter().map(|waiting| lengths(&waiting.item)).collect::<Vec<_>>(), [1, 3]);
-    }
-
-    #[test]
-    fn an_item_is_written_as_the_engine_reads_it() {
-        let receipt = Receipt {
-            provider_message_id: "SM2".into(),
-            from: "+15551230001".into(),
-            token: Some("1.abc".into()),
-            state: DeliveryState::Delivered,
-            provider_code: None,
-            class: None,
-            received_at: "2026-11-26T21:00:00Z".parse().unwrap(),
-        };
-        let items = [Item::Inbound(message("hello")), Item::Receipt(receipt.clone())];
-        let read: Vec<Delivery> = serde_json::from_slice(&serde_json::to_vec(&items).unwrap()).unwrap();
-        assert_eq!(read, [Delivery::Inbound(message("hello")), Delivery::Receipt(receipt)]);
     }
 }

@@ -6,10 +6,10 @@ use reqwest::{RequestBuilder, StatusCode, header};
 use tracing::field;
 
 use crate::{
-    gateway::{settings::Route, spool::Item},
+    gateway::settings::Route,
     process::http_client::{self, ClientError, chain},
     wire::{
-        delivery::DeliveryAnswers,
+        delivery::{DeliveryAnswers, Item},
         inbound::InboundQuery,
         ports::{DELIVERIES_PATH, INBOUND_PATH, RECEIPTS_PATH, of_channel},
         problem::{Problem, STORAGE_FULL},

@@ -25,9 +25,10 @@ use super::{
     current::Current,
     metrics::{Metrics, WebhookOutcome},
     settings::Route,
-    spool::{Item, Kept, NoRoom, Place, Spool, SpoolError},
+    spool::{Kept, NoRoom, Place, Spool, SpoolError},
     traffic::Traffic,
 };
+use crate::wire::delivery::Item;
 use keyed_locks::KeyedLocks;
 
 /// How long the provider waits for the engine before the spool takes over.

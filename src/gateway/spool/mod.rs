@@ -24,7 +24,7 @@ use crate::process::held_room::HeldRoom;
 pub(super) use attempts::{AttemptKey, Begun, Content};
 pub(super) use store_id::{InvalidStoreId, StoreId};
 pub(super) use tally::Tally;
-pub(super) use waiting::{EXPIRE_AT_ONCE, Item, Kept, NoRoom, Place, Row, Rows};
+pub(super) use waiting::{EXPIRE_AT_ONCE, Kept, NoRoom, Place, Row, Rows};
 
 use group_commit::{After, GroupCommit};
 use ledger::Ledger;

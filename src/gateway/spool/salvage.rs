@@ -297,9 +297,9 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{AttemptKey, Content, Item, Place, Spool, StoreId};
+    use super::super::{AttemptKey, Content, Place, Spool, StoreId};
     use super::*;
-    use crate::wire::inbound::InboundMessage;
+    use crate::wire::{delivery::Item, inbound::InboundMessage};
     use std::{fs::File, os::unix::fs::FileExt, sync::Arc, time::Duration};
 
     const NUMBER: &str = "+15550001";

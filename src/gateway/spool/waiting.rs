@@ -2,28 +2,13 @@
 
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
-use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::Serialize;
 
 use super::{Spool, SpoolError, tally::oldest};
-use crate::wire::{
-    inbound::{InboundMessage, MAX_DELIVERY_BYTES},
-    receipt::Receipt,
-};
+use crate::wire::{delivery::Item, inbound::MAX_DELIVERY_BYTES};
 
 /// Rows that expire in one transaction at most.
 pub(crate) const EXPIRE_AT_ONCE: u32 = 500;
-
-/// What is for an engine. As JSON it is a [`Delivery`](crate::wire::delivery::Delivery).
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub(crate) enum Item {
-    /// A customer's message.
-    Inbound(InboundMessage),
-    /// A receipt.
-    Receipt(Receipt),
-}
 
 /// An item in the spool.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,45 +68,6 @@ pub(crate) enum NoRoom {
 }
 
 impl Item {
-    /// Our number.
-    pub(crate) fn number(&self) -> &str {
-        match self {
-            Self::Inbound(message) => &message.to,
-            Self::Receipt(receipt) => &receipt.from,
-        }
-    }
-
-    /// Within this the order is kept: the customer, or the message that the receipt is about.
-    pub(crate) fn ordering_key(&self) -> &str {
-        match self {
-            Self::Inbound(message) => &message.from,
-            Self::Receipt(receipt) => &receipt.provider_message_id,
-        }
-    }
-
-    /// The provider's id of the message.
-    pub(crate) fn provider_message_id(&self) -> &str {
-        match self {
-            Self::Inbound(message) => &message.provider_message_id,
-            Self::Receipt(receipt) => &receipt.provider_message_id,
-        }
-    }
-
-    /// `Inbound` or `Receipt`, as in the table and in metrics.
-    pub(crate) const fn kind(&self) -> &'static str {
-        match self {
-            Self::Inbound(_) => "Inbound",
-            Self::Receipt(_) => "Receipt",
-        }
-    }
-
-    pub(crate) const fn received_at(&self) -> Timestamp {
-        match self {
-            Self::Inbound(message) => message.received_at,
-            Self::Receipt(receipt) => receipt.received_at,
-        }
-    }
-
     /// Whether an engine would refuse it for its length.
     pub(crate) fn is_too_long(&self) -> bool {
         // What cannot be written down is no question of length.
@@ -343,7 +289,10 @@ mod tests {
     use super::*;
     use crate::{
         gateway::spool::{schema, tally::Counts},
-        wire::receipt::DeliveryState,
+        wire::{
+            inbound::InboundMessage,
+            receipt::{DeliveryState, Receipt},
+        },
     };
     use std::path::Path;
 
