@@ -245,3 +245,30 @@ const fn outbound_name(status: MessageStatus) -> &'static str {
         MessageStatus::Canceled => "Canceled",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::engine::core::ids::CustomerId;
+
+    #[test]
+    fn starts_that_a_blocklist_stops_are_counted_whether_the_number_is_known_or_not() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::new(&mut registry, "support");
+        let says = |count: u64| {
+            let mut text = String::new();
+            prometheus_client::encoding::text::encode(&mut text, &registry).unwrap();
+            let line = format!("starts_blocked_total{{channel=\"support\"}} {count}\n");
+            assert!(text.contains(&line), "{line}: {text}");
+        };
+        says(0);
+        let event = |what: AgentEvent| Event { at: Timestamp::UNIX_EPOCH, what: what.into() };
+        let blocked = |customer| event(AgentEvent::StartBlocked { user: "ana".into(), customer });
+        let events =
+            [blocked(None), blocked(Some(CustomerId(7))), event(AgentEvent::AgentOnline { user: "ana".into() })];
+        metrics.committed(&events, 3, Duration::ZERO);
+        says(2);
+    }
+}

@@ -494,3 +494,7 @@ const fn hands_over(event: &Event) -> bool {
             | Happened::Engine(EngineEvent::EngineStarted { .. } | EngineEvent::ConfigApplied { .. })
     )
 }
+
+#[cfg(test)]
+#[path = "single_writer_tests.rs"]
+mod tests;

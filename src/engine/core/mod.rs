@@ -38,4 +38,4 @@ mod strategy;
 pub mod timers;
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

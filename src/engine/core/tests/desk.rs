@@ -35,7 +35,7 @@ pub(super) fn opt_out(answered_by: AnsweredBy) -> OptOut {
 }
 
 /// Ana, then Bo, with room for two each; always open; no limits worth the name.
-pub(super) fn config() -> ChannelConfig {
+pub(crate) fn config() -> ChannelConfig {
     ChannelConfig {
         enabled: true,
         schedule: Schedule::always(),

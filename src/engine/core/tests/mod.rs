@@ -11,3 +11,5 @@ mod opting;
 mod outbox;
 mod properties;
 mod service_level;
+
+pub(crate) use self::desk::config;
