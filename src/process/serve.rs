@@ -318,6 +318,18 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_connection_sends_at_once_and_ends_when_its_client_takes_nothing() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let mut port = Port { listener, connections: Connections::new(1), refusal_logged: None };
+        let _client = TcpStream::connect(address).await.unwrap();
+        let (stream, _connection) = port.accept().await.unwrap();
+        assert!(stream.nodelay().unwrap(), "a beat or an answer does not wait for more to send");
+        let kept = SockRef::from(&stream).tcp_user_timeout().unwrap();
+        assert!(kept.is_some_and(|kept| kept <= Duration::from_secs(30)), "what a dead machine holds: {kept:?}");
+    }
+
+    #[tokio::test]
     async fn clients_without_a_complete_head_are_disconnected() {
         let short = Duration::from_millis(100);
         let long = Duration::from_secs(3600);

@@ -222,6 +222,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_agent_whose_machine_is_gone_is_offline_within_thirty_seconds() {
+        assert!(SILENCE + CHECK <= Duration::from_secs(30), "{SILENCE:?} of silence, seen after {CHECK:?} at most");
+        assert!(BEAT * 3 <= SILENCE, "an answer or two may be lost on the way");
+    }
+
+    #[test]
     fn streams_that_open_at_once_beat_at_different_times_within_the_interval() {
         let first: Vec<_> = (0..1000).map(|_| first_beat()).collect();
         assert!(first.iter().all(|wait| (BEAT / 2..=BEAT).contains(wait)));
