@@ -109,7 +109,8 @@ impl Tally {
 
     /// Rows that waited in order are parked; the oldest that waits now arrived at `oldest`.
     pub(crate) fn parked(&mut self, number: &str, rows: u64, reason: &str, oldest: Option<Timestamp>) {
-        let counts = self.numbers.entry(number.to_owned()).or_default();
+        // A row that is gone already, or was parked before, is not parked.
+        let Some(counts) = self.numbers.get_mut(number).filter(|_| rows > 0) else { return };
         counts.waiting = counts.waiting.saturating_sub(rows);
         counts.oldest = oldest;
         counts.parked += rows;
@@ -121,6 +122,9 @@ impl Tally {
         let Some(counts) = self.numbers.get_mut(number) else { return };
         counts.waiting = counts.waiting.saturating_sub(waiting);
         counts.parked = counts.parked.saturating_sub(parked);
+        if counts.parked == 0 {
+            counts.parked_for = None;
+        }
         counts.oldest = oldest;
         if counts.waiting == 0 && counts.parked == 0 {
             self.numbers.remove(number);
@@ -142,3 +146,7 @@ pub(super) fn oldest(connection: &Connection, number: &str) -> rusqlite::Result<
 pub(super) fn unsigned(count: i64) -> rusqlite::Result<u64> {
     u64::try_from(count).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(0, count))
 }
+
+#[cfg(test)]
+#[path = "tally_tests.rs"]
+mod tests;
