@@ -4,6 +4,10 @@ use std::time::{Duration, Instant};
 
 use aldis::wire::receipt::DeliveryState;
 use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 use crate::support::{
     engine_fake::{EngineFake, Mood},
@@ -128,6 +132,21 @@ async fn only_signed_calls_count() {
     desk.gateway.credentials(&[("authToken", "the next one"), ("previousAuthToken", TOKEN)]);
     desk.gateway.until("has a token", |status| !format!("{:?}", status.credentials).contains("Missing")).await;
     assert_eq!(desk.text("SM1", NUMBER, MIA, "Hello").await.0, 200);
+}
+
+#[tokio::test]
+async fn a_webhook_without_a_signature_is_refused_before_its_body_is_read() {
+    let desk = Desk::start().await;
+    for hook in ["/hooks/inbound", "/hooks/status"] {
+        let mut caller = TcpStream::connect(&desk.gateway.public).await.unwrap();
+        let head = format!("POST {hook} HTTP/1.1\r\nhost: a\r\ncontent-length: 60000\r\n\r\n");
+        caller.write_all(head.as_bytes()).await.unwrap();
+        // No byte of the body comes, and the caller does not hang up.
+        let mut answer = String::new();
+        let answered = tokio::time::timeout(Duration::from_secs(60), caller.read_to_string(&mut answer)).await;
+        answered.expect("the connection is closed").unwrap();
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{hook}: {answer}");
+    }
 }
 
 #[tokio::test]
