@@ -16,14 +16,7 @@ use crate::{
 };
 
 pub(super) fn settings() -> Settings {
-    #[derive(clap::Parser)]
-    struct Cli {
-        #[command(flatten)]
-        settings: Settings,
-    }
-    let arguments =
-        ["aldis", "--image=aldis:1", "--namespace=aldis-system", "--identity=test", "--service-account=aldis-operator"];
-    <Cli as clap::Parser>::parse_from(arguments).settings
+    Settings::for_test(&[])
 }
 
 fn issuer(audience: &str) -> Issuer {
@@ -67,7 +60,7 @@ fn shown(children: &[Child]) -> Vec<Value> {
     children.iter().map(opened).collect()
 }
 
-fn observed_connector(held: Vec<connector::Held>) -> connector::Observed {
+pub(super) fn observed_connector(held: Vec<connector::Held>) -> connector::Observed {
     connector::Observed {
         connector: Arc::new(sim()),
         held,
@@ -94,7 +87,7 @@ fn connector_plan_with(observed: &connector::Observed, settings: &Settings) -> c
     connector::plan(&Owner::connector(&observed.connector), &valid, observed, settings).unwrap()
 }
 
-fn held(number: &str, channel: &str) -> connector::Held {
+pub(super) fn held(number: &str, channel: &str) -> connector::Held {
     connector::Held { number: number.parse().unwrap(), channel: channel.into() }
 }
 
@@ -102,11 +95,12 @@ fn channel_plan(change: Value) -> channel::Plan {
     channel_plan_with(change, &settings())
 }
 
-fn channel_plan_with(change: Value, settings: &Settings) -> channel::Plan {
+/// A channel with this over its spec, and its connector and campaign.
+pub(super) fn observed_channel(change: &Value) -> channel::Observed {
     let mut spec =
         json!({"campaignRef": {"name": "support"}, "connectorRef": {"name": "sim"}, "number": "+15551230001"});
     spec.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
-    let observed = channel::Observed {
+    channel::Observed {
         channel: Arc::new(object::<SmsChannel>("SmsChannel", "support", &spec)),
         connector: Some(Arc::new(sim())),
         campaign: Some(Arc::new(object::<Campaign>("Campaign", "support", &json!({"members": [{"user": "ana"}]})))),
@@ -118,7 +112,11 @@ fn channel_plan_with(change: Value, settings: &Settings) -> channel::Plan {
         volume_size: None,
         role_issuers: vec![issuer("aldis:shop")],
         agent_issuers: vec![issuer("aldis-desk:shop")],
-    };
+    }
+}
+
+fn channel_plan_with(change: Value, settings: &Settings) -> channel::Plan {
+    let observed = observed_channel(&change);
     let Ok(references) = channel::references(&observed) else { panic!("everything is there") };
     let valid = channel::validate(&observed, &references).unwrap();
     channel::plan(&Owner::channel(&observed.channel), &valid, &observed, settings).unwrap()

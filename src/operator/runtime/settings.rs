@@ -113,6 +113,19 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Those of a usual installation, with these flags.
+    #[cfg(test)]
+    pub(crate) fn for_test(flags: &[String]) -> Self {
+        #[derive(clap::Parser)]
+        struct Cli {
+            #[command(flatten)]
+            settings: Settings,
+        }
+        let usual = ["aldis", "--image=aldis:1", "--namespace=aldis-system", "--identity=test"].map(str::to_owned);
+        let account = ["--service-account=aldis-operator".to_owned()];
+        <Cli as clap::Parser>::parse_from(usual.iter().chain(&account).chain(flags)).settings
+    }
+
     /// The operator's user name, as its tokens carry it.
     pub fn operator_user(&self) -> String {
         service_account_user(&self.namespace, &self.service_account)

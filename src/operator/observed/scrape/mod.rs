@@ -275,7 +275,76 @@ fn root_cause(error: &dyn std::error::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use axum::{Router, body::Body, extract::State, routing::get};
+    use futures::{StreamExt, stream};
+    use prometheus_client::registry::Registry;
+    use serde_json::{Value, json};
+
     use super::*;
+    use crate::operator::runtime::{api_fake::ApiFake, settings::Settings};
+
+    /// A pod whose answer is as long as its path says, in pieces; how many bytes of answers were taken from it.
+    async fn pod() -> (SocketAddr, Arc<AtomicUsize>) {
+        const PIECE: usize = 16 << 10;
+        let taken = Arc::<AtomicUsize>::default();
+        let answer = async |State(taken): State<Arc<AtomicUsize>>, path: axum::extract::Path<usize>| {
+            // Blanks are no part of what JSON says.
+            let pieces = (0..).map_while(move |piece| {
+                let left = path.0.checked_sub(piece * PIECE).filter(|left| *left > 0)?;
+                let mut bytes = vec![b' '; left.min(PIECE)];
+                if piece == 0 {
+                    bytes[..2].copy_from_slice(b"{}");
+                }
+                Some(bytes)
+            });
+            Body::from_stream(stream::iter(pieces).map(move |bytes| {
+                taken.fetch_add(bytes.len(), Ordering::Relaxed);
+                Ok::<_, std::convert::Infallible>(bytes)
+            }))
+        };
+        let router = Router::new().route("/{length}", get(answer)).with_state(taken.clone());
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async { axum::serve(listener, router).await });
+        (address, taken)
+    }
+
+    #[tokio::test]
+    async fn an_answer_beyond_the_limit_is_an_error_and_is_not_read_on() {
+        /// What sockets hold between the pod and the operator.
+        const ON_THE_WAY: usize = 16 << 20;
+        let settings = Settings::for_test(&[]);
+        let tokens = Tokens::new(&settings);
+        let context = Context::new(settings, ApiFake::default().client(), &mut Registry::default()).unwrap();
+        crate::process::crypto::install_providers();
+        let http = crate::process::http_client::within_the_cluster().build().unwrap();
+        let scraper = Scraper { context: Arc::new(context), http, tokens };
+        let connector = serde_json::from_value(json!({
+            "apiVersion": "aldis.dev/v1alpha1", "kind": "SmsConnector",
+            "metadata": {"name": "sim", "namespace": "shop", "uid": "u"},
+            "spec": {"provider": {}, "webhook": {"publicUrl": "https://sms.example.com"}},
+        }));
+        let owner = Owner::connector(&connector.unwrap());
+        let (address, taken) = pod().await;
+        for longest in [LONGEST_OF_ENGINE, LONGEST_OF_GATEWAY] {
+            for (length, is_read) in [(longest, true), (longest + 1, false), (1 << 40, false)] {
+                taken.store(0, Ordering::Relaxed);
+                let path = format!("/{length}");
+                let question = Question { address, path: &path, longest };
+                let answer = scraper.ask_without_limit::<Value>(&owner, question).await;
+                match answer {
+                    Ok(said) => assert!(is_read && said == json!({}), "{length} of {longest}"),
+                    Err(error) => {
+                        assert!(!is_read && matches!(error, ScrapeError::TooLong), "{length} of {longest}: {error}");
+                    }
+                }
+                let taken = taken.load(Ordering::Relaxed);
+                assert!(taken <= longest + ON_THE_WAY, "{taken} bytes of {length}");
+            }
+        }
+    }
 
     #[test]
     fn a_pod_is_asked_less_often_where_nothing_happens_and_where_nobody_answers() {
