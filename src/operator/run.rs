@@ -299,4 +299,37 @@ mod tests {
         let error = first_end(&mut tasks).await.to_string();
         assert!(error.contains("a task of the operator ended") && error.contains("the watch of pods"), "{error}");
     }
+
+    #[tokio::test]
+    async fn a_task_that_comes_to_its_end_ends_the_operator() {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(std::future::pending());
+        tasks.spawn(async {});
+        let ended = tokio::time::timeout(Duration::from_secs(30), first_end(&mut tasks)).await;
+        let error = ended.expect("it does not go on without the task").to_string();
+        assert!(error.contains("a task of the operator ended"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn an_operator_without_its_http_client_does_not_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let kubeconfig = dir.path().join("kubeconfig");
+        std::fs::write(&kubeconfig, KUBECONFIG).unwrap();
+        let no_authorities = dir.path().join("ca.pem");
+        std::fs::write(&no_authorities, "no certificate").unwrap();
+        let files = [("--kubeconfig", &kubeconfig), ("--ca-file", &no_authorities)];
+        let files = files.map(|(flag, path)| format!("{flag}={}", path.display()));
+        // An API server that is not there is waited for; this is not.
+        let ran = tokio::time::timeout(Duration::from_secs(30), run(Settings::for_test(&files))).await;
+        let error = ran.expect("it does not go on without the client").unwrap_err();
+        assert!(matches!(error, RunError::Http(_)), "{error}");
+        assert!(error.to_string().contains("ca.pem"), "{error}");
+    }
+
+    const KUBECONFIG: &str = r#"{
+        "apiVersion": "v1", "kind": "Config", "current-context": "c",
+        "clusters": [{"name": "c", "cluster": {"server": "http://127.0.0.1:1"}}],
+        "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+        "users": [{"name": "u", "user": {}}]
+    }"#;
 }
