@@ -177,6 +177,27 @@ mod tests {
     }
 
     #[test]
+    fn every_kind_has_a_short_name_that_means_nothing_else() {
+        // What kubectl understands without us.
+        let mut taken: Vec<String> = [
+            "cj", "cm", "crd", "cs", "csr", "deploy", "ds", "ep", "ev", "hpa", "ing", "limits", "netpol", "no", "ns",
+            "pc", "pdb", "po", "pv", "pvc", "quota", "rc", "rs", "sa", "sc", "sts", "svc",
+        ]
+        .map(str::to_owned)
+        .into();
+        for crd in all() {
+            let names = &crd["spec"]["names"];
+            let short = names["shortNames"].as_array().map(Vec::as_slice).unwrap_or_default();
+            assert!(!short.is_empty(), "{names}");
+            for name in short.iter().chain([&names["plural"], &names["singular"]]) {
+                let name = name.as_str().unwrap().to_owned();
+                assert!(!taken.contains(&name), "{name} of {names}");
+                taken.push(name);
+            }
+        }
+    }
+
+    #[test]
     fn a_status_starts_unobserved() {
         for crd in all() {
             let status = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["status"];
