@@ -3,7 +3,11 @@
 use serde_json::json;
 
 use super::{World, path};
-use crate::operator::observed::targets::{Class, Target};
+use crate::operator::{
+    controllers::plan_tests::settings,
+    observed::targets::{Class, Target},
+    runtime::settings::Settings,
+};
 
 fn generation(world: &World, type_: &str) -> Option<i64> {
     let conditions = world.conditions("smschannels", "support");
@@ -69,6 +73,46 @@ async fn an_engine_is_asked_although_its_channel_cannot_be_planned() {
     let asked =
         tokio::time::timeout(std::time::Duration::from_secs(5), next.context.targets.pop(Class::Answering)).await;
     assert!(matches!(asked, Ok(Target::Engine(key)) if key.name() == "support"));
+}
+
+/// Why a channel cannot be planned, and what makes it so.
+type Case<'a> = (&'a str, &'a dyn Fn(&World));
+
+#[tokio::test]
+async fn what_an_engine_says_of_its_queue_is_told_although_its_channel_cannot_be_planned() {
+    let well = json!({"serviceLevel": {
+        "answered": 100, "answeredInTarget": 100, "abandoned": 0, "abandonedInTarget": 0, "unanswered": 0}});
+    let badly = json!({
+        "queue": {"waiting": 30, "oldestWaitSeconds": 900, "withBot": 0, "active": 0, "waitingBeyondTarget": 30, "maxQueued": 0},
+        "serviceLevel": {
+            "answered": 100, "answeredInTarget": 10, "abandoned": 0, "abandonedInTarget": 0, "unanswered": 0},
+    });
+    let without_its_campaign = |world: &World| {
+        world.api.remove(&path("campaigns", "support"));
+        world.relist();
+    };
+    let not_supported = |world: &World| {
+        world.edit(&path("smschannels", "support"), |channel| channel["spec"]["strategy"] = "RoundRobin".into());
+    };
+    let cases: [Case<'_>; 2] = [("CampaignNotFound", &without_its_campaign), ("NotSupportedYet", &not_supported)];
+    for (reason, break_plan) in cases {
+        let world = World::at_work().await;
+        world.engine_says("support", well.clone());
+        world.reconcile_channel("support").await.unwrap();
+        world.expect("smschannels", "support", "ServiceLevelMet", "True", "ObjectiveMet");
+        world.expect("smschannels", "support", "QueueHealthy", "True", "QueueMoving");
+
+        // A new leader knows nothing of what pods said.
+        let next = World::with(world.api.clone(), Settings { condition_hold_seconds: 0, ..settings() });
+        break_plan(&next);
+        let _ = next.reconcile_channel("support").await;
+        next.expect("smschannels", "support", "ServiceLevelMet", "True", "ObjectiveMet");
+        next.engine_says("support", badly.clone());
+        let _ = next.reconcile_channel("support").await;
+        next.expect("smschannels", "support", "Ready", "False", reason);
+        next.expect("smschannels", "support", "ServiceLevelMet", "False", "BelowObjective");
+        next.expect("smschannels", "support", "QueueHealthy", "False", "NoAgentAvailable");
+    }
 }
 
 #[tokio::test]
