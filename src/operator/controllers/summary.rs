@@ -285,6 +285,9 @@ pub(crate) fn age_of_deletion<K: Resource>(object: &K, now: jiff::Timestamp) -> 
     deleted.map_or(Duration::MAX, |deleted| Duration::try_from(now.duration_since(deleted.0)).unwrap_or_default())
 }
 
+/// Between two writes of how much a deletion still waits for.
+pub(crate) const COUNT_AGAIN: Duration = Duration::from_secs(10);
+
 /// When to look again at a deleted object that waits for something that no watch may tell: ever more rarely.
 pub(crate) fn look_again_at_deleted<K: Resource>(object: &K, now: jiff::Timestamp) -> Duration {
     (age_of_deletion(object, now) / 10).clamp(Duration::from_millis(500), Duration::from_secs(30))

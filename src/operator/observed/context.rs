@@ -68,7 +68,7 @@ pub(crate) struct Context {
     pub debounce: Debounce,
     /// Which blocklists the engines have loaded.
     pub in_force: InForce,
-    /// When campaigns' sums, and what channels that are being deleted wait for, were written last.
+    /// When campaigns' sums, and what channels and connectors that are being deleted wait for, were written last.
     pub figures: Throttle,
     /// Since when objects are on their way, which is not written while it passes.
     pub progress: Throttle,

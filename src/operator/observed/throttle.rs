@@ -37,6 +37,12 @@ impl Throttle {
         hold.checked_sub(now.saturating_duration_since(since)).filter(|left| !left.is_zero())
     }
 
+    /// As if everything had been so much earlier.
+    #[cfg(test)]
+    pub(crate) fn pass_for_test(&self, time: Duration) {
+        self.0.lock().values_mut().for_each(|at| *at = at.checked_sub(time).unwrap());
+    }
+
     /// The object is gone, or does not wait any more.
     pub(crate) fn forget(&self, uid: &str) {
         self.0.lock().remove(uid);

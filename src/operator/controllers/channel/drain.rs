@@ -30,8 +30,6 @@ use crate::{
     wire::config::{ConfigHash, MAIN_DOCUMENT},
 };
 
-/// Between two writes of how much waits to be sent.
-const COUNT: Duration = Duration::from_secs(10);
 /// Between two looks at the outbox.
 const LOOK: Duration = Duration::from_millis(500);
 
@@ -226,7 +224,7 @@ async fn report(context: &Context, channel: &SmsChannel, left: &WaitsFor) -> Res
     let uid = channel.uid().unwrap_or_default();
     let mut conditions = summary::begin(channel, context.now());
     let is_said = conditions.get(ConditionType::Ready).is_some_and(|ready| left.is_said_by(&ready.message));
-    if is_said && context.figures.left(&uid, COUNT).is_some() {
+    if is_said && context.figures.left(&uid, summary::COUNT_AGAIN).is_some() {
         return Ok(());
     }
     context.figures.wrote(&uid);

@@ -1,14 +1,14 @@
 //! Before a connector goes: its channels send what they have and go, and the spool empties (for a limited time). The spool's volume
 //! stays.
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt};
 use tracing::info;
 
 use crate::{
-    api::{Reason, SmsConnector, names},
+    api::{ConditionType, Reason, SmsConnector, condition_of, names},
     operator::{
         controllers::{
             connector::{Observed, bring_about, fault, status, watch_gateway},
@@ -24,6 +24,10 @@ use crate::{
 
 /// Channels that a message names.
 const NAMED: usize = 5;
+/// Begins each message.
+const BEGINNING: &str = "the connector is being deleted: ";
+/// Stands behind a count.
+const IN_THE_SPOOL: &str = " messages wait in its spool";
 /// The garbage collector has begun with the gateway and everything else that belongs to the connector.
 const FOREGROUND: &str = "foregroundDeletion";
 
@@ -60,16 +64,35 @@ pub(super) async fn reconcile(context: &Context, connector: &Arc<SmsConnector>) 
     let hash = outcome.as_ref().ok().map(|done| &done.hash);
     let (status, mut conditions) = status::status(&observed, hash, fault(&outcome), context.now());
     let hindered = fault(&outcome).map(|error| format!("; its gateway cannot be kept as planned: {}", error.words()));
-    let message = format!("the connector is being deleted: {left}{}", hindered.unwrap_or_default());
+    let message = said(context, connector, &left, &hindered.unwrap_or_default());
     summarize(&mut conditions, &DesiredCondition::no(Reason::Draining, message));
     summary::report(context, store, &**connector, status, conditions).await?;
     Ok(Some(summary::look_again_at_deleted(&**connector, context.now()).min(time_left)))
 }
 
+/// What `Ready` says: something else at once, another count of the same from time to time.
+fn said(context: &Context, connector: &SmsConnector, left: &Left, hindered: &str) -> String {
+    let uid = connector.uid().unwrap_or_default();
+    let conditions = connector.status.as_ref().map(|status| &status.conditions[..]).unwrap_or_default();
+    let stands = condition_of(conditions, ConditionType::Ready).map(|ready| ready.message.as_str());
+    let counted = stands
+        .and_then(|stands| stands.strip_prefix(BEGINNING)?.strip_suffix(hindered)?.strip_suffix(IN_THE_SPOOL))
+        .filter(|count| count.parse::<u64>().is_ok());
+    match (left, counted, stands) {
+        (Left::Spool(_), Some(_), Some(stands)) if context.figures.left(&uid, summary::COUNT_AGAIN).is_some() => {
+            stands.to_owned()
+        }
+        _ => {
+            context.figures.wrote(&uid);
+            format!("{BEGINNING}{left}{hindered}")
+        }
+    }
+}
+
 /// Says what is left undone when the time is over.
 async fn give_up(context: &Context, connector: &SmsConnector) {
     let Some(left) = left(context, connector) else { return };
-    info!(connector = %ObjectKey::of(connector), left, "the time for draining is over");
+    info!(connector = %ObjectKey::of(connector), %left, "the time for draining is over");
     let volume = connector.child_name();
     let note = format!("deleted before it was drained: {left}; the spool stays in PersistentVolumeClaim {volume}");
     context.events.publish(connector, true, Reason::DrainTimedOut.as_str(), &note).await;
@@ -94,15 +117,35 @@ async fn waits_for_nothing(context: &Context, connector: &SmsConnector) -> Resul
     Ok(is_going.then_some("the namespace is being deleted"))
 }
 
+/// What the deletion of a connector waits for.
+enum Left {
+    /// Channels use it: these.
+    Channels(String),
+    /// So many messages wait in its spool.
+    Spool(u64),
+    /// Its gateway does not say what waits.
+    Unknown,
+}
+
+impl fmt::Display for Left {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Channels(named) => write!(f, "channels {named} use it: delete them too"),
+            Self::Spool(count) => write!(f, "{count}{IN_THE_SPOOL}"),
+            Self::Unknown => f.write_str("the gateway cannot be asked what waits in its spool"),
+        }
+    }
+}
+
 /// What is waited for; none = nothing.
-fn left(context: &Context, connector: &SmsConnector) -> Option<String> {
+fn left(context: &Context, connector: &SmsConnector) -> Option<Left> {
     let owner = Owner::connector(connector);
     let channels = context.cluster.channels_of_connector(&owner.key());
     if !channels.is_empty() {
         let named: Vec<_> = channels.iter().take(NAMED).map(ObjectKey::name).collect();
         let more = channels.len().saturating_sub(NAMED);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        return Some(format!("channels {}{more} use it: delete them too", named.join(", ")));
+        return Some(Left::Channels(format!("{}{more}", named.join(", "))));
     }
     let key = ObjectKey::new(&owner.namespace, &owner.child_name);
     let gateway = context.cluster.children.of(ChildKind::StatefulSet).get(&key);
@@ -112,10 +155,8 @@ fn left(context: &Context, connector: &SmsConnector) -> Option<String> {
     }
     match &context.samples.gateway(&owner.uid) {
         Sampled::Answered(said) if said.spool.waiting == 0 => None,
-        Sampled::Answered(said) => Some(format!("{} messages wait in its spool", said.spool.waiting)),
-        Sampled::Unreachable { .. } | Sampled::Never => {
-            Some("the gateway cannot be asked what waits in its spool".into())
-        }
+        Sampled::Answered(said) => Some(Left::Spool(said.spool.waiting)),
+        Sampled::Unreachable { .. } | Sampled::Never => Some(Left::Unknown),
     }
 }
 

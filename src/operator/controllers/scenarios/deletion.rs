@@ -138,6 +138,46 @@ async fn an_engine_that_cannot_be_ended_keeps_its_number_and_says_so() {
     assert_eq!(world.api.objects("/leases/").len(), 1);
 }
 
+/// Status writes since the last call.
+fn status_writes(world: &World) -> usize {
+    world.api.writes().iter().filter(|(_, path)| path.ends_with("/status")).count()
+}
+
+/// Half a second after half a second, for a minute: what waits, of so much at the beginning, becomes less each second. The writes of
+/// whatever `look` does with it.
+async fn writes_of_a_minute(world: &World, look: impl AsyncFn(u64)) -> usize {
+    look(100).await;
+    status_writes(world);
+    for half_seconds in 1..=120 {
+        world.context.figures.pass_for_test(Duration::from_millis(500));
+        look(100 - half_seconds / 2).await;
+    }
+    status_writes(world)
+}
+
+#[tokio::test]
+async fn the_count_of_a_drain_is_written_every_ten_seconds_at_most() {
+    let world = World::at_work().await;
+    world.delete(CHANNEL.0, CHANNEL.1, 1);
+    world.drained_to(100).await;
+    let writes = writes_of_a_minute(&world, async |waiting| {
+        world.engine_says("support", json!({"outbox": {"waiting": waiting, "inFlight": 0, "unknown": 0}}));
+        world.reconcile_channel("support").await.unwrap();
+    })
+    .await;
+    assert_eq!(writes, 6);
+
+    let world = with_gateway().await;
+    world.api.remove(&path(CHANNEL.0, CHANNEL.1));
+    world.delete(CONNECTOR.0, CONNECTOR.1, 1);
+    let writes = writes_of_a_minute(&world, async |waiting| {
+        world.gateway_says(spool(waiting));
+        world.reconcile_connector().await.unwrap();
+    })
+    .await;
+    assert_eq!(writes, 6);
+}
+
 const CONNECTOR: (&str, &str) = ("smsconnectors", "sim");
 
 /// A connector whose gateway runs, and its channel.
