@@ -9,7 +9,8 @@ closed! {
     pub enum ConditionType {
         /// The object does what its spec asks for: the configuration is in force and what carries it runs. A missed service level or a
         /// full queue never touches it, nor does a change of another object (members, routes, blocked numbers) while it is on its way to
-        /// the pod. `kubectl wait --for=condition=Ready` and `helm --wait` look at it.
+        /// the pod, nor what waits or finds no room in a gateway's spool (`TrafficRouted`): its causes are engines, and the gateway goes on
+        /// for those that are well. `kubectl wait --for=condition=Ready` and `helm --wait` look at it.
         Ready,
         /// The operator is at work, or waits for something that comes by itself. Only present while True.
         Reconciling,

@@ -348,3 +348,7 @@ fn set_missing_unknown(conditions: &mut Conditions) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;
