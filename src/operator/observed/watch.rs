@@ -177,3 +177,96 @@ pub(crate) async fn synced(context: &Context) {
     cluster.pods.synced(watches).await;
     cluster.claims.synced(1).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use prometheus_client::registry::Registry;
+    use serde_json::json;
+
+    use super::*;
+    use crate::operator::runtime::{api_fake::ApiFake, cache::ObjectKey, settings::Settings};
+
+    fn context() -> Arc<Context> {
+        let settings = Settings::for_test(&[]);
+        Arc::new(Context::new(settings, ApiFake::default().client(), &mut Registry::default()).unwrap())
+    }
+
+    fn lease(name: &str, version: u32) -> Lease {
+        let metadata = json!({
+            "name": name, "namespace": "aldis-system", "uid": name, "resourceVersion": version.to_string(),
+            "managedFields": [{"manager": "somebody", "operation": "Apply"}],
+        });
+        serde_json::from_value(json!({"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": metadata}))
+            .unwrap()
+    }
+
+    /// A name that a claim may have.
+    fn claim() -> String {
+        let name = format!("number-{}", "a".repeat(40));
+        assert!(claim::is_claim(&name));
+        name
+    }
+
+    #[tokio::test]
+    async fn of_the_leases_of_a_namespace_only_claims_are_kept_and_nobodys_managed_fields() {
+        let context = context();
+        let watch = Watch {
+            name: CLAIMS,
+            config: watcher::Config::default(),
+            store: context.cluster.claims.clone(),
+            changed: |_, _| {},
+        };
+        let others = lease("somebody-elses-lease", 1);
+        let events = [
+            Event::Init,
+            Event::InitApply(lease(&claim(), 1)),
+            Event::InitApply(others.clone()),
+            Event::InitDone,
+            Event::Apply(others.clone()),
+            Event::Delete(others),
+        ];
+        for event in events {
+            take(&context, &Scope::Cluster, &watch, event);
+            assert!(watch.store.len() <= 1);
+        }
+        let key = ObjectKey::new("aldis-system", claim());
+        assert_eq!(watch.store.get(&key).unwrap().metadata.managed_fields, None);
+        let counted = context.metrics.cached.get_or_create(&QueueLabel { name: CLAIMS }).get();
+        assert_eq!(counted, 1);
+    }
+
+    #[tokio::test]
+    async fn the_echo_of_an_own_write_wakes_nobody() {
+        static WOKEN: AtomicUsize = AtomicUsize::new(0);
+        let context = context();
+        let watch = Watch {
+            name: CLAIMS,
+            config: watcher::Config::default(),
+            store: context.cluster.claims.clone(),
+            changed: |_, _| {
+                WOKEN.fetch_add(1, Ordering::Relaxed);
+            },
+        };
+        let seen = |event| {
+            take(&context, &Scope::Cluster, &watch, event);
+            WOKEN.swap(0, Ordering::Relaxed)
+        };
+        let name = claim();
+        assert_eq!(seen(Event::Apply(lease(&name, 1))), 1);
+        watch.store.wrote(lease(&name, 2));
+        assert_eq!(seen(Event::Apply(lease(&name, 2))), 0);
+        assert_eq!(seen(Event::Apply(lease(&name, 3))), 1, "somebody else's");
+        assert_eq!(seen(Event::Delete(lease(&name, 4))), 1);
+    }
+
+    #[test]
+    fn lists_come_in_pages_and_of_others_kinds_only_what_is_ours() {
+        for config in [paged(), labelled()] {
+            assert_eq!(config.page_size, Some(PAGE));
+        }
+        assert_eq!(paged().label_selector, None, "people's own objects bear no label of ours");
+        assert_eq!(labelled().label_selector.as_deref(), Some("app.kubernetes.io/managed-by=aldis"));
+    }
+}

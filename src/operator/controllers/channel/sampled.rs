@@ -104,3 +104,85 @@ pub(super) fn service_level_figures(said: &EngineStatus) -> ServiceLevelStatus {
 fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{operator::controllers::plan_tests::observed_channel, wire::status::fixture};
+
+    fn spec() -> SmsChannelSpec {
+        let goal = json!({"serviceLevel": {"objectivePercent": 80, "targetSeconds": 60, "minimumSamples": 10}});
+        observed_channel(&goal).channel.spec.clone()
+    }
+
+    #[test]
+    fn a_service_level_that_was_missed_is_met_again_a_little_above_its_objective() {
+        let (met, missed) =
+            (DesiredCondition::yes(Reason::ObjectiveMet, ""), DesiredCondition::no(Reason::BelowObjective, ""));
+        let few = Reason::TooFewSamples;
+        // Answered, in target, finished late without a reply, waiting beyond the target.
+        let cases = [
+            ((9, 9, 0, 0), None, few),
+            ((9, 9, 0, 1), None, Reason::ObjectiveMet),
+            ((9, 9, 1, 0), None, Reason::ObjectiveMet),
+            ((100, 80, 0, 0), None, Reason::ObjectiveMet),
+            ((100, 79, 0, 0), None, Reason::BelowObjective),
+            ((100, 80, 0, 1), None, Reason::BelowObjective),
+            ((100, 80, 1, 0), None, Reason::BelowObjective),
+            ((100, 80, 0, 0), Some(&met), Reason::ObjectiveMet),
+            ((100, 81, 0, 0), Some(&missed), Reason::BelowObjective),
+            ((100, 82, 0, 0), Some(&missed), Reason::ObjectiveMet),
+        ];
+        for ((answered, in_target, late, waiting), current, expected) in cases {
+            let said = fixture::engine(&json!({
+                "serviceLevel": {"answered": answered, "answeredInTarget": in_target, "abandoned": 0, "abandonedInTarget": 0,
+                                 "unanswered": 0, "noReply": late + 5, "noReplyInTarget": 5},
+                "queue": {"waiting": waiting, "oldestWaitSeconds": 0, "withBot": 0, "active": 0,
+                          "waitingBeyondTarget": waiting, "maxQueued": 0},
+            }));
+            let desired = service_level(&spec().service_level, &said, current);
+            assert_eq!(desired.reason, expected, "{in_target} of {answered}, {late} late, {waiting} wait");
+        }
+    }
+
+    #[test]
+    fn a_queue_is_healthy_while_interactions_find_an_agent() {
+        let growing = DesiredCondition::no(Reason::BacklogGrowing, "");
+        // Waiting, with a bot, their most, oldest wait, agents available, in hours.
+        let cases = [
+            ((0, 0, 0, 0, 0, true), None, Reason::QueueMoving),
+            ((3, 2, 5, 0, 9, true), None, Reason::QueueFull),
+            ((2, 2, 5, 0, 9, true), None, Reason::QueueMoving),
+            ((1, 0, 0, 0, 0, true), None, Reason::NoAgentAvailable),
+            ((1, 0, 0, 0, 0, false), None, Reason::QueueMoving),
+            ((1, 0, 0, 120, 1, true), None, Reason::QueueMoving),
+            ((1, 0, 0, 121, 1, true), None, Reason::BacklogGrowing),
+            ((1, 0, 0, 61, 1, true), Some(&growing), Reason::BacklogGrowing),
+            ((1, 0, 0, 60, 1, true), Some(&growing), Reason::QueueMoving),
+        ];
+        for ((waiting, with_bot, most, oldest, available, in_hours), current, expected) in cases {
+            let said = fixture::engine(&json!({
+                "inHours": in_hours, "agents": {"online": available, "available": available},
+                "queue": {"waiting": waiting, "oldestWaitSeconds": oldest, "withBot": with_bot, "active": 0,
+                          "waitingBeyondTarget": 0, "maxQueued": most},
+            }));
+            let desired = queue(&spec(), &said, current);
+            assert_eq!(
+                desired.reason, expected,
+                "{waiting} and {with_bot} of {most}, {oldest} s, {available} available"
+            );
+            assert_eq!(desired.status == ConditionStatus::True, expected == Reason::QueueMoving);
+        }
+    }
+
+    #[test]
+    fn the_oldest_wait_is_written_in_steps_so_that_it_is_no_news_each_second() {
+        for (seconds, written) in [(0, 0), (1, 10), (10, 10), (11, 20)] {
+            let queue = json!({"waiting": 1, "oldestWaitSeconds": seconds, "withBot": 0, "active": 0,
+                               "waitingBeyondTarget": 0, "maxQueued": 0});
+            assert_eq!(queue_figures(&fixture::engine(&json!({ "queue": queue }))).oldest_wait_seconds, written);
+        }
+    }
+}

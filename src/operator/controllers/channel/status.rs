@@ -315,3 +315,7 @@ fn set_missing_unknown(conditions: &mut Conditions) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "status_tests.rs"]
+mod tests;
