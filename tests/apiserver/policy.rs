@@ -426,6 +426,9 @@ fn a_token_of_the_operator_is_short_and_for_one_namespace(cluster: &Cluster) {
         cluster.kubectl(&["create", "token", account, "-n", SYSTEM, "--as", ACCOUNT, &audience, &duration])
     };
     token("aldis:default", "1h").ok();
+    let unnamed =
+        cluster.kubectl(&["create", "token", "aldis-operator", "-n", SYSTEM, "--as", ACCOUNT, "--duration=1h"]);
+    assert_eq!(refusal("one for the API server, which is what no audience means", unnamed), AUDIENCE);
     for audience in ["https://kubernetes.default.svc", "vault", "aldis:", "aldis:default,vault"] {
         assert_eq!(refusal(audience, token(audience, "1h")), AUDIENCE, "{audience}");
     }
