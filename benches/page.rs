@@ -125,7 +125,7 @@ impl Page {
             .to_owned();
         for (title, body) in &sections {
             if let Some(summary) = between(body, SUMMARY) {
-                let anchor = title.to_lowercase().replace(' ', "-");
+                let anchor = title.to_lowercase().replace(' ', "-").replace('\'', "");
                 write!(page, "\n[{title}](#{anchor}):\n\n{summary}").expect("memory takes it");
             }
         }
