@@ -8,7 +8,10 @@ use crate::{
     api::{Campaign, SmsChannel, SmsConnector},
     operator::{
         controllers::{channel, connector},
-        observed::samples::Sampled,
+        observed::{
+            route_writes::{Held, Routed},
+            samples::Sampled,
+        },
         resources::child::{Child, Owner},
         runtime::{accounts::Accounts, allow_list::AllowList, settings::Settings},
     },
@@ -60,11 +63,11 @@ fn shown(children: &[Child]) -> Vec<Value> {
     children.iter().map(opened).collect()
 }
 
-pub(super) fn observed_connector(held: Vec<connector::Held>) -> connector::Observed {
+pub(super) fn observed_connector(held: Vec<Held>) -> connector::Observed {
     connector::Observed {
         connector: Arc::new(sim()),
-        held,
-        asked: Vec::new(),
+        routed: Routed { held, asked: Vec::new() },
+        more_routes_in: None,
         role_issuers: vec![issuer("aldis:shop")],
         volume_size: None,
         pod: None,
@@ -73,7 +76,7 @@ pub(super) fn observed_connector(held: Vec<connector::Held>) -> connector::Obser
     }
 }
 
-fn connector_plan(held: Vec<connector::Held>) -> connector::Plan {
+fn connector_plan(held: Vec<Held>) -> connector::Plan {
     connector_plan_of(&observed_connector(held))
 }
 
@@ -87,8 +90,8 @@ fn connector_plan_with(observed: &connector::Observed, settings: &Settings) -> c
     connector::plan(&Owner::connector(&observed.connector), &valid, observed, settings).unwrap()
 }
 
-pub(super) fn held(number: &str, channel: &str) -> connector::Held {
-    connector::Held { number: number.parse().unwrap(), channel: channel.into() }
+pub(super) fn held(number: &str, channel: &str) -> Held {
+    Held { number: number.parse().unwrap(), channel: channel.into() }
 }
 
 fn channel_plan(change: Value) -> channel::Plan {
@@ -217,7 +220,7 @@ fn a_further_number_touches_its_part_and_the_main_document() {
 fn a_number_that_is_asked_for_touches_the_main_document_only() {
     let before = connector_plan_of(&observed_connector(Vec::new()));
     let after = connector_plan_of(&connector::Observed {
-        asked: vec!["+15551230001".parse().unwrap()],
+        routed: Routed { held: Vec::new(), asked: vec!["+15551230001".parse().unwrap()] },
         ..observed_connector(Vec::new())
     });
     assert_eq!(differing(before.children.list(), after.children.list()), ["ConfigMap smsc-sim"]);

@@ -282,6 +282,7 @@ fn forget_gone<K: Resource>(context: &Context, change: &Change<K>) {
         context.in_force.forget(&gone);
         context.figures.forget(&gone);
         context.progress.forget(&gone);
+        context.route_writes.forget(&gone);
         context.rollouts.forget(&gone);
     }
 }

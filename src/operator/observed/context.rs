@@ -12,7 +12,7 @@ use crate::{
     operator::{
         observed::{
             contenders::Contenders, debounce::Debounce, in_force::InForce, indexes, issuers::Issuers,
-            rollout_slots::Rollouts, samples::Samples, targets::Targets, throttle::Throttle,
+            rollout_slots::Rollouts, route_writes::RouteWrites, samples::Samples, targets::Targets, throttle::Throttle,
         },
         resources::{child_stores::ChildStores, kept, volume_refresh::VolumeRefreshes, writer::Writer},
         runtime::{
@@ -72,6 +72,8 @@ pub(crate) struct Context {
     pub figures: Throttle,
     /// Since when objects are on their way, which is not written while it passes.
     pub progress: Throttle,
+    /// Which configurations of gateways were written last.
+    pub route_writes: RouteWrites,
     /// Which pods are being replaced by ones of a new image.
     pub(crate) rollouts: Rollouts,
 }
@@ -151,6 +153,7 @@ impl Context {
             in_force: InForce::default(),
             figures: Throttle::default(),
             progress: Throttle::default(),
+            route_writes: RouteWrites::default(),
             rollouts: Rollouts::default(),
             settings,
         })

@@ -5,7 +5,7 @@
 //! - [`indexes`]: by what objects are found in the caches;
 //! - [`scrape`], [`targets`], [`samples`], [`pod`]: how gateways and engines are;
 //! - [`issuers`], [`discovery`]: keys of those who sign tokens;
-//! - [`contenders`], [`debounce`], [`throttle`]: what waits;
+//! - [`contenders`], [`debounce`], [`throttle`], [`route_writes`]: what waits;
 //! - [`rollouts`], [`rollout_slots`]: which pods are being replaced by ones of a new image;
 //! - [`in_force`]: which blocklists the engines have loaded.
 
@@ -21,6 +21,7 @@ mod key_ring;
 pub(super) mod pod;
 mod rollout_slots;
 pub(super) mod rollouts;
+pub(super) mod route_writes;
 pub(super) mod samples;
 pub(super) mod scrape;
 pub(super) mod targets;

@@ -14,7 +14,7 @@ use crate::{
             connector::{Observed, bring_about, fault, status, watch_gateway},
             finalizer,
             summary::{self, summarize},
-            worker::RequeueAfter,
+            worker::{RequeueAfter, sooner},
         },
         observed::{context::Context, samples::Sampled},
         resources::{child::Owner, kinds::ChildKind},
@@ -67,7 +67,8 @@ pub(super) async fn reconcile(context: &Context, connector: &Arc<SmsConnector>) 
     let message = said(context, connector, &left, &hindered.unwrap_or_default());
     summarize(&mut conditions, &DesiredCondition::no(Reason::Draining, message));
     summary::report(context, store, &**connector, status, conditions).await?;
-    Ok(Some(summary::look_again_at_deleted(&**connector, context.now()).min(time_left)))
+    let again = summary::look_again_at_deleted(&**connector, context.now()).min(time_left);
+    Ok(sooner(Some(again), observed.more_routes_in))
 }
 
 /// What `Ready` says: something else at once, another count of the same from time to time.

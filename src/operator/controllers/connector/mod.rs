@@ -12,7 +12,10 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     api::{Reason, names},
     operator::{
-        controllers::{finalizer, rollout, summary, worker::RequeueAfter},
+        controllers::{
+            finalizer, rollout, summary,
+            worker::{RequeueAfter, sooner},
+        },
         observed::{context::Context, pod, targets::Target},
         resources::{
             apply,
@@ -31,7 +34,6 @@ pub(crate) use observe::Observed;
 
 #[cfg(test)]
 pub(crate) use {
-    observe::Held,
     plan::{Plan, plan},
     validate::validate,
 };
@@ -104,7 +106,11 @@ async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Err
     let within = pod::asked_within(observed.pod.as_deref(), &observed.seen, Duration::ZERO, interval);
     context.targets.watch(Target::Gateway(owner.key()), within);
     let again = refresh_gateway_volume(context, observed, &plan.hash, &owner).await?;
-    Ok(Done { hash: plan.hash, again, refused: applied.complete() })
+    let refused = applied.complete();
+    if refused.is_ok() {
+        context.route_writes.stand(&owner.uid, observed.connector.metadata.generation, &observed.routed);
+    }
+    Ok(Done { hash: plan.hash, again: sooner(again, observed.more_routes_in), refused })
 }
 
 /// A retained spool is adopted by a connector of the same name and account only.

@@ -1,6 +1,6 @@
 //! What the operator knows of a connector, from its caches.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -12,6 +12,7 @@ use crate::{
         observed::{
             context::Context,
             pod,
+            route_writes::{Held, Routed},
             samples::{GatewaySample, Sampled},
         },
         resources::{
@@ -31,23 +32,14 @@ use crate::{
 /// Numbers that are asked for at a time: the document has room for them, whoever makes channels.
 const MOST_ASKED: usize = 1_000;
 
-/// A number that a channel holds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Held {
-    /// The number.
-    pub number: PhoneNumber,
-    /// Name of the channel.
-    pub channel: String,
-}
-
 /// What is known of a connector.
 pub(crate) struct Observed {
     /// The object.
     pub connector: Arc<SmsConnector>,
-    /// Numbers that channels hold, in order.
-    pub held: Vec<Held>,
-    /// Numbers that channels ask for and do not hold yet, in order.
-    pub asked: Vec<PhoneNumber>,
+    /// Routes that the gateway is to have now.
+    pub routed: Routed,
+    /// Other routes wait so long, to be written with those that come meanwhile.
+    pub more_routes_in: Option<Duration>,
     /// Who signs the tokens that roles show.
     pub role_issuers: Vec<Issuer>,
     /// Size of the spool's volume.
@@ -67,16 +59,17 @@ impl Observed {
     /// [`Error::Waiting`] while the cluster's token keys are not known.
     pub(crate) fn of(context: &Context, connector: Arc<SmsConnector>) -> Result<Self, Error> {
         if !context.issuers.are_known() {
-            let wait = std::time::Duration::from_secs(1);
+            let wait = Duration::from_secs(1);
             return Err(Error::waiting(Reason::Progressing, "the cluster's token keys are being fetched", wait));
         }
         let namespace = connector.namespace().unwrap_or_default();
         let owner = Owner::connector(&connector);
-        let (held, asked) = held_and_asked(context, &connector);
+        let routed = held_and_asked(context, &connector);
+        let due = context.route_writes.due(&owner.uid, connector.metadata.generation, routed);
         let place = pod::place(context, &owner);
         Ok(Self {
-            held,
-            asked,
+            routed: due.routed,
+            more_routes_in: due.more_in,
             role_issuers: context.issuers.of_roles(&namespace),
             volume_size: volume::size(&context.cluster.children, &owner),
             pod: place.pod,
@@ -88,8 +81,9 @@ impl Observed {
 
     /// The channel that holds a number.
     pub(crate) fn channel_of(&self, number: &PhoneNumber) -> Option<&str> {
-        let index = self.held.binary_search_by(|held| held.number.cmp(number)).ok()?;
-        Some(&self.held[index].channel)
+        let held = &self.routed.held;
+        let index = held.binary_search_by(|held| held.number.cmp(number)).ok()?;
+        Some(&held[index].channel)
     }
 
     /// The routes of the gateway.
@@ -104,13 +98,13 @@ impl Observed {
                 engine_user: names::service_account_user(&namespace, &child),
             }
         };
-        self.held.iter().map(route).collect()
+        self.routed.held.iter().map(route).collect()
     }
 }
 
 /// A channel that is being deleted keeps its route until its claim is released: its outbox is still sent.
-fn held_and_asked(context: &Context, connector: &SmsConnector) -> (Vec<Held>, Vec<PhoneNumber>) {
-    let Some(provider) = connector.spec.provider.member() else { return (Vec::new(), Vec::new()) };
+fn held_and_asked(context: &Context, connector: &SmsConnector) -> Routed {
+    let Some(provider) = connector.spec.provider.member() else { return Routed::default() };
     let key = ObjectKey::of(connector);
     let holds = |channel: &SmsChannel| {
         let claim = Claim::new(provider, &context.allowed_base_urls, key.namespace(), &channel.spec.number);
@@ -128,5 +122,5 @@ fn held_and_asked(context: &Context, connector: &SmsConnector) -> (Vec<Held>, Ve
         }
     }
     held.sort_by(|one, other| one.number.cmp(&other.number));
-    (held, asked.into_iter().take(MOST_ASKED).collect())
+    Routed { held, asked: asked.into_iter().take(MOST_ASKED).collect() }
 }

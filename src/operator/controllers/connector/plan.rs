@@ -50,7 +50,7 @@ pub(crate) fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settin
         enabled: spec.enabled,
         provider: valid.provider.clone(),
         numbers: valid.numbers.clone(),
-        asked: observed.asked.clone(),
+        asked: observed.routed.asked.clone(),
         webhook: valid.webhook.clone(),
         account_limit: valid.account_limit,
         check_interval_seconds: u32::try_from(spec.check_interval_seconds).unwrap_or(300),

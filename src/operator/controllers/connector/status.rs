@@ -262,7 +262,7 @@ fn webhook(observed: &Observed, said: &GatewaySample) -> DesiredCondition {
         }
         WebhookManagement::Observe => {}
     }
-    let used: Vec<_> = observed.held.iter().filter_map(|held| said.number(&held.number)).collect();
+    let used: Vec<_> = observed.routed.held.iter().filter_map(|held| said.number(&held.number)).collect();
     let ours = format!("{}{}", webhook.public_url.trim_end_matches('/'), ports::HOOK_INBOUND_PATH);
     let of = |wanted: fn(&WebhookStatus) -> bool| -> Vec<&PhoneNumber> {
         used.iter().filter(|number| wanted(&number.webhook)).map(|number| &number.number).collect()

@@ -175,7 +175,7 @@ fn numbers_that_were_verified_stay_so_while_they_are_not_listed_anew() {
     observed.connector = Arc::new(connector);
     // The gateway has just started again, and a channel came.
     observed.seen = answered(json!({"numbersListedAt": null, "numbers": []}));
-    observed.held.push(held(NUMBERS[1], "desk"));
+    observed.routed.held.push(held(NUMBERS[1], "desk"));
     let (again, conditions) = status_of(&observed);
     expect(&conditions, NumbersVerified, True, Reason::Verified, "3 numbers");
     assert_eq!(again.counts, status.counts);
@@ -260,7 +260,7 @@ fn the_list_begins_with_what_is_wrong_then_what_is_in_use_and_ends_somewhere() {
     let known: Vec<_> =
         many.iter().enumerate().map(|(at, known)| number(known, json!({"smsCapable": at != 280}))).collect();
     let mut observed = observed(spec, answered(json!({ "numbers": known })));
-    observed.held = vec![held(&many[290], "support")];
+    observed.routed.held = vec![held(&many[290], "support")];
     let (status, _) = status_of(&observed);
     let listed: Vec<_> = status.numbers.iter().map(|number| number.number.as_str()).collect();
     assert_eq!(listed.len(), LISTED);

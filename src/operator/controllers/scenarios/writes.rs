@@ -1,5 +1,7 @@
 //! What is written, request by request: one more for a channel is ten thousand more for a fleet.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::{World, path, stateful_set};
@@ -18,6 +20,11 @@ impl World {
         };
         self.api.writes().into_iter().map(short).collect()
     }
+
+    /// The time in which further routes of the connector wait is over.
+    fn routes_wait_no_longer(&self) {
+        self.context.route_writes.forget(self.get("smsconnectors", "sim")["metadata"]["uid"].as_str().unwrap());
+    }
 }
 
 #[tokio::test]
@@ -30,6 +37,7 @@ async fn a_new_channel_costs_these_writes_and_no_more() {
     world.log();
     world.channel("support");
     world.run("support").await;
+    world.routes_wait_no_longer();
     world.reconcile_connector().await.unwrap();
     world.expect("smschannels", "support", "Ready", "True", "Available");
     let of_the_channel = [
@@ -52,6 +60,36 @@ async fn a_new_channel_costs_these_writes_and_no_more() {
         "PUT smsconnectors/sim/status",
     ];
     assert_eq!(world.log(), [&of_the_channel[..], &of_the_connector].concat());
+}
+
+#[tokio::test]
+async fn routes_that_come_soon_after_one_another_are_written_together() {
+    let world = World::at_work().await;
+    world.reconcile_connector().await.unwrap();
+    world.pod("smsc-sim", "aldis.dev/connector", "sim");
+    world.log();
+    let numbers = |numbers: &[&str]| {
+        world.edit(&path("smsconnectors", "sim"), |connector| {
+            let generation = connector["metadata"]["generation"].as_i64().unwrap();
+            connector["metadata"]["generation"] = (generation + 1).into();
+            connector["spec"]["numbers"] =
+                json!(numbers.iter().map(|number| json!({"number": number})).collect::<Vec<_>>());
+        });
+    };
+    let documents = |written: Vec<String>| written.into_iter().filter(|line| line.contains("configmaps")).count();
+
+    world.delete("smschannels", "support", 1);
+    world.api.remove(&path("smschannels", "support"));
+    world.relist();
+    let due = world.reconcile_connector().await.unwrap();
+    assert_eq!(documents(world.log()), 0, "the route that went waits");
+    assert!(due.is_some_and(|due| due <= Duration::from_secs(1)), "{due:?}");
+    numbers(&[super::NUMBER]);
+    world.reconcile_connector().await.unwrap();
+    assert_eq!(documents(world.log()), 2, "what a person changes does not, and takes with it what waits");
+    world.routes_wait_no_longer();
+    world.reconcile_connector().await.unwrap();
+    assert_eq!(documents(world.log()), 0, "nothing was left");
 }
 
 #[tokio::test]
