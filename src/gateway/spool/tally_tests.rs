@@ -11,8 +11,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    gateway::spool::{AttemptKey, Content, Item, Kept, Place, Spool, StoreId},
-    wire::inbound::InboundMessage,
+    gateway::spool::{AttemptKey, Content, Kept, Place, Spool, StoreId},
+    wire::{delivery::Item, inbound::InboundMessage},
 };
 
 const NUMBERS: [&str; 3] = ["+15550001", "+15550002", "+15550003"];

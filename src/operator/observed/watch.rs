@@ -228,7 +228,7 @@ mod tests {
             Event::Delete(others),
         ];
         for event in events {
-            take(&context, &Scope::Cluster, &watch, event);
+            handle_event(&context, &Scope::Cluster, &watch, event);
             assert!(watch.store.len() <= 1);
         }
         let key = ObjectKey::new("aldis-system", claim());
@@ -250,7 +250,7 @@ mod tests {
             },
         };
         let seen = |event| {
-            take(&context, &Scope::Cluster, &watch, event);
+            handle_event(&context, &Scope::Cluster, &watch, event);
             WOKEN.swap(0, Ordering::Relaxed)
         };
         let name = claim();

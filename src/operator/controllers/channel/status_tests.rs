@@ -14,8 +14,8 @@ fn hash() -> ConfigHash {
     ConfigHash::of(b"planned")
 }
 
-fn answered(change: &Value) -> Seen<EngineStatus> {
-    Seen::Answered(Arc::new(fixture::engine(change)))
+fn answered(change: &Value) -> Sampled<EngineStatus> {
+    Sampled::Answered(Arc::new(fixture::engine(change)))
 }
 
 fn planned() -> Planned {
@@ -86,9 +86,9 @@ fn a_configuration_is_applied_when_the_engine_has_it() {
         (answered(&rejected(hash())), None, False, Reason::ConfigRejected),
         (answered(&rejected(other)), None, False, Reason::Applying),
         // What an earlier operator wrote stands while nobody has asked.
-        (Seen::Never, reported(hash()), True, Reason::Applied),
-        (Seen::Never, reported(other), False, Reason::Applying),
-        (Seen::Never, None, False, Reason::Applying),
+        (Sampled::Never, reported(hash()), True, Reason::Applied),
+        (Sampled::Never, reported(other), False, Reason::Applying),
+        (Sampled::Never, None, False, Reason::Applying),
     ];
     for (seen, status, expected, reason) in cases {
         let mut observed = observed_channel(&json!({}));
@@ -147,7 +147,7 @@ fn ready_names_the_first_obstacle_and_what_was_switched_off() {
         (observed(&on, &on, &on), &both, False, Reason::CampaignNotFound),
     ];
     for (observed, but, status, reason) in cases {
-        let desired = ready(&conditions(but), &observed, None);
+        let desired = ready_condition(&conditions(but), &observed, None);
         assert_eq!((desired.status, desired.reason), (status, reason), "{}", desired.message);
     }
     let observed = observed(&on, &on, &on);
@@ -157,7 +157,7 @@ fn ready_names_the_first_obstacle_and_what_was_switched_off() {
         (Error::Transient(Transient::NotLeader), Unknown, Reason::TransientError),
     ];
     for (error, status, reason) in errors {
-        let desired = ready(&conditions(&both), &observed, Some(&error));
+        let desired = ready_condition(&conditions(&both), &observed, Some(&error));
         assert_eq!((desired.status, desired.reason), (status, reason), "{error}");
     }
 }

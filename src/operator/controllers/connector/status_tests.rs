@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::operator::{
     controllers::plan_tests::{held, observed_connector},
-    observed::samples::Seen,
+    observed::samples::Sampled,
 };
 
 const NUMBERS: [&str; 3] = ["+15551230001", "+15551230002", "+15551230003"];
@@ -36,7 +36,7 @@ fn hash() -> ConfigHash {
 }
 
 /// A connector of three numbers, the first of which channel `support` holds; with this over its spec.
-fn observed(spec: Value, seen: Seen<GatewaySample>) -> Observed {
+fn observed(spec: Value, seen: Sampled<GatewaySample>) -> Observed {
     let mut observed = observed_connector(vec![held(NUMBERS[0], "support")]);
     let mut connector = serde_json::to_value(&*observed.connector).unwrap();
     connector["spec"].as_object_mut().unwrap().extend(spec.as_object().unwrap().clone());
@@ -47,8 +47,8 @@ fn observed(spec: Value, seen: Seen<GatewaySample>) -> Observed {
     observed
 }
 
-fn answered(change: Value) -> Seen<GatewaySample> {
-    Seen::Answered(Arc::new(GatewaySample::new(said(change))))
+fn answered(change: Value) -> Sampled<GatewaySample> {
+    Sampled::Answered(Arc::new(GatewaySample::new(said(change))))
 }
 
 fn status_of(observed: &Observed) -> (SmsConnectorStatus, Conditions) {
@@ -233,7 +233,7 @@ fn ready_names_what_a_person_would_look_at_first() {
         (well, json!({}), Some(&transient), Unknown, Reason::TransientError),
         (old, json!({}), None, False, Reason::Applying),
         (rejecting, json!({}), None, False, Reason::ConfigRejected),
-        (Seen::Unreachable { message: "timeout".into(), last: None }, json!({}), None, Unknown, Reason::Unreachable),
+        (Sampled::Unreachable { message: "timeout".into(), last: None }, json!({}), None, Unknown, Reason::Unreachable),
     ];
     for (seen, spec, error, expected, reason) in cases {
         let observed = observed(spec, seen);
@@ -246,7 +246,7 @@ fn ready_names_what_a_person_would_look_at_first() {
 
 #[test]
 fn what_nobody_has_asked_yet_stands_as_unknown_from_the_start() {
-    let (status, conditions) = status_of(&observed(json!({}), Seen::Never));
+    let (status, conditions) = status_of(&observed(json!({}), Sampled::Never));
     for type_ in [ProviderReachable, CredentialsValid, NumbersVerified, WebhookInSync, TrafficRouted] {
         expect(&conditions, type_, Unknown, Reason::NotCheckedYet, "not been asked yet");
     }
