@@ -196,6 +196,7 @@ fn open(aside: &Path) -> rusqlite::Result<Option<Connection>> {
     let opened = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|from| {
         // It stays as it is.
         from.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        from.pragma_update(None, "temp_store", "MEMORY")?;
         from.query_row("PRAGMA user_version", [], |_| Ok(()))?;
         Ok(from)
     });

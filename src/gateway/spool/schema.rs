@@ -72,8 +72,10 @@ const STEPS: &[&str] = &["
 /// Opens a file, makes or upgrades its tables.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     let mut connection = Connection::open(path)?;
+    // The image has no folder for temporary files, which SQLite takes for parts of transactions that are taken back, from 64 KiB on.
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL;
+        "PRAGMA temp_store = MEMORY;
+         PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA secure_delete = ON;
          PRAGMA journal_size_limit = 16777216;
@@ -120,7 +122,8 @@ mod tests {
         let connection = open(&path).unwrap();
         let mode: String = connection.query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
         let synchronous: i64 = connection.query_row("PRAGMA synchronous", [], |row| row.get(0)).unwrap();
-        assert_eq!((&*mode, synchronous), ("wal", 2));
+        let temporary: i64 = connection.query_row("PRAGMA temp_store", [], |row| row.get(0)).unwrap();
+        assert_eq!((&*mode, synchronous, temporary), ("wal", 2, 2), "2: FULL; and 2: MEMORY");
         connection.pragma_update(None, "user_version", 99).unwrap();
         drop(connection);
         assert!(matches!(open(&path).unwrap_err(), OpenError::Newer { found: 99, .. }));
