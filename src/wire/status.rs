@@ -230,6 +230,9 @@ pub struct SpoolStatus {
     /// Names of damaged spool files that were set aside and are still in the volume.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub set_aside: Vec<String>,
+    /// What failed in the spool's database in the last half minute, but for want of room, by SQLite's name: `SystemIoFailure`, `ReadOnly`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<String>,
 }
 
 /// The parked rows of one number.

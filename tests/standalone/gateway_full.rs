@@ -5,7 +5,7 @@ use std::fs::File;
 
 use aldis::wire::{
     outbound::{NotSentReason, SendOutcome, SendRequest},
-    status::RoomState,
+    status::{GatewayStatus, RoomState},
 };
 
 use crate::support::{
@@ -230,6 +230,20 @@ async fn a_damaged_spool_is_set_aside_and_the_gateway_goes_on() {
     };
     eventually("the engine has what came since", arrived).await;
     assert_eq!(desk.twilio.account(|account| account.sent.len()), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_spool_that_cannot_be_written_is_told_and_goes_on_when_it_can() {
+    let desk = Desk::start(None).await;
+    desk.engine.away();
+    let spool = rusqlite::Connection::open(desk.gateway.path("data/spool.db")).unwrap();
+    spool.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert_eq!(desk.text("SX1", NUMBER, "+15559870001", "x").await, 503, "it is not acknowledged");
+    let failing = |status: &GatewayStatus| status.spool.failure.as_deref() == Some("DatabaseBusy");
+    desk.gateway.until("says so", failing).await;
+    spool.execute_batch("ROLLBACK").unwrap();
+    assert_eq!(desk.text("SX1", NUMBER, "+15559870001", "x").await, 200);
+    desk.gateway.until("says so no longer", |status| status.spool.failure.is_none()).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -129,6 +129,10 @@ closed! {
         SpoolFull,
         /// The spool's file was damaged and set aside. What could be read was taken over, and the gateway goes on.
         SpoolDamaged,
+        /// The spool's database fails for another reason than room: the volume became read-only, or its disk fails. The message has SQLite's word
+        /// for it. Texts for engines that are away are turned away, and what waits may not be delivered. Look at the log of the gateway's pod and at
+        /// the pod's volume.
+        SpoolFailing,
 
         /// The pod runs and answers.
         Running,

@@ -104,6 +104,7 @@ impl Delivery {
         let mut status = SpoolStatus {
             room: SpoolRoom { state, used_percent, full_numbers, full_ledgers },
             set_aside: self.0.spool.files_set_aside().to_vec(),
+            failure: self.0.spool.failed_lately(),
             ..SpoolStatus::default()
         };
         let now = Timestamp::now();

@@ -11,6 +11,7 @@ mod salvage;
 mod schema;
 mod store_id;
 mod tally;
+mod trouble;
 mod waiting;
 
 use std::{path::Path, sync::Arc};
@@ -29,6 +30,7 @@ pub(super) use waiting::{EXPIRE_AT_ONCE, Kept, NoRoom, Place, Row, Rows};
 use group_commit::{After, GroupCommit};
 use ledger::Ledger;
 use room::Room;
+use trouble::Trouble;
 
 /// Why the spool cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -88,6 +90,7 @@ pub(super) struct Spool {
     tally: Arc<Mutex<Tally>>,
     set_aside: Arc<[String]>,
     damage: CancellationToken,
+    trouble: Trouble,
 }
 
 impl Spool {
@@ -133,9 +136,9 @@ impl Spool {
         let room = Room::open(path, &connection)?;
         let tally = Arc::new(Mutex::new(Tally::count(&connection)?));
         let set_aside = salvage::files(path).into();
-        let damage = CancellationToken::new();
-        let after = after(room.clone(), path.to_owned(), damage.clone());
-        Ok(Self { commits: GroupCommit::start(connection, after)?, ledger, room, tally, set_aside, damage })
+        let (damage, trouble) = (CancellationToken::new(), Trouble::default());
+        let after = after(room.clone(), path.to_owned(), damage.clone(), trouble.clone());
+        Ok(Self { commits: GroupCommit::start(connection, after)?, ledger, room, tally, set_aside, damage, trouble })
     }
 
     /// Waits until the file turns out to be damaged. The process must end and start again, which sets it aside.
@@ -151,6 +154,11 @@ impl Spool {
     /// Damaged files that were set aside and are still there, by name.
     pub(super) fn files_set_aside(&self) -> &[String] {
         &self.set_aside
+    }
+
+    /// SQLite's name of what failed lately, but for want of room.
+    pub(super) fn failed_lately(&self) -> Option<String> {
+        self.trouble.lately()
     }
 
     /// How many bytes the file may take, how many of them hold something, and whether a write found no room lately.
@@ -194,7 +202,7 @@ fn new_file(path: &Path) -> Result<Connection, OpenError> {
 }
 
 /// What is seen to after each batch.
-fn after(room: Room, path: std::path::PathBuf, damage: CancellationToken) -> After {
+fn after(room: Room, path: std::path::PathBuf, damage: CancellationToken, trouble: Trouble) -> After {
     Box::new(move |connection: &Connection, failure: Option<ErrorCode>| {
         if let Err(error) = room.measure(connection) {
             tracing::error!(%error, "the spool cannot be measured");
@@ -208,7 +216,8 @@ fn after(room: Room, path: std::path::PathBuf, damage: CancellationToken) -> Aft
                 }
                 damage.cancel();
             }
-            _ => {}
+            Some(failure) => trouble.note(failure),
+            None => {}
         }
     })
 }

@@ -8,11 +8,12 @@ use std::{
 
 use parking_lot::Mutex;
 
-use crate::{operator::observed::changes::TOGETHER, sms::PhoneNumber};
+use crate::sms::PhoneNumber;
 
 /// For each route that there is, the next ones wait so long,
 const EACH: Duration = Duration::from_millis(50);
-/// and no longer than this in all.
+/// and no less and no more than this in all.
+const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(5);
 
 /// A number that a channel holds.
@@ -63,7 +64,7 @@ impl RouteWrites {
         let last = written.get(uid).filter(|last| last.generation == generation && last.routed != routed);
         let waiting = last.and_then(|last| {
             let count = u32::try_from(routed.held.len()).unwrap_or(u32::MAX);
-            let gap = EACH.saturating_mul(count).clamp(TOGETHER, LONGEST);
+            let gap = EACH.saturating_mul(count).clamp(SHORTEST, LONGEST);
             let left = gap.checked_sub(now.saturating_duration_since(last.at)).filter(|left| !left.is_zero())?;
             Some(Due { routed: last.routed.clone(), more_in: Some(left) })
         });

@@ -9,9 +9,9 @@ use crate::{
 /// Numbers that a message names.
 const NAMED: usize = 5;
 
-/// `TrafficRouted`: nothing is unrouted, nothing parked, there is room in the spool. The gravest cause is the reason; the message has all.
+/// `TrafficRouted`: nothing is unrouted, nothing parked, the spool works and has room. The gravest cause is the reason; the message has all.
 pub(super) fn routed(said: &GatewayStatus) -> DesiredCondition {
-    let causes = [full(said), full_ledgers(said), damaged(said), parked(said), unrouted(said)];
+    let causes = [failing(said), full(said), full_ledgers(said), damaged(said), parked(said), unrouted(said)];
     let mut causes = causes.into_iter().flatten();
     let Some((reason, mut message)) = causes.next() else {
         let message = "every inbound message found a channel".to_owned();
@@ -21,6 +21,15 @@ pub(super) fn routed(said: &GatewayStatus) -> DesiredCondition {
         message = format!("{message}; {further}");
     }
     DesiredCondition::no(reason, with_clocks(message, said))
+}
+
+fn failing(said: &GatewayStatus) -> Option<(Reason, String)> {
+    let failure = said.spool.failure.as_ref()?;
+    let message = format!(
+        "the spool's database fails ({failure}): texts for engines that are away are turned away, and what waits may not be delivered; look at \
+         the log of the gateway's pod and at the pod's volume"
+    );
+    Some((Reason::SpoolFailing, message))
 }
 
 fn full(said: &GatewayStatus) -> Option<(Reason, String)> {
@@ -169,6 +178,12 @@ mod tests {
                 ConditionStatus::False,
                 Reason::SpoolFull,
                 "attempts to send from +15551230001",
+            ),
+            (
+                said(|said| said.spool.failure = Some("SystemIoFailure".into())),
+                ConditionStatus::False,
+                Reason::SpoolFailing,
+                "fails (SystemIoFailure)",
             ),
             (
                 said(|said| said.spool.set_aside.push("spool.db.damaged-1".into())),
