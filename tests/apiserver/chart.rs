@@ -119,6 +119,8 @@ fn values_that_cannot_be_are_refused_by_name() {
         ("allowBaseUrls={http://a\\,b}", "/allowBaseUrls/0"),
         ("rolloutBudget=null", "rolloutBudget"),
         ("networkPolicy=null", "networkPolicy"),
+        ("admissionPolicy.enabled=null", "admissionPolicy"),
+        ("image.pullPolicy=null", "image"),
     ];
     for (value, named) in cases {
         let error = helm(cluster, "template", &["--set", value]).refused();
