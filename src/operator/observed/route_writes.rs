@@ -2,7 +2,7 @@
 //! one another go together, the more there are the longer they wait.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     time::{Duration, Instant},
 };
 
@@ -37,7 +37,9 @@ struct Written {
     routed: Routed,
     /// Of the connector.
     generation: Option<i64>,
-    at: Instant,
+    /// When other numbers were held, and when others were asked for.
+    held_at: Instant,
+    asked_at: Instant,
 }
 
 /// What is to be written now.
@@ -59,28 +61,54 @@ impl RouteWrites {
         self.due_at(uid, generation, routed, Instant::now())
     }
 
-    fn due_at(&self, uid: &str, generation: Option<i64>, routed: Routed, now: Instant) -> Due {
+    fn due_at(&self, uid: &str, generation: Option<i64>, mut routed: Routed, now: Instant) -> Due {
         let written = self.0.lock();
-        let last = written.get(uid).filter(|last| last.generation == generation && last.routed != routed);
-        let waiting = last.and_then(|last| {
-            let count = u32::try_from(routed.held.len()).unwrap_or(u32::MAX);
-            let gap = EACH.saturating_mul(count).clamp(SHORTEST, LONGEST);
-            let left = gap.checked_sub(now.saturating_duration_since(last.at)).filter(|left| !left.is_zero())?;
-            Some(Due { routed: last.routed.clone(), more_in: Some(left) })
-        });
-        drop(written);
-        waiting.unwrap_or(Due { routed, more_in: None })
+        let Some(last) = written.get(uid).filter(|last| last.generation == generation) else {
+            return Due { routed, more_in: None };
+        };
+        let left = |since: Instant, gap: Duration| {
+            gap.checked_sub(now.saturating_duration_since(since)).filter(|left| !left.is_zero())
+        };
+        let count = u32::try_from(routed.held.len()).unwrap_or(u32::MAX);
+        let gap = EACH.saturating_mul(count).clamp(SHORTEST, LONGEST);
+        let are_other = routed.held != last.routed.held;
+        let held_in = left(last.held_at, gap).filter(|_| are_other);
+        let held_go = are_other && held_in.is_none();
+        if held_in.is_some() {
+            let waiting = std::mem::replace(&mut routed.held, last.routed.held.clone());
+            // They are asked for until they have a route, so that the gateway goes on to look for them.
+            let has_route = |number: &PhoneNumber| routed.held.iter().any(|held| held.number == *number);
+            let without = waiting.into_iter().map(|held| held.number).filter(|number| !has_route(number));
+            let asked: BTreeSet<_> = routed.asked.drain(..).chain(without).collect();
+            routed.asked = asked.into_iter().collect();
+        }
+        let asked_in = left(last.asked_at, SHORTEST).filter(|_| routed.asked != last.routed.asked && !held_go);
+        if asked_in.is_some() {
+            routed.asked.clone_from(&last.routed.asked);
+        }
+        Due { routed, more_in: [held_in, asked_in].into_iter().flatten().min() }
     }
 
-    /// These stand now. When they stood already, nothing was written.
-    pub(crate) fn stand(&self, uid: &str, generation: Option<i64>, routed: &Routed) {
+    /// These are written now, unless they stand already. The first ones that an operator sees make no others wait: mostly they stand.
+    pub(crate) fn write(&self, uid: &str, generation: Option<i64>, routed: &Routed) {
+        let now = Instant::now();
+        let long_ago = now.checked_sub(LONGEST).unwrap_or(now);
         let mut written = self.0.lock();
-        match written.get_mut(uid) {
-            Some(last) if last.routed == *routed => last.generation = generation,
-            _ => {
-                let last = Written { routed: routed.clone(), generation, at: Instant::now() };
-                written.insert(uid.to_owned(), last);
-            }
+        let last = written.entry(uid.to_owned()).or_insert_with(|| Written {
+            routed: routed.clone(),
+            generation,
+            held_at: long_ago,
+            asked_at: long_ago,
+        });
+        last.generation = generation;
+        if last.routed.held != routed.held {
+            last.held_at = now;
+        }
+        if last.routed.asked != routed.asked {
+            last.asked_at = now;
+        }
+        if last.routed != *routed {
+            last.routed = routed.clone();
         }
     }
 
@@ -99,38 +127,61 @@ mod tests {
         Routed { held: (0..count).map(held).collect(), asked: Vec::new() }
     }
 
+    /// Of which so many routes were written now.
+    fn written(count: usize) -> RouteWrites {
+        let writes = RouteWrites::default();
+        writes.write("a", Some(1), &Routed::default());
+        writes.write("a", Some(1), &routed(count));
+        writes
+    }
+
     #[test]
     fn routes_wait_the_longer_the_more_there_are() {
-        let cases = [(1, 900, 1001), (20, 900, 1001), (60, 2900, 3001), (10_000, 4900, 5001)];
-        for (count, shorter, longer) in cases {
-            let (writes, one_less) = (RouteWrites::default(), routed(count - 1));
-            assert_eq!(writes.due("a", Some(1), one_less.clone()).more_in, None, "nothing was written yet");
-            writes.stand("a", Some(1), &one_less);
-            let written = Instant::now();
-            let after = |millis| writes.due_at("a", Some(1), routed(count), written + Duration::from_millis(millis));
-            assert!(after(shorter).routed == one_less && after(shorter).more_in.is_some(), "{count}");
+        for (count, shorter, longer) in [(2, 900, 1001), (20, 900, 1001), (60, 2900, 3001), (10_000, 4900, 5001)] {
+            let (writes, now) = (written(count - 1), Instant::now());
+            let after = |millis| writes.due_at("a", Some(1), routed(count), now + Duration::from_millis(millis));
+            assert!(
+                after(shorter).routed.held == routed(count - 1).held && after(shorter).more_in.is_some(),
+                "{count}"
+            );
             assert_eq!(after(longer), Due { routed: routed(count), more_in: None }, "{count}");
         }
     }
 
     #[test]
-    fn what_stands_already_makes_nothing_wait() {
+    fn the_first_and_what_stands_already_make_nothing_wait() {
         let writes = RouteWrites::default();
-        writes.stand("a", Some(1), &routed(1));
+        assert_eq!(writes.due("a", Some(1), routed(1)).routed, routed(1));
+        writes.write("a", Some(1), &routed(1));
+        assert_eq!(writes.due("a", Some(1), routed(2)).routed, routed(2), "they stood when the operator began");
+        writes.write("a", Some(1), &routed(2));
         let later = Instant::now() + Duration::from_secs(2);
-        writes.stand("a", Some(1), &routed(1));
-        assert_eq!(writes.due("a", Some(1), routed(1)).more_in, None, "nothing new has come");
-        assert_eq!(writes.due_at("a", Some(1), routed(2), later).more_in, None);
+        writes.write("a", Some(1), &routed(2));
+        assert_eq!(writes.due("a", Some(1), routed(2)).more_in, None, "nothing new has come");
+        assert_eq!(writes.due_at("a", Some(1), routed(3), later).more_in, None);
     }
 
     #[test]
     fn a_change_of_the_connector_waits_for_nothing() {
-        let writes = RouteWrites::default();
-        writes.stand("a", Some(1), &routed(1));
-        assert_eq!(writes.due("a", Some(1), routed(2)).routed, routed(1));
+        let writes = written(1);
+        assert_eq!(writes.due("a", Some(1), routed(2)).routed.held, routed(1).held);
         assert_eq!(writes.due("a", Some(2), routed(2)).routed, routed(2));
         assert_eq!(writes.due("b", Some(1), routed(2)).routed, routed(2), "another connector");
         writes.forget("a");
         assert_eq!(writes.due("a", Some(1), routed(2)).routed, routed(2));
+    }
+
+    #[test]
+    fn a_number_is_asked_for_soon_and_until_it_has_a_route() {
+        let (writes, now) = (written(200), Instant::now() + Duration::from_secs(2));
+        let number = routed(201).held[200].number.clone();
+        let asking = Routed { asked: vec![number.clone()], ..routed(200) };
+        assert_eq!(writes.due_at("a", Some(1), asking.clone(), now), Due { routed: asking.clone(), more_in: None });
+        writes.write("a", Some(1), &asking);
+        let waiting = writes.due_at("a", Some(1), routed(201), now);
+        assert!(
+            waiting.routed == asking && waiting.more_in.is_some_and(|left| left <= Duration::from_secs(3)),
+            "{waiting:?}"
+        );
     }
 }

@@ -11,10 +11,10 @@ use crate::{
     api::{ConditionType, Reason, SmsConnector, condition_of, names},
     operator::{
         controllers::{
-            connector::{Observed, bring_about, fault, status, watch_gateway},
+            connector::{Observed, bring_about, fault, look_again, status},
             finalizer,
             summary::{self, summarize},
-            worker::{RequeueAfter, sooner},
+            worker::RequeueAfter,
         },
         observed::{context::Context, samples::Sampled},
         resources::{child::Owner, kinds::ChildKind},
@@ -28,6 +28,9 @@ const NAMED: usize = 5;
 const BEGINNING: &str = "the connector is being deleted: ";
 /// Stands behind a count.
 const IN_THE_SPOOL: &str = " messages wait in its spool";
+/// Stands behind names of channels.
+const USE_IT: &str = " use it: delete them too";
+const UNKNOWN: &str = "the gateway cannot be asked what waits in its spool";
 /// The garbage collector has begun with the gateway and everything else that belongs to the connector.
 const FOREGROUND: &str = "foregroundDeletion";
 
@@ -49,7 +52,7 @@ pub(super) async fn reconcile(context: &Context, connector: &Arc<SmsConnector>) 
         return Ok(None);
     }
     let observed = Observed::of(context, connector.clone())?;
-    watch_gateway(context, &observed);
+    look_again(context, &observed);
     // The gateway goes on: what its channels still send passes through it, and routes go with the channels.
     let outcome = bring_about(context, &observed).await;
     if let Err(error) = &outcome
@@ -67,22 +70,25 @@ pub(super) async fn reconcile(context: &Context, connector: &Arc<SmsConnector>) 
     let message = said(context, connector, &left, &hindered.unwrap_or_default());
     summarize(&mut conditions, &DesiredCondition::no(Reason::Draining, message));
     summary::report(context, store, &**connector, status, conditions).await?;
-    let again = summary::look_again_at_deleted(&**connector, context.now()).min(time_left);
-    Ok(sooner(Some(again), observed.more_routes_in))
+    Ok(Some(summary::look_again_at_deleted(&**connector, context.now()).min(time_left)))
 }
 
-/// What `Ready` says: something else at once, another count of the same from time to time.
+/// What `Ready` says: something else at once, another count or other names of the same from time to time.
 fn said(context: &Context, connector: &SmsConnector, left: &Left, hindered: &str) -> String {
     let uid = connector.uid().unwrap_or_default();
     let conditions = connector.status.as_ref().map(|status| &status.conditions[..]).unwrap_or_default();
     let stands = condition_of(conditions, ConditionType::Ready).map(|ready| ready.message.as_str());
-    let counted = stands
-        .and_then(|stands| stands.strip_prefix(BEGINNING)?.strip_suffix(hindered)?.strip_suffix(IN_THE_SPOOL))
-        .filter(|count| count.parse::<u64>().is_ok());
-    match (left, counted, stands) {
-        (Left::Spool(_), Some(_), Some(stands)) if context.figures.left(&uid, summary::COUNT_AGAIN).is_some() => {
-            stands.to_owned()
-        }
+    let ends = match left {
+        Left::Channels(_) => USE_IT,
+        Left::Spool(_) => IN_THE_SPOOL,
+        Left::Unknown => UNKNOWN,
+    };
+    let same = stands.filter(|stands| {
+        let waits_for = stands.strip_prefix(BEGINNING).and_then(|rest| rest.strip_suffix(hindered));
+        waits_for.is_some_and(|waits_for| waits_for.ends_with(ends))
+    });
+    match same {
+        Some(stands) if context.figures.left(&uid, summary::COUNT_AGAIN).is_some() => stands.to_owned(),
         _ => {
             context.figures.wrote(&uid);
             format!("{BEGINNING}{left}{hindered}")
@@ -131,9 +137,9 @@ enum Left {
 impl fmt::Display for Left {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Channels(named) => write!(f, "channels {named} use it: delete them too"),
+            Self::Channels(named) => write!(f, "channels {named}{USE_IT}"),
             Self::Spool(count) => write!(f, "{count}{IN_THE_SPOOL}"),
-            Self::Unknown => f.write_str("the gateway cannot be asked what waits in its spool"),
+            Self::Unknown => f.write_str(UNKNOWN),
         }
     }
 }

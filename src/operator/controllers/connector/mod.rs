@@ -12,10 +12,7 @@ use std::{sync::Arc, time::Duration};
 use crate::{
     api::{Reason, names},
     operator::{
-        controllers::{
-            finalizer, rollout, summary,
-            worker::{RequeueAfter, sooner},
-        },
+        controllers::{finalizer, rollout, summary, worker::RequeueAfter},
         observed::{context::Context, pod, targets::Target},
         resources::{
             apply,
@@ -50,7 +47,7 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
     let Some(connector) = summary::to_reconcile(&context, store, &key).await? else { return Ok(None) };
     let connector = finalizer::set(&context, store, connector).await?;
     let observed = Observed::of(&context, connector.clone())?;
-    watch_gateway(&context, &observed);
+    look_again(&context, &observed);
     let outcome = bring_about(&context, &observed).await;
     if let Err(Error::Transient(_)) = &outcome {
         // Nothing is known about the object that was not known before.
@@ -64,8 +61,12 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
     Ok(done.again)
 }
 
-/// The gateway is asked for its status whether or not there is a plan for it.
-fn watch_gateway(context: &Context, observed: &Observed) {
+/// The gateway is asked for its status whether or not there is a plan for it, and routes that wait are looked at in their time whatever
+/// becomes of this look.
+fn look_again(context: &Context, observed: &Observed) {
+    if let Some(left) = observed.more_routes_in {
+        context.queues.connectors.add_after(ObjectKey::of(&*observed.connector), left);
+    }
     if observed.pod.is_some() {
         let interval = context.settings.scrape_interval();
         let within = pod::asked_within(observed.pod.as_deref(), &observed.seen, Duration::ZERO, interval);
@@ -98,6 +99,8 @@ async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Err
     let plan = plan::plan(&owner, &valid, observed, &context.settings)?;
     let keep: Vec<_> = plan.children.list().iter().map(|child| (child.kind, child.name.clone())).collect();
     let target = Target::Gateway(owner.key());
+    // Also when they are not written as a whole: what was written of them is not taken back by older ones.
+    context.route_writes.write(&owner.uid, observed.connector.metadata.generation, &observed.routed);
     let applied = rollout::apply(context, &owner, target, observed.pod.as_deref(), plan.children).await?;
     let kept = |kind, name: &str| keep.iter().any(|(kept, known)| *kept == kind && known == name);
     apply::prune(&context.writer, &context.cluster.children, &owner, kept).await?;
@@ -106,11 +109,7 @@ async fn bring_about(context: &Context, observed: &Observed) -> Result<Done, Err
     let within = pod::asked_within(observed.pod.as_deref(), &observed.seen, Duration::ZERO, interval);
     context.targets.watch(Target::Gateway(owner.key()), within);
     let again = refresh_gateway_volume(context, observed, &plan.hash, &owner).await?;
-    let refused = applied.complete();
-    if refused.is_ok() {
-        context.route_writes.stand(&owner.uid, observed.connector.metadata.generation, &observed.routed);
-    }
-    Ok(Done { hash: plan.hash, again: sooner(again, observed.more_routes_in), refused })
+    Ok(Done { hash: plan.hash, again, refused: applied.complete() })
 }
 
 /// A retained spool is adopted by a connector of the same name and account only.
