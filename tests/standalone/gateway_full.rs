@@ -247,6 +247,23 @@ async fn a_spool_that_cannot_be_written_is_told_and_goes_on_when_it_can() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_text_that_the_engine_cannot_stand_holds_up_nobody_once_there_is_room() {
+    let desk = Desk::start(None).await;
+    desk.engine.mood(Mood::NoRoom);
+    assert_eq!(desk.text("SX1", NUMBER, "+15559870001", "poison").await, 200);
+    assert_eq!(desk.text("SX2", NUMBER, "+15559870002", "x").await, 200);
+    // It has looked past what waits, and found nothing.
+    let before = desk.engine.posts();
+    let looks = || async { if desk.engine.posts() > before + 3 { Ok(()) } else { Err(()) } };
+    eventually("the gateway knows that there is no room", looks).await;
+    desk.engine.mood(Mood::Poisoned(500));
+    let arrived = || async {
+        if desk.engine.messages().iter().any(|message| message.provider_message_id == "SX2") { Ok(()) } else { Err(()) }
+    };
+    eventually("the other customer's text has arrived", arrived).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_opt_out_passes_texts_for_which_the_engine_has_no_room() {
     let desk = Desk::start(None).await;
     desk.engine.mood(Mood::NoRoom);

@@ -152,6 +152,8 @@ impl Delivery {
         match (round.no_room.is_empty(), round.delivered.is_empty()) {
             (false, _) => memory.passed = memory.passed.or(Some(0)),
             (true, false) => memory.passed = None,
+            // It says no longer that it has no room: which rows it cannot stand, the others tell.
+            (true, true) if round.failed.iter().any(|(_, doubtful, _)| *doubtful) => memory.passed = None,
             (true, true) => {}
         }
         round.refused.extend(unreadable);
@@ -176,7 +178,8 @@ impl Delivery {
         let Some(last) = rows.last() else { return Ok(false) };
         let groups = by_ordering_key(rows.items, true);
         let round = self.post_groups(route, groups, Turn::Overtaking).await;
-        let all_asked = round.failed.is_empty() && !self.0.shutdown.is_cancelled();
+        // What it cannot stand is left for later too.
+        let all_asked = round.failed.iter().all(|(_, doubtful, _)| *doubtful) && !self.0.shutdown.is_cancelled();
         if all_asked {
             memory.passed = Some(last);
         }

@@ -145,7 +145,7 @@ fn run(connection: &Connection, jobs: &mpsc::Receiver<Job>, mut after: After) {
             Err(Failed::All(error)) => {
                 tracing::warn!(%error, "a transaction of the spool was not committed; its parts are tried one by one");
                 after(connection, error.sqlite_error_code());
-                batch.into_iter().filter_map(|piece| alone(connection, piece)).last()
+                batch.into_iter().fold(None, |known, piece| worse(known, alone(connection, piece)))
             }
             Err(Failed::Begin(error)) => {
                 tracing::error!(%error, "a transaction of the spool cannot be begun");
@@ -156,6 +156,16 @@ fn run(connection: &Connection, jobs: &mpsc::Receiver<Job>, mut after: After) {
         };
         after(connection, failure);
     }
+}
+
+/// The graver of two failures: damage before want of room before anything else, so that none hides what is to be done about another.
+fn worse(one: Option<ErrorCode>, other: Option<ErrorCode>) -> Option<ErrorCode> {
+    let rank = |code: &ErrorCode| match code {
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => 2,
+        ErrorCode::DiskFull => 1,
+        _ => 0,
+    };
+    one.into_iter().chain(other).max_by_key(rank)
 }
 
 fn alone(connection: &Connection, mut piece: Box<dyn Piece>) -> Option<ErrorCode> {
@@ -180,7 +190,7 @@ enum Failed {
     All(rusqlite::Error),
 }
 
-/// Does the pieces and commits those that did not fail. What was wrong with the last that did fail.
+/// Does the pieces and commits those that did not fail. What was worst with those that did fail.
 fn transaction(connection: &Connection, pieces: &mut [Box<dyn Piece>]) -> Result<Option<ErrorCode>, Failed> {
     connection.execute_batch("BEGIN IMMEDIATE").map_err(Failed::Begin)?;
     let done = within(connection, pieces);
@@ -201,7 +211,7 @@ fn within(connection: &Connection, pieces: &mut [Box<dyn Piece>]) -> rusqlite::R
                 return Err(error);
             }
             tracing::error!(%error, "a piece of work failed in the spool; it is taken back");
-            worst = error.sqlite_error_code();
+            worst = worse(worst, error.sqlite_error_code());
             connection.prepare_cached("ROLLBACK TO piece")?.execute([])?;
         }
         connection.prepare_cached("RELEASE piece")?.execute([])?;
@@ -263,6 +273,15 @@ mod tests {
 
     async fn rows(commits: &GroupCommit) -> i64 {
         commits.transact(|c| c.query_row("SELECT count(*) FROM t", [], |row| row.get(0))).await.unwrap()
+    }
+
+    #[test]
+    fn no_failure_hides_a_graver_one() {
+        let (damage, full, other) = (ErrorCode::DatabaseCorrupt, ErrorCode::DiskFull, ErrorCode::ConstraintViolation);
+        for all in [[damage, full, other], [other, full, damage], [full, damage, other]] {
+            assert_eq!(all.into_iter().fold(None, |known, next| worse(worse(known, Some(next)), None)), Some(damage));
+        }
+        assert_eq!(worse(Some(full), Some(other)), Some(full));
     }
 
     #[tokio::test]
