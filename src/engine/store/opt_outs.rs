@@ -3,19 +3,24 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension as _, params};
 
 use super::{Transaction, codec, error::CommitError};
 use crate::engine::core::ids::CustomerId;
+
+/// Clocks of gateway and engine may differ by so much.
+const MOST_AHEAD: SignedDuration = SignedDuration::from_hours(1);
 
 /// The opt-outs of one transaction. They reach the table at its end, when customers whom it adds have their rows.
 #[derive(Debug, Default)]
 pub(super) struct OptOuts(BTreeMap<CustomerId, Timestamp>);
 
 impl OptOuts {
-    /// A customer opted out, perhaps once more, with a text that the gateway received at an instant.
-    pub(super) fn add(&mut self, customer: CustomerId, received_at: Timestamp) {
+    /// A customer opted out, perhaps once more, with a text that the gateway received at an instant. One that is far beyond the channel's
+    /// own time is of a clock that was ahead, and would keep the customer from opting in again for as long.
+    pub(super) fn add(&mut self, customer: CustomerId, received_at: Timestamp, now: Timestamp) {
+        let received_at = now.checked_add(MOST_AHEAD).map_or(received_at, |latest| received_at.min(latest));
         let at = self.0.entry(customer).or_insert(received_at);
         *at = received_at.max(*at);
     }
@@ -43,5 +48,23 @@ impl Transaction<'_> {
         let mut stored = self.sql.prepare_cached("SELECT opted_out_at FROM customer WHERE id = ?")?;
         let stored: Option<i64> = stored.query_row([codec::column(customer.0)], |row| row.get(0)).optional()?.flatten();
         Ok(stored.map(codec::timestamp).transpose()?.max(self.opt_outs.of(customer)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_was_ahead_keeps_nobody_opted_out() {
+        let now: Timestamp = "2026-11-27T10:00:00Z".parse().unwrap();
+        let hours = |hours| now + SignedDuration::from_hours(hours);
+        for (received_at, expected) in
+            [(hours(-1), hours(-1)), (now, now), (hours(1), hours(1)), (hours(9000), hours(1))]
+        {
+            let mut opt_outs = OptOuts::default();
+            opt_outs.add(CustomerId(1), received_at, now);
+            assert_eq!(opt_outs.of(CustomerId(1)), Some(expected), "{received_at}");
+        }
     }
 }

@@ -129,6 +129,10 @@ impl Store {
         if self.log_holds_forgotten && !forgotten.more {
             self.log_holds_forgotten = !self.make_room()?;
         }
+        if !forgotten.more {
+            // It may have been given up, and the volume have become larger since.
+            self.hold_room();
+        }
         self.failed = false;
         Ok(forgotten)
     }
@@ -319,12 +323,12 @@ fn forget_events(sql: &Connection, until: i64, batch: u32, from: &mut i64) -> ru
     if left == 0 {
         return Ok((rows, true));
     }
-    let further = delete.execute(params![until, left, *from])?;
     let mut looked_at = sql.prepare_cached(
         "SELECT max(last), count(*) FROM (SELECT last FROM event WHERE last > ? ORDER BY last LIMIT ?)",
     )?;
     let (last, count): (Option<i64>, u32) =
         looked_at.query_row(params![*from, left], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let further = delete.execute(params![until, left, *from])?;
     *from = last.filter(|_| count >= left).unwrap_or_default();
     Ok((rows + further, further > 0))
 }

@@ -149,7 +149,7 @@ impl Transaction<'_> {
                 Content::OptOutRepeated { customer, received_at } => {
                     if self.opted_out_at(*customer)?.is_none_or(|at| at < *received_at) {
                         self.dirty = true;
-                        self.opt_outs.add(*customer, *received_at);
+                        self.opt_outs.add(*customer, *received_at, state.scalars().last);
                     }
                 }
                 Content::BlockedStart { user, number } => {
@@ -209,7 +209,7 @@ impl Transaction<'_> {
                         Cause::SendResult { .. } | Cause::Receipt { .. } | Cause::Other => (None, at),
                     };
                     if outcome == InboundOutcome::OptedOut {
-                        self.opt_outs.add(customer, received_at);
+                        self.opt_outs.add(customer, received_at, at);
                     }
                     self.add_inbound(InboundRow {
                         message,
