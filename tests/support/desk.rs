@@ -113,7 +113,9 @@ impl Desk {
     /// Answers an interaction; the text is the key.
     pub async fn reply(&self, interaction: &Value, text: &str) -> (u16, Value) {
         let path = format!("/interactions/{}/reply", interaction["id"]);
-        self.post(&path, text, &json!({ "epoch": interaction["epoch"], "text": text })).await
+        // Another request needs another key: after a restart the customer may have another interaction, or this one another owner.
+        let key = format!("{text} in {} of {}", interaction["id"], interaction["epoch"]);
+        self.post(&path, &key, &json!({ "epoch": interaction["epoch"], "text": text })).await
     }
 
     /// Finishes an interaction.
