@@ -286,7 +286,27 @@ pub(crate) fn age_of_deletion<K: Resource>(object: &K, now: jiff::Timestamp) -> 
 }
 
 /// Between two writes of how much a deletion still waits for.
-pub(crate) const COUNT_AGAIN: Duration = Duration::from_secs(10);
+const COUNT_AGAIN: Duration = Duration::from_secs(10);
+
+/// With what `Ready` says what a deletion waits for: something else at once. A message that stands and says the same of another count
+/// stays for a while.
+pub(crate) fn draining_message<K: Reported>(
+    context: &Context,
+    object: &K,
+    is_said: impl FnOnce(&str) -> bool,
+    message: String,
+) -> String {
+    let uid = object.uid().unwrap_or_default();
+    let conditions = object.status().map(K::conditions).unwrap_or_default();
+    let stands = condition_of(conditions, ConditionType::Ready).map(|ready| &ready.message);
+    match stands.filter(|stands| is_said(stands)) {
+        Some(stands) if context.figures.left(&uid, COUNT_AGAIN).is_some() => stands.clone(),
+        _ => {
+            context.figures.wrote(&uid);
+            message
+        }
+    }
+}
 
 /// When to look again at a deleted object that waits for something that no watch may tell: ever more rarely.
 pub(crate) fn look_again_at_deleted<K: Resource>(object: &K, now: jiff::Timestamp) -> Duration {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use tracing::info;
 
 use crate::{
-    api::{ConditionType, Reason, SmsChannel},
+    api::{Reason, SmsChannel},
     operator::{
         controllers::{
             channel::waits_for::WaitsFor,
@@ -219,16 +219,11 @@ async fn release(context: &Context, channel: &SmsChannel, owner: &Owner) -> Resu
     Ok(())
 }
 
-/// Says what is waited for: something else at once, another count of the same from time to time.
+/// Says what is waited for.
 async fn report(context: &Context, channel: &SmsChannel, left: &WaitsFor) -> Result<(), Error> {
-    let uid = channel.uid().unwrap_or_default();
     let mut conditions = summary::begin(channel, context.now());
-    let is_said = conditions.get(ConditionType::Ready).is_some_and(|ready| left.is_said_by(&ready.message));
-    if is_said && context.figures.left(&uid, summary::COUNT_AGAIN).is_some() {
-        return Ok(());
-    }
-    context.figures.wrote(&uid);
-    summarize(&mut conditions, &DesiredCondition::no(Reason::Draining, left.message()));
+    let message = summary::draining_message(context, channel, |said| left.is_said_by(said), left.message());
+    summarize(&mut conditions, &DesiredCondition::no(Reason::Draining, message));
     let status = channel.status.clone().unwrap_or_default();
     summary::report(context, &context.cluster.channels, channel, status, conditions).await.map(drop)
 }

@@ -1,17 +1,17 @@
 //! Before a connector goes: its channels send what they have and go, and the spool empties (for a limited time). The spool's volume
 //! stays.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, ResourceExt};
 use tracing::info;
 
 use crate::{
-    api::{ConditionType, Reason, SmsConnector, condition_of, names},
+    api::{Reason, SmsConnector, names},
     operator::{
         controllers::{
-            connector::{Observed, bring_about, fault, look_again, status},
+            connector::{Observed, bring_about, fault, look_again, status, waits_for::WaitsFor},
             finalizer,
             summary::{self, summarize},
             worker::RequeueAfter,
@@ -24,13 +24,6 @@ use crate::{
 
 /// Channels that a message names.
 const NAMED: usize = 5;
-/// Begins each message.
-const BEGINNING: &str = "the connector is being deleted: ";
-/// Stands behind a count.
-const IN_THE_SPOOL: &str = " messages wait in its spool";
-/// Stands behind names of channels.
-const USE_IT: &str = " use it: delete them too";
-const UNKNOWN: &str = "the gateway cannot be asked what waits in its spool";
 /// The garbage collector has begun with the gateway and everything else that belongs to the connector.
 const FOREGROUND: &str = "foregroundDeletion";
 
@@ -67,33 +60,12 @@ pub(super) async fn reconcile(context: &Context, connector: &Arc<SmsConnector>) 
     let hash = outcome.as_ref().ok().map(|done| &done.hash);
     let (status, mut conditions) = status::status(&observed, hash, fault(&outcome), context.now());
     let hindered = fault(&outcome).map(|error| format!("; its gateway cannot be kept as planned: {}", error.words()));
-    let message = said(context, connector, &left, &hindered.unwrap_or_default());
+    let hindered = hindered.unwrap_or_default();
+    let is_said = |message: &str| left.is_said_by(message, &hindered);
+    let message = summary::draining_message(context, &**connector, is_said, left.message(&hindered));
     summarize(&mut conditions, &DesiredCondition::no(Reason::Draining, message));
     summary::report(context, store, &**connector, status, conditions).await?;
     Ok(Some(summary::look_again_at_deleted(&**connector, context.now()).min(time_left)))
-}
-
-/// What `Ready` says: something else at once, another count or other names of the same from time to time.
-fn said(context: &Context, connector: &SmsConnector, left: &Left, hindered: &str) -> String {
-    let uid = connector.uid().unwrap_or_default();
-    let conditions = connector.status.as_ref().map(|status| &status.conditions[..]).unwrap_or_default();
-    let stands = condition_of(conditions, ConditionType::Ready).map(|ready| ready.message.as_str());
-    let ends = match left {
-        Left::Channels(_) => USE_IT,
-        Left::Spool(_) => IN_THE_SPOOL,
-        Left::Unknown => UNKNOWN,
-    };
-    let same = stands.filter(|stands| {
-        let waits_for = stands.strip_prefix(BEGINNING).and_then(|rest| rest.strip_suffix(hindered));
-        waits_for.is_some_and(|waits_for| waits_for.ends_with(ends))
-    });
-    match same {
-        Some(stands) if context.figures.left(&uid, summary::COUNT_AGAIN).is_some() => stands.to_owned(),
-        _ => {
-            context.figures.wrote(&uid);
-            format!("{BEGINNING}{left}{hindered}")
-        }
-    }
 }
 
 /// Says what is left undone when the time is over.
@@ -124,35 +96,15 @@ async fn waits_for_nothing(context: &Context, connector: &SmsConnector) -> Resul
     Ok(is_going.then_some("the namespace is being deleted"))
 }
 
-/// What the deletion of a connector waits for.
-enum Left {
-    /// Channels use it: these.
-    Channels(String),
-    /// So many messages wait in its spool.
-    Spool(u64),
-    /// Its gateway does not say what waits.
-    Unknown,
-}
-
-impl fmt::Display for Left {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Channels(named) => write!(f, "channels {named}{USE_IT}"),
-            Self::Spool(count) => write!(f, "{count}{IN_THE_SPOOL}"),
-            Self::Unknown => f.write_str(UNKNOWN),
-        }
-    }
-}
-
 /// What is waited for; none = nothing.
-fn left(context: &Context, connector: &SmsConnector) -> Option<Left> {
+fn left(context: &Context, connector: &SmsConnector) -> Option<WaitsFor> {
     let owner = Owner::connector(connector);
     let channels = context.cluster.channels_of_connector(&owner.key());
     if !channels.is_empty() {
         let named: Vec<_> = channels.iter().take(NAMED).map(ObjectKey::name).collect();
         let more = channels.len().saturating_sub(NAMED);
         let more = if more == 0 { String::new() } else { format!(" and {more} more") };
-        return Some(Left::Channels(format!("{}{more}", named.join(", "))));
+        return Some(WaitsFor::Channels(format!("{}{more}", named.join(", "))));
     }
     let key = ObjectKey::new(&owner.namespace, &owner.child_name);
     let gateway = context.cluster.children.of(ChildKind::StatefulSet).get(&key);
@@ -162,8 +114,8 @@ fn left(context: &Context, connector: &SmsConnector) -> Option<Left> {
     }
     match &context.samples.gateway(&owner.uid) {
         Sampled::Answered(said) if said.spool.waiting == 0 => None,
-        Sampled::Answered(said) => Some(Left::Spool(said.spool.waiting)),
-        Sampled::Unreachable { .. } | Sampled::Never => Some(Left::Unknown),
+        Sampled::Answered(said) => Some(WaitsFor::Spool(said.spool.waiting)),
+        Sampled::Unreachable { .. } | Sampled::Never => Some(WaitsFor::Answer),
     }
 }
 

@@ -6,6 +6,7 @@ mod plan;
 mod status;
 mod traffic;
 mod validate;
+mod waits_for;
 
 use std::{sync::Arc, time::Duration};
 

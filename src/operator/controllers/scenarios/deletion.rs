@@ -177,6 +177,16 @@ async fn the_count_of_a_drain_is_written_every_ten_seconds_at_most() {
         world.reconcile_connector().await.unwrap();
     })
     .await;
+
+    let world = with_gateway().await;
+    world.delete(CONNECTOR.0, CONNECTOR.1, 1);
+    is_written_every_ten_seconds_at_most(&world, async |nth| {
+        // One goes, and another one is named for it.
+        world.api.remove(&path(CHANNEL.0, &format!("c{}", nth + 1)));
+        world.channel(&format!("c{nth}"));
+        world.reconcile_connector().await.unwrap();
+    })
+    .await;
 }
 
 const CONNECTOR: (&str, &str) = ("smsconnectors", "sim");
