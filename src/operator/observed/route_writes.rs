@@ -48,6 +48,8 @@ pub(crate) struct Due {
     pub routed: Routed,
     /// Other routes wait so long.
     pub more_in: Option<Duration>,
+    /// Numbers of which the routes wait, in order.
+    pub waiting: Vec<PhoneNumber>,
 }
 
 /// The routes that this operator wrote last, by the connector's UID.
@@ -64,7 +66,7 @@ impl RouteWrites {
     fn due_at(&self, uid: &str, generation: Option<i64>, mut routed: Routed, now: Instant) -> Due {
         let written = self.0.lock();
         let Some(last) = written.get(uid).filter(|last| last.generation == generation) else {
-            return Due { routed, more_in: None };
+            return Due { routed, more_in: None, waiting: Vec::new() };
         };
         let left = |since: Instant, gap: Duration| {
             gap.checked_sub(now.saturating_duration_since(since)).filter(|left| !left.is_zero())
@@ -74,19 +76,20 @@ impl RouteWrites {
         let are_other = routed.held != last.routed.held;
         let held_in = left(last.held_at, gap).filter(|_| are_other);
         let held_go = are_other && held_in.is_none();
+        let mut waiting = Vec::new();
         if held_in.is_some() {
-            let waiting = std::mem::replace(&mut routed.held, last.routed.held.clone());
+            let wanted = std::mem::replace(&mut routed.held, last.routed.held.clone());
+            let has_route = |number: &PhoneNumber| routed.held.binary_search_by(|held| held.number.cmp(number)).is_ok();
+            waiting = wanted.into_iter().map(|held| held.number).filter(|number| !has_route(number)).collect();
             // They are asked for until they have a route, so that the gateway goes on to look for them.
-            let has_route = |number: &PhoneNumber| routed.held.iter().any(|held| held.number == *number);
-            let without = waiting.into_iter().map(|held| held.number).filter(|number| !has_route(number));
-            let asked: BTreeSet<_> = routed.asked.drain(..).chain(without).collect();
+            let asked: BTreeSet<_> = routed.asked.drain(..).chain(waiting.iter().cloned()).collect();
             routed.asked = asked.into_iter().collect();
         }
         let asked_in = left(last.asked_at, SHORTEST).filter(|_| routed.asked != last.routed.asked && !held_go);
         if asked_in.is_some() {
             routed.asked.clone_from(&last.routed.asked);
         }
-        Due { routed, more_in: [held_in, asked_in].into_iter().flatten().min() }
+        Due { routed, more_in: [held_in, asked_in].into_iter().flatten().min(), waiting }
     }
 
     /// These are written now, unless they stand already. The first ones that an operator sees make no others wait: mostly they stand.
@@ -144,7 +147,7 @@ mod tests {
                 after(shorter).routed.held == routed(count - 1).held && after(shorter).more_in.is_some(),
                 "{count}"
             );
-            assert_eq!(after(longer), Due { routed: routed(count), more_in: None }, "{count}");
+            assert_eq!(after(longer), Due { routed: routed(count), more_in: None, waiting: Vec::new() }, "{count}");
         }
     }
 
@@ -174,14 +177,16 @@ mod tests {
     #[test]
     fn a_number_is_asked_for_soon_and_until_it_has_a_route() {
         let (writes, now) = (written(200), Instant::now() + Duration::from_secs(2));
-        let number = routed(201).held[200].number.clone();
-        let asking = Routed { asked: vec![number.clone()], ..routed(200) };
-        assert_eq!(writes.due_at("a", Some(1), asking.clone(), now), Due { routed: asking.clone(), more_in: None });
+        let numbers = vec![routed(201).held[200].number.clone()];
+        let asking = Routed { asked: numbers.clone(), ..routed(200) };
+        let due = writes.due_at("a", Some(1), asking.clone(), now);
+        assert_eq!(due, Due { routed: asking.clone(), more_in: None, waiting: Vec::new() });
         writes.write("a", Some(1), &asking);
         let waiting = writes.due_at("a", Some(1), routed(201), now);
         assert!(
             waiting.routed == asking && waiting.more_in.is_some_and(|left| left <= Duration::from_secs(3)),
             "{waiting:?}"
         );
+        assert_eq!(waiting.waiting, numbers);
     }
 }

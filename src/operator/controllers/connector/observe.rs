@@ -40,6 +40,8 @@ pub(crate) struct Observed {
     pub routed: Routed,
     /// Other routes wait so long, to be written with those that come meanwhile.
     pub more_routes_in: Option<Duration>,
+    /// Numbers of which the routes wait, in order.
+    pub waiting_numbers: Vec<PhoneNumber>,
     /// Who signs the tokens that roles show.
     pub role_issuers: Vec<Issuer>,
     /// Size of the spool's volume.
@@ -70,6 +72,7 @@ impl Observed {
         Ok(Self {
             routed: due.routed,
             more_routes_in: due.more_in,
+            waiting_numbers: due.waiting,
             role_issuers: context.issuers.of_roles(&namespace),
             volume_size: volume::size(&context.cluster.children, &owner),
             pod: place.pod,
@@ -84,6 +87,13 @@ impl Observed {
         let held = &self.routed.held;
         let index = held.binary_search_by(|held| held.number.cmp(number)).ok()?;
         Some(&held[index].channel)
+    }
+
+    /// Whether a number has a route, or is about to have one. As a gateway names it, which keeps what providers say.
+    pub(crate) fn has_channel(&self, number: &str) -> bool {
+        number.parse().is_ok_and(|number| {
+            self.channel_of(&number).is_some() || self.waiting_numbers.binary_search(&number).is_ok()
+        })
     }
 
     /// The routes of the gateway.

@@ -9,9 +9,11 @@ use crate::{
 /// Numbers that a message names.
 const NAMED: usize = 5;
 
-/// `TrafficRouted`: nothing is unrouted, nothing parked, the spool works and has room. The gravest cause is the reason; the message has all.
-pub(super) fn routed(said: &GatewayStatus) -> DesiredCondition {
-    let causes = [failing(said), full(said), full_ledgers(said), damaged(said), parked(said), unrouted(said)];
+/// `TrafficRouted`: nothing is unrouted but for a moment, nothing parked, the spool works and has room. The gravest cause is the reason;
+/// the message has all. A number that `has_channel` gets its route within seconds.
+pub(super) fn routed(said: &GatewayStatus, has_channel: impl Fn(&str) -> bool) -> DesiredCondition {
+    let unrouted = unrouted(said, has_channel);
+    let causes = [failing(said), full(said), full_ledgers(said), damaged(said), parked(said), unrouted];
     let mut causes = causes.into_iter().flatten();
     let Some((reason, mut message)) = causes.next() else {
         let message = "every inbound message found a channel".to_owned();
@@ -86,11 +88,10 @@ fn parked(said: &GatewayStatus) -> Option<(Reason, String)> {
     Some((Reason::Parked, message))
 }
 
-fn unrouted(said: &GatewayStatus) -> Option<(Reason, String)> {
-    if said.spool.unrouted == 0 {
-        return None;
-    }
-    let numbers = named(said.spool.unrouted_numbers.keys());
+fn unrouted(said: &GatewayStatus, has_channel: impl Fn(&str) -> bool) -> Option<(Reason, String)> {
+    let mut numbers = said.spool.unrouted_numbers.keys().filter(|number| !has_channel(number)).peekable();
+    numbers.peek()?;
+    let numbers = named(numbers);
     let message = format!("messages wait for a channel of their number, for example {numbers}: create an SmsChannel");
     Some((Reason::Unrouted, message))
 }
@@ -125,6 +126,8 @@ mod tests {
     };
 
     const NUMBER: &str = "+15551230001";
+    /// Has a channel.
+    const COMING: &str = "+15551230000";
 
     fn said(change: impl FnOnce(&mut GatewayStatus)) -> DesiredCondition {
         let mut said = GatewayStatus {
@@ -141,7 +144,7 @@ mod tests {
             sampled_at: jiff::Timestamp::UNIX_EPOCH,
         };
         change(&mut said);
-        routed(&said)
+        routed(&said, |number| number == COMING)
     }
 
     #[test]
@@ -151,15 +154,22 @@ mod tests {
             let reason = "HTTP 422: no".to_owned();
             spool.parked_numbers.insert(NUMBER.into(), ParkedNumber { rows: 2, reason });
         };
-        let unrouted = |spool: &mut SpoolStatus| {
-            spool.unrouted = 1;
-            spool.unrouted_numbers.insert(NUMBER.into(), 1);
+        let unrouted_of = |spool: &mut SpoolStatus, number: &str| {
+            spool.unrouted += 1;
+            spool.unrouted_numbers.insert(number.into(), 1);
         };
+        let unrouted = |spool: &mut SpoolStatus| unrouted_of(spool, NUMBER);
         let room =
             |state| SpoolRoom { state, used_percent: 90, full_numbers: vec![NUMBER.into()], ..SpoolRoom::default() };
         let cases = [
             (said(|_| {}), ConditionStatus::True, Reason::AllRouted, "every inbound message"),
             (said(|said| unrouted(&mut said.spool)), ConditionStatus::False, Reason::Unrouted, NUMBER),
+            (
+                said(|said| unrouted_of(&mut said.spool, COMING)),
+                ConditionStatus::True,
+                Reason::AllRouted,
+                "every inbound message",
+            ),
             (said(|said| parked(&mut said.spool)), ConditionStatus::False, Reason::Parked, "HTTP 422: no"),
             (
                 said(|said| said.spool.room = room(RoomState::NumbersFull)),
@@ -202,6 +212,11 @@ mod tests {
         });
         assert_eq!(all.reason, Reason::Parked);
         assert!(all.message.contains("create an SmsChannel"), "{}", all.message);
+        let both = said(|said| {
+            unrouted(&mut said.spool);
+            unrouted_of(&mut said.spool, COMING);
+        });
+        assert!(both.message.contains(NUMBER) && !both.message.contains(COMING), "{}", both.message);
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{World, path, stateful_set};
-use crate::operator::{controllers::plan_tests::settings, runtime::settings::Settings};
+use crate::operator::{controllers::plan_tests::settings, observed::route_writes::Routed, runtime::settings::Settings};
 
 /// What is done, how, and what is written for it.
 type Case<'a> = (&'a str, &'a dyn Fn(), &'a [&'a str]);
@@ -98,6 +99,20 @@ async fn routes_that_come_soon_after_one_another_are_written_together() {
     world.routes_wait_no_longer();
     world.reconcile_connector().await.unwrap();
     assert_eq!(documents(world.log()), 0, "nothing was left");
+}
+
+#[tokio::test]
+async fn routes_that_were_written_in_part_are_not_taken_back() {
+    let world = World::new();
+    world.reconcile_connector().await.unwrap();
+    world.channel("support");
+    world.run("support").await;
+    world.api.refuse(Method::PATCH, "/configmaps/smsc-sim", 500, "no");
+    assert!(world.reconcile_connector().await.is_err());
+    let connector = world.get("smsconnectors", "sim");
+    let uid = connector["metadata"]["uid"].as_str().unwrap();
+    let due = world.context.route_writes.due(uid, connector["metadata"]["generation"].as_i64(), Routed::default());
+    assert_eq!(due.routed.held.len(), 1, "what comes next waits, and is not written over by what was before: {due:?}");
 }
 
 #[tokio::test]
