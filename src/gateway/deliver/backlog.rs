@@ -82,11 +82,7 @@ impl Round {
 impl Delivery {
     /// Starts the task of a number, unless there is one.
     pub(super) fn deliver_backlog(&self, number: String) {
-        if let Some(state) = self.0.numbers.lock().get_mut(&number)
-            && !state.delivering
-            && state.waiting > 0
-        {
-            state.delivering = true;
+        if self.begin(&number) {
             self.0.tasks.spawn(self.clone().deliver_backlog_of(number));
         }
     }
@@ -281,7 +277,7 @@ impl Delivery {
         let Some(state) = numbers.get_mut(number) else { return true };
         let over = !routed || (none_read && state.waiting == 0);
         if over {
-            state.delivering = false;
+            state.taken = false;
         }
         over
     }

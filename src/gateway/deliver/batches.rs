@@ -92,8 +92,9 @@ impl Batches {
 
     /// Brings what waits for a number, one request after the other, until nothing does.
     async fn bring(self, number: String, deadline: Duration) {
+        let place = Place { batches: &self, number: &number };
         loop {
-            let batch = self.next(&number);
+            let batch = place.next();
             let Some(first) = batch.first() else { return };
             let together = match &batch[..] {
                 [_] => Err(Apart),
@@ -114,19 +115,41 @@ impl Batches {
             }
         }
     }
+}
 
+/// One of the [`REQUESTS_AT_ONCE`] of a number.
+struct Place<'b> {
+    batches: &'b Batches,
+    number: &'b str,
+}
+
+impl Place<'_> {
     /// The items of the next request; when there are none it was the last.
-    fn next(&self, name: &str) -> Vec<Waiting> {
-        let mut numbers = self.numbers.lock();
-        let Some(number) = numbers.get_mut(name) else { return Vec::new() };
+    fn next(&self) -> Vec<Waiting> {
+        let mut numbers = self.batches.numbers.lock();
+        let Some(number) = numbers.get_mut(self.number) else { return Vec::new() };
         let batch = next(&mut number.waiting);
         if batch.is_empty() {
-            number.requests = number.requests.saturating_sub(1);
-            if number.requests == 0 {
-                numbers.remove(name);
-            }
+            give_back(&mut numbers, self.number);
         }
         batch
+    }
+}
+
+/// A panic takes its task with it, and not the place: there would never be another.
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            give_back(&mut self.batches.numbers.lock(), self.number);
+        }
+    }
+}
+
+fn give_back(numbers: &mut HashMap<String, Number>, name: &str) {
+    let Some(number) = numbers.get_mut(name) else { return };
+    number.requests = number.requests.saturating_sub(1);
+    if number.requests == 0 && number.waiting.is_empty() {
+        numbers.remove(name);
     }
 }
 
@@ -167,22 +190,14 @@ fn list(batch: &[Waiting]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::inbound::InboundMessage;
+    use crate::{
+        gateway::deliver::fixtures::{NUMBER, message},
+        process::crypto,
+        wire::tokens::TokenFile,
+    };
 
     fn route(engine_url: &str) -> Arc<Route> {
         Arc::new(Route { channel: "support".into(), engine_url: engine_url.into(), engine_user: "engine".into() })
-    }
-
-    fn message(text: &str) -> InboundMessage {
-        InboundMessage {
-            provider_message_id: "SM1".into(),
-            to: "+15551230001".into(),
-            from: "+15551230002".into(),
-            text: text.into(),
-            media: Vec::new(),
-            received_at: "2026-11-26T21:00:00Z".parse().unwrap(),
-            provider_opt_out: None,
-        }
     }
 
     /// Items that wait, and who waits for them.
@@ -214,6 +229,22 @@ mod tests {
                 batches.iter().filter(|batch| batch.len() > 1).all(|batch| list(batch).len() <= MAX_DELIVERY_BYTES)
             );
         }
+    }
+
+    #[test]
+    fn a_panic_does_not_keep_the_place_of_a_request() {
+        crypto::install_providers();
+        let batches = Batches::new(Engines::new(TokenFile::new("none")).unwrap(), TaskTracker::new());
+        let (items, _answered) = waiting(&[("a", 1); REQUESTS_AT_ONCE + 2]);
+        let begins: Vec<_> = items.into_iter().map(|item| batches.add(NUMBER, item)).collect();
+        assert_eq!(begins, [true, true, false, false]);
+        let ends = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let place = Place { batches: &batches, number: NUMBER };
+            panic!("with {} items", place.next().len());
+        }));
+        assert!(ends.is_err());
+        let (mut items, _answered) = waiting(&[("a", 1)]);
+        assert!(batches.add(NUMBER, items.pop_front().unwrap()), "a request begins instead of the one that panicked");
     }
 
     #[test]

@@ -68,23 +68,38 @@ impl Delivery {
         tracing::debug!(numbers = unrouted.len(), "unrouted items that are too old were looked for");
         while self.0.spool.forget_attempts().await? {}
         // Numbers that had traffic once are of no interest for ever.
-        self.0.numbers.lock().retain(|_, number| number.waiting > 0 || number.delivering);
+        self.0.numbers.lock().retain(|_, number| number.waiting > 0 || number.taken);
         Ok(())
     }
 
+    /// Meanwhile nothing of the number is delivered: a row that both had would be counted twice.
     async fn expire_of(&self, number: &str, retention: Duration) -> Result<(), SpoolError> {
-        loop {
+        if !self.begin(number) {
+            return Ok(());
+        }
+        let expired = self.expire_without_route(number, retention).await;
+        self.end(number);
+        if self.route(number).is_some() {
+            // It came while the number was taken.
+            self.deliver_backlog(number.to_owned());
+        }
+        expired
+    }
+
+    /// Some rows after the others, for as long as the number has no route.
+    async fn expire_without_route(&self, number: &str, retention: Duration) -> Result<(), SpoolError> {
+        while self.route(number).is_none() {
             let gone = self.0.spool.expire(number.to_owned(), retention).await?;
             if gone > 0 {
                 tracing::warn!(number, count = gone, "unrouted items are older than the retention; they are removed");
                 self.less(number, gone);
                 self.0.metrics.expired(gone);
             }
-            // A route that is there by now takes what is left.
-            if gone < u64::from(EXPIRE_AT_ONCE) || self.route(number).is_some() {
-                return Ok(());
+            if gone < u64::from(EXPIRE_AT_ONCE) {
+                break;
             }
         }
+        Ok(())
     }
 
     /// What waits, as it is counted in memory.
@@ -130,5 +145,50 @@ impl Delivery {
             }
         }
         status
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::watch;
+    use tokio_util::sync::CancellationToken;
+
+    use super::*;
+    use crate::{
+        gateway::{
+            current::Current,
+            deliver::{
+                Engines,
+                fixtures::{NUMBER, message},
+            },
+            metrics::{Metrics, WebhookOutcome},
+            spool::Spool,
+            traffic::Traffic,
+        },
+        process::crypto,
+        wire::{delivery::Item, tokens::TokenFile},
+    };
+
+    #[tokio::test]
+    async fn what_another_task_has_does_not_expire() {
+        crypto::install_providers();
+        let dir = tempfile::tempdir().unwrap();
+        let spool = Spool::open(&dir.path().join("spool.db")).unwrap();
+        let (_sender, current) = watch::channel(Current::default());
+        let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
+        let engines = Engines::new(TokenFile::new("none")).unwrap();
+        let delivery =
+            Delivery::start(spool, engines, current, metrics, Traffic::default(), CancellationToken::new());
+        let outcome = delivery.accept(Item::Inbound(message("hello"))).await.unwrap();
+        assert_eq!(outcome, WebhookOutcome::Unrouted);
+        let older_than_nothing = async || {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            delivery.expire_of(NUMBER, Duration::ZERO).await.unwrap();
+            (delivery.status().unrouted, delivery.is_waiting(NUMBER))
+        };
+        assert!(delivery.begin(NUMBER) && !delivery.begin(NUMBER), "one task has it at a time");
+        assert_eq!(older_than_nothing().await, (1, true));
+        delivery.end(NUMBER);
+        assert_eq!(older_than_nothing().await, (0, false));
     }
 }

@@ -6,6 +6,8 @@
 mod backlog;
 mod batches;
 mod engines;
+#[cfg(test)]
+mod fixtures;
 mod keyed_locks;
 mod maintenance;
 mod parked;
@@ -57,8 +59,8 @@ struct Inner {
 struct NumberState {
     /// Rows that wait in order, and those that are being written.
     waiting: u64,
-    /// Whether a task delivers them.
-    delivering: bool,
+    /// Whether a task delivers them, or removes those that are too old.
+    taken: bool,
 }
 
 impl Delivery {
@@ -213,6 +215,22 @@ impl Delivery {
 
     fn is_waiting(&self, number: &str) -> bool {
         self.0.numbers.lock().get(number).is_some_and(|number| number.waiting > 0)
+    }
+
+    /// Takes a number of which rows wait, unless another task has it.
+    fn begin(&self, number: &str) -> bool {
+        let mut numbers = self.0.numbers.lock();
+        let Some(state) = numbers.get_mut(number).filter(|state| !state.taken && state.waiting > 0) else {
+            return false;
+        };
+        state.taken = true;
+        true
+    }
+
+    fn end(&self, number: &str) {
+        if let Some(state) = self.0.numbers.lock().get_mut(number) {
+            state.taken = false;
+        }
     }
 
     fn less(&self, number: &str, by: u64) {
