@@ -1,6 +1,7 @@
 //! What is too old is forgotten in steps of a bounded size, whatever there is of it, and all of it in the end.
 
 use aldis::engine::store::retention::Retention;
+use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
 use super::engine_store::{FINISH, HELLO, channel, now, place};
@@ -76,18 +77,43 @@ fn events_behind_those_of_a_clock_that_was_ahead_are_forgotten() {
     let mut channel = channel(&path);
     let sql = Connection::open(&path).unwrap();
     sql.execute("DELETE FROM event", []).unwrap();
-    let year = 365 * 86_400 * 1_000_000_000_i64;
-    let now = i64::try_from(now().as_nanosecond()).unwrap();
-    for last in 1..=300_i64 {
-        let at = if last <= 3 * i64::from(BATCH) { now + year } else { now - year };
-        let event = "INSERT INTO event (last, first, at, body) VALUES (?1, ?1, ?2, '[]')";
-        sql.execute(event, params![last, at]).unwrap();
-    }
+    let of_the_clock = 3 * i64::from(BATCH);
+    let days = |days: i64| i64::try_from((now() + SignedDuration::from_hours(24 * days)).as_nanosecond()).unwrap();
+    let add = |last: std::ops::RangeInclusive<i64>, at: i64| {
+        for last in last {
+            let event = "INSERT INTO event (last, first, at, body) VALUES (?1, ?1, ?2, '[]')";
+            sql.execute(event, params![last, at]).unwrap();
+        }
+    };
+    add(1..=of_the_clock, days(365));
+    add(of_the_clock + 1..=300, days(-365));
+    add(301..=310, days(-29));
+    add(311..=1000, days(-1));
     // While nothing more is found the engine takes a step each minute.
-    for _minute in 0..60 {
-        channel.store.forget(Retention::days(30), channel.now, BATCH).unwrap();
-    }
-    assert_eq!(count(&path, "event"), 3 * i64::from(BATCH), "those of the clock stay until they are old");
+    let mut steps_until = |left: i64, now: Timestamp| {
+        let step = |_: &u32| {
+            channel.store.forget(Retention::days(30), now, BATCH).unwrap();
+            count(&path, "event") == left
+        };
+        (1..=60).find(step)
+    };
+    let steps = steps_until(of_the_clock + 700, now()).expect("those of the clock stay until they are old");
+    assert!(steps <= 300 / BATCH + 1, "each is looked at once, in {steps} steps");
+    assert_eq!(steps_until(-1, now()), None, "nothing else is too old");
+    let in_two_days = now() + SignedDuration::from_hours(48);
+    assert_eq!(steps_until(of_the_clock + 690, in_two_days), Some(1), "the next ones go as soon as they are too old");
+}
+
+/// Room that was given up, for a log that had none, is held again when there is enough.
+#[test]
+fn room_is_held_again_when_nothing_is_left_to_forget() {
+    let (_dir, path) = place();
+    let mut channel = channel(&path);
+    let mut reserve = path.clone().into_os_string();
+    reserve.push(".reserve");
+    drop(std::fs::remove_file(&reserve));
+    channel.store.forget(Retention::days(30), channel.now, BATCH).unwrap();
+    assert!(std::fs::metadata(&reserve).unwrap().len() > 0);
 }
 
 /// No query may keep the log for good.

@@ -16,7 +16,8 @@ use super::{
 use crate::{engine::core::ids::CustomerId, process::held_room::HeldRoom};
 
 /// The shortest time for which the provider's ids of inbound messages are kept: a message that the engine committed while its answer
-/// was lost may come again from a gateway's spool, where it waits for up to 90 days.
+/// was lost may come again from a gateway's spool, where it waits for up to 90 days without a route. An engine that is away for longer than this, over a
+/// message that it committed and whose answer was lost, takes it twice.
 pub const SHORTEST_DEDUP: SignedDuration = SignedDuration::from_hours(100 * 24);
 
 /// Ids of inbound messages that a step of forgetting looks at, for each row that it may delete of others.
@@ -78,8 +79,16 @@ pub(super) struct Progress {
     kind: usize,
     /// Behind which of the provider's ids; none = from the first.
     ids_from: Option<String>,
-    /// Behind which event; 0 = from the first.
-    events_from: i64,
+    events: EventPlaces,
+}
+
+/// Behind which event to go on; 0 = from the first.
+#[derive(Clone, Copy, Debug, Default)]
+struct EventPlaces {
+    /// The last one that was found too old, apart from those that stand first.
+    found: i64,
+    /// Where the walk through all of them is.
+    walked: i64,
 }
 
 /// Instants before which things are too old, as they stand in rows.
@@ -213,7 +222,7 @@ fn forget_kind(
     match kind {
         Kind::Interactions => forget_interactions(sql, until.contents, at_most, waiting),
         Kind::LooseMessages => forget_loose_messages(sql, until.contents, at_most, waiting),
-        Kind::Events => forget_events(sql, until.contents, at_most, &mut progress.events_from),
+        Kind::Events => forget_events(sql, until.contents, at_most, &mut progress.events),
         Kind::Samples => forget_rows(sql, "sample", "id", until.contents, at_most),
         Kind::BlockedStarts => forget_rows(sql, "blocked_start", "id", until.contents, at_most),
         Kind::ParkedReceipts => forget_rows(sql, "parked_receipt", "id", until.contents, at_most),
@@ -312,25 +321,44 @@ fn forget_message(sql: &Connection, customer: i64, message: i64) -> rusqlite::Re
 }
 
 /// Events: those of a transaction are one row, and the oldest stand first. Where a clock was ahead some bear a later time, and stay
-/// until then; so that what stands behind them does not stay with them, each step looks at some more, `from` where the last one ended.
-fn forget_events(sql: &Connection, until: i64, batch: u32, from: &mut i64) -> rusqlite::Result<Deleted> {
-    let mut delete = sql.prepare_cached(
-        "DELETE FROM event WHERE last IN
-            (SELECT last FROM (SELECT last, at FROM event WHERE last > ?3 ORDER BY last LIMIT ?2) WHERE at < ?1)",
-    )?;
-    let rows = delete.execute(params![until, batch, 0])?;
-    let left = left(batch, rows);
-    if left == 0 {
+/// until then; so that what stands behind them does not stay with them, each step looks behind those that were found there last, where
+/// the next ones become old, and walks on through all of them, for those of other clocks.
+fn forget_events(sql: &Connection, until: i64, batch: u32, places: &mut EventPlaces) -> rusqlite::Result<Deleted> {
+    let (rows, _) = forget_next_events(sql, until, batch, 0)?;
+    let count = left(batch, rows);
+    if count == 0 {
         return Ok((rows, true));
     }
-    let mut looked_at = sql.prepare_cached(
+    let (mut further, mut found) = forget_next_events(sql, until, count, places.found)?;
+    if found.is_none() {
+        let walked = place_behind(sql, places.walked, count)?;
+        (further, found) = forget_next_events(sql, until, count, places.walked)?;
+        places.walked = walked.unwrap_or_default();
+    }
+    places.found = found.unwrap_or(places.found);
+    Ok((rows + further, found.is_some()))
+}
+
+/// The place behind the next `count` events; none when there are fewer.
+fn place_behind(sql: &Connection, from: i64, count: u32) -> rusqlite::Result<Option<i64>> {
+    let mut next = sql.prepare_cached(
         "SELECT max(last), count(*) FROM (SELECT last FROM event WHERE last > ? ORDER BY last LIMIT ?)",
     )?;
-    let (last, count): (Option<i64>, u32) =
-        looked_at.query_row(params![*from, left], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let further = delete.execute(params![until, left, *from])?;
-    *from = last.filter(|_| count >= left).unwrap_or_default();
-    Ok((rows + further, further > 0))
+    let (last, found): (Option<i64>, u32) =
+        next.query_row(params![from, count], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(last.filter(|_| found >= count))
+}
+
+/// Of the next `count` events behind a place, those that are too old. How many, and the last of them.
+fn forget_next_events(sql: &Connection, until: i64, count: u32, from: i64) -> rusqlite::Result<(usize, Option<i64>)> {
+    let mut delete = sql.prepare_cached(
+        "DELETE FROM event WHERE last IN
+            (SELECT last FROM (SELECT last, at FROM event WHERE last > ?3 ORDER BY last LIMIT ?2) WHERE at < ?1)
+         RETURNING last",
+    )?;
+    let deleted: Vec<i64> =
+        delete.query_map(params![until, count, from], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    Ok((deleted.len(), deleted.into_iter().max()))
 }
 
 fn forget_rows(sql: &Connection, table: &str, key: &str, until: i64, batch: u32) -> rusqlite::Result<Deleted> {
