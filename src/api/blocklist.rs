@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::conditions::condition_list;
+use super::conditions::{ConditionType, condition_list};
 use super::pattern;
 use super::reference::LocalRef;
 
@@ -68,6 +68,12 @@ pub struct BlocklistSpec {
     #[schemars(length(max = 2000))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["number".into()]))]
     pub entries: Vec<BlockedNumber>,
+}
+
+impl Blocklist {
+    /// The conditions of a blocklist.
+    pub const CONDITIONS: &'static [ConditionType] =
+        &[ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled, ConditionType::ReferencesResolved];
 }
 
 /// A number that is not talked to.

@@ -4,7 +4,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::conditions::condition_list;
+use super::conditions::{ConditionType, condition_list};
 use super::pattern;
 use super::sms_channel::{QueueStatus, ServiceLevelStatus};
 
@@ -106,6 +106,12 @@ pub struct CampaignSpec {
     /// `Ready`: `true`.
     #[serde(default)]
     pub disposition_required: bool,
+}
+
+impl Campaign {
+    /// The conditions of a campaign.
+    pub const CONDITIONS: &'static [ConditionType] =
+        &[ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled, ConditionType::InHours];
 }
 
 fn yes() -> bool {

@@ -5,7 +5,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::conditions::condition_list;
+use super::conditions::{ConditionType, condition_list};
 use super::pattern;
 use super::reference::SecretRef;
 use super::resources::{Resources, Scheduling, Volume};
@@ -63,6 +63,21 @@ pub struct SmsConnectorSpec {
     /// The gateway's pod: resources, where it runs, its spool.
     #[serde(default)]
     pub gateway: Gateway,
+}
+
+impl SmsConnector {
+    /// The conditions of a connector.
+    pub const CONDITIONS: &'static [ConditionType] = &[
+        ConditionType::Ready,
+        ConditionType::Reconciling,
+        ConditionType::Stalled,
+        ConditionType::GatewayAvailable,
+        ConditionType::ProviderReachable,
+        ConditionType::CredentialsValid,
+        ConditionType::NumbersVerified,
+        ConditionType::WebhookInSync,
+        ConditionType::TrafficRouted,
+    ];
 }
 
 fn enabled() -> bool {

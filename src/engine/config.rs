@@ -22,8 +22,8 @@ use crate::{
         config::{
             ConfigHash,
             engine::{self as document, EngineConfig, GatewayPeer, StoreExpectation},
-            mount::Loaded,
         },
+        mount::Loaded,
         tokens::Verifier,
     },
 };

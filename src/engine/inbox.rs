@@ -18,7 +18,7 @@ use super::{
         opt_out::{Keyword, OptOut},
         state::State,
     },
-    resolve,
+    keyword::keyword,
     store::{
         idempotency::{RecordedAnswer, RequestId},
         room::Fill,
@@ -67,11 +67,7 @@ impl Request {
     /// that opts out or in again: the writer looks whether it changes anything.
     fn needs_room(&self, words: &OptOut) -> bool {
         match self {
-            Self::Inbound(inbound) => {
-                let message = &inbound.message;
-                let word = resolve::provider_keyword(message).or_else(|| words.keyword(&message.text));
-                !matches!(word, Some(Keyword::Stop | Keyword::Start))
-            }
+            Self::Inbound(inbound) => !matches!(keyword(&inbound.message, words), Some(Keyword::Stop | Keyword::Start)),
             Self::Start { .. } => true,
             Self::Command(command) => matches!(command, Command::Reply { .. } | Command::Note { .. }),
             Self::Receipt(_) | Self::SendResult { .. } => false,

@@ -6,6 +6,7 @@ pub mod core;
 mod feed;
 pub(crate) mod http;
 mod inbox;
+mod keyword;
 mod metrics;
 mod open_streams;
 mod resolve;

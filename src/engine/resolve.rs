@@ -10,6 +10,7 @@ use super::{
         state::State,
     },
     inbox::{InboundRequest, Request},
+    keyword::{keyword, provider_keyword},
     store::{
         Transaction,
         error::CommitError,
@@ -21,7 +22,7 @@ use super::{
 use crate::{
     sms::Sender,
     wire::{
-        inbound::{InboundMessage, ProviderOptOut},
+        inbound::InboundMessage,
         outbound::{RefusalClass, SendOutcome as GatewayOutcome},
         receipt::{self, Receipt},
     },
@@ -125,15 +126,6 @@ fn inbound<'r>(
     ))
 }
 
-/// The word that the provider took a text for.
-pub(super) fn provider_keyword(message: &InboundMessage) -> Option<Keyword> {
-    message.provider_opt_out.map(|opt_out| match opt_out {
-        ProviderOptOut::Stop => Keyword::Stop,
-        ProviderOptOut::Start => Keyword::Start,
-        ProviderOptOut::Help => Keyword::Help,
-    })
-}
-
 /// Whether a word that would opt the customer in again came before the text with which they opted out.
 fn is_before_opt_out(
     transaction: &Transaction<'_>,
@@ -143,7 +135,7 @@ fn is_before_opt_out(
 ) -> Result<bool, CommitError> {
     let opted_out = customer.and_then(|id| state.customer(id)).filter(|customer| customer.opted_out);
     let Some(customer) = opted_out else { return Ok(false) };
-    match provider_keyword(message).or_else(|| state.config().opt_out.keyword(&message.text)) {
+    match keyword(message, &state.config().opt_out) {
         Some(Keyword::Start) => {
             let opted_out_at = transaction.opted_out_at(customer.id)?;
             Ok(opted_out_at.is_some_and(|at| message.received_at < at))

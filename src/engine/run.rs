@@ -41,7 +41,7 @@ use crate::{
     admin::{self, Health, Reasons, SharedRegistry},
     process::{bodies::Bodies, files, http_client, listen, shutdown},
     wire::{
-        config::mount::{self, Look, Mount},
+        mount::{self, Look, Mount},
         ports,
         tokens::TokenFile,
     },

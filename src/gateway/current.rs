@@ -11,7 +11,7 @@ use super::{
     settings::Settings,
 };
 use crate::wire::{
-    config::mount::{Look, Mount, POLL},
+    mount::{Look, Mount, POLL},
     status::ConfigStatus,
 };
 

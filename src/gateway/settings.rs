@@ -15,8 +15,8 @@ use crate::{
         config::{
             ConfigHash, ObjectIdentity, RateLimit,
             gateway::{GatewayConfig, Provider, Routes, WebhookManagement},
-            mount::Loaded,
         },
+        mount::Loaded,
         tokens::{InvalidKeys, Verifier},
     },
 };

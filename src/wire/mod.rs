@@ -1,6 +1,7 @@
 //! What the roles say to each other: documents, messages, and the tokens they show.
 //!
 //! - [`config`]: the documents that the operator writes and a gateway or engine loads;
+//! - [`mount`]: how a gateway or engine comes by them;
 //! - [`inbound`], [`receipt`], [`delivery`]: gateway to engine, port 8081 of the engine;
 //! - [`outbound`]: engine to gateway, port 8081 of the gateway;
 //! - [`status`]: what a gateway or engine tells the operator about itself;
@@ -13,6 +14,7 @@
 pub mod config;
 pub mod delivery;
 pub mod inbound;
+pub mod mount;
 pub mod outbound;
 pub mod ports;
 pub mod problem;

@@ -6,7 +6,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::conditions::condition_list;
+use super::conditions::{ConditionType, condition_list};
 use super::pattern::{self, TEXT_MAX};
 
 pub use step::{
@@ -79,6 +79,12 @@ pub struct BotSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = TEXT_MAX))]
     pub idle_message: Option<String>,
+}
+
+impl Bot {
+    /// The conditions of a bot.
+    pub const CONDITIONS: &'static [ConditionType] =
+        &[ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled];
 }
 
 fn idle_seconds() -> i32 {

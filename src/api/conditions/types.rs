@@ -1,7 +1,6 @@
 //! The types of conditions.
 
 use super::closed;
-use crate::api::{Blocklist, Bot, Campaign, SmsChannel, SmsConnector};
 
 closed! {
     /// The type of a condition. `Reconciling` and `Stalled` are present only while they are True; of the others, one that is absent is
@@ -52,56 +51,4 @@ closed! {
         /// SmsChannel: interactions leave the queue as they should.
         QueueHealthy,
     }
-}
-
-impl SmsConnector {
-    /// The conditions of a connector.
-    pub const CONDITIONS: &'static [ConditionType] = &[
-        ConditionType::Ready,
-        ConditionType::Reconciling,
-        ConditionType::Stalled,
-        ConditionType::GatewayAvailable,
-        ConditionType::ProviderReachable,
-        ConditionType::CredentialsValid,
-        ConditionType::NumbersVerified,
-        ConditionType::WebhookInSync,
-        ConditionType::TrafficRouted,
-    ];
-}
-
-impl SmsChannel {
-    /// The conditions of a channel.
-    pub const CONDITIONS: &'static [ConditionType] = &[
-        ConditionType::Ready,
-        ConditionType::Reconciling,
-        ConditionType::Stalled,
-        ConditionType::ReferencesResolved,
-        ConditionType::NumberValid,
-        ConditionType::NumberClaimed,
-        ConditionType::EngineAvailable,
-        ConditionType::ConfigApplied,
-        ConditionType::StorageIntact,
-        ConditionType::ClockInSync,
-        ConditionType::InHours,
-        ConditionType::ServiceLevelMet,
-        ConditionType::QueueHealthy,
-    ];
-}
-
-impl Campaign {
-    /// The conditions of a campaign.
-    pub const CONDITIONS: &'static [ConditionType] =
-        &[ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled, ConditionType::InHours];
-}
-
-impl Bot {
-    /// The conditions of a bot.
-    pub const CONDITIONS: &'static [ConditionType] =
-        &[ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled];
-}
-
-impl Blocklist {
-    /// The conditions of a blocklist.
-    pub const CONDITIONS: &'static [ConditionType] =
-        &[ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled, ConditionType::ReferencesResolved];
 }

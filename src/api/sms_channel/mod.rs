@@ -6,6 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::conditions::ConditionType;
 use super::pattern::{self, TEXT_MAX};
 use super::reference::LocalRef;
 use super::resources::{Resources, Scheduling};
@@ -119,6 +120,25 @@ pub struct SmsChannelSpec {
     /// The engine's pod and volume.
     #[serde(default)]
     pub engine: Engine,
+}
+
+impl SmsChannel {
+    /// The conditions of a channel.
+    pub const CONDITIONS: &'static [ConditionType] = &[
+        ConditionType::Ready,
+        ConditionType::Reconciling,
+        ConditionType::Stalled,
+        ConditionType::ReferencesResolved,
+        ConditionType::NumberValid,
+        ConditionType::NumberClaimed,
+        ConditionType::EngineAvailable,
+        ConditionType::ConfigApplied,
+        ConditionType::StorageIntact,
+        ConditionType::ClockInSync,
+        ConditionType::InHours,
+        ConditionType::ServiceLevelMet,
+        ConditionType::QueueHealthy,
+    ];
 }
 
 fn yes() -> bool {

@@ -40,7 +40,7 @@ use super::{
 };
 use crate::{
     process::{self, bodies::Bodies, serve::Limits},
-    wire::{config::mount::Mount, inbound::MAX_DELIVERY_BYTES, ports},
+    wire::{inbound::MAX_DELIVERY_BYTES, mount::Mount, ports},
 };
 
 /// Agents: a stream and a request for each of the thousand that a campaign may have. Tokens of people may be long. 64 of the longest

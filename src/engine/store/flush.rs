@@ -7,21 +7,21 @@ use std::{sync::Arc, time::Instant};
 
 use rusqlite::{Connection, params};
 
-use super::{codec, error::StoreError, recent::Rows};
+use super::{codec, error::StoreError, look_up_rows::LookUpRows};
 use crate::engine::core::ids::{CustomerId, MessageId};
 
 /// What is left to be written, each look-up's rows in the reverse order of its keys, and what is true when all is.
 #[derive(Debug)]
 pub(super) struct Flush {
     begun: Instant,
-    rows: Rows,
+    rows: LookUpRows,
     first: Option<MessageId>,
     newest: Option<MessageId>,
     newest_customer: Option<CustomerId>,
 }
 
 impl Flush {
-    pub(super) fn new(mut rows: Rows) -> Self {
+    pub(super) fn new(mut rows: LookUpRows) -> Self {
         let first = rows.of_customers.first().map(|(_, message)| *message);
         let newest = rows.of_customers.last().map(|(_, message)| *message);
         let newest_customer = rows.addresses.last().map(|(_, customer)| *customer);
@@ -40,7 +40,7 @@ impl Flush {
     }
 
     /// What is left to be written.
-    pub(super) const fn rows(&self) -> &Rows {
+    pub(super) const fn rows(&self) -> &LookUpRows {
         &self.rows
     }
 
@@ -49,7 +49,7 @@ impl Flush {
     }
 
     /// Writes rows, `at_most` so many, and gives them back.
-    pub(super) fn write(&mut self, sql: &Connection, at_most: usize) -> Result<Rows, StoreError> {
+    pub(super) fn write(&mut self, sql: &Connection, at_most: usize) -> Result<LookUpRows, StoreError> {
         let mut left = at_most;
         let addresses = next(&mut self.rows.addresses, &mut left);
         let identified = next(&mut self.rows.identified, &mut left);
@@ -57,7 +57,7 @@ impl Flush {
         write_addresses(sql, &addresses)?;
         write_identified(sql, &identified)?;
         write_of_customers(sql, &of_customers)?;
-        Ok(Rows { of_customers, identified, addresses })
+        Ok(LookUpRows { of_customers, identified, addresses })
     }
 
     /// Says that the look-ups have all of it.
@@ -123,7 +123,7 @@ mod tests {
         let tx = sql.transaction().unwrap();
         schema::migrate(&tx).unwrap();
         let mut random = fastrand::Rng::with_seed(7);
-        let mut rows = Rows::default();
+        let mut rows = LookUpRows::default();
         for number in 1..=50_u64 {
             rows.of_customers.push((CustomerId(random.u64(1..10)), MessageId(number)));
             rows.identified.push((format!("{:x}", random.u128(..)).into(), MessageId(number), 0));

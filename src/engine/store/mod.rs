@@ -12,6 +12,7 @@ mod flush;
 pub mod idempotency;
 mod load;
 mod lock;
+mod look_up_rows;
 pub mod lookup;
 pub mod open;
 mod opt_outs;

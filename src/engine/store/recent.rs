@@ -12,7 +12,7 @@ use std::{
 
 use rusqlite::Connection;
 
-use super::{codec, error::StoreError, flush::Flush};
+use super::{codec, error::StoreError, flush::Flush, look_up_rows::LookUpRows};
 use crate::engine::core::ids::{CustomerId, MessageId};
 
 /// Rows of look-ups that are written in one transaction at most: each may change a page of 4 KiB, which is less than half of what is
@@ -29,25 +29,10 @@ const LONGEST: Duration = Duration::from_secs(2);
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     since: Option<Instant>,
-    waiting: Rows,
+    waiting: LookUpRows,
     flush: Option<Flush>,
     by_provider_id: HashMap<Arc<str>, MessageId>,
     by_address: HashMap<Arc<str>, CustomerId>,
-}
-
-/// What waits for the look-ups, in the order in which it was appended.
-#[derive(Debug, Default)]
-pub(super) struct Rows {
-    pub(super) of_customers: Vec<(CustomerId, MessageId)>,
-    /// The provider's ids, with their messages and when these were committed.
-    pub(super) identified: Vec<(Arc<str>, MessageId, i64)>,
-    pub(super) addresses: Vec<(Arc<str>, CustomerId)>,
-}
-
-impl Rows {
-    fn is_empty(&self) -> bool {
-        self.of_customers.is_empty() && self.addresses.is_empty()
-    }
 }
 
 /// What the look-ups need of a message.
@@ -88,7 +73,7 @@ impl Recent {
         self.by_address.get(address).copied()
     }
 
-    fn rows(&self) -> impl Iterator<Item = &Rows> {
+    fn rows(&self) -> impl Iterator<Item = &LookUpRows> {
         self.flush.iter().map(Flush::rows).chain([&self.waiting])
     }
 

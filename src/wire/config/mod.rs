@@ -8,7 +8,6 @@ pub mod engine;
 pub mod gateway;
 mod hash;
 pub mod issuers;
-pub mod mount;
 
 use std::collections::BTreeMap;
 

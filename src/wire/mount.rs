@@ -7,8 +7,10 @@ use std::{
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-use super::{ConfigHash, FORMAT, MAIN_DOCUMENT, MAX_PARTS, Parts, engine, gateway};
-use crate::wire::status::{ConfigStatus, RejectedConfig};
+use super::{
+    config::{ConfigHash, FORMAT, MAIN_DOCUMENT, MAX_PARTS, Parts, engine, gateway},
+    status::{ConfigStatus, RejectedConfig},
+};
 
 /// How often the mount is looked at. Watching it would cost an inotify instance, and a node has few.
 pub const POLL: std::time::Duration = std::time::Duration::from_secs(1);
