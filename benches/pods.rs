@@ -46,6 +46,8 @@ struct Pod {
     traffic: BTreeMap<String, u64>,
     answer: Bytes,
     is_silent: bool,
+    /// Commits that it has made: one for each answer, when it is kept busy.
+    commits: Option<u64>,
     asked: Vec<Instant>,
 }
 
@@ -106,6 +108,15 @@ impl Pods {
         pod.prepare(service);
     }
 
+    /// From now on the engine behind `service` has an interaction under way, and has committed something whenever it is asked.
+    pub fn keep_busy(&self, service: &str) {
+        let mut pods = self.shared.pods.lock();
+        let pod = pods.entry(service.to_owned()).or_default();
+        pod.overlay = json!({"queue": {"active": 1}});
+        pod.commits = Some(1000);
+        pod.prepare(service);
+    }
+
     /// From now on the pod behind `service` takes connections and never answers.
     pub fn silence(&self, service: &str) {
         self.shared.pods.lock().entry(service.to_owned()).or_default().is_silent = true;
@@ -132,12 +143,12 @@ impl Pods {
         self.shared.pods.lock().values().map(|pod| pod.asked.len()).sum()
     }
 
-    /// Seconds between two questions, of all pods that answer. A last one that has not come yet counts as long as it has lasted.
+    /// Seconds between two questions, of all engines that are busy. A last one that has not come yet counts as long as it has lasted.
     pub fn intervals(&self) -> Vec<f64> {
         let now = Instant::now();
         let pods = self.shared.pods.lock();
-        let speaking = pods.values().filter(|pod| !pod.is_silent);
-        let intervals = speaking.flat_map(|pod| {
+        let busy = pods.values().filter(|pod| pod.commits.is_some());
+        let intervals = busy.flat_map(|pod| {
             let asked = pod.asked.windows(2).map(|pair| (pair[1] - pair[0]).as_secs_f64());
             let open = pod.asked.last().map(|last| (now - *last).as_secs_f64()).filter(|open| *open > 6.0);
             asked.chain(open).collect::<Vec<_>>()
@@ -167,6 +178,9 @@ impl Pod {
         if !self.overlay.is_null() {
             healthy::merge(&mut said, &self.overlay);
         }
+        if let Some(commits) = self.commits {
+            said["store"]["commits"] = json!(commits);
+        }
         self.answer = said.to_string().into();
     }
 }
@@ -179,7 +193,12 @@ async fn answer(State(shared): State<std::sync::Weak<Shared>>, headers: HeaderMa
         let mut pods = shared.pods.lock();
         pods.get_mut(service).map(|pod| {
             pod.asked.push(Instant::now());
-            (pod.is_silent, pod.answer.clone())
+            let said = (pod.is_silent, pod.answer.clone());
+            if let Some(commits) = &mut pod.commits {
+                *commits += 1;
+                pod.prepare(service);
+            }
+            said
         })
     };
     drop(shared);
