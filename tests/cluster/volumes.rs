@@ -216,6 +216,7 @@ async fn a_desk_outlives_an_older_copy_and_the_loss_of_its_engines_volume() {
 
     for (reason, older) in [("StorageRolledBack", true), ("StorageReplaced", false)] {
         quickstart.take_away(ENGINE);
+        let before = sent(&running.carrier.ledger().await).len();
         empty(&volume);
         if older {
             copy(snapshot.path(), &volume);
@@ -223,6 +224,10 @@ async fn a_desk_outlives_an_older_copy_and_the_loss_of_its_engines_volume() {
         quickstart.bring_back(ENGINE);
         let message = quickstart.until(CHANNEL, "StorageIntact", "False", reason).await;
         until_nothing_is_sent(&running).await;
+        if !older {
+            let now = sent(&running.carrier.ledger().await).len();
+            assert_eq!(now, before, "an engine sees by itself that its store is another one, and never sends from it");
+        }
         quickstart.accept_storage(&message);
         quickstart.until(CHANNEL, "StorageIntact", "True", "Intact").await;
         // A store that is new knows no agent.

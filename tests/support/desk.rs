@@ -110,7 +110,7 @@ impl Desk {
         self.get(&format!("/interactions/{id}")).await
     }
 
-    /// Answers an interaction; the text is the key.
+    /// Answers an interaction; interaction, owner and text are the key.
     pub async fn reply(&self, interaction: &Value, text: &str) -> (u16, Value) {
         let path = format!("/interactions/{}/reply", interaction["id"]);
         // Another request needs another key: after a restart the customer may have another interaction, or this one another owner.
