@@ -67,8 +67,8 @@ pub(super) fn observed_connector(held: Vec<Held>) -> connector::Observed {
     connector::Observed {
         connector: Arc::new(sim()),
         routed: Routed { held, asked: Vec::new() },
-        more_routes_in: None,
-        waiting_numbers: Vec::new(),
+        routes_again_in: None,
+        coming_numbers: Vec::new(),
         role_issuers: vec![issuer("aldis:shop")],
         volume_size: None,
         pod: None,

@@ -288,8 +288,8 @@ pub(crate) fn age_of_deletion<K: Resource>(object: &K, now: jiff::Timestamp) -> 
 /// Between two writes of how much a deletion still waits for.
 const COUNT_AGAIN: Duration = Duration::from_secs(10);
 
-/// With what `Ready` says what a deletion waits for: something else at once. A message that stands and says the same of another count
-/// stays for a while.
+/// The message of `Ready` while a deletion waits for something. One that stands and says the same of another count (`is_said`) stays for a
+/// while before `message` takes its place; another one does at once.
 pub(crate) fn draining_message<K: Reported>(
     context: &Context,
     object: &K,
@@ -300,7 +300,7 @@ pub(crate) fn draining_message<K: Reported>(
     let conditions = object.status().map(K::conditions).unwrap_or_default();
     let stands = condition_of(conditions, ConditionType::Ready).map(|ready| &ready.message);
     match stands.filter(|stands| is_said(stands)) {
-        Some(stands) if context.figures.left(&uid, COUNT_AGAIN).is_some() => stands.clone(),
+        Some(stands) if *stands == message || context.figures.left(&uid, COUNT_AGAIN).is_some() => stands.clone(),
         _ => {
             context.figures.wrote(&uid);
             message

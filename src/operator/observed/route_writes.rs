@@ -15,6 +15,8 @@ const EACH: Duration = Duration::from_millis(50);
 /// and no less and no more than this in all.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(5);
+/// Within this a gateway has loaded routes, and has been asked again.
+const LOADED: Duration = Duration::from_secs(30);
 
 /// A number that a channel holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,16 +42,18 @@ struct Written {
     /// When other numbers were held, and when others were asked for.
     held_at: Instant,
     asked_at: Instant,
+    /// Numbers that the last write of other routes added, in order.
+    added: Vec<PhoneNumber>,
 }
 
 /// What is to be written now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Due {
     pub routed: Routed,
-    /// Other routes wait so long.
-    pub more_in: Option<Duration>,
-    /// Numbers of which the routes wait, in order.
-    pub waiting: Vec<PhoneNumber>,
+    /// When to look again: other routes wait so long, or the last ones may take so long until they are in force.
+    pub again_in: Option<Duration>,
+    /// Numbers of which the routes wait, or were written so lately that the gateway may not have them yet; in order.
+    pub coming: Vec<PhoneNumber>,
 }
 
 /// The routes that this operator wrote last, by the connector's UID.
@@ -65,31 +69,35 @@ impl RouteWrites {
 
     fn due_at(&self, uid: &str, generation: Option<i64>, mut routed: Routed, now: Instant) -> Due {
         let written = self.0.lock();
-        let Some(last) = written.get(uid).filter(|last| last.generation == generation) else {
-            return Due { routed, more_in: None, waiting: Vec::new() };
-        };
+        let Some(last) = written.get(uid) else { return Due { routed, again_in: None, coming: Vec::new() } };
         let left = |since: Instant, gap: Duration| {
             gap.checked_sub(now.saturating_duration_since(since)).filter(|left| !left.is_zero())
         };
+        let new = added(&last.routed.held, &routed.held);
+        let loaded_in = left(last.held_at, LOADED).filter(|_| !last.added.is_empty());
+        let loaded_in = if new.is_empty() { loaded_in } else { Some(LOADED) };
+        let lately = loaded_in.map(|_| last.added.clone()).unwrap_or_default();
+        let coming: BTreeSet<_> = lately.into_iter().chain(new.iter().cloned()).collect();
+        let coming = coming.into_iter().collect();
+        if last.generation != generation {
+            return Due { routed, again_in: loaded_in, coming };
+        }
         let count = u32::try_from(routed.held.len()).unwrap_or(u32::MAX);
         let gap = EACH.saturating_mul(count).clamp(SHORTEST, LONGEST);
         let are_other = routed.held != last.routed.held;
         let held_in = left(last.held_at, gap).filter(|_| are_other);
         let held_go = are_other && held_in.is_none();
-        let mut waiting = Vec::new();
         if held_in.is_some() {
-            let wanted = std::mem::replace(&mut routed.held, last.routed.held.clone());
-            let has_route = |number: &PhoneNumber| routed.held.binary_search_by(|held| held.number.cmp(number)).is_ok();
-            waiting = wanted.into_iter().map(|held| held.number).filter(|number| !has_route(number)).collect();
+            routed.held.clone_from(&last.routed.held);
             // They are asked for until they have a route, so that the gateway goes on to look for them.
-            let asked: BTreeSet<_> = routed.asked.drain(..).chain(waiting.iter().cloned()).collect();
+            let asked: BTreeSet<_> = routed.asked.drain(..).chain(new).collect();
             routed.asked = asked.into_iter().collect();
         }
         let asked_in = left(last.asked_at, SHORTEST).filter(|_| routed.asked != last.routed.asked && !held_go);
         if asked_in.is_some() {
             routed.asked.clone_from(&last.routed.asked);
         }
-        Due { routed, more_in: [held_in, asked_in].into_iter().flatten().min(), waiting }
+        Due { routed, again_in: [held_in, asked_in, loaded_in].into_iter().flatten().min(), coming }
     }
 
     /// These are written now, unless they stand already. The first ones that an operator sees make no others wait: mostly they stand.
@@ -102,10 +110,12 @@ impl RouteWrites {
             generation,
             held_at: long_ago,
             asked_at: long_ago,
+            added: Vec::new(),
         });
         last.generation = generation;
         if last.routed.held != routed.held {
             last.held_at = now;
+            last.added = added(&last.routed.held, &routed.held);
         }
         if last.routed.asked != routed.asked {
             last.asked_at = now;
@@ -119,6 +129,12 @@ impl RouteWrites {
     pub(crate) fn forget(&self, uid: &str) {
         self.0.lock().remove(uid);
     }
+}
+
+/// Numbers that only the later of two lists has, in order.
+fn added(earlier: &[Held], later: &[Held]) -> Vec<PhoneNumber> {
+    let had = |number: &PhoneNumber| earlier.binary_search_by(|held| held.number.cmp(number)).is_ok();
+    later.iter().map(|held| &held.number).filter(|number| !had(number)).cloned().collect()
 }
 
 #[cfg(test)]
@@ -143,11 +159,12 @@ mod tests {
         for (count, shorter, longer) in [(2, 900, 1001), (20, 900, 1001), (60, 2900, 3001), (10_000, 4900, 5001)] {
             let (writes, now) = (written(count - 1), Instant::now());
             let after = |millis| writes.due_at("a", Some(1), routed(count), now + Duration::from_millis(millis));
+            let left = Duration::from_millis(longer - shorter);
             assert!(
-                after(shorter).routed.held == routed(count - 1).held && after(shorter).more_in.is_some(),
+                after(shorter).routed.held == routed(count - 1).held && after(shorter).again_in.unwrap() <= left,
                 "{count}"
             );
-            assert_eq!(after(longer), Due { routed: routed(count), more_in: None, waiting: Vec::new() }, "{count}");
+            assert_eq!(after(longer).routed, routed(count), "{count}");
         }
     }
 
@@ -160,8 +177,32 @@ mod tests {
         writes.write("a", Some(1), &routed(2));
         let later = Instant::now() + Duration::from_secs(2);
         writes.write("a", Some(1), &routed(2));
-        assert_eq!(writes.due("a", Some(1), routed(2)).more_in, None, "nothing new has come");
-        assert_eq!(writes.due_at("a", Some(1), routed(3), later).more_in, None);
+        assert_eq!(writes.due_at("a", Some(1), routed(2), later + LOADED).again_in, None, "nothing new has come");
+        assert_eq!(writes.due_at("a", Some(1), routed(3), later).routed, routed(3));
+    }
+
+    #[test]
+    fn a_route_is_coming_from_when_it_is_wanted_until_the_gateway_must_have_it() {
+        let writes = RouteWrites::default();
+        let now = Instant::now();
+        assert_eq!(writes.due_at("a", Some(1), routed(1), now).coming, [], "it stood when the operator began");
+        writes.write("a", Some(1), &routed(1));
+        let number = |nth: usize| routed(nth + 1).held[nth].number.clone();
+        for generation in [Some(1), Some(2)] {
+            let written_now = writes.due_at("a", generation, routed(2), now);
+            assert_eq!((written_now.coming, written_now.again_in), (vec![number(1)], Some(LOADED)));
+        }
+        writes.write("a", Some(1), &routed(2));
+        let waits = writes.due_at("a", Some(1), routed(3), now);
+        assert_eq!(
+            (waits.routed, waits.coming),
+            (Routed { asked: vec![number(2)], ..routed(2) }, vec![number(1), number(2)])
+        );
+        let written = writes.due_at("a", Some(1), routed(2), now);
+        assert_eq!(written.coming, [number(1)]);
+        assert!(written.again_in.unwrap() <= LOADED + Duration::from_secs(1));
+        let later = writes.due_at("a", Some(1), routed(2), now + LOADED + Duration::from_secs(1));
+        assert_eq!(later, Due { routed: routed(2), again_in: None, coming: Vec::new() });
     }
 
     #[test]
@@ -177,16 +218,14 @@ mod tests {
     #[test]
     fn a_number_is_asked_for_soon_and_until_it_has_a_route() {
         let (writes, now) = (written(200), Instant::now() + Duration::from_secs(2));
-        let numbers = vec![routed(201).held[200].number.clone()];
-        let asking = Routed { asked: numbers.clone(), ..routed(200) };
-        let due = writes.due_at("a", Some(1), asking.clone(), now);
-        assert_eq!(due, Due { routed: asking.clone(), more_in: None, waiting: Vec::new() });
+        let number = routed(201).held[200].number.clone();
+        let asking = Routed { asked: vec![number], ..routed(200) };
+        assert_eq!(writes.due_at("a", Some(1), asking.clone(), now).routed, asking);
         writes.write("a", Some(1), &asking);
         let waiting = writes.due_at("a", Some(1), routed(201), now);
         assert!(
-            waiting.routed == asking && waiting.more_in.is_some_and(|left| left <= Duration::from_secs(3)),
+            waiting.routed == asking && waiting.again_in.is_some_and(|left| left <= Duration::from_secs(3)),
             "{waiting:?}"
         );
-        assert_eq!(waiting.waiting, numbers);
     }
 }

@@ -62,10 +62,10 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
     Ok(done.again)
 }
 
-/// The gateway is asked for its status whether or not there is a plan for it, and routes that wait are looked at in their time whatever
+/// The gateway is asked for its status whether or not there is a plan for it, and routes that are on their way are looked at in their time whatever
 /// becomes of this look.
 fn look_again(context: &Context, observed: &Observed) {
-    if let Some(left) = observed.more_routes_in {
+    if let Some(left) = observed.routes_again_in {
         context.queues.connectors.add_after(ObjectKey::of(&*observed.connector), left);
     }
     if observed.pod.is_some() {

@@ -38,10 +38,10 @@ pub(crate) struct Observed {
     pub connector: Arc<SmsConnector>,
     /// Routes that the gateway is to have now.
     pub routed: Routed,
-    /// Other routes wait so long, to be written with those that come meanwhile.
-    pub more_routes_in: Option<Duration>,
-    /// Numbers of which the routes wait, in order.
-    pub waiting_numbers: Vec<PhoneNumber>,
+    /// When to look again, for routes that wait or that the gateway may not have loaded yet.
+    pub routes_again_in: Option<Duration>,
+    /// Numbers of these routes, in order.
+    pub coming_numbers: Vec<PhoneNumber>,
     /// Who signs the tokens that roles show.
     pub role_issuers: Vec<Issuer>,
     /// Size of the spool's volume.
@@ -71,8 +71,8 @@ impl Observed {
         let place = pod::place(context, &owner);
         Ok(Self {
             routed: due.routed,
-            more_routes_in: due.more_in,
-            waiting_numbers: due.waiting,
+            routes_again_in: due.again_in,
+            coming_numbers: due.coming,
             role_issuers: context.issuers.of_roles(&namespace),
             volume_size: volume::size(&context.cluster.children, &owner),
             pod: place.pod,
@@ -89,11 +89,9 @@ impl Observed {
         Some(&held[index].channel)
     }
 
-    /// Whether a number has a route, or is about to have one. As a gateway names it, which keeps what providers say.
-    pub(crate) fn has_channel(&self, number: &str) -> bool {
-        number.parse().is_ok_and(|number| {
-            self.channel_of(&number).is_some() || self.waiting_numbers.binary_search(&number).is_ok()
-        })
+    /// Whether the route of a number is on its way. The number is as the provider wrote it, and may be none.
+    pub(crate) fn is_coming(&self, number: &str) -> bool {
+        number.parse().is_ok_and(|number| self.coming_numbers.binary_search(&number).is_ok())
     }
 
     /// The routes of the gateway.

@@ -55,7 +55,7 @@ pub(super) fn status(
             numbers(observed, said, &offered).set(&mut conditions, ConditionType::NumbersVerified);
         }
         webhook(observed, said).set(&mut conditions, ConditionType::WebhookInSync);
-        traffic::routed(said, |number| observed.has_channel(number)).set(&mut conditions, ConditionType::TrafficRouted);
+        traffic::routed(said, |number| observed.is_coming(number)).set(&mut conditions, ConditionType::TrafficRouted);
         if said.numbers_listed_at.is_some() {
             status.counts = Some(counts(observed, said, &offered));
             status.numbers = list(observed, said, &offered);

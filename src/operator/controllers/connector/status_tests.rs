@@ -209,6 +209,22 @@ fn an_address_is_compared_for_numbers_in_use_only() {
 }
 
 #[test]
+fn a_number_is_unrouted_unless_its_route_is_on_its_way() {
+    let cases = [
+        (NUMBERS[0], &[][..], False, Reason::Unrouted),
+        (NUMBERS[0], &[NUMBERS[0]], True, Reason::AllRouted),
+        (NUMBERS[0], &[NUMBERS[1]], False, Reason::Unrouted),
+        ("whatsapp:+1", &[NUMBERS[0]], False, Reason::Unrouted),
+    ];
+    for (number, coming, status, reason) in cases {
+        let spool = json!({"waiting": 0, "unrouted": 1, "oldestWaitSeconds": 0, "unroutedNumbers": {number: 1}});
+        let mut observed = observed(json!({}), answered(json!({ "spool": spool })));
+        observed.coming_numbers = coming.iter().map(|number| number.parse().unwrap()).collect();
+        expect(&status_of(&observed).1, TrafficRouted, status, reason, "");
+    }
+}
+
+#[test]
 fn a_full_spool_is_said_by_traffic_routed_and_leaves_ready_as_it_is() {
     for state in ["Full", "NumbersFull"] {
         let room = json!({"state": state, "usedPercent": 100, "fullNumbers": [NUMBERS[0]]});

@@ -9,10 +9,10 @@ use crate::{
 /// Numbers that a message names.
 const NAMED: usize = 5;
 
-/// `TrafficRouted`: nothing is unrouted but for a moment, nothing parked, the spool works and has room. The gravest cause is the reason;
-/// the message has all. A number that `has_channel` gets its route within seconds.
-pub(super) fn routed(said: &GatewayStatus, has_channel: impl Fn(&str) -> bool) -> DesiredCondition {
-    let unrouted = unrouted(said, has_channel);
+/// `TrafficRouted`: nothing is unrouted but what has a route on its way, nothing parked, the spool works and has room. The gravest cause is
+/// the reason; the message has all.
+pub(super) fn routed(said: &GatewayStatus, is_coming: impl Fn(&str) -> bool) -> DesiredCondition {
+    let unrouted = unrouted(said, is_coming);
     let causes = [failing(said), full(said), full_ledgers(said), damaged(said), parked(said), unrouted];
     let mut causes = causes.into_iter().flatten();
     let Some((reason, mut message)) = causes.next() else {
@@ -88,11 +88,16 @@ fn parked(said: &GatewayStatus) -> Option<(Reason, String)> {
     Some((Reason::Parked, message))
 }
 
-fn unrouted(said: &GatewayStatus, has_channel: impl Fn(&str) -> bool) -> Option<(Reason, String)> {
-    let mut numbers = said.spool.unrouted_numbers.keys().filter(|number| !has_channel(number)).peekable();
-    numbers.peek()?;
-    let numbers = named(numbers);
-    let message = format!("messages wait for a channel of their number, for example {numbers}: create an SmsChannel");
+fn unrouted(said: &GatewayStatus, is_coming: impl Fn(&str) -> bool) -> Option<(Reason, String)> {
+    let coming = |number: &&String| is_coming(number);
+    let rows: u64 = said.spool.unrouted_numbers.iter().filter(|(number, _)| coming(number)).map(|(_, rows)| rows).sum();
+    // Only some are named.
+    if said.spool.unrouted <= rows {
+        return None;
+    }
+    let numbers = named(said.spool.unrouted_numbers.keys().filter(|number| !coming(number)));
+    let example = if numbers.is_empty() { numbers } else { format!(", for example {numbers}") };
+    let message = format!("messages wait for a channel of their number{example}: create an SmsChannel");
     Some((Reason::Unrouted, message))
 }
 
@@ -126,7 +131,7 @@ mod tests {
     };
 
     const NUMBER: &str = "+15551230001";
-    /// Has a channel.
+    /// Its route is on its way.
     const COMING: &str = "+15551230000";
 
     fn said(change: impl FnOnce(&mut GatewayStatus)) -> DesiredCondition {
@@ -217,6 +222,11 @@ mod tests {
             unrouted_of(&mut said.spool, COMING);
         });
         assert!(both.message.contains(NUMBER) && !both.message.contains(COMING), "{}", both.message);
+        let more_than_named = said(|said| {
+            unrouted_of(&mut said.spool, COMING);
+            said.spool.unrouted += 1;
+        });
+        assert_eq!(more_than_named.reason, Reason::Unrouted);
     }
 
     #[test]

@@ -6,7 +6,11 @@ use axum::http::Method;
 use serde_json::{Value, json};
 
 use super::{World, path, stateful_set};
-use crate::operator::{controllers::plan_tests::settings, observed::route_writes::Routed, runtime::settings::Settings};
+use crate::operator::{
+    controllers::plan_tests::settings,
+    observed::route_writes::{Held, Routed},
+    runtime::settings::Settings,
+};
 
 /// What is done, how, and what is written for it.
 type Case<'a> = (&'a str, &'a dyn Fn(), &'a [&'a str]);
@@ -111,7 +115,11 @@ async fn routes_that_were_written_in_part_are_not_taken_back() {
     assert!(world.reconcile_connector().await.is_err());
     let connector = world.get("smsconnectors", "sim");
     let uid = connector["metadata"]["uid"].as_str().unwrap();
-    let due = world.context.route_writes.due(uid, connector["metadata"]["generation"].as_i64(), Routed::default());
+    // The more there are the longer they wait.
+    let others =
+        (0..100).map(|nth| Held { number: format!("+1555999{nth:04}").parse().unwrap(), channel: nth.to_string() });
+    let others = Routed { held: others.collect(), asked: Vec::new() };
+    let due = world.context.route_writes.due(uid, connector["metadata"]["generation"].as_i64(), others);
     assert_eq!(due.routed.held.len(), 1, "what comes next waits, and is not written over by what was before: {due:?}");
 }
 
