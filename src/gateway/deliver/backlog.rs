@@ -15,7 +15,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 
-use super::{Delivery, NotTaken, Turn};
+use super::{Delivery, EndAfterPanic, NotTaken, Turn};
 use crate::gateway::{
     settings::Route,
     spool::{Row, Rows, SpoolError},
@@ -88,6 +88,7 @@ impl Delivery {
     }
 
     async fn deliver_backlog_of(self, number: String) {
+        let _end = EndAfterPanic { delivery: &self, number: &number };
         let mut memory = Memory::default();
         let mut pause = FIRST_PAUSE;
         loop {

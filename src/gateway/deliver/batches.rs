@@ -92,9 +92,9 @@ impl Batches {
 
     /// Brings what waits for a number, one request after the other, until nothing does.
     async fn bring(self, number: String, deadline: Duration) {
-        let place = Place { batches: &self, number: &number };
+        let slot = Slot { batches: &self, number: &number };
         loop {
-            let batch = place.next();
+            let batch = slot.next();
             let Some(first) = batch.first() else { return };
             let together = match &batch[..] {
                 [_] => Err(Apart),
@@ -118,12 +118,12 @@ impl Batches {
 }
 
 /// One of the [`REQUESTS_AT_ONCE`] of a number.
-struct Place<'b> {
+struct Slot<'b> {
     batches: &'b Batches,
     number: &'b str,
 }
 
-impl Place<'_> {
+impl Slot<'_> {
     /// The items of the next request; when there are none it was the last.
     fn next(&self) -> Vec<Waiting> {
         let mut numbers = self.batches.numbers.lock();
@@ -136,8 +136,8 @@ impl Place<'_> {
     }
 }
 
-/// A panic takes its task with it, and not the place: there would never be another.
-impl Drop for Place<'_> {
+/// A panic takes its task with it, and not its slot: there would never be another.
+impl Drop for Slot<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             give_back(&mut self.batches.numbers.lock(), self.number);
@@ -232,15 +232,15 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_does_not_keep_the_place_of_a_request() {
+    fn a_panic_does_not_keep_the_slot_of_a_request() {
         crypto::install_providers();
         let batches = Batches::new(Engines::new(TokenFile::new("none")).unwrap(), TaskTracker::new());
         let (items, _answered) = waiting(&[("a", 1); REQUESTS_AT_ONCE + 2]);
         let begins: Vec<_> = items.into_iter().map(|item| batches.add(NUMBER, item)).collect();
         assert_eq!(begins, [true, true, false, false]);
         let ends = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let place = Place { batches: &batches, number: NUMBER };
-            panic!("with {} items", place.next().len());
+            let slot = Slot { batches: &batches, number: NUMBER };
+            panic!("with {} items", slot.next().len());
         }));
         assert!(ends.is_err());
         let (mut items, _answered) = waiting(&[("a", 1)]);

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 
-use super::Delivery;
+use super::{Delivery, EndAfterPanic};
 use crate::{
     gateway::{
         settings::Settings,
@@ -77,7 +77,9 @@ impl Delivery {
         if !self.begin(number) {
             return Ok(());
         }
+        let end = EndAfterPanic { delivery: self, number };
         let expired = self.expire_without_route(number, retention).await;
+        drop(end);
         self.end(number);
         if self.route(number).is_some() {
             // It came while the number was taken.
@@ -177,8 +179,7 @@ mod tests {
         let (_sender, current) = watch::channel(Current::default());
         let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
         let engines = Engines::new(TokenFile::new("none")).unwrap();
-        let delivery =
-            Delivery::start(spool, engines, current, metrics, Traffic::default(), CancellationToken::new());
+        let delivery = Delivery::start(spool, engines, current, metrics, Traffic::default(), CancellationToken::new());
         let outcome = delivery.accept(Item::Inbound(message("hello"))).await.unwrap();
         assert_eq!(outcome, WebhookOutcome::Unrouted);
         let older_than_nothing = async || {
@@ -188,7 +189,11 @@ mod tests {
         };
         assert!(delivery.begin(NUMBER) && !delivery.begin(NUMBER), "one task has it at a time");
         assert_eq!(older_than_nothing().await, (1, true));
-        delivery.end(NUMBER);
+        let ends = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _end = EndAfterPanic { delivery: &delivery, number: NUMBER };
+            panic!("on the way");
+        }));
+        assert!(ends.is_err());
         assert_eq!(older_than_nothing().await, (0, false));
     }
 }

@@ -63,6 +63,20 @@ struct NumberState {
     taken: bool,
 }
 
+/// A panic takes a task with it, and not the number that it has: nothing of it would be delivered any more.
+struct EndAfterPanic<'n> {
+    delivery: &'n Delivery,
+    number: &'n str,
+}
+
+impl Drop for EndAfterPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.delivery.end(self.number);
+        }
+    }
+}
+
 impl Delivery {
     /// Takes over what waits in the spool.
     pub(super) fn start(
@@ -181,7 +195,8 @@ impl Delivery {
             self.less(&number, 1);
         }
         kept?;
-        if !routed {
+        // Who follows the routes does not see what was not counted yet when one came.
+        if self.route(&number).is_none() {
             return Ok(WebhookOutcome::Unrouted);
         }
         self.deliver_backlog(number);
@@ -227,6 +242,7 @@ impl Delivery {
         true
     }
 
+    /// Gives a number back.
     fn end(&self, number: &str) {
         if let Some(state) = self.0.numbers.lock().get_mut(number) {
             state.taken = false;
