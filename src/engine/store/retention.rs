@@ -16,8 +16,8 @@ use super::{
 use crate::{engine::core::ids::CustomerId, process::held_room::HeldRoom};
 
 /// The shortest time for which the provider's ids of inbound messages are kept: a message that the engine committed while its answer
-/// was lost may come again from a gateway's spool, where it waits for up to 90 days without a route. An engine that is away for longer than this, over a
-/// message that it committed and whose answer was lost, takes it twice.
+/// was lost may come again from a gateway's spool. That keeps it for up to 90 days without a route, counted while the gateway runs, and for as
+/// long as the engine is away with one: after longer than this the engine takes it for a new one.
 pub const SHORTEST_DEDUP: SignedDuration = SignedDuration::from_hours(100 * 24);
 
 /// Ids of inbound messages that a step of forgetting looks at, for each row that it may delete of others.
@@ -321,8 +321,8 @@ fn forget_message(sql: &Connection, customer: i64, message: i64) -> rusqlite::Re
 }
 
 /// Events: those of a transaction are one row, and the oldest stand first. Where a clock was ahead some bear a later time, and stay
-/// until then; so that what stands behind them does not stay with them, each step looks behind those that were found there last, where
-/// the next ones become old, and walks on through all of them, for those of other clocks.
+/// until then. So that what stands behind them does not stay with them, each step looks behind those that were found there last, where
+/// the next ones become old; when it finds none it walks on through all of them, for those of other clocks.
 fn forget_events(sql: &Connection, until: i64, batch: u32, places: &mut EventPlaces) -> rusqlite::Result<Deleted> {
     let (rows, _) = forget_next_events(sql, until, batch, 0)?;
     let count = left(batch, rows);
@@ -330,13 +330,16 @@ fn forget_events(sql: &Connection, until: i64, batch: u32, places: &mut EventPla
         return Ok((rows, true));
     }
     let (mut further, mut found) = forget_next_events(sql, until, count, places.found)?;
+    // There they stand in the order of time.
+    let mut more = further >= count as usize;
     if found.is_none() {
         let walked = place_behind(sql, places.walked, count)?;
         (further, found) = forget_next_events(sql, until, count, places.walked)?;
         places.walked = walked.unwrap_or_default();
+        more = found.is_some();
     }
     places.found = found.unwrap_or(places.found);
-    Ok((rows + further, found.is_some()))
+    Ok((rows + further, more))
 }
 
 /// The place behind the next `count` events; none when there are fewer.
