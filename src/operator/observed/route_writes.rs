@@ -75,9 +75,9 @@ impl RouteWrites {
         };
         let new = added(&last.routed.held, &routed.held);
         let loaded_in = left(last.held_at, LOADED).filter(|_| !last.added.is_empty());
-        let loaded_in = if new.is_empty() { loaded_in } else { Some(LOADED) };
         let lately = loaded_in.map(|_| last.added.clone()).unwrap_or_default();
         let coming: BTreeSet<_> = lately.into_iter().chain(new.iter().cloned()).collect();
+        let loaded_in = if new.is_empty() { loaded_in } else { Some(LOADED) };
         let coming = coming.into_iter().collect();
         if last.generation != generation {
             return Due { routed, again_in: loaded_in, coming };
@@ -203,6 +203,8 @@ mod tests {
         assert!(written.again_in.unwrap() <= LOADED + Duration::from_secs(1));
         let later = writes.due_at("a", Some(1), routed(2), now + LOADED + Duration::from_secs(1));
         assert_eq!(later, Due { routed: routed(2), again_in: None, coming: Vec::new() });
+        let others = writes.due_at("a", Some(1), routed(3), now + LOADED + Duration::from_secs(1));
+        assert_eq!(others.coming, [number(2)], "each for its own time");
     }
 
     #[test]
