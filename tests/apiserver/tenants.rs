@@ -146,6 +146,7 @@ async fn a_tenant_does_not_fill_the_operators_memory() {
     .await;
     settled(async || (operator.proxy.writes(), cached(&operator).await)).await;
     let figures = format!("{figures}; after a restart {} (peak {})", resident(&operator), peak(&operator));
+    println!("{figures}");
     assert!(peak(&operator) < START_KIB, "{figures}");
     desk.wait_ready("smschannel/support");
 
