@@ -183,6 +183,7 @@ mod tests {
         let outcome = delivery.accept(Item::Inbound(message("hello"))).await.unwrap();
         assert_eq!(outcome, WebhookOutcome::Unrouted);
         let older_than_nothing = async || {
+            // By the ledger's clock, of which nothing is older than a retention of zero in the millisecond in which it was kept.
             tokio::time::sleep(Duration::from_millis(5)).await;
             delivery.expire_of(NUMBER, Duration::ZERO).await.unwrap();
             (delivery.status().unrouted, delivery.is_waiting(NUMBER))

@@ -76,9 +76,9 @@ impl RouteWrites {
         let new = added(&last.routed.held, &routed.held);
         let loaded_in = left(last.held_at, LOADED).filter(|_| !last.added.is_empty());
         let lately = loaded_in.map(|_| last.added.clone()).unwrap_or_default();
-        let coming: BTreeSet<_> = lately.into_iter().chain(new.iter().cloned()).collect();
+        let mut coming: Vec<_> = lately.into_iter().chain(new.iter().cloned()).collect();
+        coming.sort();
         let loaded_in = if new.is_empty() { loaded_in } else { Some(LOADED) };
-        let coming = coming.into_iter().collect();
         if last.generation != generation {
             return Due { routed, again_in: loaded_in, coming };
         }
