@@ -5,6 +5,11 @@ use std::{error::Error, process::ExitCode};
 
 use aldis::process::{crypto, log};
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
+
+// Threads of the runtime free what others allocated (docs/decisions/0021-the-allocator.md).
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// SMS service desks on Kubernetes.
 #[derive(Debug, Parser)]

@@ -1,6 +1,9 @@
 //! The chart and the examples, with the real helm and kubectl. Nothing runs here: the nodes are simulated.
 
-use crate::support::testbed::{Cluster, Output};
+use crate::support::{
+    process::OPERATORS_ALLOCATOR,
+    testbed::{Cluster, Output},
+};
 use serde_json::{Value, json};
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/aldis");
@@ -23,6 +26,12 @@ fn field(cluster: &Cluster, object: &str, path: &str) -> String {
 fn documents(rendered: &str) -> Vec<Value> {
     let split = rendered.split("\n---\n").map(|document| serde_saphyr::from_str(document).unwrap());
     split.filter(|document: &Value| document.is_object()).collect()
+}
+
+/// One of these documents.
+fn find(documents: &[Value], kind: &str, name: &str) -> Value {
+    let found = documents.iter().find(|found| found["kind"] == kind && found["metadata"]["name"] == name);
+    found.unwrap_or_else(|| panic!("no {kind} {name}")).clone()
 }
 
 #[test]
@@ -132,10 +141,6 @@ fn values_that_cannot_be_are_refused_by_name() {
 fn secrets_for_pulling_reach_the_operators_pods_the_operator_and_its_policy() {
     let cluster = Cluster::apiserver();
     let rendered = |arguments: &[&str]| documents(&helm(cluster, "template", arguments).ok());
-    let find = |documents: &[Value], kind: &str, name: &str| {
-        let found = documents.iter().find(|found| found["kind"] == kind && found["metadata"]["name"] == name);
-        found.unwrap_or_else(|| panic!("no {kind} {name}")).clone()
-    };
     let told = |documents: &[Value]| {
         let pod = find(documents, "Deployment", "aldis-operator")["spec"]["template"]["spec"].clone();
         let variables = pod["containers"][0]["env"].as_array().unwrap().clone();
@@ -147,6 +152,16 @@ fn secrets_for_pulling_reach_the_operators_pods_the_operator_and_its_policy() {
     let two = rendered(&["--set", "imagePullSecrets[0].name=registry,imagePullSecrets[1].name=mirror"]);
     let names = json!("registry,mirror");
     assert_eq!(told(&two), (json!([{"name": "registry"}, {"name": "mirror"}]), Some(names.clone()), names));
+}
+
+/// Tests and benchmarks start the operator without the chart, and judge what it takes.
+#[test]
+fn the_operators_allocator_is_told_what_the_tests_tell_it() {
+    let documents = documents(&helm(Cluster::apiserver(), "template", &[]).ok());
+    let deployment = find(&documents, "Deployment", "aldis-operator");
+    let variables = &deployment["spec"]["template"]["spec"]["containers"][0]["env"];
+    let (name, value) = OPERATORS_ALLOCATOR;
+    assert!(variables.as_array().unwrap().contains(&json!({"name": name, "value": value})), "{variables}");
 }
 
 #[test]

@@ -17,6 +17,9 @@ pub const PATIENCE: Duration = Duration::from_secs(120);
 /// What roles log: enough to understand a test that failed, unless something else is set before the first starts.
 pub static LOG_FILTER: OnceLock<&str> = OnceLock::new();
 
+/// What the chart tells the operator's allocator.
+pub const OPERATORS_ALLOCATOR: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "0");
+
 /// A loopback address that nobody else has: its middle is this process, its end counts.
 pub fn address() -> IpAddr {
     static NEXT: AtomicU8 = AtomicU8::new(1);
@@ -74,6 +77,10 @@ impl Role {
     fn run(&mut self, mut command: Command) {
         assert!(self.child.is_none(), "it still runs");
         let log = std::fs::File::options().create(true).append(true).open(&self.log).unwrap();
+        if self.arguments.first().is_some_and(|role| role == "operator") {
+            let (name, value) = OPERATORS_ALLOCATOR;
+            command.env(name, value);
+        }
         let child = command
             .args(&self.arguments)
             .envs(self.environment.iter().map(|(name, value)| (name, value)))

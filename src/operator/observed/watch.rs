@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Objects in a page of a list.
-const PAGE: u32 = 50;
+const PAGE: u32 = 25;
 
 /// Name of the watch of claims.
 const CLAIMS: &str = "claims";
