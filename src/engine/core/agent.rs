@@ -2,14 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
     clock::ChannelTime,
     config::Member,
     ids::{InteractionId, UserId},
+    timers::Timer,
 };
+
+/// An agent who is offline for so long, in the engine's own up-time, loses the interactions that they have. (Offers, which mode Ask
+/// will bring, are lost after 30 s.)
+const AWAY_LIMIT: SignedDuration = SignedDuration::from_secs(300);
 
 /// An agent who was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +58,16 @@ impl Agent {
     /// Online is what counts from one instant to the next; only what an agent already has waits for their return.
     pub(super) fn is_available(&self, member: &Member) -> bool {
         member.receive && self.is_online() && self.present && self.open.len() < member.max_interactions as usize
+    }
+
+    /// Runs while they are offline and have interactions.
+    pub(super) fn away_timer(&self) -> Option<(ChannelTime, Timer)> {
+        match self.connection {
+            Connection::Offline { since: Some(since) } if !self.open.is_empty() => {
+                Some((since.after(AWAY_LIMIT), Timer::AgentAway(self.user.clone())))
+            }
+            Connection::Offline { .. } | Connection::Online => None,
+        }
     }
 }
 

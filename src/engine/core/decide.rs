@@ -13,7 +13,7 @@ use super::{
 /// Decides what follows from a command. `now` counts as no earlier than the last event.
 ///
 /// What follows from the passing of time or from the new state (an assignment, an attempt to send) comes from
-/// [`due`](super::timers::due); [`State::execute`](super::state::State::execute) does both.
+/// [`due`](super::due::due); [`State::execute`](super::state::State::execute) does both.
 pub fn decide(state: &State, command: &Command, now: Timestamp) -> Decision {
     let mut draft = Draft::new(state, now);
     let answer = answer(&mut draft, command);

@@ -6,9 +6,9 @@ use super::{
     apply::apply,
     command::{Command, Decision},
     decide::decide,
+    due::due,
     event::Event,
     state::State,
-    timers::due,
 };
 
 impl State {

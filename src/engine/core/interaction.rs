@@ -1,12 +1,13 @@
 //! An open interaction: who has it, and its place in the queue.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use super::{
     clock::ChannelTime,
     event::Origin,
     ids::{CustomerId, Epoch, InteractionId, UserId},
+    timers::Timer,
 };
 
 /// An open interaction.
@@ -51,6 +52,11 @@ impl Interaction {
     /// Whether it waits for an agent.
     pub const fn is_queued(&self) -> bool {
         matches!(self.phase, Phase::Queued { .. })
+    }
+
+    /// Runs while an agent has it; `session_idle` after its last message it ends.
+    pub(super) fn idle_timer(&self, session_idle: SignedDuration) -> Option<(ChannelTime, Timer)> {
+        self.owner().map(|_| (self.active_at.after(session_idle), Timer::InteractionIdle(self.id)))
     }
 }
 

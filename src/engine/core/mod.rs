@@ -1,6 +1,6 @@
 //! The state machine of one channel: no clock, no I/O, no randomness. The same commands at the same instants give the same events.
 //!
-//! - [`decide`](decide::decide) says what follows from a command, [`due`](timers::due) what follows from time;
+//! - [`decide`](decide::decide) says what follows from a command, [`due`](due::due) what follows from time;
 //!   [`apply`](apply::apply) changes the state as an event says. [`State::execute`](state::State::execute) does all three.
 //! - Events and rows hold ids. Texts and numbers travel beside them ([`Content`](command::Content)), from and to the store.
 //! - The [`State`](state::State) holds open things only. The shell looks up what a command needs beyond them, inside the transaction
@@ -17,6 +17,7 @@ pub mod customer;
 pub mod decide;
 pub mod delivery;
 mod draft;
+pub mod due;
 pub mod event;
 mod execute;
 pub mod ids;
@@ -35,7 +36,7 @@ mod start;
 pub mod state;
 pub mod statistics;
 mod strategy;
-pub mod timers;
+mod timers;
 
 #[cfg(test)]
 pub(super) mod tests;

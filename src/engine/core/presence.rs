@@ -1,20 +1,13 @@
 //! Agents come and go.
 
-use jiff::SignedDuration;
-
 use super::{
     agent::Agent,
-    clock::ChannelTime,
     command::{Answer, Refusal},
     draft::Draft,
     event::{AgentEvent, InteractionEvent, RequeueReason},
     ids::UserId,
     state::State,
 };
-
-/// An agent who is offline for so long, in the engine's own up-time, loses the interactions that they have. (Offers, which mode Ask
-/// will bring, are lost after 30 s.)
-pub(super) const AWAY_LIMIT: SignedDuration = SignedDuration::from_secs(300);
 
 /// The agent's first stream opened.
 pub(super) fn online(draft: &mut Draft<'_>, user: &UserId) -> Result<Answer, Refusal> {
@@ -39,11 +32,6 @@ pub(super) fn set_presence(draft: &mut Draft<'_>, user: &UserId, present: bool) 
         draft.push(AgentEvent::AgentPresenceSet { user: user.clone(), present });
     }
     Ok(Answer::Done)
-}
-
-/// Who has been away for too long, with interactions.
-pub(super) fn gone(state: &State, now: ChannelTime) -> Option<&UserId> {
-    state.away.first().filter(|(since, _)| since.after(AWAY_LIMIT) <= now).map(|(_, user)| user)
 }
 
 /// Takes all interactions from an agent and puts them at the head of the queue.

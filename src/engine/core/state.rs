@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    agent::{Agent, Connection},
+    agent::Agent,
     clock::{ChannelClock, ChannelTime, Leap, SetBack},
     config::ChannelConfig,
     customer::Customer,
@@ -18,6 +18,7 @@ use super::{
     ids::{CustomerId, InteractionId, MessageId, NoteId, UserId},
     interaction::{Interaction, Phase, Place},
     outbox::{Outbound, Outbox},
+    timers::Timers,
 };
 
 /// Everything that decides what happens next, but for the time.
@@ -37,10 +38,8 @@ pub struct State {
     pub(super) samples: VecDeque<Sample>,
     /// Interactions that wait, in the order in which they are assigned.
     pub(super) queue: BTreeSet<(Place, InteractionId)>,
-    /// Interactions that agents have, by their last message.
-    pub(super) idle: BTreeSet<(ChannelTime, InteractionId)>,
-    /// Offline agents who have interactions, by the instant they went.
-    pub(super) away: BTreeSet<(ChannelTime, UserId)>,
+    /// What ends by itself.
+    pub(super) timers: Timers,
     /// Agents who can be given an interaction.
     pub(super) available: BTreeSet<UserId>,
 }
@@ -54,8 +53,7 @@ impl PartialEq for State {
             && self.outbox == other.outbox
             && self.samples == other.samples
             && self.queue == other.queue
-            && self.idle == other.idle
-            && self.away == other.away
+            && self.timers == other.timers
     }
 }
 
@@ -167,8 +165,7 @@ impl State {
             outbox: rows.outbox.into_iter().collect(),
             samples: rows.samples.into(),
             queue: BTreeSet::new(),
-            idle: BTreeSet::new(),
-            away: BTreeSet::new(),
+            timers: Timers::default(),
             available: BTreeSet::new(),
         };
         for interaction in rows.interactions {
@@ -192,6 +189,9 @@ impl State {
     /// Puts another configuration in force. [`Command::ConfigChanged`](super::command::Command::ConfigChanged) comes next.
     pub fn set_config(&mut self, config: Arc<ChannelConfig>) {
         self.config = config;
+        let session_idle = self.config.session_idle;
+        let idle = self.interactions.values().filter_map(|interaction| interaction.idle_timer(session_idle));
+        self.timers = idle.chain(self.agents.values().filter_map(Agent::away_timer)).collect();
         let users: Vec<UserId> = self.agents.keys().cloned().collect();
         users.iter().for_each(|user| self.note_availability(user));
     }
@@ -339,13 +339,13 @@ impl State {
 
     pub(super) fn put_interaction(&mut self, interaction: Interaction) {
         let id = interaction.id;
+        self.timers.start(interaction.idle_timer(self.config.session_idle));
         match &interaction.phase {
             Phase::Opened => {}
             Phase::Queued { place, .. } => {
                 self.queue.insert((*place, id));
             }
             Phase::Active { owner } => {
-                self.idle.insert((interaction.active_at, id));
                 self.with_agent(&owner.clone(), |agent| {
                     agent.open.insert(id);
                 });
@@ -356,13 +356,13 @@ impl State {
 
     pub(super) fn remove_interaction(&mut self, id: InteractionId) -> Option<Interaction> {
         let interaction = self.interactions.remove(&id)?;
+        self.timers.cancel(interaction.idle_timer(self.config.session_idle));
         match &interaction.phase {
             Phase::Opened => {}
             Phase::Queued { place, .. } => {
                 self.queue.remove(&(*place, id));
             }
             Phase::Active { owner } => {
-                self.idle.remove(&(interaction.active_at, id));
                 self.with_agent(&owner.clone(), |agent| {
                     agent.open.remove(&id);
                 });
@@ -375,13 +375,9 @@ impl State {
     pub(super) fn with_agent(&mut self, user: &UserId, change: impl FnOnce(&mut Agent)) {
         let now = self.scalars.clock.at(self.scalars.last);
         let agent = self.agents.entry(user.clone()).or_insert_with(|| Agent::new(user.clone(), now));
-        if let Connection::Offline { since: Some(since) } = agent.connection {
-            self.away.remove(&(since, user.clone()));
-        }
+        self.timers.cancel(agent.away_timer());
         change(agent);
-        if let (Connection::Offline { since: Some(since) }, false) = (agent.connection, agent.open.is_empty()) {
-            self.away.insert((since, user.clone()));
-        }
+        self.timers.start(agent.away_timer());
         self.note_availability(user);
     }
 
@@ -398,10 +394,8 @@ impl State {
     /// A message belongs to an interaction: its idle time begins anew.
     pub(super) fn touch(&mut self, id: InteractionId, at: ChannelTime) {
         let Some(interaction) = self.interactions.get_mut(&id) else { return };
-        if matches!(interaction.phase, Phase::Active { .. }) {
-            self.idle.remove(&(interaction.active_at, id));
-            self.idle.insert((at, id));
-        }
+        self.timers.cancel(interaction.idle_timer(self.config.session_idle));
         interaction.active_at = at;
+        self.timers.start(interaction.idle_timer(self.config.session_idle));
     }
 }

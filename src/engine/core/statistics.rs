@@ -38,7 +38,7 @@ impl State {
             oldest_wait_seconds: oldest
                 .and_then(|oldest| u64::try_from(now.duration_since(oldest).as_secs()).ok())
                 .unwrap_or(0),
-            active: self.idle.len() as u64,
+            active: (self.interactions.len() - self.queue.len()) as u64,
             agents_online: online.filter(|agent| agent.is_online()).count() as u64,
             agents_available: self.available.len() as u64,
             outbox_waiting: self.outbox.len() as u64 - in_flight,

@@ -1,73 +1,44 @@
-//! What follows from time and from what is open, one thing after the other.
+//! When something happens by itself: one index of all timers, in the channel's own time.
 
-use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 use super::{
-    event::{ClockEvent, CloseReason, Event, Happened, InteractionEvent, RequeueReason, SampleResult},
-    ids::InteractionId,
-    outbox::Outbound,
-    presence, queue, sending, service_level,
-    state::State,
+    clock::ChannelTime,
+    ids::{InteractionId, UserId},
 };
 
-/// The next thing that is due: the events of one step, empty when nothing is. Apply them and ask again.
-pub fn due(state: &State, now: Timestamp) -> Vec<Event> {
-    let now = now.max(state.scalars.last);
-    switched(state)
-        .or_else(|| away(state, now))
-        .or_else(|| idle(state, now))
-        .or_else(|| queue::assign_next(state).map(|what| vec![what.into()]))
-        .or_else(|| sending::attempt_next(state, now).map(|what| vec![what.into()]))
-        .unwrap_or_default()
-        .into_iter()
-        .map(|what| Event { at: now, what })
-        .collect()
+/// What happens when its time comes. Of those with the same time the earlier kind comes first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Timer {
+    /// An agent has been offline for too long and loses the interactions that they have.
+    AgentAway(UserId),
+    /// Nobody has written for too long in an interaction that an agent has.
+    InteractionIdle(InteractionId),
 }
 
-/// The channel was disabled or enabled: its time stops or goes on.
-fn switched(state: &State) -> Option<Vec<Happened>> {
-    match (state.config.enabled, state.scalars.clock.is_stopped()) {
-        (true, true) => Some(vec![ClockEvent::Enabled.into()]),
-        (false, false) => Some(vec![ClockEvent::Disabled.into()]),
-        (true, false) | (false, true) => None,
+/// The timers that run. Each follows from an agent or an interaction, so none is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Timers(BTreeSet<(ChannelTime, Timer)>);
+
+impl Timers {
+    pub(super) fn start(&mut self, timer: Option<(ChannelTime, Timer)>) {
+        self.0.extend(timer);
+    }
+
+    pub(super) fn cancel(&mut self, timer: Option<(ChannelTime, Timer)>) {
+        if let Some(timer) = timer {
+            self.0.remove(&timer);
+        }
+    }
+
+    /// The one that ends first.
+    pub(super) fn first(&self) -> Option<&(ChannelTime, Timer)> {
+        self.0.first()
     }
 }
 
-/// An agent stayed away: their interactions go back to the queue.
-fn away(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
-    let user = presence::gone(state, state.scalars.clock.at(now))?;
-    let released = presence::release(state, user, RequeueReason::OwnerOffline);
-    Some(released.into_iter().map(Happened::from).collect())
-}
-
-/// An interaction that an agent has was silent for too long. What nobody has is never closed for it.
-fn idle(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
-    let (active_at, id) = state.idle.first()?;
-    if active_at.after(state.config.session_idle) > state.scalars.clock.at(now) {
-        return None;
-    }
-    let interaction = state.interaction(*id)?;
-    let sample = service_level::sampled(state, interaction, SampleResult::Unanswered, now);
-    let owner = interaction.owner().cloned();
-    let closed = InteractionEvent::InteractionClosed { interaction: *id, reason: CloseReason::Idle, owner };
-    Some(sample.into_iter().chain([closed]).map(Happened::from).collect())
-}
-
-impl State {
-    /// The messages that are at the gateway, or should be: each is handed over with its attempt, once, and after a restart once
-    /// more with the same attempt, which the gateway recognizes. Empty while the storage is not accepted.
-    pub fn in_flight(&self) -> impl Iterator<Item = &Outbound> {
-        self.outbox.at_gateway().filter(|_| self.storage_accepted)
-    }
-
-    /// When something is due next, if nothing comes before. Not after a change of the hours, which makes nothing due.
-    pub fn next_wakeup(&self) -> Option<Timestamp> {
-        let clock = self.scalars.clock;
-        let away = self.away.first().and_then(|(since, _)| clock.when(since.after(presence::AWAY_LIMIT)));
-        let idle = self
-            .idle
-            .first()
-            .and_then(|(active, _): &(_, InteractionId)| clock.when(active.after(self.config.session_idle)));
-        [away, idle, sending::next_attempt_at(self)].into_iter().flatten().min()
+impl FromIterator<(ChannelTime, Timer)> for Timers {
+    fn from_iter<I: IntoIterator<Item = (ChannelTime, Timer)>>(timers: I) -> Self {
+        Self(timers.into_iter().collect())
     }
 }

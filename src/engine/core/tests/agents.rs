@@ -269,6 +269,22 @@ fn a_silent_interaction_is_closed_and_one_that_waits_is_not() {
 }
 
 #[test]
+fn an_edit_of_the_idle_time_counts_for_what_is_open() {
+    for (idle, left) in [(50, 10), (200, 160)] {
+        let mut config = config();
+        config.session_idle = jiff::SignedDuration::from_secs(100);
+        let mut desk = Desk::with_agents(config, &["ana"]);
+        desk.text(1, "TEXT-hello");
+        desk.pass_seconds(40);
+        desk.configure(|config| config.session_idle = jiff::SignedDuration::from_secs(idle));
+        desk.pass_seconds(left - 1);
+        assert!(desk.open(1).is_some(), "{idle} s");
+        desk.pass_seconds(1);
+        assert_eq!(desk.open(1), None, "{idle} s");
+    }
+}
+
+#[test]
 fn repeated_signs_of_presence_change_nothing() {
     let mut desk = Desk::with_agents(config(), &["ana"]);
     let place = desk.log.len();

@@ -16,12 +16,12 @@ use crate::{
         command::{Answer, Command, Content, SendResult},
         config::{ChannelConfig, RateLimit, Strategy as Distribution},
         delivery::{DeliveryState, FailureClass, SendOutcome},
+        due::due,
         event::Event,
         ids::{Attempt, Epoch, InteractionId, MessageId},
         opt_out::{AnsweredBy, Keyword},
         schedule::Schedule,
         state::State,
-        timers::due,
     },
     sms::Sender,
 };

@@ -1,0 +1,69 @@
+//! What follows from time and from what is open, one thing after the other.
+
+use jiff::Timestamp;
+
+use super::{
+    event::{ClockEvent, CloseReason, Event, Happened, InteractionEvent, RequeueReason, SampleResult},
+    ids::InteractionId,
+    outbox::Outbound,
+    presence, queue, sending, service_level,
+    state::State,
+    timers::Timer,
+};
+
+/// The next thing that is due: the events of one step, empty when nothing is. Apply them and ask again.
+pub fn due(state: &State, now: Timestamp) -> Vec<Event> {
+    let now = now.max(state.scalars.last);
+    switched(state)
+        .or_else(|| ended(state, now))
+        .or_else(|| queue::assign_next(state).map(|what| vec![what.into()]))
+        .or_else(|| sending::attempt_next(state, now).map(|what| vec![what.into()]))
+        .unwrap_or_default()
+        .into_iter()
+        .map(|what| Event { at: now, what })
+        .collect()
+}
+
+/// The channel was disabled or enabled: its time stops or goes on.
+fn switched(state: &State) -> Option<Vec<Happened>> {
+    match (state.config.enabled, state.scalars.clock.is_stopped()) {
+        (true, true) => Some(vec![ClockEvent::Enabled.into()]),
+        (false, false) => Some(vec![ClockEvent::Disabled.into()]),
+        (true, false) | (false, true) => None,
+    }
+}
+
+/// The first timer has ended.
+fn ended(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
+    let (_, timer) = state.timers.first().filter(|(at, _)| *at <= state.scalars.clock.at(now))?;
+    match timer {
+        Timer::AgentAway(user) => {
+            let released = presence::release(state, user, RequeueReason::OwnerOffline);
+            Some(released.into_iter().map(Happened::from).collect())
+        }
+        Timer::InteractionIdle(id) => idle(state, *id, now),
+    }
+}
+
+/// An interaction that an agent has was silent for too long. What nobody has is never closed for it.
+fn idle(state: &State, id: InteractionId, now: Timestamp) -> Option<Vec<Happened>> {
+    let interaction = state.interaction(id)?;
+    let sample = service_level::sampled(state, interaction, SampleResult::Unanswered, now);
+    let owner = interaction.owner().cloned();
+    let closed = InteractionEvent::InteractionClosed { interaction: id, reason: CloseReason::Idle, owner };
+    Some(sample.into_iter().chain([closed]).map(Happened::from).collect())
+}
+
+impl State {
+    /// The messages that are at the gateway, or should be: each is handed over with its attempt, once, and after a restart once
+    /// more with the same attempt, which the gateway recognizes. Empty while the storage is not accepted.
+    pub fn in_flight(&self) -> impl Iterator<Item = &Outbound> {
+        self.outbox.at_gateway().filter(|_| self.storage_accepted)
+    }
+
+    /// When something is due next, if nothing comes before. Not after a change of the hours, which makes nothing due.
+    pub fn next_wakeup(&self) -> Option<Timestamp> {
+        let timer = self.timers.first().and_then(|(at, _)| self.scalars.clock.when(*at));
+        [timer, sending::next_attempt_at(self)].into_iter().flatten().min()
+    }
+}
