@@ -9,6 +9,7 @@ use std::{path::Path, time::Duration};
 mod api_server;
 mod bare_log;
 mod channels;
+mod choice;
 mod figure;
 mod fleet;
 mod history;
@@ -109,6 +110,9 @@ async fn main() {
     let mut page = page::Page::new(machine::describe(), is_written);
     if wanted.has("store") {
         page.add(store::measure(scale));
+    }
+    if wanted.has("choice") {
+        page.add(choice::measure(scale));
     }
     if wanted.has("inbound") {
         page.add(inbound::measure(scale).await);

@@ -11,8 +11,9 @@ pub struct Row {
 }
 
 /// All rows, in the order in which they are measured.
-pub const ROWS: [Row; 12] = [
+pub const ROWS: [Row; 13] = [
     Row { name: "store", about: "the engine's store alone", sizes: &[] },
+    Row { name: "choice", about: "an agent chosen among ten and among a thousand", sizes: &[] },
     Row { name: "inbound", about: "an engine that takes messages", sizes: &[] },
     Row {
         name: "history",

@@ -39,6 +39,23 @@ impl TimeRange {
     }
 }
 
+/// A day of a campaign's time zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Day {
+    /// Its date.
+    pub date: Date,
+    /// From its first instant to before that of the next day.
+    from: Timestamp,
+    to: Timestamp,
+}
+
+impl Day {
+    /// Whether an instant is of this day.
+    pub fn contains(&self, at: Timestamp) -> bool {
+        self.from <= at && at < self.to
+    }
+}
+
 /// When a campaign is open.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
@@ -69,6 +86,15 @@ impl Schedule {
             week
         });
         Self { zone, weekly, exceptions }
+    }
+
+    /// The day of an instant.
+    pub fn day(&self, now: Timestamp) -> Day {
+        let local = now.to_zoned(self.zone.clone());
+        // The first and the last day that can be written have no beginning or end.
+        let from = local.start_of_day().map_or(Timestamp::MIN, |start| start.timestamp());
+        let next = local.date().tomorrow().and_then(|date| date.to_zoned(self.zone.clone()));
+        Day { date: local.date(), from, to: next.map_or(Timestamp::MAX, |next| next.timestamp()) }
     }
 
     /// Whether the campaign is open. The wall clock decides: an hour that a change of the clocks repeats is open twice, one that it

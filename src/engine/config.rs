@@ -138,7 +138,11 @@ fn channel(
         schedule: schedule(&document.campaign)?,
         strategy: match document.strategy {
             document::Strategy::LeastRecent => Strategy::LeastRecent,
+            document::Strategy::FewestInteractions => Strategy::FewestInteractions,
+            document::Strategy::Random => Strategy::Random,
             document::Strategy::Linear => Strategy::Linear,
+            document::Strategy::RoundRobin => Strategy::RoundRobin,
+            document::Strategy::WeightedRandom => Strategy::WeightedRandom,
         },
         offer: OfferMode::Assign,
         members: members(&document.campaign.members)?,
@@ -186,7 +190,7 @@ fn schedule(campaign: &document::Campaign) -> Result<Schedule, ConfigError> {
             format!("{:?} is no IANA time zone such as Europe/Madrid ({error})", campaign.time_zone),
         )
     })?;
-    let Some(hours) = &campaign.schedule else { return Ok(Schedule::always()) };
+    let Some(hours) = &campaign.schedule else { return Ok(Schedule::new(zone, None, BTreeMap::new())) };
     let weekly = hours
         .weekly
         .iter()

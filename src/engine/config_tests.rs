@@ -75,6 +75,28 @@ fn a_document_becomes_what_the_core_works_with() {
 }
 
 #[test]
+fn every_strategy_is_the_one_of_its_name() {
+    let all = ["LeastRecent", "FewestInteractions", "Random", "Linear", "RoundRobin", "WeightedRandom"];
+    for name in all {
+        let mut document = document();
+        document["strategy"] = json!(name);
+        let settings = settings(&document, &json!([])).unwrap();
+        assert_eq!(format!("{:?}", settings.channel.strategy), name);
+    }
+}
+
+#[test]
+fn the_day_is_that_of_the_campaign_also_without_hours() {
+    let mut document = document();
+    for schedule in [document["campaign"]["schedule"].clone(), Value::Null] {
+        document["campaign"]["schedule"] = schedule;
+        let day =
+            settings(&document, &json!([])).unwrap().channel.schedule.day("2026-01-05T23:30:00Z".parse().unwrap());
+        assert_eq!(day.date.to_string(), "2026-01-06", "half an hour past midnight in Madrid");
+    }
+}
+
+#[test]
 fn whatever_is_disabled_disables_the_channel() {
     for (pointer, value) in [("/enabled", false), ("/campaign/enabled", false), ("/draining", true)] {
         let mut document = document();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use aldis::engine::{
     core::{
         apply::apply,
+        config::Strategy as Distribution,
         delivery::{DeliveryState, FailureClass, SendOutcome},
         state::State,
     },
@@ -34,6 +35,14 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => Just(DeliveryState::Delivered),
         1 => failure.prop_map(DeliveryState::Failed),
     ];
+    let strategy = prop::sample::select(vec![
+        Distribution::LeastRecent,
+        Distribution::FewestInteractions,
+        Distribution::Random,
+        Distribution::Linear,
+        Distribution::RoundRobin,
+        Distribution::WeightedRandom,
+    ]);
     let seconds = prop_oneof![0..3u32, 20..400u32, 3_000..5_000u32, Just(90_000u32)];
     prop_oneof![
         5 => seconds.prop_map(|seconds| Step::Pass { seconds }),
@@ -53,6 +62,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => prop::option::of(1..3u32)
             .prop_map(|max| Step::MaxQueued { max: max.and_then(std::num::NonZeroU32::new) }),
         1 => any::<bool>().prop_map(|bo| Step::Membership { bo }),
+        1 => strategy.prop_map(|strategy| Step::Distribute { strategy }),
         1 => Just(Step::AcceptStorage),
         1 => (0..100_000u32).prop_map(|seconds| Step::Leap { seconds }),
         1 => (0..100_000u32).prop_map(|back| Step::SetClock { back }),
@@ -159,12 +169,13 @@ proptest! {
 }
 
 /// Stores as each released schema left them. They are never changed; a new schema adds one.
-const FROZEN: [&str; 5] = [
+const FROZEN: [&str; 6] = [
     include_str!("../fixtures/store/schema-1.sql"),
     include_str!("../fixtures/store/schema-2.sql"),
     include_str!("../fixtures/store/schema-3.sql"),
     include_str!("../fixtures/store/schema-4.sql"),
     include_str!("../fixtures/store/schema-5.sql"),
+    include_str!("../fixtures/store/schema-6.sql"),
 ];
 
 #[test]

@@ -14,6 +14,7 @@ mod engine_opt_outs;
 mod engine_replay;
 mod engine_retention;
 mod engine_store;
+mod engine_strategies;
 mod gateway_checks;
 mod gateway_clocks;
 mod gateway_full;

@@ -65,6 +65,10 @@ pub enum Step {
     MaxQueued { max: Option<std::num::NonZeroU32> },
     /// An agent is a member or not.
     Membership { bo: bool },
+    /// These are the members.
+    Members { members: Vec<Member> },
+    /// Interactions find their agents in another way.
+    Distribute { strategy: Strategy },
     /// A person accepts swapped storage.
     AcceptStorage,
     /// The clock goes ahead at once.
@@ -234,9 +238,12 @@ impl Writer<'_> {
             }
             Step::Answer { nth, outcome } => self.answer(*nth, outcome),
             Step::Receipt { back, by_token, state } => self.receipt(*back, *by_token, *state),
-            Step::Enable { .. } | Step::Hours { .. } | Step::MaxQueued { .. } | Step::Membership { .. } => {
-                self.configure(step);
-            }
+            Step::Enable { .. }
+            | Step::Hours { .. }
+            | Step::MaxQueued { .. }
+            | Step::Membership { .. }
+            | Step::Members { .. }
+            | Step::Distribute { .. } => self.configure(step),
             Step::AcceptStorage => self.tell(&Command::StorageAccepted),
             Step::Leap { seconds } => {
                 let by = SignedDuration::from_secs((*seconds).into());
@@ -359,6 +366,8 @@ impl Writer<'_> {
                 let members = config().members;
                 new.members = members.iter().filter(|member| *bo || member.user.as_str() != "bo").cloned().collect();
             }
+            Step::Members { members } => new.members = members.iter().cloned().collect(),
+            Step::Distribute { strategy } => new.strategy = *strategy,
             _ => {}
         }
         self.state.set_config(Arc::new(new));

@@ -70,11 +70,11 @@ pub struct SmsChannelSpec {
     #[x_kube(validation = Rule::new("self == oldSelf")
         .message("number cannot change, since conversations belong to their number: create a new SmsChannel"))]
     pub number: String,
-    /// Who gets the next interaction. `LeastRecent`: whose last one ended longest ago. `FewestInteractions`: who completed fewest today.
-    /// `Random`: by chance. `Linear`: the first available by the members' position, always from the first. `RoundRobin`: in turn,
-    /// whatever the penalties. `WeightedRandom`: by chance, less likely with a higher penalty. `RingAll`: everybody is asked, the first
-    /// to accept has it; needs `offer.mode: Ask`. But for `RoundRobin` and `WeightedRandom`, a lower penalty comes first. Default
-    /// `LeastRecent`. Not carried out yet, and refused by the condition `Ready`: all but `LeastRecent` and `Linear`.
+    /// Who gets the next interaction. `LeastRecent`: who finished their last one longest ago. `FewestInteractions`: who finished fewest today, then
+    /// who has fewest. `Random`: by chance. `Linear`: the first available by the members' position, always from the first. `RoundRobin`: by
+    /// position in turn, whatever the penalties. `WeightedRandom`: by chance, with a penalty p 1/(1+p) times as often as without. `RingAll`:
+    /// everybody is asked, the first to accept has it; needs `offer.mode: Ask`. But for `RoundRobin` and `WeightedRandom`, a lower penalty
+    /// comes first. Default `LeastRecent`. Not carried out yet, and refused by the condition `Ready`: `RingAll`.
     #[serde(default)]
     pub strategy: Strategy,
     /// How an interaction is given to an agent.
@@ -151,16 +151,16 @@ fn yes() -> bool {
 pub enum Strategy {
     /// Everybody is asked, the first to accept has it.
     RingAll,
-    /// Whose last interaction ended longest ago.
+    /// Who finished their last interaction longest ago.
     #[default]
     LeastRecent,
-    /// Who completed fewest today, then who has fewest open.
+    /// Who finished fewest today, then who has fewest.
     FewestInteractions,
     /// By chance.
     Random,
     /// By position, always from the first.
     Linear,
-    /// In turn; ignores penalties.
+    /// By position, in turn; ignores penalties.
     RoundRobin,
     /// By chance, less likely with a higher penalty.
     WeightedRandom,

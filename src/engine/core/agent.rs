@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -28,6 +28,9 @@ pub struct Agent {
     pub last_finish: Option<Timestamp>,
     /// When they were last given one.
     pub last_assigned: Option<Timestamp>,
+    /// What they finished on the last day on which they finished any.
+    #[serde(default)]
+    pub completed: Option<Completed>,
     /// Whether a stream is open. Not stored: nobody is online when the engine starts.
     #[serde(skip)]
     pub connection: Connection,
@@ -43,6 +46,7 @@ impl Agent {
             present: false,
             last_finish: None,
             last_assigned: None,
+            completed: None,
             connection: Connection::Offline { since: Some(since) },
             open: BTreeSet::new(),
         }
@@ -51,6 +55,11 @@ impl Agent {
     /// Whether a stream is open.
     pub const fn is_online(&self) -> bool {
         matches!(self.connection, Connection::Online)
+    }
+
+    /// How many interactions they finished on a date.
+    pub fn completed_on(&self, date: Date) -> u32 {
+        self.completed.filter(|completed| completed.on == date).map_or(0, |completed| completed.count)
     }
 
     /// Whether they can be given an interaction: online, present, a member who receives, with room for another.
@@ -69,6 +78,16 @@ impl Agent {
             Connection::Offline { .. } | Connection::Online => None,
         }
     }
+}
+
+/// What an agent finished on one day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Completed {
+    /// The date in the campaign's time zone.
+    pub on: Date,
+    /// So many interactions.
+    pub count: u32,
 }
 
 /// Whether an agent has a stream open.

@@ -1,9 +1,9 @@
 //! How an event changes the state. Total: every event can be applied to every state, so that a replay never fails.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
-    agent::Connection,
+    agent::{Completed, Connection},
     clock::{Leap, SetBack},
     customer::Customer,
     event::{
@@ -13,13 +13,15 @@ use super::{
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
     interaction::{Interaction, Phase, Place},
     outbox::Outbound,
+    random::Seed,
+    ranking::Turn,
     state::{Sample, State},
 };
 
 /// Changes the state as the event says. What the event names and the state does not hold is left alone.
 pub fn apply(state: &mut State, event: &Event) {
     let at = event.at.max(state.scalars.last);
-    state.scalars.last = at;
+    state.advance(at);
     match &event.what {
         Happened::Engine(event) => apply_to_engine(state, event),
         Happened::Clock(event) => apply_to_clock(state, event, at),
@@ -95,7 +97,11 @@ fn apply_to_interaction(state: &mut State, event: &InteractionEvent, at: Timesta
                 interaction.waiting_since = measured.then_some(at);
             });
         }
-        InteractionEvent::InteractionAssigned { interaction, user, epoch } => {
+        InteractionEvent::InteractionAssigned { interaction, user, epoch, position } => {
+            if let Some(position) = *position {
+                state.scalars.turn = Some(Turn { position, user: user.clone() });
+                state.scalars.seed = state.scalars.seed.next();
+            }
             assigned(state, *interaction, user, *epoch, at);
         }
         InteractionEvent::InteractionRequeued { interaction, epoch, .. } => {
@@ -104,8 +110,8 @@ fn apply_to_interaction(state: &mut State, event: &InteractionEvent, at: Timesta
                 interaction.epoch = *epoch;
             });
         }
-        InteractionEvent::InteractionClosed { interaction, reason, .. } => {
-            interaction_closed(state, *interaction, *reason, at);
+        InteractionEvent::InteractionClosed { interaction, reason, completed_on, .. } => {
+            interaction_closed(state, *interaction, *reason, *completed_on, at);
         }
         InteractionEvent::ServiceLevelSampled { interaction, result, in_target, .. } => {
             state.with_interaction(*interaction, |interaction| interaction.waiting_since = None);
@@ -136,7 +142,7 @@ fn clock_set(state: &mut State, to: Timestamp, at: Timestamp) {
     if to < at {
         state.set_back(SetBack { to, by: at.duration_since(to) });
     }
-    state.scalars.last = to;
+    state.advance(to);
 }
 
 fn engine_started(state: &mut State, ids_from: u64) {
@@ -145,6 +151,7 @@ fn engine_started(state: &mut State, ids_from: u64) {
     scalars.next_interaction = scalars.next_interaction.max(InteractionId(ids_from));
     scalars.next_message = scalars.next_message.max(MessageId(ids_from));
     scalars.next_note = scalars.next_note.max(NoteId(ids_from));
+    scalars.seed = Seed::of(ids_from);
     let since = state.scalars.clock.at(state.scalars.last);
     let users: Vec<UserId> = state.agents.keys().cloned().collect();
     for user in users {
@@ -196,7 +203,13 @@ fn assigned(state: &mut State, id: InteractionId, user: &UserId, epoch: Epoch, a
     });
 }
 
-fn interaction_closed(state: &mut State, id: InteractionId, reason: CloseReason, at: Timestamp) {
+fn interaction_closed(
+    state: &mut State,
+    id: InteractionId,
+    reason: CloseReason,
+    completed_on: Option<Date>,
+    at: Timestamp,
+) {
     let Some(interaction) = state.remove_interaction(id) else { return };
     let owner = interaction.owner().cloned();
     with_customer(state, interaction.customer, |customer| {
@@ -208,7 +221,12 @@ fn interaction_closed(state: &mut State, id: InteractionId, reason: CloseReason,
         }
     });
     if let (CloseReason::Finished, Some(owner)) = (reason, owner) {
-        state.with_agent(&owner, |agent| agent.last_finish = Some(at));
+        state.with_agent(&owner, |agent| {
+            agent.last_finish = Some(at);
+            if let Some(on) = completed_on {
+                agent.completed = Some(Completed { on, count: agent.completed_on(on).saturating_add(1) });
+            }
+        });
     }
 }
 

@@ -40,13 +40,21 @@ pub struct ChannelConfig {
     pub per_number: RateLimit,
 }
 
-/// How waiting interactions find an agent. In each, a lower penalty comes first.
+/// How waiting interactions find an agent. A lower penalty comes first, but for those that say otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Strategy {
     /// Whose last finish is the longest ago; who never finished one comes first.
     LeastRecent,
+    /// Who finished the fewest interactions today, then who has the fewest.
+    FewestInteractions,
+    /// By chance.
+    Random,
     /// By position, always from the first.
     Linear,
+    /// By position, in turn. Penalties do not count.
+    RoundRobin,
+    /// By chance: a penalty `p` makes it `1 / (1 + p)` times as likely.
+    WeightedRandom,
 }
 
 /// What an agent is asked before an interaction is theirs.

@@ -34,6 +34,7 @@ pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: Messa
             interaction: interaction.id,
             reason: CloseReason::OptedOut,
             owner: None,
+            completed_on: None,
         });
     }
 }

@@ -16,7 +16,7 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Event> {
     let now = now.max(state.scalars.last);
     switched(state)
         .or_else(|| ended(state, now))
-        .or_else(|| queue::assign_next(state).map(|what| vec![what.into()]))
+        .or_else(|| queue::assign_next(state, now).map(|what| vec![what.into()]))
         .or_else(|| sending::attempt_next(state, now).map(|what| vec![what.into()]))
         .unwrap_or_default()
         .into_iter()
@@ -50,7 +50,8 @@ fn idle(state: &State, id: InteractionId, now: Timestamp) -> Option<Vec<Happened
     let interaction = state.interaction(id)?;
     let sample = service_level::sampled(state, interaction, SampleResult::Unanswered, now);
     let owner = interaction.owner().cloned();
-    let closed = InteractionEvent::InteractionClosed { interaction: id, reason: CloseReason::Idle, owner };
+    let reason = CloseReason::Idle;
+    let closed = InteractionEvent::InteractionClosed { interaction: id, reason, owner, completed_on: None };
     Some(sample.into_iter().chain([closed]).map(Happened::from).collect())
 }
 

@@ -127,7 +127,8 @@ fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, message:
         record(draft, message, customer, InboundOutcome::OutOfHours, Some(interaction));
         let text = config.out_of_hours_message.as_deref();
         notice(draft, customer, Some(interaction), Purpose::OutOfHours, text);
-        draft.push(InteractionEvent::InteractionClosed { interaction, reason: CloseReason::OutOfHours, owner: None });
+        let reason = CloseReason::OutOfHours;
+        draft.push(InteractionEvent::InteractionClosed { interaction, reason, owner: None, completed_on: None });
         return InboundOutcome::OutOfHours;
     }
     if queue::is_full(draft.state) {

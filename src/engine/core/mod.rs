@@ -27,6 +27,8 @@ pub mod opt_out;
 pub mod outbox;
 mod presence;
 mod queue;
+mod random;
+mod ranking;
 mod receipt;
 mod reply;
 pub mod schedule;

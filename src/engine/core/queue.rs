@@ -1,6 +1,10 @@
 //! Who waits, and for how long.
 
-use super::{event::InteractionEvent, ids::InteractionId, interaction::Interaction, state::State, strategy};
+use jiff::Timestamp;
+
+use super::{
+    event::InteractionEvent, ids::InteractionId, interaction::Interaction, ranking::Turn, state::State, strategy,
+};
 
 /// Whether no new interaction may enter. Those that go back to the queue may always.
 pub(super) fn is_full(state: &State) -> bool {
@@ -8,14 +12,15 @@ pub(super) fn is_full(state: &State) -> bool {
 }
 
 /// Gives the first interaction that waits to the agent whom the strategy names, if one is available.
-pub(super) fn assign_next(state: &State) -> Option<InteractionEvent> {
+pub(super) fn assign_next(state: &State, now: Timestamp) -> Option<InteractionEvent> {
     if !state.config.enabled {
         return None;
     }
     let (_, first) = state.queue.first()?;
     let interaction = state.interaction(*first)?;
-    let user = strategy::choose(state)?.clone();
-    Some(InteractionEvent::InteractionAssigned { interaction: *first, user, epoch: interaction.epoch.next() })
+    let Turn { position, user } = strategy::choose(state, now)?;
+    let epoch = interaction.epoch.next();
+    Some(InteractionEvent::InteractionAssigned { interaction: *first, user, epoch, position: Some(position) })
 }
 
 /// The interactions that wait, first in line first.

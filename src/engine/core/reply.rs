@@ -43,6 +43,7 @@ pub(super) fn finish(
         interaction: interaction.id,
         reason: CloseReason::Finished,
         owner: Some(user.clone()),
+        completed_on: Some(draft.config().schedule.day(draft.now).date),
     });
     Ok(Answer::Done)
 }

@@ -1,3 +1,3 @@
 //! When the campaign is open: [`crate::hours`], which the operator uses as well.
 
-pub use crate::hours::{InvalidTimeRange, Schedule, TimeRange};
+pub use crate::hours::{Day, InvalidTimeRange, Schedule, TimeRange};

@@ -42,7 +42,7 @@ pub(super) fn start(
     let epoch = Epoch::default().next();
     let origin = Origin::Agent { user: user.clone() };
     draft.push(InteractionEvent::InteractionOpened { interaction, customer: customer.id, origin, opted_out: false });
-    draft.push(InteractionEvent::InteractionAssigned { interaction, user: user.clone(), epoch });
+    draft.push(InteractionEvent::InteractionAssigned { interaction, user: user.clone(), epoch, position: None });
     let message = sending::commit(draft, &customer, Some(interaction), purpose, text)?;
     Ok(Answer::Started { interaction, epoch, message })
 }

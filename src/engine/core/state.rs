@@ -18,6 +18,8 @@ use super::{
     ids::{CustomerId, InteractionId, MessageId, NoteId, UserId},
     interaction::{Interaction, Phase, Place},
     outbox::{Outbound, Outbox},
+    random::Seed,
+    ranking::{Ranking, Turn},
     timers::Timers,
 };
 
@@ -41,7 +43,7 @@ pub struct State {
     /// What ends by itself.
     pub(super) timers: Timers,
     /// Agents who can be given an interaction.
-    pub(super) available: BTreeSet<UserId>,
+    pub(super) ranking: Ranking,
 }
 
 impl PartialEq for State {
@@ -85,6 +87,12 @@ pub struct Scalars {
     /// How often a person said that the clock is right.
     #[serde(default)]
     pub clock_settings: u64,
+    /// Where chance comes from.
+    #[serde(default)]
+    pub seed: Seed,
+    /// Whose turn it was last: whom the strategy chose.
+    #[serde(default)]
+    pub turn: Option<Turn>,
 }
 
 impl Scalars {
@@ -109,6 +117,8 @@ impl Default for Scalars {
             hold_until: Timestamp::UNIX_EPOCH,
             leap: None,
             clock_settings: 0,
+            seed: Seed::default(),
+            turn: None,
         }
     }
 }
@@ -153,6 +163,7 @@ impl State {
 
     /// The state as it was stored, with every agent offline. [`Command::Started`](super::command::Command::Started) comes next.
     pub fn from_rows(config: Arc<ChannelConfig>, rows: OpenRows) -> Self {
+        let ranking = Ranking::new(&config, &rows.agents, rows.scalars.last);
         let mut state = Self {
             config,
             storage_accepted: true,
@@ -166,7 +177,7 @@ impl State {
             samples: rows.samples.into(),
             queue: BTreeSet::new(),
             timers: Timers::default(),
-            available: BTreeSet::new(),
+            ranking,
         };
         for interaction in rows.interactions {
             state.put_interaction(interaction);
@@ -192,8 +203,7 @@ impl State {
         let session_idle = self.config.session_idle;
         let idle = self.interactions.values().filter_map(|interaction| interaction.idle_timer(session_idle));
         self.timers = idle.chain(self.agents.values().filter_map(Agent::away_timer)).collect();
-        let users: Vec<UserId> = self.agents.keys().cloned().collect();
-        users.iter().for_each(|user| self.note_availability(user));
+        self.rank();
     }
 
     /// The configuration in force.
@@ -322,6 +332,7 @@ impl State {
             agent.last_finish = agent.last_finish.map(|at| back.moved(at));
             agent.last_assigned = agent.last_assigned.map(|at| back.moved(at));
         }
+        self.rank();
         for sample in &mut self.samples {
             sample.at = back.moved(sample.at);
         }
@@ -378,17 +389,19 @@ impl State {
         self.timers.cancel(agent.away_timer());
         change(agent);
         self.timers.start(agent.away_timer());
-        self.note_availability(user);
+        self.ranking.put(&self.config, agent);
     }
 
-    fn note_availability(&mut self, user: &UserId) {
-        let member = self.config.members.get(user);
-        let available = member.zip(self.agents.get(user)).is_some_and(|(member, agent)| agent.is_available(member));
-        if !available {
-            self.available.remove(user);
-        } else if !self.available.contains(user) {
-            self.available.insert(user.clone());
+    /// Time has come to this instant.
+    pub(super) fn advance(&mut self, to: Timestamp) {
+        self.scalars.last = to;
+        if !self.ranking.is_of_day(to) {
+            self.rank();
         }
+    }
+
+    fn rank(&mut self) {
+        self.ranking = Ranking::new(&self.config, self.agents.values(), self.scalars.last);
     }
 
     /// A message belongs to an interaction: its idle time begins anew.

@@ -40,7 +40,7 @@ impl State {
                 .unwrap_or(0),
             active: (self.interactions.len() - self.queue.len()) as u64,
             agents_online: online.filter(|agent| agent.is_online()).count() as u64,
-            agents_available: self.available.len() as u64,
+            agents_available: self.ranking.len() as u64,
             outbox_waiting: self.outbox.len() as u64 - in_flight,
             outbox_in_flight: in_flight,
             in_hours: self.config.schedule.is_open(now),

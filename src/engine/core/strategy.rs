@@ -3,29 +3,24 @@
 use jiff::Timestamp;
 
 use super::{
-    agent::Agent,
-    config::{Member, Strategy},
-    ids::UserId,
+    config::Strategy,
+    ranking::{Ranking, Turn},
     state::State,
 };
 
-/// The available agents, in no order that matters.
-pub(super) fn available(state: &State) -> impl Iterator<Item = (&Member, &Agent)> {
-    state.available.iter().filter_map(|user| state.config.members.get(user).zip(state.agents.get(user)))
-}
-
 /// The agent who gets the next interaction; none when nobody is available.
-pub(super) fn choose(state: &State) -> Option<&UserId> {
-    let strategy = state.config.strategy;
-    available(state).min_by_key(|(member, agent)| rank(strategy, member, agent)).map(|(member, _)| &member.user)
-}
-
-/// Lower is chosen. Who never finished an interaction comes before all who did, and then who was not given one for the longest
-/// time, so that several newcomers take turns.
-fn rank<'a>(strategy: Strategy, member: &'a Member, agent: &Agent) -> impl Ord + use<'a> {
-    let (finished, assigned): (Option<Timestamp>, Option<Timestamp>) = match strategy {
-        Strategy::LeastRecent => (agent.last_finish, agent.last_assigned),
-        Strategy::Linear => (None, None),
+pub(super) fn choose(state: &State, now: Timestamp) -> Option<Turn> {
+    let (ranking, scalars) = (&state.ranking, &state.scalars);
+    let chosen = match state.config.strategy {
+        Strategy::LeastRecent | Strategy::Linear => ranking.first(),
+        Strategy::FewestInteractions if ranking.is_of_day(now) => ranking.first(),
+        // The first choice of a day; the event that follows from it begins the day.
+        Strategy::FewestInteractions => {
+            return Ranking::new(&state.config, state.agents.values(), now).first().cloned();
+        }
+        Strategy::RoundRobin => ranking.after(scalars.turn.as_ref()),
+        Strategy::Random => ranking.draw(scalars.seed.number()),
+        Strategy::WeightedRandom => ranking.draw_weighted(scalars.seed.number()),
     };
-    (member.penalty, finished, assigned, member.position, &member.user)
+    chosen.cloned()
 }

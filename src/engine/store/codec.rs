@@ -1,6 +1,6 @@
 //! How values stand in columns.
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use super::error::StoreError;
 use crate::{
@@ -21,6 +21,11 @@ pub(super) fn nanos(at: Timestamp) -> i64 {
 /// The instant of a column.
 pub(super) fn timestamp(nanos: i64) -> Result<Timestamp, StoreError> {
     Timestamp::from_nanosecond(nanos.into()).map_err(|_| StoreError::Contents(format!("{nanos} is no time")))
+}
+
+/// The date of a column, as `2026-11-22`.
+pub(super) fn date(text: &str) -> Result<Date, StoreError> {
+    text.parse().map_err(|_| StoreError::Contents(format!("{text:?} is no date")))
 }
 
 /// An id as a column: SQLite's integers are signed, and no counter comes near the end of them.

@@ -7,7 +7,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Stateme
 
 use super::{codec, error::StoreError, recent::Recent};
 use crate::engine::core::{
-    agent::{self, Agent},
+    agent::{self, Agent, Completed},
     clock::ChannelTime,
     customer::Customer,
     event::Origin,
@@ -51,6 +51,9 @@ const INTERACTIONS: &str =
 /// The same of messages that wait for the look-ups.
 const RECENT_ACTIVITY: &str = "SELECT interaction, max(own_at) FROM message
     WHERE id > (SELECT indexed FROM store WHERE one = 1) AND interaction IS NOT NULL AND own_at IS NOT NULL GROUP BY interaction";
+
+const AGENTS: &str =
+    "SELECT user, present, last_finish, last_assigned, completed_on, completed FROM agent ORDER BY user";
 
 const OUTBOX: &str = "SELECT o.message, m.customer, m.interaction, m.purpose, m.user, m.segments, o.attempt,
            o.sending_until, o.receipt_status, o.receipt_class
@@ -181,12 +184,16 @@ fn read_phase(row: &Row<'_>) -> Result<Phase, StoreError> {
 }
 
 fn agents(sql: &Connection) -> Result<Vec<Agent>, StoreError> {
-    all(sql, "SELECT user, present, last_finish, last_assigned FROM agent ORDER BY user", [], |row| {
+    all(sql, AGENTS, [], |row| {
+        let count = row.get(5)?;
+        let on: Option<String> = row.get(4)?;
+        let on = on.map(|on| codec::date(&on)).transpose()?;
         Ok(Agent {
             user: UserId::from(row.get::<_, String>(0)?),
             present: row.get(1)?,
             last_finish: instant(row, 2)?,
             last_assigned: instant(row, 3)?,
+            completed: on.map(|on| Completed { on, count }),
             connection: agent::Connection::default(),
             open: std::collections::BTreeSet::new(),
         })

@@ -103,12 +103,12 @@ impl Touched {
             | InteractionEvent::ServiceLevelSampled { interaction, .. } => {
                 self.moved(*interaction);
             }
-            InteractionEvent::InteractionAssigned { interaction, user, epoch }
+            InteractionEvent::InteractionAssigned { interaction, user, epoch, .. }
             | InteractionEvent::InteractionRequeued { interaction, user, epoch, .. } => {
                 self.moved(*interaction).epoch = Some(*epoch);
                 self.agents.insert(user.clone());
             }
-            InteractionEvent::InteractionClosed { interaction, reason, owner } => {
+            InteractionEvent::InteractionClosed { interaction, reason, owner, .. } => {
                 let last_message = MessageId(after.0.saturating_sub(1));
                 self.moved(*interaction).closed =
                     Some(Closed { reason: *reason, owner: owner.clone(), at, last_message });
@@ -287,12 +287,17 @@ fn close(sql: &Connection, id: InteractionId, closed: &Closed, epoch: Option<Epo
 }
 
 fn write_agent(sql: &Connection, agent: &Agent) -> Result<(), CommitError> {
-    sql.prepare_cached("INSERT OR REPLACE INTO agent (user, present, last_finish, last_assigned) VALUES (?, ?, ?, ?)")?
-        .execute(params![
-            agent.user.as_str(),
-            agent.present,
-            agent.last_finish.map(codec::nanos),
-            agent.last_assigned.map(codec::nanos),
-        ])?;
+    sql.prepare_cached(
+        "INSERT OR REPLACE INTO agent (user, present, last_finish, last_assigned, completed_on, completed)
+         VALUES (?, ?, ?, ?, ?, ?)",
+    )?
+    .execute(params![
+        agent.user.as_str(),
+        agent.present,
+        agent.last_finish.map(codec::nanos),
+        agent.last_assigned.map(codec::nanos),
+        agent.completed.map(|completed| completed.on.to_string()),
+        agent.completed.map_or(0, |completed| completed.count),
+    ])?;
     Ok(())
 }

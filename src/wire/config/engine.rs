@@ -153,8 +153,16 @@ pub struct Member {
 pub enum Strategy {
     /// Whose last finish is the longest ago.
     LeastRecent,
+    /// Who finished the fewest today, then who has the fewest.
+    FewestInteractions,
+    /// By chance.
+    Random,
     /// By position, always from the first.
     Linear,
+    /// By position, in turn.
+    RoundRobin,
+    /// By chance, less likely with a higher penalty.
+    WeightedRandom,
 }
 
 /// Target and window of the service level.

@@ -2,7 +2,7 @@
 
 mod stored;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -176,6 +176,10 @@ pub enum InteractionEvent {
         user: UserId,
         /// Its epoch from now on.
         epoch: Epoch,
+        /// Their position among the members, when the strategy chose them. None: they wrote first, or an event of a version that did
+        /// not say it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<u32>,
     },
     /// An interaction went from its owner back to the head of the queue; it keeps its arrival time.
     InteractionRequeued {
@@ -196,6 +200,9 @@ pub enum InteractionEvent {
         reason: CloseReason,
         /// Its owner, if it had one.
         owner: Option<UserId>,
+        /// When its owner finished it: the date in the campaign's time zone, on which it counts as completed by them.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        completed_on: Option<Date>,
     },
     /// An interaction's service level is known.
     ServiceLevelSampled {

@@ -4,79 +4,12 @@ use super::desk::{Desk, config, member, without};
 use crate::{
     engine::core::{
         command::{Answer, Command, Refusal},
-        config::{Member, Strategy},
+        config::Member,
         event::InboundOutcome,
         ids::Epoch,
     },
     sms::MAX_SEGMENTS,
 };
-
-/// Ana, Bo and Cy with penalties, room for one each.
-fn three(penalties: [u32; 3]) -> Vec<Member> {
-    ["ana", "bo", "cy"]
-        .into_iter()
-        .zip(penalties)
-        .zip(1..)
-        .map(|((user, penalty), position)| Member { penalty, ..member(user, position, 1) })
-        .collect()
-}
-
-/// Assigns an interaction of each customer to whom the strategy names, who finishes it at once; says who had them.
-fn turns(desk: &mut Desk, count: u32) -> Vec<String> {
-    (0..count)
-        .map(|customer| {
-            desk.text(customer % 10, "TEXT-hello");
-            let open = desk.open(customer % 10).unwrap();
-            let owner = desk.owner(open).expect("somebody is available").to_owned();
-            desk.pass_seconds(1);
-            desk.finish(&owner, open).unwrap();
-            owner
-        })
-        .collect()
-}
-
-#[test]
-fn strategies_choose_by_penalty_then_by_their_own_order() {
-    use Strategy::{LeastRecent, Linear};
-    let cases: [(Strategy, [u32; 3], &[&str]); 5] = [
-        (LeastRecent, [0, 0, 0], &["ana", "bo", "cy", "ana", "bo", "cy"]),
-        (LeastRecent, [5, 0, 0], &["bo", "cy", "bo", "cy"]),
-        (Linear, [0, 0, 0], &["ana", "ana", "ana"]),
-        (Linear, [5, 0, 0], &["bo", "bo"]),
-        (Linear, [5, 5, 0], &["cy", "cy"]),
-    ];
-    for (strategy, penalties, expected) in cases {
-        let mut config = config();
-        config.strategy = strategy;
-        config.members = three(penalties).into_iter().collect();
-        let mut desk = Desk::with_agents(config, &["cy", "bo", "ana"]);
-        assert_eq!(turns(&mut desk, expected.len() as u32), expected, "{strategy:?} {penalties:?}");
-    }
-}
-
-#[test]
-fn who_finished_longest_ago_is_next_also_after_a_restart() {
-    let mut config = config();
-    config.members = three([0, 0, 0]).into_iter().collect();
-    let mut desk = Desk::with_agents(config, &["ana", "bo", "cy"]);
-    assert_eq!(turns(&mut desk, 2), ["ana", "bo"]);
-    desk.restart();
-    for user in ["ana", "bo", "cy"] {
-        desk.online(user);
-    }
-    assert_eq!(turns(&mut desk, 4), ["cy", "ana", "bo", "cy"]);
-}
-
-#[test]
-fn newcomers_take_turns_instead_of_filling_the_first() {
-    let mut desk = Desk::with_agents(config(), &["ana", "bo"]);
-    for customer in 0..4 {
-        desk.text(customer, "TEXT-hello");
-        desk.pass_seconds(1);
-    }
-    let owners: Vec<_> = desk.state.interactions().map(|interaction| interaction.owner().unwrap().as_str()).collect();
-    assert_eq!(owners, ["ana", "bo", "ana", "bo"]);
-}
 
 #[test]
 fn only_who_is_available_gets_one() {

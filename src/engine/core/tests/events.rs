@@ -38,7 +38,10 @@ fn events() -> Vec<Happened> {
     let ended = |status| OutboundEvent::AttemptEnded { message, attempt: Attempt(1), status }.into();
     let recorded =
         |outcome| InboundEvent::InboundRecorded { message, customer, outcome, interaction: Some(interaction) }.into();
-    let closed = |reason| InteractionEvent::InteractionClosed { interaction, reason, owner: Some(user()) }.into();
+    let ended_on = |reason, completed_on| {
+        InteractionEvent::InteractionClosed { interaction, reason, owner: Some(user()), completed_on }.into()
+    };
+    let closed = |reason| ended_on(reason, None);
     let sampled = |result| {
         InteractionEvent::ServiceLevelSampled {
             interaction,
@@ -86,7 +89,7 @@ fn events() -> Vec<Happened> {
         }
         .into(),
         InteractionEvent::InteractionQueued { interaction, measured: true }.into(),
-        InteractionEvent::InteractionAssigned { interaction, user: user(), epoch: Epoch(1) }.into(),
+        InteractionEvent::InteractionAssigned { interaction, user: user(), epoch: Epoch(1), position: None }.into(),
         InteractionEvent::InteractionRequeued {
             interaction,
             user: user(),
@@ -138,6 +141,8 @@ fn events() -> Vec<Happened> {
         ClockEvent::ClockLeapt { millis: 86_400_000 }.into(),
         ClockEvent::ClockSet { to: later }.into(),
         sampled(SampleResult::NoReply),
+        InteractionEvent::InteractionAssigned { interaction, user: user(), epoch: Epoch(1), position: Some(2) }.into(),
+        ended_on(CloseReason::Finished, Some(jiff::civil::date(2026, 11, 22))),
     ]
 }
 

@@ -11,5 +11,6 @@ mod opting;
 mod outbox;
 mod properties;
 mod service_level;
+mod strategies;
 
 pub(crate) use self::desk::config;

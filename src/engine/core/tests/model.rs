@@ -198,7 +198,7 @@ impl Model {
                 let maximum = config.max_queued.map_or(usize::MAX, |maximum| maximum.get() as usize);
                 assert!(waiting <= maximum, "more than may wait: {event:?}");
             }
-            InteractionEvent::InteractionAssigned { interaction, user, epoch } => {
+            InteractionEvent::InteractionAssigned { interaction, user, epoch, .. } => {
                 self.assigned(*interaction, user, *epoch, config);
                 self.see(user, own_time);
                 self.touch(Some(*interaction), own_time);
@@ -212,7 +212,7 @@ impl Model {
                 assert_eq!((told.owner.take().as_ref(), told.epoch.next()), (Some(user), *epoch), "{event:?}");
                 (told.queued, told.requeued, told.epoch) = (true, true, *epoch);
             }
-            InteractionEvent::InteractionClosed { interaction, reason, owner } => {
+            InteractionEvent::InteractionClosed { interaction, reason, owner, .. } => {
                 self.closed(*interaction, *reason, owner.as_ref(), event.at, config);
             }
             InteractionEvent::NoteAdded { interaction, .. } => {

@@ -108,7 +108,7 @@ fn step() -> impl Strategy<Value = Step> {
 type Change = fn(&mut ChannelConfig);
 
 /// What people change. Each is undone by another one.
-const CHANGES: [Change; 14] = [
+const CHANGES: [Change; 19] = [
     |config| config.enabled = false,
     |config| config.enabled = true,
     |config| config.enabled = true,
@@ -116,7 +116,12 @@ const CHANGES: [Change; 14] = [
     |config| config.schedule = Schedule::always(),
     |config| config.max_queued = NonZeroU32::new(2),
     |config| config.max_queued = None,
+    |config| config.strategy = Distribution::LeastRecent,
+    |config| config.strategy = Distribution::FewestInteractions,
+    |config| config.strategy = Distribution::Random,
     |config| config.strategy = Distribution::Linear,
+    |config| config.strategy = Distribution::RoundRobin,
+    |config| config.strategy = Distribution::WeightedRandom,
     |config| config.members = without(&config.members, "bo"),
     |config| config.members = [member("ana", 3, 1), member("bo", 1, 3), member("cy", 2, 2)].into_iter().collect(),
     |config| config.service_level.target = SignedDuration::from_secs(600),

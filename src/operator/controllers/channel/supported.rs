@@ -22,17 +22,9 @@ pub(super) fn check(spec: &SmsChannelSpec) -> Result<(), Error> {
 }
 
 fn unsupported(spec: &SmsChannelSpec) -> Vec<String> {
-    let strategy = match spec.strategy {
-        Strategy::LeastRecent | Strategy::Linear => None,
-        Strategy::RingAll
-        | Strategy::FewestInteractions
-        | Strategy::Random
-        | Strategy::RoundRobin
-        | Strategy::WeightedRandom => Some(format!("spec.strategy {:?}", spec.strategy)),
-    };
     let set = |is_set: bool, field: &str| is_set.then(|| format!("spec.{field}"));
     let mut fields: Vec<String> = [
-        strategy,
+        set(spec.strategy == Strategy::RingAll, "strategy RingAll"),
         set(spec.offer.mode == OfferMode::Ask, "offer.mode Ask"),
         set(spec.service_level.answered_by == AnsweredBy::Accept, "serviceLevel.answeredBy Accept"),
         set(spec.max_queue_seconds != 0, "maxQueueSeconds"),
@@ -69,8 +61,10 @@ mod tests {
     fn defaults_never_stall() {
         assert!(check(&spec(json!({}))).is_ok());
         assert!(
-            check(&spec(json!({"strategy": "Linear", "automations": {}, "optOut": {"answeredBy": "Provider"}})))
-                .is_ok()
+            check(&spec(
+                json!({"strategy": "WeightedRandom", "automations": {}, "optOut": {"answeredBy": "Provider"}})
+            ))
+            .is_ok()
         );
     }
 
@@ -84,7 +78,7 @@ mod tests {
     #[test]
     fn each_field_that_is_not_carried_out_is_named() {
         let cases = [
-            (json!({"strategy": "RoundRobin"}), "spec.strategy RoundRobin"),
+            (json!({"strategy": "RingAll"}), "spec.strategy RingAll"),
             (json!({"offer": {"mode": "Ask"}}), "spec.offer.mode"),
             (json!({"serviceLevel": {"answeredBy": "Accept"}}), "spec.serviceLevel.answeredBy"),
             (json!({"maxQueueSeconds": 1}), "spec.maxQueueSeconds"),

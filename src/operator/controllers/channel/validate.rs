@@ -90,12 +90,12 @@ pub(crate) fn validate<'a>(observed: &Observed, references: &References<'a>) -> 
     let spec = &observed.channel.spec;
     let strategy = match spec.strategy {
         Strategy::LeastRecent => engine::Strategy::LeastRecent,
+        Strategy::FewestInteractions => engine::Strategy::FewestInteractions,
+        Strategy::Random => engine::Strategy::Random,
         Strategy::Linear => engine::Strategy::Linear,
-        Strategy::RingAll
-        | Strategy::FewestInteractions
-        | Strategy::Random
-        | Strategy::RoundRobin
-        | Strategy::WeightedRandom => {
+        Strategy::RoundRobin => engine::Strategy::RoundRobin,
+        Strategy::WeightedRandom => engine::Strategy::WeightedRandom,
+        Strategy::RingAll => {
             let message = format!("this version does not carry out spec.strategy {:?} yet", spec.strategy);
             return Err(Error::stalled(Reason::NotSupportedYet, message));
         }
