@@ -142,9 +142,10 @@ fn channel(
             document::Strategy::Random => Strategy::Random,
             document::Strategy::Linear => Strategy::Linear,
             document::Strategy::RoundRobin => Strategy::RoundRobin,
+            document::Strategy::RingAll => Strategy::RingAll,
             document::Strategy::WeightedRandom => Strategy::WeightedRandom,
         },
-        offer: OfferMode::Assign,
+        offer: offer(document)?,
         members: members(&document.campaign.members)?,
         max_queued: NonZeroU32::new(document.max_queued),
         queue_full_message: text("queueFullMessage", document.queue_full_message.as_ref())?,
@@ -164,6 +165,16 @@ fn channel(
             )?),
         },
     })
+}
+
+fn offer(document: &EngineConfig) -> Result<OfferMode, ConfigError> {
+    match (document.offer_timeout_seconds, document.strategy) {
+        (Some(seconds), _) => Ok(OfferMode::Ask { timeout_seconds: at_least_one("offerTimeoutSeconds", seconds)? }),
+        (None, document::Strategy::RingAll) => {
+            Err(ConfigError::new("offerTimeoutSeconds", "is missing; strategy RingAll asks the agents"))
+        }
+        (None, _) => Ok(OfferMode::Assign),
+    }
 }
 
 fn at_least_one(field: &str, value: u32) -> Result<NonZeroU32, ConfigError> {

@@ -76,13 +76,23 @@ fn a_document_becomes_what_the_core_works_with() {
 
 #[test]
 fn every_strategy_is_the_one_of_its_name() {
-    let all = ["LeastRecent", "FewestInteractions", "Random", "Linear", "RoundRobin", "WeightedRandom"];
+    let all = ["LeastRecent", "FewestInteractions", "Random", "Linear", "RoundRobin", "WeightedRandom", "RingAll"];
     for name in all {
         let mut document = document();
         document["strategy"] = json!(name);
+        document["offerTimeoutSeconds"] = json!(30);
         let settings = settings(&document, &json!([])).unwrap();
         assert_eq!(format!("{:?}", settings.channel.strategy), name);
     }
+}
+
+#[test]
+fn agents_are_asked_when_there_is_a_time_for_it() {
+    let mut document = document();
+    assert_eq!(settings(&document, &json!([])).unwrap().channel.offer, OfferMode::Assign);
+    document["offerTimeoutSeconds"] = json!(30);
+    let offer = settings(&document, &json!([])).unwrap().channel.offer;
+    assert!(matches!(offer, OfferMode::Ask { timeout_seconds } if timeout_seconds.get() == 30));
 }
 
 #[test]
@@ -124,12 +134,15 @@ fn a_bad_value_is_refused_with_its_field() {
         ("/sessionIdleSeconds", json!(0), "sessionIdleSeconds: must be at least 1"),
         ("/perNumberLimit/segments", json!(0), "perNumberLimit.segments: must be at least 1"),
         ("/perNumberLimit/perSeconds", json!(0), "perNumberLimit.perSeconds: must be at least 1"),
+        ("/offerTimeoutSeconds", json!(0), "offerTimeoutSeconds: must be at least 1"),
+        ("/strategy", json!("RingAll"), "offerTimeoutSeconds: is missing; strategy RingAll asks the agents"),
         ("/retentionDays", json!(0), "retentionDays: must be at least 1"),
         ("/optOut/stopKeywords", json!([]), "optOut.stopKeywords: is empty"),
         ("/optOut/stoppedMessage", json!(""), "optOut.stoppedMessage: is empty"),
     ];
     for (pointer, value, expected) in cases {
         let mut document = document();
+        document["offerTimeoutSeconds"] = Value::Null;
         *document.pointer_mut(pointer).unwrap() = value;
         let error = settings(&document, &json!([])).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{pointer}: {error}");

@@ -15,7 +15,10 @@ use prometheus_client::{
 
 use super::core::{
     delivery::{FailureClass, MessageStatus},
-    event::{AgentEvent, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, OutboundEvent, SampleResult},
+    event::{
+        AgentEvent, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, OutboundEvent, SampleResult,
+        WithdrawalReason,
+    },
     statistics::Statistics,
 };
 
@@ -46,6 +49,7 @@ pub(super) struct Metrics {
     inbound: Family<Outcome, Counter>,
     outbound: Family<Outcome, Counter>,
     samples: Family<Sampled, Counter>,
+    offers: Family<Outcome, Counter>,
     starts_blocked: Counter,
     streams_displaced: Counter,
     commit: Histogram,
@@ -69,6 +73,7 @@ impl Metrics {
             inbound: Family::default(),
             outbound: Family::default(),
             samples: Family::default(),
+            offers: Family::default(),
             starts_blocked: Counter::default(),
             streams_displaced: Counter::default(),
             commit: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
@@ -92,6 +97,11 @@ impl Metrics {
         registry.register("inbound_messages", "Customers' messages by what became of them", self.inbound.clone());
         registry.register("outbound_attempts", "Attempts to send by what became of them", self.outbound.clone());
         registry.register("service_level_samples", "Interactions whose wait ended, by how", self.samples.clone());
+        registry.register(
+            "offers",
+            "Agents who were asked whether they take an interaction, by how it ended for them",
+            self.offers.clone(),
+        );
         let help = "Starts of interactions that a blocklist stopped; GET /v1/channels/{channel}/blocked-starts has the numbers";
         registry.register("starts_blocked", help, self.starts_blocked.clone());
         let help = "Streams that ended because their agent opened more than 8";
@@ -145,6 +155,13 @@ impl Metrics {
             Happened::Interaction(InteractionEvent::ServiceLevelSampled { result, in_target, .. }) => {
                 self.sampled(*result, *in_target);
             }
+            Happened::Interaction(InteractionEvent::InteractionAssigned { offer: Some(_), .. }) => {
+                self.offer("Accepted", 1)
+            }
+            Happened::Interaction(InteractionEvent::OfferDeclined { .. }) => self.offer("Declined", 1),
+            Happened::Interaction(InteractionEvent::OfferWithdrawn { users, reason, .. }) => {
+                self.offer(withdrawal_name(*reason), users.len());
+            }
             Happened::Agent(AgentEvent::StartBlocked { .. }) => {
                 self.starts_blocked.inc();
             }
@@ -155,7 +172,10 @@ impl Metrics {
             | Happened::Interaction(
                 InteractionEvent::InteractionOpened { .. }
                 | InteractionEvent::InteractionQueued { .. }
-                | InteractionEvent::InteractionAssigned { .. }
+                | InteractionEvent::InteractionAssigned { offer: None, .. }
+                | InteractionEvent::InteractionOffered { .. }
+                | InteractionEvent::OfferExtended { .. }
+                | InteractionEvent::OfferRested { .. }
                 | InteractionEvent::InteractionRequeued { .. }
                 | InteractionEvent::InteractionClosed { .. }
                 | InteractionEvent::NoteAdded { .. },
@@ -182,6 +202,10 @@ impl Metrics {
         });
         let in_target = Name(if in_target { "true" } else { "false" });
         self.samples.get_or_create(&Sampled { result, in_target }).inc();
+    }
+
+    fn offer(&self, outcome: &'static str, agents: usize) {
+        self.offers.get_or_create(&Outcome { outcome: Name(outcome) }).inc_by(agents as u64);
     }
 
     fn inbound(&self, outcome: &'static str) {
@@ -221,6 +245,15 @@ const fn inbound_name(outcome: InboundOutcome) -> &'static str {
         InboundOutcome::OutOfHours => "OutOfHours",
         InboundOutcome::QueueFull => "QueueFull",
         InboundOutcome::Queued => "Queued",
+    }
+}
+
+const fn withdrawal_name(reason: WithdrawalReason) -> &'static str {
+    match reason {
+        WithdrawalReason::TimedOut => "TimedOut",
+        WithdrawalReason::AgentOffline => "AgentOffline",
+        WithdrawalReason::AgentNotPresent => "AgentNotPresent",
+        WithdrawalReason::AgentRemoved => "AgentRemoved",
     }
 }
 

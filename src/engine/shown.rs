@@ -27,10 +27,14 @@ const fn is_shown(what: &Happened) -> bool {
             InteractionEvent::InteractionOpened { .. }
             | InteractionEvent::InteractionQueued { .. }
             | InteractionEvent::InteractionAssigned { .. }
+            | InteractionEvent::InteractionOffered { .. }
+            | InteractionEvent::OfferExtended { .. }
+            | InteractionEvent::OfferDeclined { .. }
+            | InteractionEvent::OfferWithdrawn { .. }
             | InteractionEvent::InteractionRequeued { .. }
             | InteractionEvent::InteractionClosed { .. }
             | InteractionEvent::NoteAdded { .. } => true,
-            InteractionEvent::ServiceLevelSampled { .. } => false,
+            InteractionEvent::ServiceLevelSampled { .. } | InteractionEvent::OfferRested { .. } => false,
         },
         Happened::Outbound(event) => match event {
             OutboundEvent::OutboundCommitted { .. }

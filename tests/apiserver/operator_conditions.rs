@@ -29,10 +29,27 @@ async fn a_field_that_is_not_carried_out_stalls_and_is_named() {
     let message = desk.until("smschannel/support", "Stalled", "True", "NotSupportedYet");
     assert!(message.contains("spec.maxQueueSeconds"), "{message}");
     assert_eq!(desk.config("sms-support")["strategy"], "LeastRecent", "what ran goes on");
-    for strategy in ["FewestInteractions", "Random", "Linear", "RoundRobin", "WeightedRandom"] {
-        desk.apply(&desk.channel("support", "+15551230001", &format!(", strategy: {strategy}")));
+    desk.apply(&desk.channel("support", "+15551230001", ", strategy: Linear"));
+    desk.wait_ready("smschannel/support");
+    assert_eq!(desk.config("sms-support")["strategy"], "Linear");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_strategy_reaches_the_engine_and_how_agents_are_asked() {
+    let (desk, _operator) = Desk::at_work().await;
+    let cases = [
+        ("FewestInteractions", "", json!(null)),
+        ("Random", ", offer: {mode: Ask}", json!(30)),
+        ("RoundRobin", ", offer: {mode: Ask, timeoutSeconds: 90}", json!(90)),
+        ("WeightedRandom", ", offer: {mode: Assign}", json!(null)),
+        ("RingAll", ", offer: {mode: Ask}", json!(30)),
+        ("LeastRecent", "", json!(null)),
+    ];
+    for (strategy, offer, timeout) in cases {
+        desk.apply(&desk.channel("support", "+15551230001", &format!(", strategy: {strategy}{offer}")));
         desk.wait_ready("smschannel/support");
-        assert_eq!(desk.config("sms-support")["strategy"], strategy);
+        let config = desk.config("sms-support");
+        assert_eq!((&config["strategy"], &config["offerTimeoutSeconds"]), (&json!(strategy), &timeout));
     }
 }
 

@@ -1,9 +1,11 @@
-"""Checks which agents the strategies chose, by the rules of docs/distribution.md.
+"""Checks which agents were given or offered interactions, by the rules of docs/distribution.md.
 
 Reads histories as JSON Lines from stdin: {"history": N} begins one, {"config": {...}} says what is in force from there
 on, {"event": {...}} is an event of the engine. Follows the events, decides each choice by the rules and compares it
-with what the event says. The first difference is described on stderr, and the exit status is 1. Without a difference,
-stdout gets one JSON object: how many choices were checked per strategy, and how many had several candidates.
+with what the event says. What becomes of an offer must be allowed by the rules; that something should have happened is
+not checked, since the events do not say what was still due. The first difference is described on stderr, and the exit
+status is 1. Without a difference, stdout gets one JSON object: how many choices were checked per strategy (given or
+offered), and how many had several candidates.
 """
 
 import json
@@ -16,6 +18,13 @@ GAMMA = 0x9E3779B97F4A7C15
 MASK = 2**64 - 1
 WEIGHT = 10**12
 
+SECOND = 10**9
+# So long may agents be offline before an offer ends for them.
+OFFLINE = 30 * SECOND
+# The event that withdraws an offer for another reason may follow in the same instant after an answer.
+OVER_AT_ONCE = ("TimedOut", "AgentOffline")
+EPOCH = datetime(1970, 1, 1)
+
 # Sorts before every instant.
 NEVER = ""
 
@@ -27,6 +36,7 @@ COMPARED_BY = {
     "RoundRobin": ("round", "position", "name"),
     "Random": ("penalty", "position", "name"),
     "WeightedRandom": ("penalty", "position", "name"),
+    "RingAll": ("penalty", "position", "name"),
 }
 
 
@@ -37,10 +47,52 @@ class Difference(Exception):
 @dataclass
 class Agent:
     online: bool = False
+    # In the channel's own time.
+    offline_since: int = 0
     present: bool = False
     last_finished: str = NEVER
     last_given: str = NEVER
     finished_on: Counter = field(default_factory=Counter)
+
+
+@dataclass
+class Offer:
+    """An offer that runs. Its times are in the channel's own time."""
+
+    number: int
+    rings_all: bool
+    timeout: int
+    end: int
+    asked: set
+    may_accept: set
+
+
+@dataclass
+class Rest:
+    """The rest of an agent whom an interaction that waits was offered to in vain, with its end in the own time."""
+
+    end: int
+    over: bool = False
+
+
+class Clock:
+    """The channel's own time in nanoseconds: it stands still while the channel is disabled."""
+
+    def __init__(self):
+        self.stopped_at = None
+        self.stood_still = 0
+
+    def time(self, at):
+        return (nanoseconds(at) if self.stopped_at is None else self.stopped_at) - self.stood_still
+
+    def stop(self, at):
+        if self.stopped_at is None:
+            self.stopped_at = nanoseconds(at)
+
+    def go_on(self, at):
+        if self.stopped_at is not None:
+            self.stood_still += nanoseconds(at) - self.stopped_at
+            self.stopped_at = None
 
 
 def instant(text):
@@ -49,6 +101,16 @@ def instant(text):
         raise ValueError(f"not a time in UTC: {text}")
     seconds, _, fraction = text[:-1].partition(".")
     return f"{seconds}.{fraction:0<9}"
+
+
+def nanoseconds(at):
+    seconds, _, fraction = at.partition(".")
+    return (datetime.fromisoformat(seconds) - EPOCH) // timedelta(seconds=1) * SECOND + int(fraction)
+
+
+def shown_time(time):
+    seconds, fraction = divmod(time, SECOND)
+    return f"{(EPOCH + timedelta(seconds=seconds)).isoformat()}.{fraction:09}"
 
 
 def date_in_zone(at, offset_seconds):
@@ -86,17 +148,21 @@ def draw(random, ordered, weights):
 
 
 def choose(strategy, ordered, random):
-    """The one that the strategy chooses among candidates in the order of COMPARED_BY."""
+    """Those whom the strategy chooses among candidates in the order of COMPARED_BY: one, but for RingAll."""
+    if not ordered:
+        return []
+    lowest = [c for c in ordered if c["penalty"] == ordered[0]["penalty"]]
+    if strategy == "RingAll":
+        return lowest
     if strategy == "Random":
-        lowest = [c for c in ordered if c["penalty"] == ordered[0]["penalty"]]
-        return draw(random, lowest, [1] * len(lowest))
+        return [draw(random, lowest, [1] * len(lowest))]
     if strategy == "WeightedRandom":
-        return draw(random, ordered, [WEIGHT // (1 + c["penalty"]) for c in ordered])
-    return ordered[0]
+        return [draw(random, ordered, [WEIGHT // (1 + c["penalty"]) for c in ordered])]
+    return ordered[:1]
 
 
 def describe(strategy, ordered, random):
-    lines = [f"  {describe_candidate(strategy, candidate)}" for candidate in ordered] or ["  nobody is available"]
+    lines = [f"  {describe_candidate(strategy, candidate)}" for candidate in ordered] or ["  nobody may have it"]
     if strategy in ("Random", "WeightedRandom"):
         lines.append(f"  random number: {random}")
     return "\n".join(lines)
@@ -111,21 +177,39 @@ def shown(value):
     return "never" if value == NEVER else value
 
 
+def names(users):
+    return ", ".join(sorted(users)) or "nobody"
+
+
 class History:
     def __init__(self, number, checked):
         self.number = number
         self.checked = checked
-        self.config = {"enabled": False, "strategy": "none", "zoneOffsetSeconds": 0, "members": []}
+        self.config = {
+            "enabled": False, "strategy": "none", "offerTimeoutSeconds": None, "zoneOffsetSeconds": 0, "members": []
+        }
+        self.clock = Clock()
         self.agents = defaultdict(Agent)
         self.arrived = {}
         self.had_agent = {}
         self.owners = {}
+        self.offers = {}
+        self.offers_made = Counter()
+        self.rests = {}
         self.seed = 0
         self.turn = None
 
     @property
     def strategy(self):
         return self.config["strategy"]
+
+    @property
+    def asks(self):
+        return self.config["offerTimeoutSeconds"] is not None
+
+    @property
+    def members(self):
+        return {member["user"]: member for member in self.config["members"]}
 
     def apply(self, event):
         handler = HANDLERS.get(event["type"])
@@ -136,18 +220,30 @@ class History:
         return date_in_zone(at, self.config["zoneOffsetSeconds"])
 
     def has(self, user):
-        return sum(owner == user for owner in self.owners.values())
+        """How many they have or are asked about."""
+        owned = sum(owner == user for owner in self.owners.values())
+        return owned + sum(user in offer.may_accept for offer in self.offers.values())
 
     def engine_started(self, event, at):
         for agent in self.agents.values():
             agent.online = False
+            agent.offline_since = self.clock.time(at)
         self.seed = mix(int(event.get("idsFrom") or 0) + GAMMA)
 
     def agent_online(self, event, at):
         self.agents[event["user"]].online = True
 
     def agent_offline(self, event, at):
-        self.agents[event["user"]].online = False
+        agent = self.agents[event["user"]]
+        if agent.online:
+            agent.online = False
+            agent.offline_since = self.clock.time(at)
+
+    def disabled(self, event, at):
+        self.clock.stop(at)
+
+    def enabled(self, event, at):
+        self.clock.go_on(at)
 
     def presence_set(self, event, at):
         self.agents[event["user"]].present = event["present"]
@@ -163,24 +259,93 @@ class History:
 
     def wait(self, event, had_agent):
         interaction = self.known(event)
-        self.owners.pop(interaction, None)
+        self.forget(interaction)
         self.had_agent[interaction] = had_agent
+
+    def forget(self, interaction):
+        """Forgets who had it, that it waited and whom it was offered to, but not how many offers it had."""
+        for of_interactions in (self.had_agent, self.owners, self.offers, self.rests):
+            of_interactions.pop(interaction, None)
 
     def assigned(self, event, at):
         interaction = self.known(event)
-        if event.get("position") is not None:
-            self.check_choice(event, at)
-            self.seed = (self.seed + GAMMA) & MASK
-            self.turn = (event["position"], event["user"].encode())
-        self.had_agent.pop(interaction, None)
+        if event.get("offer") is not None:
+            self.check_acceptance(event, at)
+        elif event.get("position") is not None:
+            self.check_assignment(event, at)
+            self.chosen(event["user"], event["position"])
+        elif interaction in self.offers:
+            raise Difference("agents are asked about it, but the event has no offer that was accepted")
+        self.forget(interaction)
         self.owners[interaction] = event["user"]
         self.agents[event["user"]].last_given = at
+
+    def chosen(self, user, position):
+        self.seed = (self.seed + GAMMA) & MASK
+        self.turn = (position, user.encode())
+
+    def offered(self, event, at):
+        interaction = self.known(event)
+        self.check_offer(event, at)
+        rings_all = event.get("position") is None
+        if not rings_all:
+            self.chosen(event["users"][0], event["position"])
+        self.offers_made[interaction] += 1
+        timeout = round(event["timeoutSeconds"] * SECOND)
+        self.offers[interaction] = Offer(
+            number=event["offer"],
+            rings_all=rings_all,
+            timeout=timeout,
+            end=self.clock.time(at) + timeout,
+            asked=set(event["users"]),
+            may_accept=set(event["users"]),
+        )
+
+    def extended(self, event, at):
+        offer = self.running(event)
+        self.check_extension(offer, at)
+        for user in event["users"]:
+            self.check_asked_later(event["interaction"], offer, user)
+            offer.asked.add(user)
+            offer.may_accept.add(user)
+
+    def declined(self, event, at):
+        offer = self.running(event)
+        self.check_may_accept(offer, event["user"], at)
+        self.over_for(event["interaction"], offer, [event["user"]], at)
+
+    def withdrawn(self, event, at):
+        offer = self.running(event)
+        for user in event["users"]:
+            self.check_withdrawal(event["reason"], offer, user, at)
+        self.over_for(event["interaction"], offer, event["users"], at)
+
+    def over_for(self, interaction, offer, users, at):
+        offer.may_accept.difference_update(users)
+        if not offer.may_accept:
+            del self.offers[interaction]
+            end = self.clock.time(at) + offer.timeout
+            self.rests.setdefault(interaction, {}).update({user: Rest(end) for user in offer.asked})
+
+    def rested(self, event, at):
+        interaction = self.known(event)
+        for user in event["users"]:
+            if not self.is_resting(interaction, user):
+                raise Difference(f"{user} does not rest about interaction {interaction}")
+            rest = self.rests[interaction][user]
+            too_early = rest.end - self.clock.time(at)
+            if too_early > 0:
+                raise Difference(f"{user} rests for another {too_early / SECOND} s about interaction {interaction}")
+            rest.over = True
+
+    def is_resting(self, interaction, user):
+        rest = self.rests.get(interaction, {}).get(user)
+        return rest is not None and not rest.over
 
     def closed(self, event, at):
         interaction = self.known(event)
         del self.arrived[interaction]
-        self.had_agent.pop(interaction, None)
-        self.owners.pop(interaction, None)
+        self.forget(interaction)
         if event.get("completedOn") is not None:
             self.finished(event, at)
 
@@ -196,50 +361,168 @@ class History:
             raise Difference(f"interaction {event['interaction']} was not opened, or is closed")
         return event["interaction"]
 
-    def check_choice(self, event, at):
+    def running(self, event):
+        """The offer of the event's interaction, which must be the one of the event."""
+        interaction = self.known(event)
+        offer = self.offers.get(interaction)
+        if offer is None or offer.number != event["offer"]:
+            runs = f"offer {offer.number}" if offer else "no offer"
+            raise Difference(f"{runs} of interaction {interaction} runs, the event says {event['offer']}")
+        return offer
+
+    def check_assignment(self, event, at):
+        if self.asks:
+            raise Difference("with mode Ask, whom the strategy chooses is not given an interaction, but asked")
+        if self.strategy == "RingAll":
+            raise Difference("RingAll chooses nobody with mode Assign")
+        self.check_choice(event, [event["user"]], at)
+
+    def check_offer(self, event, at):
+        if not self.asks:
+            raise Difference("with mode Assign nobody is asked")
+        if event["timeoutSeconds"] != self.config["offerTimeoutSeconds"]:
+            raise Difference(f"{self.config['offerTimeoutSeconds']} s are configured for offers")
+        number = self.offers_made[event["interaction"]] + 1
+        if event["offer"] != number:
+            raise Difference(f"it is offer {number} of interaction {event['interaction']}")
+        if not event["users"]:
+            raise Difference("nobody is asked")
+        self.check_choice(event, event["users"], at)
+
+    def check_acceptance(self, event, at):
+        if event.get("position") is not None:
+            raise Difference("who accepted an offer has no position")
+        self.check_enabled()
+        self.check_may_accept(self.running(event), event["user"], at)
+
+    def check_may_accept(self, offer, user, at):
+        self.check_asked(offer, user)
+        reasons = [reason for reason in self.reasons(offer, user, at) if reason in OVER_AT_ONCE]
+        if reasons:
+            raise Difference(f"the offer is over for {user}: {', '.join(reasons)}")
+
+    def check_withdrawal(self, reason, offer, user, at):
+        self.check_asked(offer, user)
+        reasons = self.reasons(offer, user, at)
+        if reason not in reasons:
+            raise Difference(f"the offer may be withdrawn from {user} for {' or '.join(reasons) or 'no reason'}")
+
+    def check_asked(self, offer, user):
+        if user not in offer.may_accept:
+            raise Difference(f"{user} is not among those who may still accept the offer: {names(offer.may_accept)}")
+
+    def reasons(self, offer, user, at):
+        """Why the offer is over by now for the user, without their declining."""
+        agent = self.agents[user]
+        now = self.clock.time(at)
+        holds = {
+            "TimedOut": now >= offer.end,
+            "AgentOffline": not agent.online and now - agent.offline_since >= OFFLINE,
+            "AgentNotPresent": not agent.present,
+            "AgentRemoved": user not in self.members,
+        }
+        return [reason for reason in holds if holds[reason]]
+
+    def check_extension(self, offer, at):
+        self.check_enabled()
+        # Also one that another strategy made before RingAll was configured stays as it is.
+        if not (self.asks and self.strategy == "RingAll" and offer.rings_all):
+            raise Difference("only RingAll asks others while an offer runs")
+        if self.clock.time(at) >= offer.end:
+            raise Difference("the time of the offer is over")
+
+    def check_asked_later(self, interaction, offer, user):
+        if user in offer.asked:
+            raise Difference(f"{user} was asked already in this offer")
+        if self.is_resting(interaction, user):
+            raise Difference(f"{user} rests about interaction {interaction}")
+        member = self.members.get(user)
+        if member is None or not self.is_available(member):
+            raise Difference(f"{user} is not available")
+        highest = self.highest_penalty(offer)
+        if highest is None or member["penalty"] > highest:
+            raise Difference(f"{user} has penalty {member['penalty']}, the highest of those asked is {highest}")
+
+    def highest_penalty(self, offer):
+        """Of those who were asked and are still members, as they are now."""
+        asked = [member["penalty"] for user, member in self.members.items() if user in offer.asked]
+        return max(asked, default=None)
+
+    def check_choice(self, event, users, at):
         self.check_enabled()
         self.check_interaction(event)
-        several = self.check_agent(event, at)
+        several = self.check_agents(event, users, at)
         self.checked[self.strategy] += 1
         self.checked["withSeveral"] += several
 
     def check_enabled(self):
-        if not self.config["enabled"]:
-            raise Difference("the channel is disabled, the rules give nothing to anybody")
+        if not self.config["enabled"] or self.clock.stopped_at is not None:
+            raise Difference("the channel is disabled, nobody is given or offered anything and nothing can be accepted")
 
     def check_interaction(self, event):
+        interaction = event["interaction"]
         queue = sorted(self.had_agent, key=self.queue_order)
-        if not queue or queue[0] != event["interaction"]:
-            waiting = "\n".join(f"  {self.describe_waiting(interaction)}" for interaction in queue)
-            first = f"interaction {queue[0]} is the first" if queue else "none waits"
-            raise Difference(f"{first} in the queue, the event says {event['interaction']}\n{waiting}".rstrip())
+        waiting = "\n".join(f"  {self.describe_waiting(other)}" for other in queue) or "  none waits"
+        if interaction not in self.had_agent or interaction in self.offers:
+            raise Difference(f"interaction {interaction} does not wait, or agents are asked about it\n{waiting}")
+        for earlier in queue[: queue.index(interaction)]:
+            if self.may_have(earlier):
+                raise Difference(f"interaction {earlier} comes first, the event says {interaction}\n{waiting}")
 
     def queue_order(self, interaction):
         return not self.had_agent[interaction], self.arrived[interaction], id_order(interaction)
 
     def describe_waiting(self, interaction):
         before = "had an agent" if self.had_agent[interaction] else "had no agent"
-        return f"{interaction}: {before}, arrived {self.arrived[interaction]}"
+        described = f"{interaction}: {before}, arrived {self.arrived[interaction]}"
+        if interaction in self.offers:
+            return f"{described}, is offered to {names(self.offers[interaction].may_accept)}"
+        return described + self.describe_rests(interaction)
 
-    def check_agent(self, event, at):
+    def describe_rests(self, interaction):
+        rests = sorted(self.rests.get(interaction, {}).items(), key=lambda rest: (rest[1].end, rest[0]))
+        return "".join(f", {user} {self.describe_rest(rest)}" for user, rest in rests)
+
+    def describe_rest(self, rest):
+        return f"{'rested' if rest.over else 'rests'} until {shown_time(rest.end)} in the channel's own time"
+
+    def check_agents(self, event, users, at):
         """Whether there were several candidates."""
-        ordered = self.candidates(at)
+        ordered = self.candidates(event["interaction"], at)
         random = mix(self.seed + GAMMA)
-        choice = choose(self.strategy, ordered, random) if ordered else {"user": "nobody", "position": "none"}
-        by_rules = (choice["user"], choice["position"])
-        by_event = (event["user"], event["position"])
+        choice = choose(self.strategy, ordered, random)
+        by_rules = (sorted(candidate["user"] for candidate in choice), self.position_of(choice))
+        by_event = (sorted(users), event.get("position"))
         if by_rules != by_event:
             raise Difference(
-                f"the rules choose {by_rules[0]} with position {by_rules[1]}, "
-                f"the event says {by_event[0]} with position {by_event[1]}; candidates in order:\n"
+                f"the rules choose {names(by_rules[0])} with position {by_rules[1]}, "
+                f"the event says {names(by_event[0])} with position {by_event[1]}; "
+                f"interaction {self.describe_waiting(event['interaction'])}; candidates in order:\n"
                 f"{describe(self.strategy, ordered, random)}"
             )
         return len(ordered) > 1
 
-    def candidates(self, at):
+    def position_of(self, choice):
+        return choice[0]["position"] if choice and self.strategy != "RingAll" else None
+
+    def candidates(self, interaction, at):
         keys = COMPARED_BY[self.strategy]
-        available = [self.candidate(member, at) for member in self.config["members"] if self.is_available(member)]
-        return sorted(available, key=lambda candidate: [candidate[key] for key in keys])
+        candidates = [self.candidate(member, at) for member in self.may_have(interaction)]
+        return sorted(candidates, key=lambda candidate: [candidate[key] for key in keys])
+
+    def may_have(self, interaction):
+        """The members whom an interaction that waits may be given or offered to."""
+        if interaction in self.offers:
+            return []
+        available = [member for member in self.config["members"] if self.is_available(member)]
+        rests = self.rests.get(interaction, {})
+        not_asked = [member for member in available if member["user"] not in rests]
+        return not_asked or self.rested_first(available, rests)
+
+    def rested_first(self, available, rests):
+        rested = [member for member in available if rests[member["user"]].over]
+        first = min((rests[member["user"]].end for member in rested), default=None)
+        return [member for member in rested if rests[member["user"]].end == first]
 
     def is_available(self, member):
         agent = self.agents[member["user"]]
@@ -266,10 +549,17 @@ HANDLERS = {
     "EngineStarted": History.engine_started,
     "AgentOnline": History.agent_online,
     "AgentOffline": History.agent_offline,
+    "Disabled": History.disabled,
+    "Enabled": History.enabled,
     "AgentPresenceSet": History.presence_set,
     "InteractionOpened": History.opened,
     "InteractionQueued": History.queued,
     "InteractionAssigned": History.assigned,
+    "InteractionOffered": History.offered,
+    "OfferExtended": History.extended,
+    "OfferDeclined": History.declined,
+    "OfferWithdrawn": History.withdrawn,
+    "OfferRested": History.rested,
     "InteractionRequeued": History.requeued,
     "InteractionClosed": History.closed,
 }

@@ -1,7 +1,7 @@
 //! The tables are the truth, and the events are the whole of it: a state that is loaded from the tables equals the live one and
 //! one that is replayed from the events.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use aldis::engine::{
     core::{
@@ -42,6 +42,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         Distribution::Linear,
         Distribution::RoundRobin,
         Distribution::WeightedRandom,
+        Distribution::RingAll,
     ]);
     let seconds = prop_oneof![0..3u32, 20..400u32, 3_000..5_000u32, Just(90_000u32)];
     prop_oneof![
@@ -60,9 +61,12 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => any::<bool>().prop_map(|enabled| Step::Enable { enabled }),
         1 => prop::bool::weighted(0.7).prop_map(|open| Step::Hours { open }),
         1 => prop::option::of(1..3u32)
-            .prop_map(|max| Step::MaxQueued { max: max.and_then(std::num::NonZeroU32::new) }),
+            .prop_map(|max| Step::MaxQueued { max: max.and_then(NonZeroU32::new) }),
         1 => any::<bool>().prop_map(|bo| Step::Membership { bo }),
         1 => strategy.prop_map(|strategy| Step::Distribute { strategy }),
+        2 => prop::option::weighted(0.8, 300..4_000u32)
+            .prop_map(|seconds| Step::Ask { seconds: seconds.and_then(NonZeroU32::new) }),
+        4 => (0..9usize, any::<bool>()).prop_map(|(nth, accepts)| Step::AnswerOffer { nth, accepts }),
         1 => Just(Step::AcceptStorage),
         1 => (0..100_000u32).prop_map(|seconds| Step::Leap { seconds }),
         1 => (0..100_000u32).prop_map(|back| Step::SetClock { back }),
@@ -94,6 +98,7 @@ fn comparable(mut state: State, now: Timestamp) -> State {
     for agent in &mut rows.agents {
         agent.connection = Default::default();
         agent.open.clear();
+        agent.offers.clear();
     }
     let mut state = State::from_rows(state.config().clone(), rows);
     state.evict_idle(now);
@@ -169,13 +174,14 @@ proptest! {
 }
 
 /// Stores as each released schema left them. They are never changed; a new schema adds one.
-const FROZEN: [&str; 6] = [
+const FROZEN: [&str; 7] = [
     include_str!("../fixtures/store/schema-1.sql"),
     include_str!("../fixtures/store/schema-2.sql"),
     include_str!("../fixtures/store/schema-3.sql"),
     include_str!("../fixtures/store/schema-4.sql"),
     include_str!("../fixtures/store/schema-5.sql"),
     include_str!("../fixtures/store/schema-6.sql"),
+    include_str!("../fixtures/store/schema-7.sql"),
 ];
 
 #[test]

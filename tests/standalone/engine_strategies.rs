@@ -1,9 +1,9 @@
 //! Every strategy against a second implementation, which follows the rules of docs/distribution.md: the same choices, in random histories.
 
-use std::{collections::BTreeMap, fmt::Write as _, io::Write as _, path::Path, process::Stdio};
+use std::{collections::BTreeMap, fmt::Write as _, io::Write as _, num::NonZeroU32, path::Path, process::Stdio};
 
 use aldis::engine::core::{
-    config::{ChannelConfig, Member, Strategy},
+    config::{ChannelConfig, Member, OfferMode, Strategy},
     schedule::Schedule,
 };
 use jiff::{
@@ -18,13 +18,14 @@ use crate::support::{
 };
 
 const USERS: [&str; 6] = ["ana", "bo", "cy", "dee", "Eli", "åsa"];
-const STRATEGIES: [Strategy; 6] = [
+const STRATEGIES: [Strategy; 7] = [
     Strategy::LeastRecent,
     Strategy::FewestInteractions,
     Strategy::Random,
     Strategy::Linear,
     Strategy::RoundRobin,
     Strategy::WeightedRandom,
+    Strategy::RingAll,
 ];
 /// Histories that begin with each strategy, and in how many transactions of up to 20 steps they go on.
 const HISTORIES: usize = 25;
@@ -35,6 +36,8 @@ struct History {
     channel: Channel,
     /// Of the campaign's time zone, in seconds.
     offset: i32,
+    /// Whether agents are asked.
+    asks: bool,
     random: fastrand::Rng,
     read: u64,
     lines: String,
@@ -47,8 +50,13 @@ impl History {
         let schedule = Schedule::new(zone, None, BTreeMap::new());
         let now: Timestamp = "2026-11-22T14:27:31.123456789Z".parse().unwrap();
         let channel = Channel::open(path, ChannelConfig { strategy, schedule, ..config() }, now).unwrap();
-        let mut history = Self { channel, offset, random, read: 0, lines: String::new() };
-        history.tell();
+        let asks = strategy == Strategy::RingAll || random.bool();
+        let mut history = Self { channel, offset, asks, random, read: 0, lines: String::new() };
+        if asks {
+            history.take(&[Step::Ask { seconds: NonZeroU32::new(30) }]);
+        } else {
+            history.tell();
+        }
         history
     }
 
@@ -83,10 +91,13 @@ impl History {
         let (user, nth) = (self.one(&USERS), self.random.usize(..20));
         match self.random.u32(..100) {
             0..30 => Step::Text { customer: self.random.u8(..30), text: "TEXT-hello" },
-            30..55 => Step::Finish { nth },
+            30..45 => Step::Finish { nth },
+            45..55 => Step::AnswerOffer { nth, accepts: self.random.u32(..3) > 0 },
             55..60 => Step::Stream { user, open: self.random.u32(..4) > 0 },
             60..68 => Step::Presence { user, present: self.random.u32(..4) > 0 },
             68..71 => Step::Start { user, customer: self.random.u8(30..40) },
+            // Whoever is asked all the time answers hardly ever.
+            _ if self.asks => Step::Pass { seconds: self.one(&[0, 1, 5, 20, 31, 60, 290]) },
             _ => Step::Pass { seconds: self.one(&[0, 1, 5, 60, 290, 3600, 30_000]) },
         }
     }
@@ -97,7 +108,10 @@ impl History {
             0..3 => Step::Members { members: self.members() },
             3 => Step::Enable { enabled: false },
             4..7 => Step::Enable { enabled: true },
-            _ => Step::Distribute { strategy: self.one(&STRATEGIES) },
+            _ if self.asks && self.random.bool() => Step::Ask { seconds: NonZeroU32::new(self.random.u32(20..400)) },
+            _ if self.asks => Step::Distribute { strategy: self.one(&STRATEGIES) },
+            // All but the last, which asks.
+            _ => Step::Distribute { strategy: self.one(&STRATEGIES[..6]) },
         }
     }
 
@@ -115,8 +129,13 @@ impl History {
             })
             .collect();
         let strategy = format!("{:?}", config.strategy);
+        let timeout = match config.offer {
+            OfferMode::Assign => None,
+            OfferMode::Ask { timeout_seconds } => Some(timeout_seconds.get()),
+        };
         let line = json!({"config": {
-            "enabled": config.enabled, "strategy": strategy, "zoneOffsetSeconds": self.offset, "members": members,
+            "enabled": config.enabled, "strategy": strategy, "offerTimeoutSeconds": timeout,
+            "zoneOffsetSeconds": self.offset, "members": members,
         }});
         writeln!(self.lines, "{line}").unwrap();
         let reader = self.channel.store.reader().unwrap();

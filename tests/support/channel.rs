@@ -2,7 +2,7 @@
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    num::NonZeroU64,
+    num::{NonZeroU32, NonZeroU64},
     path::Path,
     sync::Arc,
 };
@@ -69,6 +69,10 @@ pub enum Step {
     Members { members: Vec<Member> },
     /// Interactions find their agents in another way.
     Distribute { strategy: Strategy },
+    /// Agents are asked, and have so many seconds; or they are not asked.
+    Ask { seconds: Option<NonZeroU32> },
+    /// An agent who is asked accepts, or declines.
+    AnswerOffer { nth: usize, accepts: bool },
     /// A person accepts swapped storage.
     AcceptStorage,
     /// The clock goes ahead at once.
@@ -236,6 +240,7 @@ impl Writer<'_> {
                 let contact = Contact { address, customer };
                 self.tell(&Command::Start { user: (*user).into(), contact, text: "TEXT-start".into() });
             }
+            Step::AnswerOffer { nth, accepts } => self.answer_offer(*nth, *accepts),
             Step::Answer { nth, outcome } => self.answer(*nth, outcome),
             Step::Receipt { back, by_token, state } => self.receipt(*back, *by_token, *state),
             Step::Enable { .. }
@@ -243,7 +248,8 @@ impl Writer<'_> {
             | Step::MaxQueued { .. }
             | Step::Membership { .. }
             | Step::Members { .. }
-            | Step::Distribute { .. } => self.configure(step),
+            | Step::Distribute { .. }
+            | Step::Ask { .. } => self.configure(step),
             Step::AcceptStorage => self.tell(&Command::StorageAccepted),
             Step::Leap { seconds } => {
                 let by = SignedDuration::from_secs((*seconds).into());
@@ -318,6 +324,17 @@ impl Writer<'_> {
         });
     }
 
+    fn answer_offer(&mut self, nth: usize, accepts: bool) {
+        let offers = self.state.interactions().filter_map(|interaction| Some((interaction.id, interaction.offer()?)));
+        let asked = offers.flat_map(|(id, offer)| offer.to.iter().map(move |user| (id, offer.id, user.clone())));
+        let Some((interaction, offer, user)) = nth_of(asked, nth) else { return };
+        self.tell(&if accepts {
+            Command::Accept { user, interaction, offer }
+        } else {
+            Command::Decline { user, interaction, offer }
+        });
+    }
+
     fn answer(&mut self, nth: usize, outcome: &SendOutcome) {
         let Some(outbound) = nth_of(self.state.in_flight(), nth) else { return };
         let (message, attempt) = (outbound.message, outbound.attempt);
@@ -368,6 +385,9 @@ impl Writer<'_> {
             }
             Step::Members { members } => new.members = members.iter().cloned().collect(),
             Step::Distribute { strategy } => new.strategy = *strategy,
+            Step::Ask { seconds } => {
+                new.offer = seconds.map_or(OfferMode::Assign, |timeout_seconds| OfferMode::Ask { timeout_seconds });
+            }
             _ => {}
         }
         self.state.set_config(Arc::new(new));

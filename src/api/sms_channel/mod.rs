@@ -74,7 +74,7 @@ pub struct SmsChannelSpec {
     /// who has fewest. `Random`: by chance. `Linear`: the first available by the members' position, always from the first. `RoundRobin`: by
     /// position in turn, whatever the penalties. `WeightedRandom`: by chance, with a penalty p 1/(1+p) times as often as without. `RingAll`:
     /// everybody is asked, the first to accept has it; needs `offer.mode: Ask`. But for `RoundRobin` and `WeightedRandom`, a lower penalty
-    /// comes first. Default `LeastRecent`. Not carried out yet, and refused by the condition `Ready`: `RingAll`.
+    /// comes first. Default `LeastRecent`.
     #[serde(default)]
     pub strategy: Strategy,
     /// How an interaction is given to an agent.
@@ -172,11 +172,11 @@ pub enum Strategy {
 #[x_kube(validation = Rule::new("self.mode == 'Ask' || !has(self.timeoutSeconds)")
     .message("timeoutSeconds is for mode Ask: remove it, or set mode to Ask").field_path(".timeoutSeconds"))]
 pub struct Offer {
-    /// `Assign`: the agent has it at once. `Ask`: the agent may accept or decline. Default `Assign`. Not carried out yet, and
-    /// refused by the condition `Ready`: `Ask`.
+    /// `Assign`: the agent has it at once. `Ask`: the agent may accept or decline. Default `Assign`.
     #[serde(default)]
     pub mode: OfferMode,
-    /// Seconds that an agent has to accept, with mode `Ask`, before the next one is asked; 5 to 3600. Absent: 30.
+    /// Seconds that an agent has to accept, with mode `Ask`, before the next one is asked; 5 to 3600. Who was asked in vain is asked again only
+    /// when nobody else is available, and not before as many seconds have passed. Absent: 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 5, max = 3600))]
     pub timeout_seconds: Option<i32>,

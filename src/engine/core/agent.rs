@@ -12,9 +12,10 @@ use super::{
     timers::Timer,
 };
 
-/// An agent who is offline for so long, in the engine's own up-time, loses the interactions that they have. (Offers, which mode Ask
-/// will bring, are lost after 30 s.)
+/// An agent who is offline for so long, in the engine's own up-time, loses the interactions that they have.
 const AWAY_LIMIT: SignedDuration = SignedDuration::from_secs(300);
+/// An agent who is offline for so long loses what they are offered.
+const OFFERS_AWAY_LIMIT: SignedDuration = SignedDuration::from_secs(30);
 
 /// An agent who was seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub struct Agent {
     /// The interactions that they have. Not stored: interactions know their owner.
     #[serde(skip)]
     pub open: BTreeSet<InteractionId>,
+    /// The interactions that they are offered. Not stored: interactions know their offer.
+    #[serde(skip)]
+    pub offers: BTreeSet<InteractionId>,
 }
 
 impl Agent {
@@ -49,6 +53,7 @@ impl Agent {
             completed: None,
             connection: Connection::Offline { since: Some(since) },
             open: BTreeSet::new(),
+            offers: BTreeSet::new(),
         }
     }
 
@@ -66,17 +71,25 @@ impl Agent {
     ///
     /// Online is what counts from one instant to the next; only what an agent already has waits for their return.
     pub(super) fn is_available(&self, member: &Member) -> bool {
-        member.receive && self.is_online() && self.present && self.open.len() < member.max_interactions as usize
+        member.receive && self.is_online() && self.present && self.slots() < member.max_interactions as usize
     }
 
-    /// Runs while they are offline and have interactions.
-    pub(super) fn away_timer(&self) -> Option<(ChannelTime, Timer)> {
-        match self.connection {
-            Connection::Offline { since: Some(since) } if !self.open.is_empty() => {
-                Some((since.after(AWAY_LIMIT), Timer::AgentAway(self.user.clone())))
-            }
-            Connection::Offline { .. } | Connection::Online => None,
-        }
+    /// The interactions that they have or are offered.
+    pub(super) fn slots(&self) -> usize {
+        self.open.len() + self.offers.len()
+    }
+
+    /// Those that run while they are offline and have, or are offered, interactions.
+    pub(super) fn timers(&self) -> impl Iterator<Item = (ChannelTime, Timer)> {
+        let since = match self.connection {
+            Connection::Offline { since } => since,
+            Connection::Online => None,
+        };
+        let offers = since.filter(|_| !self.offers.is_empty());
+        let offers = offers.map(|since| (since.after(OFFERS_AWAY_LIMIT), Timer::OffersAway(self.user.clone())));
+        let open = since.filter(|_| !self.open.is_empty());
+        let open = open.map(|since| (since.after(AWAY_LIMIT), Timer::AgentAway(self.user.clone())));
+        offers.into_iter().chain(open)
     }
 }
 

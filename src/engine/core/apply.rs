@@ -1,5 +1,7 @@
 //! How an event changes the state. Total: every event can be applied to every state, so that a replay never fails.
 
+use std::collections::BTreeSet;
+
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
 use super::{
@@ -10,8 +12,9 @@ use super::{
         AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent,
         InteractionEvent, Origin, OutboundEvent, Purpose,
     },
-    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
+    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
     interaction::{Interaction, Phase, Place},
+    offer::{AskedInVain, Offer, Rest},
     outbox::Outbound,
     random::Seed,
     ranking::Turn,
@@ -93,20 +96,24 @@ fn apply_to_interaction(state: &mut State, event: &InteractionEvent, at: Timesta
         }
         InteractionEvent::InteractionQueued { interaction, measured } => {
             state.with_interaction(*interaction, |interaction| {
-                interaction.phase = Phase::Queued { place: Place::Tail(interaction.arrived_at), since: at };
+                interaction.phase =
+                    Phase::Queued { place: Place::Tail(interaction.arrived_at), since: at, offer: None };
                 interaction.waiting_since = measured.then_some(at);
             });
         }
-        InteractionEvent::InteractionAssigned { interaction, user, epoch, position } => {
-            if let Some(position) = *position {
-                state.scalars.turn = Some(Turn { position, user: user.clone() });
-                state.scalars.seed = state.scalars.seed.next();
-            }
-            assigned(state, *interaction, user, *epoch, at);
+        InteractionEvent::InteractionAssigned { interaction, user, epoch, position, offer } => {
+            chosen(state, user, *position);
+            assigned(state, *interaction, user, *epoch, *offer, at);
         }
+        InteractionEvent::InteractionOffered { .. }
+        | InteractionEvent::OfferExtended { .. }
+        | InteractionEvent::OfferDeclined { .. }
+        | InteractionEvent::OfferWithdrawn { .. }
+        | InteractionEvent::OfferRested { .. } => apply_to_offer(state, event, at),
         InteractionEvent::InteractionRequeued { interaction, epoch, .. } => {
             state.with_interaction(*interaction, |interaction| {
-                interaction.phase = Phase::Queued { place: Place::Head(interaction.arrived_at), since: at };
+                interaction.phase =
+                    Phase::Queued { place: Place::Head(interaction.arrived_at), since: at, offer: None };
                 interaction.epoch = *epoch;
             });
         }
@@ -190,16 +197,84 @@ fn interaction_opened(state: &mut State, id: InteractionId, customer: CustomerId
         epoch: Epoch::default(),
         waiting_since: None,
         active_at,
+        offers: 0,
+        accepted: None,
+        asked_in_vain: AskedInVain::default(),
     });
 }
 
-fn assigned(state: &mut State, id: InteractionId, user: &UserId, epoch: Epoch, at: Timestamp) {
+fn apply_to_offer(state: &mut State, event: &InteractionEvent, at: Timestamp) {
+    match event {
+        InteractionEvent::InteractionOffered { interaction, offer, users, timeout_seconds, position } => {
+            if let [user] = &users[..] {
+                chosen(state, user, *position);
+            }
+            let until = state.scalars.clock.at(at).after(SignedDuration::from_secs((*timeout_seconds).into()));
+            let to: BTreeSet<UserId> = users.iter().cloned().collect();
+            let (id, asked, to_all, timeout_seconds) = (*offer, to.clone(), position.is_none(), *timeout_seconds);
+            state.with_interaction(*interaction, |interaction| {
+                interaction.offers = id.0;
+                if let Phase::Queued { offer, .. } = &mut interaction.phase {
+                    *offer = Some(Offer { id, to, asked, to_all, until, timeout_seconds });
+                }
+            });
+        }
+        InteractionEvent::OfferExtended { interaction, users, .. } => {
+            state.with_interaction(*interaction, |interaction| {
+                if let Phase::Queued { offer: Some(offer), .. } = &mut interaction.phase {
+                    offer.to.extend(users.iter().cloned());
+                    offer.asked.extend(users.iter().cloned());
+                }
+            });
+        }
+        InteractionEvent::OfferDeclined { interaction, user, .. } => {
+            offer_ended(state, *interaction, std::slice::from_ref(user), at);
+        }
+        InteractionEvent::OfferWithdrawn { interaction, users, .. } => offer_ended(state, *interaction, users, at),
+        InteractionEvent::OfferRested { interaction, users } => {
+            state.with_interaction(*interaction, |interaction| {
+                for (_, rest) in interaction.asked_in_vain.0.iter_mut().filter(|(user, _)| users.contains(user)) {
+                    rest.is_over = true;
+                }
+            });
+        }
+        _ => {}
+    }
+}
+
+/// These are asked no more. When nobody is, the offer was in vain.
+fn offer_ended(state: &mut State, interaction: InteractionId, users: &[UserId], at: Timestamp) {
+    let now = state.scalars.clock.at(at);
+    state.with_interaction(interaction, |interaction| {
+        let Phase::Queued { offer, .. } = &mut interaction.phase else { return };
+        if let Some(offer) = offer {
+            offer.to.retain(|user| !users.contains(user));
+        }
+        if let Some(offer) = offer.take_if(|offer| offer.to.is_empty()) {
+            let until = now.after(SignedDuration::from_secs(offer.timeout_seconds.into()));
+            let rests = offer.asked.into_iter().map(|user| (user, Rest { until, is_over: false }));
+            interaction.asked_in_vain.0.extend(rests);
+        }
+    });
+}
+
+/// A strategy chose this agent.
+fn chosen(state: &mut State, user: &UserId, position: Option<u32>) {
+    if let Some(position) = position {
+        state.scalars.turn = Some(Turn { position, user: user.clone() });
+        state.scalars.seed = state.scalars.seed.next();
+    }
+}
+
+fn assigned(state: &mut State, id: InteractionId, user: &UserId, epoch: Epoch, offer: Option<OfferId>, at: Timestamp) {
     let active_at = state.scalars.clock.at(at);
     state.with_agent(user, |agent| agent.last_assigned = Some(at));
     state.with_interaction(id, |interaction| {
         interaction.phase = Phase::Active { owner: user.clone() };
         interaction.epoch = epoch;
         interaction.active_at = active_at;
+        interaction.accepted = offer;
+        interaction.asked_in_vain = AskedInVain::default();
     });
 }
 

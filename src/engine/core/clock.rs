@@ -14,6 +14,11 @@ impl ChannelTime {
         self.0
     }
 
+    /// How long after another instant this one is.
+    pub fn since(self, earlier: Self) -> SignedDuration {
+        self.0.duration_since(earlier.0)
+    }
+
     /// The instant so much later.
     #[must_use]
     pub fn after(self, duration: SignedDuration) -> Self {

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     delivery::{DeliveryState, MessageStatus, ParkedReceipt, SendOutcome},
     event::{Event, InboundOutcome},
-    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
+    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
     opt_out::Keyword,
 };
 use crate::sms::{PhoneNumber, Sender};
@@ -76,6 +76,24 @@ pub enum Command {
         user: UserId,
         /// Whether they do.
         present: bool,
+    },
+    /// The agent takes an interaction that they are offered.
+    Accept {
+        /// The agent; refused unless the offer runs and goes to them.
+        user: UserId,
+        /// The interaction that they are offered.
+        interaction: InteractionId,
+        /// The offer that they know.
+        offer: OfferId,
+    },
+    /// The agent does not take an interaction that they are offered.
+    Decline {
+        /// The agent; refused unless the offer runs and goes to them.
+        user: UserId,
+        /// The interaction that they are offered.
+        interaction: InteractionId,
+        /// The offer that they know.
+        offer: OfferId,
     },
     /// The owner answers the customer.
     Reply {
@@ -250,6 +268,11 @@ pub enum Answer {
     },
     /// The customer had opted out before. Of the inbound message only its time is recorded, since the volume is full.
     OptedOutBefore,
+    /// The interaction is the agent's.
+    Accepted {
+        /// The interaction's epoch; later commands show it.
+        epoch: Epoch,
+    },
     /// The reply will be sent.
     Replied {
         /// The id of the message that will be sent.
@@ -298,6 +321,9 @@ pub enum Refusal {
         /// The epoch shown.
         shown: Epoch,
     },
+    /// The offer has ended, or does not go to this user: another agent was faster, it took too long, or it was never theirs.
+    #[error("offer {0} is over: another agent has the interaction, or it is offered to somebody else now")]
+    OfferOver(OfferId),
     /// Somebody else has the interaction, or nobody.
     #[error("only the agent who has the interaction may do this")]
     NotOwner,

@@ -53,6 +53,8 @@ pub enum Strategy {
     Linear,
     /// By position, in turn. Penalties do not count.
     RoundRobin,
+    /// Everybody with the lowest penalty is asked, and the first to accept has it. Needs [`OfferMode::Ask`].
+    RingAll,
     /// By chance: a penalty `p` makes it `1 / (1 + p)` times as likely.
     WeightedRandom,
 }
@@ -62,6 +64,11 @@ pub enum Strategy {
 pub enum OfferMode {
     /// Nothing: it is theirs at once.
     Assign,
+    /// Whether they take it.
+    Ask {
+        /// Seconds in which they must say so, before another one is asked.
+        timeout_seconds: NonZeroU32,
+    },
 }
 
 /// One who answers.

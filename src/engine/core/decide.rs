@@ -6,7 +6,7 @@ use super::{
     command::{Answer, Command, Decision, Refusal},
     draft::Draft,
     event::{ClockEvent, EngineEvent},
-    inbound, presence, receipt, reply, sending, start,
+    inbound, offering, presence, receipt, reply, sending, start,
     state::State,
 };
 
@@ -45,6 +45,8 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
         Command::AgentOnline { user } => return presence::online(draft, user),
         Command::AgentOffline { user } => presence::offline(draft, user),
         Command::SetPresence { user, present } => return presence::set_presence(draft, user, *present),
+        Command::Accept { user, interaction, offer } => return offering::accept(draft, user, *interaction, *offer),
+        Command::Decline { user, interaction, offer } => return offering::decline(draft, user, *interaction, *offer),
         Command::Reply { user, interaction, epoch, text } => {
             return reply::reply(draft, user, *interaction, *epoch, text);
         }

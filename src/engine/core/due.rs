@@ -3,8 +3,11 @@
 use jiff::Timestamp;
 
 use super::{
-    event::{ClockEvent, CloseReason, Event, Happened, InteractionEvent, RequeueReason, SampleResult},
+    event::{
+        ClockEvent, CloseReason, Event, Happened, InteractionEvent, RequeueReason, SampleResult, WithdrawalReason,
+    },
     ids::InteractionId,
+    offering,
     outbox::Outbound,
     presence, queue, sending, service_level,
     state::State,
@@ -16,7 +19,8 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Event> {
     let now = now.max(state.scalars.last);
     switched(state)
         .or_else(|| ended(state, now))
-        .or_else(|| queue::assign_next(state, now).map(|what| vec![what.into()]))
+        .or_else(|| offering::extend(state).map(|what| vec![what.into()]))
+        .or_else(|| queue::give_next(state, now).map(|what| vec![what.into()]))
         .or_else(|| sending::attempt_next(state, now).map(|what| vec![what.into()]))
         .unwrap_or_default()
         .into_iter()
@@ -37,9 +41,18 @@ fn switched(state: &State) -> Option<Vec<Happened>> {
 fn ended(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
     let (_, timer) = state.timers.first().filter(|(at, _)| *at <= state.scalars.clock.at(now))?;
     match timer {
+        Timer::OffersAway(user) => {
+            let withdrawn = offering::withdraw(state, user, WithdrawalReason::AgentOffline);
+            Some(withdrawn.into_iter().map(Happened::from).collect())
+        }
         Timer::AgentAway(user) => {
             let released = presence::release(state, user, RequeueReason::OwnerOffline);
             Some(released.into_iter().map(Happened::from).collect())
+        }
+        Timer::OfferTimedOut(id) => offering::timed_out(state.interaction(*id)?).map(|what| vec![what.into()]),
+        Timer::OfferRested(id) => {
+            let users = state.interaction(*id)?.asked_in_vain.rested(state.scalars.clock.at(now));
+            Some(vec![InteractionEvent::OfferRested { interaction: *id, users }.into()])
         }
         Timer::InteractionIdle(id) => idle(state, *id, now),
     }

@@ -41,6 +41,10 @@ counted_id! {
     MessageId
 }
 counted_id! {
+    /// One offer of an interaction, counted from 1 within it.
+    OfferId
+}
+counted_id! {
     /// One agent's note.
     NoteId
 }

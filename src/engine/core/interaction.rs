@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     clock::ChannelTime,
     event::Origin,
-    ids::{CustomerId, Epoch, InteractionId, UserId},
+    ids::{CustomerId, Epoch, InteractionId, OfferId, UserId},
+    offer::{AskedInVain, Offer},
     timers::Timer,
 };
 
@@ -30,6 +31,15 @@ pub struct Interaction {
     pub waiting_since: Option<Timestamp>,
     /// Its last message, or when its owner got it if that was later.
     pub active_at: ChannelTime,
+    /// How often it was offered.
+    #[serde(default)]
+    pub offers: u64,
+    /// The offer with which its owner accepted it.
+    #[serde(default)]
+    pub accepted: Option<OfferId>,
+    /// Whom it was offered to in vain.
+    #[serde(default)]
+    pub asked_in_vain: AskedInVain,
 }
 
 impl Interaction {
@@ -54,9 +64,23 @@ impl Interaction {
         matches!(self.phase, Phase::Queued { .. })
     }
 
-    /// Runs while an agent has it; `session_idle` after its last message it ends.
-    pub(super) fn idle_timer(&self, session_idle: SignedDuration) -> Option<(ChannelTime, Timer)> {
-        self.owner().map(|_| (self.active_at.after(session_idle), Timer::InteractionIdle(self.id)))
+    /// The offer that runs, while it waits.
+    pub const fn offer(&self) -> Option<&Offer> {
+        match &self.phase {
+            Phase::Queued { offer, .. } => offer.as_ref(),
+            Phase::Opened | Phase::Active { .. } => None,
+        }
+    }
+
+    /// The one that runs for it: `session_idle` after its last message it ends, while an agent has it; its offer does, or the
+    /// rest of somebody who was asked in vain.
+    pub(super) fn timer(&self, session_idle: SignedDuration) -> Option<(ChannelTime, Timer)> {
+        match &self.phase {
+            Phase::Opened => None,
+            Phase::Queued { offer: Some(offer), .. } => Some((offer.until, Timer::OfferTimedOut(self.id))),
+            Phase::Queued { offer: None, .. } => Some((self.asked_in_vain.next()?, Timer::OfferRested(self.id))),
+            Phase::Active { .. } => Some((self.active_at.after(session_idle), Timer::InteractionIdle(self.id))),
+        }
     }
 }
 
@@ -72,6 +96,9 @@ pub enum Phase {
         place: Place,
         /// Since when.
         since: Timestamp,
+        /// The agents who are asked.
+        #[serde(default)]
+        offer: Option<Offer>,
     },
     /// An agent has it.
     Active {

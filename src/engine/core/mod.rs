@@ -23,6 +23,8 @@ mod execute;
 pub mod ids;
 mod inbound;
 pub mod interaction;
+pub mod offer;
+mod offering;
 pub mod opt_out;
 pub mod outbox;
 mod presence;

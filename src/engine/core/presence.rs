@@ -4,8 +4,9 @@ use super::{
     agent::Agent,
     command::{Answer, Refusal},
     draft::Draft,
-    event::{AgentEvent, InteractionEvent, RequeueReason},
+    event::{AgentEvent, InteractionEvent, RequeueReason, WithdrawalReason},
     ids::UserId,
+    offering,
     state::State,
 };
 
@@ -31,6 +32,11 @@ pub(super) fn set_presence(draft: &mut Draft<'_>, user: &UserId, present: bool) 
     if draft.state.agent(user).is_some_and(|agent| agent.present) != present {
         draft.push(AgentEvent::AgentPresenceSet { user: user.clone(), present });
     }
+    if !present {
+        for what in offering::withdraw(draft.state, user, WithdrawalReason::AgentNotPresent) {
+            draft.push(what);
+        }
+    }
     Ok(Answer::Done)
 }
 
@@ -47,13 +53,15 @@ pub(super) fn release(state: &State, user: &UserId, reason: RequeueReason) -> Ve
         .collect()
 }
 
-/// Takes their interactions from agents who are no members any more: they could neither see nor finish them.
+/// Takes their interactions and offers from agents who are no members any more: they could neither see nor finish them.
 pub(super) fn release_removed(draft: &mut Draft<'_>) {
     let state = draft.state;
     let removed = state.agents.keys().filter(|user| draft.config().members.get(user).is_none());
-    let released: Vec<InteractionEvent> =
-        removed.flat_map(|user| release(state, user, RequeueReason::OwnerRemoved)).collect();
-    for what in released {
+    let released = removed.flat_map(|user| {
+        let offers = offering::withdraw(state, user, WithdrawalReason::AgentRemoved);
+        offers.into_iter().chain(release(state, user, RequeueReason::OwnerRemoved))
+    });
+    for what in released.collect::<Vec<InteractionEvent>>() {
         draft.push(what);
     }
 }

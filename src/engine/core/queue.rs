@@ -3,7 +3,13 @@
 use jiff::Timestamp;
 
 use super::{
-    event::InteractionEvent, ids::InteractionId, interaction::Interaction, ranking::Turn, state::State, strategy,
+    config::{OfferMode, Strategy},
+    event::InteractionEvent,
+    ids::{InteractionId, OfferId},
+    interaction::Interaction,
+    ranking::Turn,
+    state::State,
+    strategy,
 };
 
 /// Whether no new interaction may enter. Those that go back to the queue may always.
@@ -11,16 +17,38 @@ pub(super) fn is_full(state: &State) -> bool {
     state.config.max_queued.is_some_and(|maximum| state.queue.len() as u64 >= u64::from(maximum.get()))
 }
 
-/// Gives the first interaction that waits to the agent whom the strategy names, if one is available.
-pub(super) fn assign_next(state: &State, now: Timestamp) -> Option<InteractionEvent> {
-    if !state.config.enabled {
+/// Gives, or offers, the first interaction that somebody may have to whom the strategy names.
+pub(super) fn give_next(state: &State, now: Timestamp) -> Option<InteractionEvent> {
+    if !state.config.enabled || state.ranking.is_empty() {
         return None;
     }
-    let (_, first) = state.queue.first()?;
-    let interaction = state.interaction(*first)?;
-    let Turn { position, user } = strategy::choose(state, now)?;
-    let epoch = interaction.epoch.next();
-    Some(InteractionEvent::InteractionAssigned { interaction: *first, user, epoch, position: Some(position) })
+    let waiting = state.unoffered.iter().filter_map(|(_, id)| state.interaction(*id));
+    // Mostly the first one; those that rest after an offer in vain hold nobody up.
+    waiting.filter_map(|interaction| give(state, interaction, now)).next()
+}
+
+fn give(state: &State, interaction: &Interaction, now: Timestamp) -> Option<InteractionEvent> {
+    let chosen = strategy::choose(state, interaction, now);
+    let first = chosen.first()?;
+    let id = interaction.id;
+    // Everybody who is asked is nobody's turn.
+    let position = (state.config.strategy != Strategy::RingAll).then_some(first.position);
+    Some(match state.config.offer {
+        OfferMode::Assign => InteractionEvent::InteractionAssigned {
+            interaction: id,
+            user: first.user.clone(),
+            epoch: interaction.epoch.next(),
+            position,
+            offer: None,
+        },
+        OfferMode::Ask { timeout_seconds } => InteractionEvent::InteractionOffered {
+            interaction: id,
+            offer: OfferId(interaction.offers + 1),
+            users: chosen.into_iter().map(|Turn { user, .. }| user).collect(),
+            timeout_seconds: timeout_seconds.get(),
+            position,
+        },
+    })
 }
 
 /// The interactions that wait, first in line first.

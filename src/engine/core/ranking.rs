@@ -25,7 +25,7 @@ pub struct Turn {
 
 /// What a strategy compares, in this order. What it does not look at is the same for all.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Rank {
+pub(super) struct Rank {
     penalty: u32,
     completed_today: u32,
     open: usize,
@@ -33,7 +33,7 @@ struct Rank {
     last_finish: Option<Timestamp>,
     /// So that several newcomers take turns.
     last_assigned: Option<Timestamp>,
-    turn: Turn,
+    pub(super) turn: Turn,
 }
 
 impl Rank {
@@ -50,11 +50,13 @@ impl Rank {
             Strategy::FewestInteractions => Self {
                 penalty: member.penalty,
                 completed_today: agent.completed_on(day.date),
-                open: agent.open.len(),
+                open: agent.slots(),
                 last_assigned: agent.last_assigned,
                 ..none
             },
-            Strategy::Linear | Strategy::Random | Strategy::WeightedRandom => Self { penalty: member.penalty, ..none },
+            Strategy::Linear | Strategy::RingAll | Strategy::Random | Strategy::WeightedRandom => {
+                Self { penalty: member.penalty, ..none }
+            }
             Strategy::RoundRobin => none,
         }
     }
@@ -108,25 +110,39 @@ impl Ranking {
         self.ranked.len()
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.ranked.is_empty()
+    }
+
+    pub(super) fn order(&self) -> Order<'_> {
+        Order(&self.ranked)
+    }
+}
+
+/// Agents in the order of the strategy.
+#[derive(Clone, Copy)]
+pub(super) struct Order<'r>(pub(super) &'r [Arc<Rank>]);
+
+impl<'r> Order<'r> {
     /// The first in the order.
-    pub(super) fn first(&self) -> Option<&Turn> {
-        self.ranked.first().map(|rank| &rank.turn)
+    pub(super) fn first(self) -> Option<&'r Turn> {
+        self.0.first().map(|rank| &rank.turn)
     }
 
     /// The next in turn; the first when it was the last one's turn, or nobody's. For an order by turns alone.
-    pub(super) fn after(&self, last: Option<&Turn>) -> Option<&Turn> {
-        let next = last.map_or(0, |last| self.ranked.partition_point(|rank| rank.turn <= *last));
-        self.ranked.get(next).or_else(|| self.ranked.first()).map(|rank| &rank.turn)
+    pub(super) fn after(self, last: Option<&Turn>) -> Option<&'r Turn> {
+        let next = last.map_or(0, |last| self.0.partition_point(|rank| rank.turn <= *last));
+        self.0.get(next).or_else(|| self.0.first()).map(|rank| &rank.turn)
     }
 
     /// One of those with the lowest penalty, each as likely as the others. For an order by penalties and turns.
-    pub(super) fn draw(&self, random: u64) -> Option<&Turn> {
+    pub(super) fn draw(self, random: u64) -> Option<&'r Turn> {
         let class = self.class(0);
         Some(&class.get(share(random, class.len() as u64) as usize)?.turn)
     }
 
     /// One of all; who has the penalty `p` is chosen `1 / (1 + p)` times as often as who has none. For an order by penalties and turns.
-    pub(super) fn draw_weighted(&self, random: u64) -> Option<&Turn> {
+    pub(super) fn draw_weighted(self, random: u64) -> Option<&'r Turn> {
         let mut drawn = share(random, self.classes().map(|class| class.len() as u64 * weight(class)).sum());
         for class in self.classes() {
             let weight = weight(class);
@@ -140,7 +156,7 @@ impl Ranking {
     }
 
     /// Those with one penalty each, the lowest first. There are at most as many as there are penalties.
-    fn classes(&self) -> impl Iterator<Item = &[Arc<Rank>]> {
+    fn classes(self) -> impl Iterator<Item = &'r [Arc<Rank>]> {
         let mut from = 0;
         std::iter::from_fn(move || {
             let class = self.class(from);
@@ -150,10 +166,20 @@ impl Ranking {
     }
 
     /// Those with the penalty of the one at this place, who are at this place or behind it.
-    fn class(&self, from: usize) -> &[Arc<Rank>] {
-        let Some(behind) = self.ranked.get(from..).filter(|behind| !behind.is_empty()) else { return &[] };
+    fn class(self, from: usize) -> &'r [Arc<Rank>] {
+        let Some(behind) = self.0.get(from..).filter(|behind| !behind.is_empty()) else { return &[] };
         let len = behind.partition_point(|rank| rank.penalty <= behind[0].penalty);
         &behind[..len]
+    }
+
+    /// All with the lowest penalty. For an order by penalties.
+    pub(super) fn lowest_penalty(self) -> impl Iterator<Item = &'r Turn> {
+        self.class(0).iter().map(|rank| &rank.turn)
+    }
+
+    /// All whose penalty is no higher. For an order by penalties.
+    pub(super) fn up_to_penalty(self, penalty: u32) -> impl Iterator<Item = &'r Turn> {
+        self.0.iter().take_while(move |rank| rank.penalty <= penalty).map(|rank| &rank.turn)
     }
 }
 
@@ -164,7 +190,6 @@ fn weight(class: &[Arc<Rank>]) -> u64 {
 }
 
 /// The part of `whole` that a random number stands for: from 0 to below `whole`.
-#[expect(clippy::cast_possible_truncation, reason = "it is below `whole`")]
 const fn share(random: u64, whole: u64) -> u64 {
     ((random as u128 * whole as u128) >> 64) as u64
 }

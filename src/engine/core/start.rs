@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    agent::Agent,
     command::{Answer, Contact, Content, Refusal},
     customer::Customer,
     draft::Draft,
@@ -42,7 +43,13 @@ pub(super) fn start(
     let epoch = Epoch::default().next();
     let origin = Origin::Agent { user: user.clone() };
     draft.push(InteractionEvent::InteractionOpened { interaction, customer: customer.id, origin, opted_out: false });
-    draft.push(InteractionEvent::InteractionAssigned { interaction, user: user.clone(), epoch, position: None });
+    draft.push(InteractionEvent::InteractionAssigned {
+        interaction,
+        user: user.clone(),
+        epoch,
+        position: None,
+        offer: None,
+    });
     let message = sending::commit(draft, &customer, Some(interaction), purpose, text)?;
     Ok(Answer::Started { interaction, epoch, message })
 }
@@ -55,7 +62,7 @@ fn may_start(draft: &Draft<'_>, user: &UserId) -> Result<(), Refusal> {
     if !draft.config().enabled {
         return Err(Refusal::Disabled);
     }
-    let open = draft.state.agent(user).map_or(0, |agent| agent.open.len());
+    let open = draft.state.agent(user).map_or(0, Agent::slots);
     let open = u32::try_from(open).unwrap_or(u32::MAX);
     if open >= member.max_interactions {
         return Err(Refusal::AtCapacity { open, maximum: member.max_interactions });

@@ -40,6 +40,10 @@ pub struct State {
     pub(super) samples: VecDeque<Sample>,
     /// Interactions that wait, in the order in which they are assigned.
     pub(super) queue: BTreeSet<(Place, InteractionId)>,
+    /// Of these, those that nobody is asked about.
+    pub(super) unoffered: BTreeSet<(Place, InteractionId)>,
+    /// And those that somebody is.
+    pub(super) offered: BTreeSet<InteractionId>,
     /// What ends by itself.
     pub(super) timers: Timers,
     /// Agents who can be given an interaction.
@@ -55,6 +59,8 @@ impl PartialEq for State {
             && self.outbox == other.outbox
             && self.samples == other.samples
             && self.queue == other.queue
+            && self.unoffered == other.unoffered
+            && self.offered == other.offered
             && self.timers == other.timers
     }
 }
@@ -176,6 +182,8 @@ impl State {
             outbox: rows.outbox.into_iter().collect(),
             samples: rows.samples.into(),
             queue: BTreeSet::new(),
+            unoffered: BTreeSet::new(),
+            offered: BTreeSet::new(),
             timers: Timers::default(),
             ranking,
         };
@@ -201,8 +209,8 @@ impl State {
     pub fn set_config(&mut self, config: Arc<ChannelConfig>) {
         self.config = config;
         let session_idle = self.config.session_idle;
-        let idle = self.interactions.values().filter_map(|interaction| interaction.idle_timer(session_idle));
-        self.timers = idle.chain(self.agents.values().filter_map(Agent::away_timer)).collect();
+        let interactions = self.interactions.values().filter_map(|interaction| interaction.timer(session_idle));
+        self.timers = interactions.chain(self.agents.values().flat_map(Agent::timers)).collect();
         self.rank();
     }
 
@@ -322,7 +330,7 @@ impl State {
             self.with_interaction(id, |interaction| {
                 interaction.arrived_at = back.moved(interaction.arrived_at);
                 interaction.waiting_since = interaction.waiting_since.map(|since| back.moved(since));
-                if let Phase::Queued { place: Place::Head(at) | Place::Tail(at), since } = &mut interaction.phase {
+                if let Phase::Queued { place: Place::Head(at) | Place::Tail(at), since, .. } = &mut interaction.phase {
                     *at = back.moved(*at);
                     *since = back.moved(*since);
                 }
@@ -350,11 +358,24 @@ impl State {
 
     pub(super) fn put_interaction(&mut self, interaction: Interaction) {
         let id = interaction.id;
-        self.timers.start(interaction.idle_timer(self.config.session_idle));
+        self.timers.start(interaction.timer(self.config.session_idle));
         match &interaction.phase {
             Phase::Opened => {}
-            Phase::Queued { place, .. } => {
+            Phase::Queued { place, offer, .. } => {
                 self.queue.insert((*place, id));
+                match offer {
+                    None => {
+                        self.unoffered.insert((*place, id));
+                    }
+                    Some(offer) => {
+                        self.offered.insert(id);
+                        for user in &offer.to {
+                            self.with_agent(user, |agent| {
+                                agent.offers.insert(id);
+                            });
+                        }
+                    }
+                }
             }
             Phase::Active { owner } => {
                 self.with_agent(&owner.clone(), |agent| {
@@ -367,11 +388,18 @@ impl State {
 
     pub(super) fn remove_interaction(&mut self, id: InteractionId) -> Option<Interaction> {
         let interaction = self.interactions.remove(&id)?;
-        self.timers.cancel(interaction.idle_timer(self.config.session_idle));
+        self.timers.cancel(interaction.timer(self.config.session_idle));
         match &interaction.phase {
             Phase::Opened => {}
-            Phase::Queued { place, .. } => {
+            Phase::Queued { place, offer, .. } => {
                 self.queue.remove(&(*place, id));
+                self.unoffered.remove(&(*place, id));
+                self.offered.remove(&id);
+                for user in offer.iter().flat_map(|offer| &offer.to) {
+                    self.with_agent(user, |agent| {
+                        agent.offers.remove(&id);
+                    });
+                }
             }
             Phase::Active { owner } => {
                 self.with_agent(&owner.clone(), |agent| {
@@ -386,9 +414,9 @@ impl State {
     pub(super) fn with_agent(&mut self, user: &UserId, change: impl FnOnce(&mut Agent)) {
         let now = self.scalars.clock.at(self.scalars.last);
         let agent = self.agents.entry(user.clone()).or_insert_with(|| Agent::new(user.clone(), now));
-        self.timers.cancel(agent.away_timer());
+        self.timers.cancel(agent.timers());
         change(agent);
-        self.timers.start(agent.away_timer());
+        self.timers.start(agent.timers());
         self.ranking.put(&self.config, agent);
     }
 
@@ -407,8 +435,8 @@ impl State {
     /// A message belongs to an interaction: its idle time begins anew.
     pub(super) fn touch(&mut self, id: InteractionId, at: ChannelTime) {
         let Some(interaction) = self.interactions.get_mut(&id) else { return };
-        self.timers.cancel(interaction.idle_timer(self.config.session_idle));
+        self.timers.cancel(interaction.timer(self.config.session_idle));
         interaction.active_at = at;
-        self.timers.start(interaction.idle_timer(self.config.session_idle));
+        self.timers.start(interaction.timer(self.config.session_idle));
     }
 }

@@ -10,8 +10,14 @@ use super::{
 /// What happens when its time comes. Of those with the same time the earlier kind comes first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Timer {
+    /// An agent has been offline for too long and loses what they are offered.
+    OffersAway(UserId),
     /// An agent has been offline for too long and loses the interactions that they have.
     AgentAway(UserId),
+    /// Nobody has accepted an offer in time.
+    OfferTimedOut(InteractionId),
+    /// Somebody who was asked in vain may be asked again.
+    OfferRested(InteractionId),
     /// Nobody has written for too long in an interaction that an agent has.
     InteractionIdle(InteractionId),
 }
@@ -21,12 +27,12 @@ pub(super) enum Timer {
 pub(super) struct Timers(BTreeSet<(ChannelTime, Timer)>);
 
 impl Timers {
-    pub(super) fn start(&mut self, timer: Option<(ChannelTime, Timer)>) {
-        self.0.extend(timer);
+    pub(super) fn start(&mut self, timers: impl IntoIterator<Item = (ChannelTime, Timer)>) {
+        self.0.extend(timers);
     }
 
-    pub(super) fn cancel(&mut self, timer: Option<(ChannelTime, Timer)>) {
-        if let Some(timer) = timer {
+    pub(super) fn cancel(&mut self, timers: impl IntoIterator<Item = (ChannelTime, Timer)>) {
+        for timer in timers {
             self.0.remove(&timer);
         }
     }

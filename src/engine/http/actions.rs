@@ -171,20 +171,6 @@ pub(super) async fn set_presence(
     }
 }
 
-/// Accept an offered interaction. Offers come with `offer.mode: Ask`, which this version does not have.
-#[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/accept", tag = "later", params(("id" = u64, Path)),
-    responses((status = 501, body = Problem)))]
-pub(super) async fn accept(_: Agent) -> Failure {
-    Failure::not_supported_yet("Interactions are assigned (offer.mode: Assign); there is nothing to accept.")
-}
-
-/// Decline an offered interaction. Offers come with `offer.mode: Ask`, which this version does not have.
-#[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/decline", tag = "later", params(("id" = u64, Path)),
-    responses((status = 501, body = Problem)))]
-pub(super) async fn decline(_: Agent) -> Failure {
-    Failure::not_supported_yet("Interactions are assigned (offer.mode: Assign); there is nothing to decline.")
-}
-
 /// Transfer an interaction. This version cannot do it.
 #[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/transfer", tag = "later", params(("id" = u64, Path)),
     responses((status = 501, body = Problem)))]

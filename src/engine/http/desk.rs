@@ -11,12 +11,16 @@ use super::{
     problem::Failure,
     view::{
         self, BlockedStart, BlockedStarts, Conversation, Interaction, Interactions, Me, Message, Messages, MyChannel,
-        ServiceLevel, Statistics,
+        MyOffer, ServiceLevel, Statistics,
     },
 };
 use crate::{
     engine::{
-        core::ids::{InteractionId, MessageId, UserId},
+        core::{
+            self,
+            ids::{InteractionId, MessageId, UserId},
+        },
+        inbox::Inspection,
         store::read::{InteractionFilter, InteractionState},
     },
     sms::Sender,
@@ -27,11 +31,12 @@ use crate::{
 #[utoipa::path(get, path = "/v1/me", tag = "me", responses((status = 200, body = Me), (status = 403, body = Problem)))]
 pub(super) async fn me(State(shared): State<Shared>, agent: Agent) -> Result<Json<Me>, Failure> {
     let user = agent.user.clone();
-    let (present, online, interactions) = shared
+    let (present, online, interactions, offers) = shared
         .engine
         .inspect(move |seen| {
-            seen.state.agent(&user).map_or((false, false, Vec::new()), |agent| {
-                (agent.present, agent.is_online(), agent.open.iter().map(|interaction| interaction.0).collect())
+            seen.state.agent(&user).map_or((false, false, Vec::new(), Vec::new()), |agent| {
+                let interactions = agent.open.iter().map(|interaction| interaction.0).collect();
+                (agent.present, agent.is_online(), interactions, my_offers(seen, agent))
             })
         })
         .await?;
@@ -46,8 +51,20 @@ pub(super) async fn me(State(shared): State<Shared>, agent: Agent) -> Result<Jso
         initiate: member.initiate,
         max_interactions: member.max_interactions,
         interactions,
+        offers,
     };
     Ok(Json(Me { user: agent.user.into(), channels: vec![channel] }))
+}
+
+fn my_offers(seen: &Inspection<'_>, agent: &core::agent::Agent) -> Vec<MyOffer> {
+    let now = seen.state.scalars().clock.at(seen.now);
+    let offers = agent.offers.iter().filter_map(|id| Some((id, seen.state.interaction(*id)?.offer()?)));
+    let shown = offers.map(|(id, offer)| MyOffer {
+        interaction: id.0,
+        offer: offer.id.0,
+        seconds_left: u64::try_from(offer.until.since(now).as_secs()).unwrap_or(0),
+    });
+    shown.collect()
 }
 
 /// Say that you are there: the answer to an event `Beat` on the stream.

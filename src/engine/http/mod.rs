@@ -7,6 +7,7 @@ mod caller;
 mod desk;
 mod internal;
 mod keyed;
+mod offers;
 mod openapi;
 mod page;
 mod path;
@@ -132,8 +133,8 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
         .route("/interactions/{id}/reply", post(actions::reply))
         .route("/interactions/{id}/finish", post(actions::finish))
         .route("/interactions/{id}/note", post(actions::note))
-        .route("/interactions/{id}/accept", post(actions::accept))
-        .route("/interactions/{id}/decline", post(actions::decline))
+        .route("/interactions/{id}/accept", post(offers::accept))
+        .route("/interactions/{id}/decline", post(offers::decline))
         .route("/interactions/{id}/transfer", post(actions::transfer))
         .route("/customers/{number}/messages", get(desk::messages))
         .route("/blocked-starts", get(desk::blocked_starts))

@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{actions, desk, stream, view};
+use super::{actions, desk, offers, stream, view};
 use crate::wire::{
     ports::CHANNEL_PATH,
     problem::{MEDIA_TYPE, Problem},
@@ -35,8 +35,8 @@ use crate::wire::{
         actions::reply,
         actions::finish,
         actions::note,
-        actions::accept,
-        actions::decline,
+        offers::accept,
+        offers::decline,
         actions::transfer,
         desk::messages,
         desk::blocked_starts,

@@ -118,6 +118,7 @@ pub(super) fn of_refusal(refusal: &Refusal) -> Problem {
     let (status, reason, title, field) = match refusal {
         Refusal::NotOpen(_) => (404, "not-open", "There is no such open interaction", None),
         Refusal::StaleEpoch { .. } => (409, "stale-epoch", "The interaction has changed hands", Some("/epoch")),
+        Refusal::OfferOver(_) => (409, "offer-over", "The offer is over", Some("/offer")),
         Refusal::NotOwner => (409, "not-owner", "The interaction is somebody else's or nobody's", None),
         Refusal::NotAMember(_) => (403, "not-a-member", "Only members of the campaign may do this", None),
         Refusal::MayNotInitiate(_) => (403, "may-not-initiate", "The member may not start interactions", None),

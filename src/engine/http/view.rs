@@ -8,6 +8,7 @@ use crate::{
         core::{
             delivery::{FailureClass, MessageStatus},
             event::{CloseReason, InboundOutcome, Purpose},
+            offer,
         },
         store::read::{
             BlockedStartRow, InteractionDetail, InteractionRow, InteractionState, MessageKind, MessageRow, NoteRow,
@@ -76,6 +77,20 @@ pub(super) struct MyChannel {
     pub max_interactions: u32,
     /// The interactions that the agent has.
     pub interactions: Vec<u64>,
+    /// What the agent is asked, and may accept.
+    pub offers: Vec<MyOffer>,
+}
+
+/// An interaction that the agent who asks is offered.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct MyOffer {
+    /// The interaction.
+    pub interaction: u64,
+    /// The offer's `id`: accept and decline show it.
+    pub offer: u64,
+    /// Seconds until it ends, unless the channel is disabled meanwhile.
+    pub seconds_left: u64,
 }
 
 /// Whether an agent takes interactions.
@@ -136,6 +151,9 @@ pub(super) struct Interaction {
     pub owner: Option<String>,
     /// Counts its owners; reply and finish show it.
     pub epoch: u32,
+    /// The agents who are asked whether they take it, while it waits and some are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer: Option<Offer>,
     /// The agent who wrote first; absent when the customer did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_by: Option<String>,
@@ -154,6 +172,25 @@ pub(super) struct Interaction {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "Finished")]
     pub close_reason: Option<CloseReason>,
+}
+
+/// Agents are asked whether they take an interaction.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Offer {
+    /// Counts the offers of the interaction; accept and decline show it.
+    pub id: u64,
+    /// Who may accept it.
+    pub to: Vec<String>,
+    /// Seconds that they had for it in all. `GET /v1/me` says how many are left.
+    pub timeout_seconds: u32,
+}
+
+impl From<offer::Offer> for Offer {
+    fn from(offer: offer::Offer) -> Self {
+        let to = offer.to.into_iter().map(String::from).collect();
+        Self { id: offer.id.0, to, timeout_seconds: offer.timeout_seconds }
+    }
 }
 
 /// An interaction with what was said in it.
@@ -252,6 +289,14 @@ pub(super) struct Started {
     pub epoch: u32,
     /// The id of the message that goes to the customer.
     pub message: u64,
+}
+
+/// An interaction that is the agent's from now on.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Accepted {
+    /// The interaction's epoch: reply and finish show it.
+    pub epoch: u32,
 }
 
 /// A reply that will be sent.
@@ -355,6 +400,7 @@ impl From<InteractionRow> for Interaction {
             state: row.state.into(),
             owner: row.owner.map(String::from),
             epoch: row.epoch.0,
+            offer: row.offer.map(Offer::from),
             started_by: row.started_by.map(String::from),
             arrived_at: row.arrived_at,
             waiting_since: row.waiting_since,

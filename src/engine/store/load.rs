@@ -1,9 +1,10 @@
 //! Start-up: the rows of what is open.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Statement};
+use serde::de::DeserializeOwned;
 
 use super::{codec, error::StoreError, recent::Recent};
 use crate::engine::core::{
@@ -11,7 +12,7 @@ use crate::engine::core::{
     clock::ChannelTime,
     customer::Customer,
     event::Origin,
-    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, UserId},
+    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, OfferId, UserId},
     interaction::{Interaction, Phase, Place},
     outbox::Outbound,
     state::{OpenRows, Sample, Scalars},
@@ -46,7 +47,7 @@ const INTERACTIONS: &str =
                                     WHERE k.customer = interaction.customer AND k.message >= interaction.first_message
                                       AND m.interaction = interaction.id
                                     ORDER BY k.message DESC LIMIT 1), 0)),
-           queued_at
+           queued_at, offers, offer, accepted, asked_in_vain
     FROM interaction WHERE state IN ('Opened', 'Queued', 'Active') AND closed_at IS NULL ORDER BY id";
 /// The same of messages that wait for the look-ups.
 const RECENT_ACTIVITY: &str = "SELECT interaction, max(own_at) FROM message
@@ -164,6 +165,9 @@ fn interactions_by_row(sql: &Connection) -> Result<Vec<Interaction>, StoreError>
             epoch: Epoch(row.get(8)?),
             waiting_since: instant(row, 9)?,
             active_at: ChannelTime::from(codec::timestamp(row.get(10)?)?),
+            offers: codec::id(row.get(12)?),
+            accepted: row.get::<_, Option<i64>>(14)?.map(|id| OfferId(codec::id(id))),
+            asked_in_vain: json(row, 15)?.unwrap_or_default(),
         })
     })
 }
@@ -174,7 +178,7 @@ fn read_phase(row: &Row<'_>) -> Result<Phase, StoreError> {
         ("Opened", None, None) => Ok(Phase::Opened),
         ("Queued", Some(at), None) => {
             let place = if at_head { Place::Head(at) } else { Place::Tail(at) };
-            Ok(Phase::Queued { place, since: instant(row, 11)?.unwrap_or(at) })
+            Ok(Phase::Queued { place, since: instant(row, 11)?.unwrap_or(at), offer: json(row, 13)? })
         }
         ("Active", None, Some(owner)) => Ok(Phase::Active { owner }),
         (state, place, owner) => {
@@ -195,7 +199,8 @@ fn agents(sql: &Connection) -> Result<Vec<Agent>, StoreError> {
             last_assigned: instant(row, 3)?,
             completed: on.map(|on| Completed { on, count }),
             connection: agent::Connection::default(),
-            open: std::collections::BTreeSet::new(),
+            open: BTreeSet::new(),
+            offers: BTreeSet::new(),
         })
     })
 }
@@ -231,6 +236,13 @@ pub(super) fn samples(sql: &Connection, since: Timestamp) -> Result<Vec<Sample>,
 
 pub(super) fn instant(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>, StoreError> {
     row.get::<_, Option<i64>>(column)?.map(codec::timestamp).transpose()
+}
+
+/// What a column has as JSON.
+pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<Option<T>, StoreError> {
+    let text: Option<String> = row.get(column)?;
+    let read = text.map(|text| serde_json::from_str(&text)).transpose();
+    read.map_err(|error| StoreError::Contents(format!("interaction: {error}")))
 }
 
 pub(super) fn user(row: &Row<'_>, column: usize) -> Result<Option<UserId>, StoreError> {

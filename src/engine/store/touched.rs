@@ -4,8 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
+use serde::Serialize;
 
-use super::{codec, error::CommitError};
+use super::{
+    codec,
+    error::{CommitError, StoreError},
+};
 use crate::engine::core::{
     agent::Agent,
     customer::Customer,
@@ -108,6 +112,13 @@ impl Touched {
                 self.moved(*interaction).epoch = Some(*epoch);
                 self.agents.insert(user.clone());
             }
+            InteractionEvent::InteractionOffered { interaction, .. }
+            | InteractionEvent::OfferExtended { interaction, .. }
+            | InteractionEvent::OfferDeclined { interaction, .. }
+            | InteractionEvent::OfferWithdrawn { interaction, .. }
+            | InteractionEvent::OfferRested { interaction, .. } => {
+                self.moved(*interaction);
+            }
             InteractionEvent::InteractionClosed { interaction, reason, owner, .. } => {
                 let last_message = MessageId(after.0.saturating_sub(1));
                 self.moved(*interaction).closed =
@@ -194,8 +205,8 @@ fn insert_open(sql: &Connection, interaction: &Interaction, opened: &Opened) -> 
     let (name, at_head, place_at) = phase_columns(&interaction.phase);
     sql.prepare_cached(
         "INSERT INTO interaction (id, customer, state, started_by, opted_out, arrived_at, at_head, place_at, queued_at, owner,
-                                  epoch, waiting_since, active_at, first_message)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                  epoch, waiting_since, active_at, first_message, offers, offer, accepted, asked_in_vain)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         codec::column(interaction.id.0),
@@ -212,15 +223,26 @@ fn insert_open(sql: &Connection, interaction: &Interaction, opened: &Opened) -> 
         interaction.waiting_since.map(codec::nanos),
         codec::nanos(interaction.active_at.timestamp()),
         codec::column(opened.first_message.0),
+        codec::column(interaction.offers),
+        json(interaction.offer())?,
+        interaction.accepted.map(|offer| codec::column(offer.0)),
+        json(Some(&interaction.asked_in_vain).filter(|in_vain| !in_vain.0.is_empty()))?,
     ])?;
     Ok(())
+}
+
+/// A value as a column has it.
+fn json<T: Serialize>(value: Option<&T>) -> Result<Option<String>, CommitError> {
+    let text = value.map(serde_json::to_string).transpose();
+    text.map_err(|error| CommitError::Store(StoreError::Contents(error.to_string())))
 }
 
 fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), CommitError> {
     let (name, at_head, place_at) = phase_columns(&interaction.phase);
     sql.prepare_cached(
         "UPDATE interaction
-         SET state = ?, at_head = ?, place_at = ?, queued_at = ?, owner = ?, epoch = ?, waiting_since = ?, active_at = ?
+         SET state = ?, at_head = ?, place_at = ?, queued_at = ?, owner = ?, epoch = ?, waiting_since = ?, active_at = ?,
+             offers = ?, offer = ?, accepted = ?, asked_in_vain = ?
          WHERE id = ?",
     )?
     .execute(params![
@@ -232,6 +254,10 @@ fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), 
         interaction.epoch.0,
         interaction.waiting_since.map(codec::nanos),
         codec::nanos(interaction.active_at.timestamp()),
+        codec::column(interaction.offers),
+        json(interaction.offer())?,
+        interaction.accepted.map(|offer| codec::column(offer.0)),
+        json(Some(&interaction.asked_in_vain).filter(|in_vain| !in_vain.0.is_empty()))?,
         codec::column(interaction.id.0),
     ])?;
     Ok(())
@@ -266,7 +292,7 @@ fn close(sql: &Connection, id: InteractionId, closed: &Closed, epoch: Option<Epo
     sql.prepare_cached(
         "UPDATE interaction
          SET state = 'Closed', owner = ?, epoch = coalesce(?, epoch), place_at = NULL, queued_at = NULL, waiting_since = NULL,
-             closed_at = ?, close_reason = ?, last_message = ?
+             offer = NULL, asked_in_vain = NULL, closed_at = ?, close_reason = ?, last_message = ?
          WHERE id = ?",
     )?
     .execute(params![

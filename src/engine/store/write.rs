@@ -248,6 +248,11 @@ impl Transaction<'_> {
             InteractionEvent::InteractionOpened { .. }
             | InteractionEvent::InteractionQueued { .. }
             | InteractionEvent::InteractionAssigned { .. }
+            | InteractionEvent::InteractionOffered { .. }
+            | InteractionEvent::OfferExtended { .. }
+            | InteractionEvent::OfferDeclined { .. }
+            | InteractionEvent::OfferWithdrawn { .. }
+            | InteractionEvent::OfferRested { .. }
             | InteractionEvent::InteractionRequeued { .. }
             | InteractionEvent::InteractionClosed { .. } => Ok(()),
         }

@@ -28,6 +28,9 @@ pub struct EngineConfig {
     pub campaign: Campaign,
     /// How waiting interactions find an agent.
     pub strategy: Strategy,
+    /// Seconds that an agent has to accept an interaction; none = they are not asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub offer_timeout_seconds: Option<u32>,
     /// The service level's target and window.
     pub service_level: ServiceLevel,
     /// Interactions that may wait; 0 = no maximum.
@@ -161,6 +164,8 @@ pub enum Strategy {
     Linear,
     /// By position, in turn.
     RoundRobin,
+    /// All with the lowest penalty are asked. Needs `offer_timeout_seconds`.
+    RingAll,
     /// By chance, less likely with a higher penalty.
     WeightedRandom,
 }

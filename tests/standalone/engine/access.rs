@@ -76,7 +76,7 @@ async fn what_is_wrong_with_a_request_is_named() {
     engine.inbound("SM-1", MIA, "hello").await;
     let waiting = engine.get("ana", &below("/interactions")).await["items"][0]["id"].clone();
     let at = |action: &str| format!("/interactions/{waiting}/{action}");
-    let (reply, transfer, accept) = (at("reply"), at("transfer"), at("accept"));
+    let (reply, transfer, accept, decline) = (at("reply"), at("transfer"), at("accept"), at("decline"));
     let long = "x".repeat(2000);
     let cases = [
         ("/interactions", json!({ "number": "5551230001", "text": "hi" }), 422, "invalid-field", Some("/number")),
@@ -88,7 +88,8 @@ async fn what_is_wrong_with_a_request_is_named() {
         ("/interactions/99/reply", json!({ "epoch": 0, "text": "hi" }), 404, "not-open", None),
         ("/interactions/x/reply", json!({ "epoch": 0, "text": "hi" }), 404, "not-found", None),
         (transfer.as_str(), json!({}), 501, "not-supported-yet", None),
-        (accept.as_str(), json!({}), 501, "not-supported-yet", None),
+        (accept.as_str(), json!({ "offer": 1 }), 409, "offer-over", Some("/offer")),
+        (decline.as_str(), json!({}), 422, "invalid-field", Some("/offer")),
         ("/nothing", json!({}), 404, "not-found", None),
         ("/interactions/1", json!({}), 405, "method-not-allowed", None),
     ];

@@ -8,6 +8,7 @@ mod disk;
 mod full;
 mod logs;
 mod media;
+mod offers;
 mod outbound;
 mod presence;
 mod repetition;

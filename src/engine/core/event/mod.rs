@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     delivery::MessageStatus,
-    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, UserId},
+    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
 };
 use crate::sms::Encoding;
 
@@ -180,6 +180,59 @@ pub enum InteractionEvent {
         /// not say it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         position: Option<u32>,
+        /// The offer that they accepted; none = they were not asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        offer: Option<OfferId>,
+    },
+    /// Agents are asked whether they take an interaction.
+    InteractionOffered {
+        /// The interaction.
+        interaction: InteractionId,
+        /// The offer.
+        offer: OfferId,
+        /// Who may accept it.
+        users: Vec<UserId>,
+        /// Seconds after which it ends, unless the channel is disabled meanwhile.
+        timeout_seconds: u32,
+        /// Their position among the members, when the strategy chose one of them. None: all of a kind are asked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        position: Option<u32>,
+    },
+    /// More agents are asked, who have become available since.
+    OfferExtended {
+        /// The interaction.
+        interaction: InteractionId,
+        /// The offer.
+        offer: OfferId,
+        /// Who may accept it too.
+        users: Vec<UserId>,
+    },
+    /// An agent does not take an interaction.
+    OfferDeclined {
+        /// The interaction.
+        interaction: InteractionId,
+        /// The offer.
+        offer: OfferId,
+        /// The agent.
+        user: UserId,
+    },
+    /// Agents are asked no more.
+    OfferWithdrawn {
+        /// The interaction.
+        interaction: InteractionId,
+        /// The offer.
+        offer: OfferId,
+        /// The agents.
+        users: Vec<UserId>,
+        /// What ended it for them.
+        reason: WithdrawalReason,
+    },
+    /// Agents who were asked in vain may be asked again.
+    OfferRested {
+        /// The interaction.
+        interaction: InteractionId,
+        /// The agents.
+        users: Vec<UserId>,
     },
     /// An interaction went from its owner back to the head of the queue; it keeps its arrival time.
     InteractionRequeued {
@@ -381,6 +434,19 @@ pub enum RequeueReason {
     OwnerOffline,
     /// Its owner is no member any more.
     OwnerRemoved,
+}
+
+/// Why an agent is asked no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum WithdrawalReason {
+    /// Nobody accepted in time.
+    TimedOut,
+    /// The agent was offline for too long.
+    AgentOffline,
+    /// The agent said that they take no interactions.
+    AgentNotPresent,
+    /// The agent is no member any more.
+    AgentRemoved,
 }
 
 /// Why an interaction ended.

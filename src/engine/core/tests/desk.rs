@@ -15,7 +15,8 @@ use crate::{
         customer::Customer,
         delivery::{DeliveryState, MessageStatus, ParkedReceipt, SendOutcome},
         event::{Event, Happened, InboundEvent, InboundOutcome, OutboundEvent, Purpose},
-        ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, UserId},
+        ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, OfferId, UserId},
+        interaction::Interaction,
         opt_out::{AnsweredBy, Keyword, OptOut, Texts},
         schedule::Schedule,
         state::{OpenRows, State},
@@ -57,6 +58,11 @@ pub(crate) fn config() -> ChannelConfig {
             per_seconds: std::num::NonZeroU64::MIN,
         },
     }
+}
+
+/// Agents are asked, and have so many seconds.
+pub(super) fn ask(timeout_seconds: u32) -> OfferMode {
+    OfferMode::Ask { timeout_seconds: timeout_seconds.try_into().unwrap() }
 }
 
 /// A schedule that is never open.
@@ -350,6 +356,31 @@ impl Desk {
             Answer::Replied { message } => Ok(message),
             other => panic!("a reply was answered {other:?}"),
         }
+    }
+
+    /// Who is asked whether they take the interaction.
+    pub(super) fn asked(&self, interaction: InteractionId) -> Vec<String> {
+        let offer = self.state.interaction(interaction).and_then(Interaction::offer);
+        offer.into_iter().flat_map(|offer| &offer.to).map(ToString::to_string).collect()
+    }
+
+    /// The agent accepts the newest offer of the interaction.
+    pub(super) fn accept(&mut self, user: &str, interaction: InteractionId) -> Result<Epoch, Refusal> {
+        let (user, offer) = (user.into(), self.newest_offer(interaction));
+        match self.execute(&Command::Accept { user, interaction, offer }).answer? {
+            Answer::Accepted { epoch } => Ok(epoch),
+            other => panic!("an acceptance was answered {other:?}"),
+        }
+    }
+
+    /// The agent declines the newest offer of the interaction.
+    pub(super) fn decline(&mut self, user: &str, interaction: InteractionId) -> Result<(), Refusal> {
+        let (user, offer) = (user.into(), self.newest_offer(interaction));
+        self.execute(&Command::Decline { user, interaction, offer }).answer.map(drop)
+    }
+
+    fn newest_offer(&self, interaction: InteractionId) -> OfferId {
+        OfferId(self.state.interaction(interaction).map_or(0, |interaction| interaction.offers))
     }
 
     pub(super) fn finish(&mut self, user: &str, interaction: InteractionId) -> Result<(), Refusal> {

@@ -8,9 +8,9 @@ use crate::{
         event::{
             AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent,
             InboundOutcome, InteractionEvent, OptOutBy, Origin, OutboundEvent, Purpose, RequeueReason, SampleResult,
-            UnreadableEvent,
+            UnreadableEvent, WithdrawalReason,
         },
-        ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId},
+        ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, OfferId},
     },
     sms::Encoding,
 };
@@ -42,6 +42,9 @@ fn events() -> Vec<Happened> {
         InteractionEvent::InteractionClosed { interaction, reason, owner: Some(user()), completed_on }.into()
     };
     let closed = |reason| ended_on(reason, None);
+    let withdrawn = |reason| {
+        InteractionEvent::OfferWithdrawn { interaction, offer: OfferId(4), users: vec![user()], reason }.into()
+    };
     let sampled = |result| {
         InteractionEvent::ServiceLevelSampled {
             interaction,
@@ -89,7 +92,14 @@ fn events() -> Vec<Happened> {
         }
         .into(),
         InteractionEvent::InteractionQueued { interaction, measured: true }.into(),
-        InteractionEvent::InteractionAssigned { interaction, user: user(), epoch: Epoch(1), position: None }.into(),
+        InteractionEvent::InteractionAssigned {
+            interaction,
+            user: user(),
+            epoch: Epoch(1),
+            position: None,
+            offer: None,
+        }
+        .into(),
         InteractionEvent::InteractionRequeued {
             interaction,
             user: user(),
@@ -141,8 +151,46 @@ fn events() -> Vec<Happened> {
         ClockEvent::ClockLeapt { millis: 86_400_000 }.into(),
         ClockEvent::ClockSet { to: later }.into(),
         sampled(SampleResult::NoReply),
-        InteractionEvent::InteractionAssigned { interaction, user: user(), epoch: Epoch(1), position: Some(2) }.into(),
+        InteractionEvent::InteractionAssigned {
+            interaction,
+            user: user(),
+            epoch: Epoch(1),
+            position: Some(2),
+            offer: None,
+        }
+        .into(),
         ended_on(CloseReason::Finished, Some(jiff::civil::date(2026, 11, 22))),
+        InteractionEvent::InteractionOffered {
+            interaction,
+            offer: OfferId(4),
+            users: vec![user()],
+            timeout_seconds: 30,
+            position: Some(2),
+        }
+        .into(),
+        InteractionEvent::InteractionOffered {
+            interaction,
+            offer: OfferId(4),
+            users: vec![user(), "bo".into()],
+            timeout_seconds: 30,
+            position: None,
+        }
+        .into(),
+        InteractionEvent::OfferExtended { interaction, offer: OfferId(4), users: vec!["cy".into()] }.into(),
+        InteractionEvent::OfferDeclined { interaction, offer: OfferId(4), user: user() }.into(),
+        withdrawn(WithdrawalReason::TimedOut),
+        withdrawn(WithdrawalReason::AgentOffline),
+        withdrawn(WithdrawalReason::AgentNotPresent),
+        withdrawn(WithdrawalReason::AgentRemoved),
+        InteractionEvent::OfferRested { interaction, users: vec![user()] }.into(),
+        InteractionEvent::InteractionAssigned {
+            interaction,
+            user: user(),
+            epoch: Epoch(1),
+            position: None,
+            offer: Some(OfferId(4)),
+        }
+        .into(),
     ]
 }
 

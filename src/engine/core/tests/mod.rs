@@ -7,6 +7,8 @@ mod desk;
 mod disabled;
 mod events;
 mod model;
+mod model_offers;
+mod offers;
 mod opting;
 mod outbox;
 mod properties;

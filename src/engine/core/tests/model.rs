@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::model_offers::ToldOffer;
 use crate::engine::core::{
     config::ChannelConfig,
     event::{
@@ -19,18 +20,22 @@ const AWAY_LIMIT: i128 = 300_000_000_000;
 
 /// An interaction as the events tell of it.
 #[derive(Clone, Debug)]
-struct Told {
+pub(super) struct Told {
     customer: CustomerId,
-    arrived_at: Timestamp,
-    owner: Option<UserId>,
-    queued: bool,
-    requeued: bool,
+    pub(super) arrived_at: Timestamp,
+    pub(super) owner: Option<UserId>,
+    pub(super) queued: bool,
+    pub(super) requeued: bool,
     epoch: Epoch,
     /// When it first entered the queue, and whether that counts.
     entered: Option<Timestamp>,
     sampled: bool,
     /// Its last message, or when its owner got it, in the channel's own time.
     active_at: i128,
+    pub(super) offers: u64,
+    pub(super) offer: Option<ToldOffer>,
+    /// When those who were asked in vain may be asked again, in the channel's own time; and whether that was said.
+    pub(super) in_vain: BTreeMap<UserId, (i128, bool)>,
 }
 
 /// An outbound message as the events tell of it.
@@ -60,14 +65,15 @@ struct Heard {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Model {
     last: Option<Timestamp>,
-    disabled: bool,
+    pub(super) disabled: bool,
     /// Nanoseconds for which the channel was enabled, up to the last switch, and when that was.
     enabled_for: i128,
     switched_at: Option<Timestamp>,
     /// Since when agents are offline, in the channel's own time.
-    offline_since: BTreeMap<UserId, i128>,
-    seen: BTreeSet<UserId>,
-    interactions: BTreeMap<InteractionId, Told>,
+    pub(super) offline_since: BTreeMap<UserId, i128>,
+    pub(super) seen: BTreeSet<UserId>,
+    pub(super) present: BTreeSet<UserId>,
+    pub(super) interactions: BTreeMap<InteractionId, Told>,
     customers: BTreeMap<CustomerId, Heard>,
     messages: BTreeMap<MessageId, Sent>,
     inbound: BTreeSet<MessageId>,
@@ -99,7 +105,14 @@ impl Model {
             Happened::Agent(AgentEvent::AgentOffline { user }) => {
                 self.offline_since.insert(user.clone(), own_time);
             }
-            Happened::Agent(AgentEvent::AgentPresenceSet { user, .. }) => self.see(user, own_time),
+            Happened::Agent(AgentEvent::AgentPresenceSet { user, present }) => {
+                self.see(user, own_time);
+                if *present {
+                    self.present.insert(user.clone())
+                } else {
+                    self.present.remove(user)
+                };
+            }
             Happened::Customer(CustomerEvent::CustomerAdded { customer, can_receive }) => {
                 let heard = Heard { can_receive: *can_receive, ..Heard::default() };
                 assert!(self.customers.insert(*customer, heard).is_none(), "made twice: {event:?}");
@@ -182,6 +195,9 @@ impl Model {
                         entered: None,
                         sampled: false,
                         active_at: own_time,
+                        offers: 0,
+                        offer: None,
+                        in_vain: BTreeMap::new(),
                     },
                 );
             }
@@ -198,7 +214,20 @@ impl Model {
                 let maximum = config.max_queued.map_or(usize::MAX, |maximum| maximum.get() as usize);
                 assert!(waiting <= maximum, "more than may wait: {event:?}");
             }
-            InteractionEvent::InteractionAssigned { interaction, user, epoch, .. } => {
+            InteractionEvent::InteractionOffered { .. }
+            | InteractionEvent::OfferExtended { .. }
+            | InteractionEvent::OfferDeclined { .. }
+            | InteractionEvent::OfferWithdrawn { .. }
+            | InteractionEvent::OfferRested { .. } => self.follow_offer(event, what, config),
+            InteractionEvent::InteractionAssigned { interaction, user, epoch, offer, .. } => {
+                match offer {
+                    Some(offer) => self.accepted(*interaction, *offer, user),
+                    None if self.interactions[interaction].queued => {
+                        self.is_next(*interaction, std::slice::from_ref(user), config);
+                    }
+                    // The agent wrote first.
+                    None => {}
+                }
                 self.assigned(*interaction, user, *epoch, config);
                 self.see(user, own_time);
                 self.touch(Some(*interaction), own_time);
@@ -211,6 +240,7 @@ impl Model {
                 let told = self.interaction(*interaction);
                 assert_eq!((told.owner.take().as_ref(), told.epoch.next()), (Some(user), *epoch), "{event:?}");
                 (told.queued, told.requeued, told.epoch) = (true, true, *epoch);
+                assert!(told.in_vain.is_empty() && told.offer.is_none());
             }
             InteractionEvent::InteractionClosed { interaction, reason, owner, .. } => {
                 self.closed(*interaction, *reason, owner.as_ref(), event.at, config);
@@ -225,13 +255,13 @@ impl Model {
     }
 
     /// Nanoseconds for which the channel was enabled: the time that its timers measure.
-    fn own_time(&self, now: Timestamp) -> i128 {
+    pub(super) fn own_time(&self, now: Timestamp) -> i128 {
         let since = self.switched_at.map_or(0, Timestamp::as_nanosecond);
         self.enabled_for + if self.disabled { 0 } else { now.as_nanosecond() - since }
     }
 
     /// An agent who was never online is offline from when they are first heard of.
-    fn see(&mut self, user: &UserId, own_time: i128) {
+    pub(super) fn see(&mut self, user: &UserId, own_time: i128) {
         if self.seen.insert(user.clone()) {
             self.offline_since.insert(user.clone(), own_time);
         }
@@ -243,7 +273,7 @@ impl Model {
         }
     }
 
-    fn away(&self, user: &UserId, now: Timestamp) -> i128 {
+    pub(super) fn away(&self, user: &UserId, now: Timestamp) -> i128 {
         self.offline_since.get(user).map_or(0, |since| self.own_time(now) - since)
     }
 
@@ -255,13 +285,15 @@ impl Model {
             assert!(silent < config.session_idle.as_nanos(), "silent for too long: {told:?}");
             assert!(self.away(owner, now) < AWAY_LIMIT, "{owner} is away for too long");
         }
+        self.check_offers(config, now);
+        self.check_waiting(config);
     }
 
     fn customer(&mut self, id: CustomerId) -> &mut Heard {
         self.customers.get_mut(&id).expect("the customer was added")
     }
 
-    fn interaction(&mut self, id: InteractionId) -> &mut Told {
+    pub(super) fn interaction(&mut self, id: InteractionId) -> &mut Told {
         self.interactions.get_mut(&id).expect("the interaction is open")
     }
 
@@ -295,21 +327,18 @@ impl Model {
 
     fn assigned(&mut self, id: InteractionId, user: &UserId, epoch: Epoch, config: &ChannelConfig) {
         assert!(!self.disabled, "assigned while disabled");
-        let open = self.interactions.values().filter(|told| told.owner.as_ref() == Some(user)).count();
-        let member = config.members.get(user).expect("only members are given interactions");
-        assert!(open < member.max_interactions as usize, "{user} has {open} already");
         let told = self.interaction(id);
         assert_eq!((&told.owner, told.epoch.next()), (&None, epoch), "one owner");
-        let place = |id, told: &Told| (!told.requeued, told.arrived_at, id);
-        let mine = place(id, told);
-        if told.queued {
-            let first =
-                self.interactions.iter().filter(|(_, told)| told.queued).map(|(id, told)| place(*id, told)).min();
-            assert_eq!(first, Some(mine), "not the first in the queue");
-            assert!(member.receive);
-        }
-        let told = self.interaction(id);
+        let was_asked = told.offer.take().is_some();
         (told.owner, told.queued, told.epoch) = (Some(user.clone()), false, epoch);
+        told.in_vain.clear();
+        let has = |told: &&Told| {
+            told.owner.as_ref() == Some(user) || told.offer.as_ref().is_some_and(|offer| offer.to.contains(user))
+        };
+        let slots = self.interactions.values().filter(has).count();
+        let member = config.members.get(user).expect("only members are given interactions");
+        // An offer keeps the slot that it took, also when the member's limit becomes less meanwhile.
+        assert!(was_asked || slots <= member.max_interactions as usize, "{user} had {slots} before");
     }
 
     fn closed(

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::{
-    desk::{Desk, config, member, never_open, number, opt_out, without},
+    desk::{Desk, ask, config, member, never_open, number, opt_out, without},
     model::Model,
 };
 use crate::{
@@ -14,11 +14,11 @@ use crate::{
         apply::apply,
         blocklist::{Blocklist, Direction, Entry},
         command::{Answer, Command, Content, SendResult},
-        config::{ChannelConfig, RateLimit, Strategy as Distribution},
+        config::{ChannelConfig, OfferMode, RateLimit, Strategy as Distribution},
         delivery::{DeliveryState, FailureClass, SendOutcome},
         due::due,
         event::Event,
-        ids::{Attempt, Epoch, InteractionId, MessageId},
+        ids::{Attempt, Epoch, InteractionId, MessageId, OfferId},
         opt_out::{AnsweredBy, Keyword},
         schedule::Schedule,
         state::State,
@@ -42,6 +42,8 @@ enum Step {
     Finish { user: usize, interaction: usize, stale: bool },
     Note { user: usize, interaction: usize, owner: bool },
     Start { user: usize, customer: u32 },
+    Accept { user: usize, interaction: usize, stale: bool },
+    Decline { user: usize, interaction: usize, stale: bool },
     Answer { message: usize, outcome: SendOutcome, stale: bool },
     Receipt { message: usize, token: bool, state: DeliveryState },
     Configure(usize),
@@ -93,6 +95,10 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(user, interaction, stale)| Step::Finish { user, interaction, stale }),
         1 => (user.clone(), index.clone(), any::<bool>())
             .prop_map(|(user, interaction, owner)| Step::Note { user, interaction, owner }),
+        5 => (user.clone(), index.clone(), prop::bool::weighted(0.1))
+            .prop_map(|(user, interaction, stale)| Step::Accept { user, interaction, stale }),
+        3 => (user.clone(), index.clone(), prop::bool::weighted(0.1))
+            .prop_map(|(user, interaction, stale)| Step::Decline { user, interaction, stale }),
         2 => (user, 0u32..8).prop_map(|(user, customer)| Step::Start { user, customer }),
         6 => (index.clone(), outcome(), prop::bool::weighted(0.1))
             .prop_map(|(message, outcome, stale)| Step::Answer { message, outcome, stale }),
@@ -108,7 +114,7 @@ fn step() -> impl Strategy<Value = Step> {
 type Change = fn(&mut ChannelConfig);
 
 /// What people change. Each is undone by another one.
-const CHANGES: [Change; 19] = [
+const CHANGES: [Change; 23] = [
     |config| config.enabled = false,
     |config| config.enabled = true,
     |config| config.enabled = true,
@@ -122,6 +128,19 @@ const CHANGES: [Change; 19] = [
     |config| config.strategy = Distribution::Linear,
     |config| config.strategy = Distribution::RoundRobin,
     |config| config.strategy = Distribution::WeightedRandom,
+    |config| {
+        config.strategy = Distribution::RingAll;
+        config.offer = ask(30);
+    },
+    |config| config.offer = ask(30),
+    |config| config.offer = ask(400),
+    |config| {
+        config.offer = OfferMode::Assign;
+        // It asks everybody.
+        if config.strategy == Distribution::RingAll {
+            config.strategy = Distribution::LeastRecent;
+        }
+    },
     |config| config.members = without(&config.members, "bo"),
     |config| config.members = [member("ana", 3, 1), member("bo", 1, 3), member("cy", 2, 2)].into_iter().collect(),
     |config| config.service_level.target = SignedDuration::from_secs(600),
@@ -206,7 +225,12 @@ impl History {
                 self.desk.state.evict_idle(now);
             }
             Step::Restart => self.desk.restart(),
-            Step::Reply { .. } | Step::Finish { .. } | Step::Note { .. } | Step::Start { .. } => self.agent(step),
+            Step::Reply { .. }
+            | Step::Finish { .. }
+            | Step::Note { .. }
+            | Step::Start { .. }
+            | Step::Accept { .. }
+            | Step::Decline { .. } => self.agent(step),
             Step::Answer { .. } | Step::Receipt { .. } => self.gateway(step),
         }
         self.check();
@@ -260,8 +284,35 @@ impl History {
                 assert_eq!(noted, matches!(decision.answer, Ok(Answer::Noted { .. })));
             }
             Step::Start { user, customer } => drop(self.desk.start(USERS[user], customer)),
+            Step::Accept { user, interaction, stale } => {
+                let (interaction, offer, goes_to_them) = self.offer(USERS[user], interaction, stale);
+                let command = Command::Accept { user: USERS[user].into(), interaction, offer };
+                let enabled = self.desk.state.config().enabled;
+                let accepted = self.desk.execute(&command).answer.is_ok();
+                assert!(!goes_to_them || accepted == enabled, "who is asked may accept");
+                let owns = self.desk.owner(interaction) == Some(USERS[user]);
+                assert!(!accepted || owns, "what was accepted is theirs");
+            }
+            Step::Decline { user, interaction, stale } => {
+                let (interaction, offer, goes_to_them) = self.offer(USERS[user], interaction, stale);
+                let command = Command::Decline { user: USERS[user].into(), interaction, offer };
+                assert_eq!(self.desk.execute(&command).answer.is_ok(), goes_to_them);
+            }
             _ => {}
         }
+    }
+
+    /// An interaction with its offer, preferably one that this user is asked about; whether they may answer it.
+    fn offer(&mut self, user: &str, index: usize, stale: bool) -> (InteractionId, OfferId, bool) {
+        // What is due may end an offer before an answer to it is looked at.
+        self.desk.execute(&Command::Tick);
+        let offers = self.desk.state.agent(&user.into()).map(|agent| agent.offers.clone()).unwrap_or_default();
+        let offers: Vec<InteractionId> = offers.into_iter().collect();
+        let interaction = pick(&offers, index).unwrap_or_else(|| self.open(index));
+        let known = self.desk.state.interaction(interaction).map_or(0, |interaction| interaction.offers);
+        let offer = OfferId(known.saturating_sub(stale.into()));
+        let member = self.desk.state.config().members.get(&user.into()).is_some();
+        (interaction, offer, member && !stale && offers.contains(&interaction))
     }
 
     fn gateway(&mut self, step: &Step) {
@@ -319,11 +370,8 @@ impl History {
         self.model.check_timers(&config, now);
         assert_eq!(due(&desk.state, now), vec![], "something is due and was not done");
         assert!(desk.state.next_wakeup().is_none_or(|at| at > now), "it would wake for nothing");
-        let statistics = desk.state.statistics(now);
-        assert!(
-            statistics.waiting == 0 || statistics.agents_available == 0 || !config.enabled,
-            "somebody waits in vain"
-        );
+        let available = self.model.available(&config).len() as u64;
+        assert_eq!(desk.state.statistics(now).agents_available, available);
     }
 
     /// Checks what must be true of the whole.

@@ -13,11 +13,12 @@ use crate::{
         core::{
             event::CloseReason,
             ids::{CustomerId, Epoch, InteractionId, NoteId, UserId},
+            offer::Offer,
         },
         store::{
             codec,
             error::StoreError,
-            load::{all, instant, user},
+            load::{all, instant, json, user},
         },
     },
     sms::Sender,
@@ -75,6 +76,8 @@ pub struct InteractionRow {
     pub closed_at: Option<Timestamp>,
     /// None while it is open.
     pub close_reason: Option<CloseReason>,
+    /// The agents who are asked, while it waits and some are.
+    pub offer: Option<Offer>,
 }
 
 /// An interaction with what was said in it.
@@ -103,7 +106,7 @@ pub struct NoteRow {
 
 const INTERACTION: &str =
     "SELECT i.id, i.customer, c.address, c.opted_out, i.state, i.started_by, i.arrived_at, i.owner,
-           i.epoch, i.waiting_since, i.closed_at, i.close_reason
+           i.epoch, i.waiting_since, i.closed_at, i.close_reason, i.offer
     FROM interaction i";
 const WITH_CUSTOMER: &str = "CROSS JOIN customer c ON c.id = i.customer";
 
@@ -231,5 +234,6 @@ fn read_interaction(row: &Row<'_>) -> Result<InteractionRow, StoreError> {
         waiting_since: instant(row, 9)?,
         closed_at: instant(row, 10)?,
         close_reason: reason.map(|name| codec::close_reason(&name)).transpose()?,
+        offer: json(row, 12)?,
     })
 }

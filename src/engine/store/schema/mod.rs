@@ -10,13 +10,14 @@ use super::error::StoreError;
 type Before = fn(&Transaction<'_>) -> Result<(), StoreError>;
 
 /// One step each; step `n` makes schema version `n + 1`. A step that was released is never changed.
-const STEPS: [(Option<Before>, &str); 6] = [
+const STEPS: [(Option<Before>, &str); 7] = [
     (None, include_str!("1.sql")),
     (None, include_str!("2.sql")),
     (None, include_str!("3.sql")),
     (Some(last_activity::write), include_str!("4.sql")),
     (None, include_str!("5.sql")),
     (None, include_str!("6.sql")),
+    (None, include_str!("7.sql")),
 ];
 
 /// The schema version that this engine writes.

@@ -4,7 +4,7 @@ use crate::{
     api::{
         SmsChannelSpec, names,
         resources::Volume,
-        sms_channel::{HELP_WORDS, OnDelete, START_WORDS, STOP_WORDS},
+        sms_channel::{HELP_WORDS, OfferMode, OnDelete, START_WORDS, STOP_WORDS},
     },
     operator::{
         controllers::{
@@ -63,6 +63,7 @@ pub(crate) fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settin
         gateway: gateway(owner, valid),
         campaign: valid.campaign.clone(),
         strategy: valid.strategy,
+        offer_timeout_seconds: offer_timeout(spec),
         service_level: ServiceLevel {
             target_seconds: unsigned(spec.service_level.target_seconds),
             window_seconds: unsigned(spec.service_level.window_seconds),
@@ -139,6 +140,15 @@ fn gateway(owner: &Owner, valid: &Valid<'_>) -> GatewayPeer {
         user: names::service_account_user(&owner.namespace, &child),
         provider: member.map(|member| member.kind().to_owned()).unwrap_or_default(),
         account: member.map(|member| member.account().to_owned()).unwrap_or_default(),
+    }
+}
+
+/// None: agents are not asked.
+fn offer_timeout(spec: &SmsChannelSpec) -> Option<u32> {
+    const USUAL_SECONDS: u32 = 30;
+    match spec.offer.mode {
+        OfferMode::Assign => None,
+        OfferMode::Ask => Some(spec.offer.timeout_seconds.map_or(USUAL_SECONDS, unsigned)),
     }
 }
 

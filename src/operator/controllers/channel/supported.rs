@@ -1,10 +1,7 @@
 //! Fields that this version does not carry out yet. They are refused, never ignored.
 
 use crate::{
-    api::{
-        Reason, SmsChannelSpec,
-        sms_channel::{AnsweredBy, OfferMode, Strategy},
-    },
+    api::{Reason, SmsChannelSpec, sms_channel::AnsweredBy},
     operator::runtime::error::Error,
 };
 
@@ -24,8 +21,6 @@ pub(super) fn check(spec: &SmsChannelSpec) -> Result<(), Error> {
 fn unsupported(spec: &SmsChannelSpec) -> Vec<String> {
     let set = |is_set: bool, field: &str| is_set.then(|| format!("spec.{field}"));
     let mut fields: Vec<String> = [
-        set(spec.strategy == Strategy::RingAll, "strategy RingAll"),
-        set(spec.offer.mode == OfferMode::Ask, "offer.mode Ask"),
         set(spec.service_level.answered_by == AnsweredBy::Accept, "serviceLevel.answeredBy Accept"),
         set(spec.max_queue_seconds != 0, "maxQueueSeconds"),
         set(spec.max_transfer_seconds != 0, "maxTransferSeconds"),
@@ -62,7 +57,7 @@ mod tests {
         assert!(check(&spec(json!({}))).is_ok());
         assert!(
             check(&spec(
-                json!({"strategy": "WeightedRandom", "automations": {}, "optOut": {"answeredBy": "Provider"}})
+                json!({"strategy": "RingAll", "offer": {"mode": "Ask"}, "automations": {}, "optOut": {"answeredBy": "Provider"}})
             ))
             .is_ok()
         );
@@ -78,8 +73,6 @@ mod tests {
     #[test]
     fn each_field_that_is_not_carried_out_is_named() {
         let cases = [
-            (json!({"strategy": "RingAll"}), "spec.strategy RingAll"),
-            (json!({"offer": {"mode": "Ask"}}), "spec.offer.mode"),
             (json!({"serviceLevel": {"answeredBy": "Accept"}}), "spec.serviceLevel.answeredBy"),
             (json!({"maxQueueSeconds": 1}), "spec.maxQueueSeconds"),
             (json!({"maxTransferSeconds": 1}), "spec.maxTransferSeconds"),

@@ -95,10 +95,7 @@ pub(crate) fn validate<'a>(observed: &Observed, references: &References<'a>) -> 
         Strategy::Linear => engine::Strategy::Linear,
         Strategy::RoundRobin => engine::Strategy::RoundRobin,
         Strategy::WeightedRandom => engine::Strategy::WeightedRandom,
-        Strategy::RingAll => {
-            let message = format!("this version does not carry out spec.strategy {:?} yet", spec.strategy);
-            return Err(Error::stalled(Reason::NotSupportedYet, message));
-        }
+        Strategy::RingAll => engine::Strategy::RingAll,
     };
     let number = spec.number.parse();
     Ok(Valid {

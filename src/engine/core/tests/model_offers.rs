@@ -1,0 +1,183 @@
+//! What must be true of offers in any history, recomputed from the events alone.
+
+use std::collections::BTreeSet;
+
+use super::model::{Model, Told};
+use crate::engine::core::{
+    config::{ChannelConfig, OfferMode},
+    event::{Event, InteractionEvent, WithdrawalReason},
+    ids::{InteractionId, OfferId, UserId},
+};
+
+/// Nanoseconds offline after which an agent loses what they are offered.
+const OFFERS_AWAY_LIMIT: i128 = 30_000_000_000;
+
+/// An offer as the events tell of it.
+#[derive(Clone, Debug)]
+pub(super) struct ToldOffer {
+    id: OfferId,
+    pub(super) to: BTreeSet<UserId>,
+    asked: BTreeSet<UserId>,
+    /// In the channel's own time.
+    until: i128,
+    timeout: i128,
+}
+
+impl Model {
+    pub(super) fn follow_offer(&mut self, event: &Event, what: &InteractionEvent, config: &ChannelConfig) {
+        let now = self.own_time(event.at);
+        match what {
+            InteractionEvent::InteractionOffered { interaction, offer, users, timeout_seconds, .. } => {
+                assert!(
+                    matches!(config.offer, OfferMode::Ask { timeout_seconds: asked } if asked.get() == *timeout_seconds)
+                );
+                self.is_next(*interaction, users, config);
+                let told = self.interaction(*interaction);
+                assert_eq!(*offer, OfferId(told.offers + 1), "{event:?}");
+                told.offers += 1;
+                let to: BTreeSet<UserId> = users.iter().cloned().collect();
+                assert!(!to.is_empty() && to.len() == users.len(), "{event:?}");
+                let timeout = i128::from(*timeout_seconds) * 1_000_000_000;
+                told.offer = Some(ToldOffer { id: *offer, asked: to.clone(), to, until: now + timeout, timeout });
+                for user in users {
+                    self.see(user, now);
+                }
+            }
+            InteractionEvent::OfferExtended { interaction, offer, users } => {
+                let available = self.available(config);
+                let in_vain = self.interaction(*interaction).in_vain.clone();
+                let running = self.running(*interaction, *offer);
+                for user in users {
+                    assert!(in_vain.get(user).is_none_or(|(_, is_over)| *is_over), "{event:?}");
+                    assert!(available.contains(user) && running.asked.insert(user.clone()), "{event:?}");
+                    running.to.insert(user.clone());
+                }
+            }
+            InteractionEvent::OfferDeclined { interaction, offer, user } => {
+                self.ended(*interaction, *offer, std::slice::from_ref(user), now);
+            }
+            InteractionEvent::OfferWithdrawn { interaction, offer, users, reason } => {
+                for user in users {
+                    match reason {
+                        WithdrawalReason::TimedOut => {
+                            assert!(self.running(*interaction, *offer).until <= now, "{event:?}")
+                        }
+                        WithdrawalReason::AgentOffline => {
+                            assert!(self.away(user, event.at) >= OFFERS_AWAY_LIMIT, "{event:?}");
+                        }
+                        WithdrawalReason::AgentNotPresent => assert!(!self.present.contains(user), "{event:?}"),
+                        WithdrawalReason::AgentRemoved => assert_eq!(config.members.get(user), None),
+                    }
+                }
+                self.ended(*interaction, *offer, users, now);
+            }
+            InteractionEvent::OfferRested { interaction, users } => {
+                assert!(!users.is_empty());
+                for user in users {
+                    let (until, is_over) = self.interaction(*interaction).in_vain.get_mut(user).unwrap();
+                    assert!(*until <= now && !*is_over, "{event:?}");
+                    *is_over = true;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// An agent accepted an offer that ran and went to them.
+    pub(super) fn accepted(&mut self, interaction: InteractionId, offer: OfferId, user: &UserId) {
+        assert!(self.running(interaction, offer).to.contains(user), "{user} was not asked");
+    }
+
+    fn running(&mut self, interaction: InteractionId, offer: OfferId) -> &mut ToldOffer {
+        let running = self.interaction(interaction).offer.as_mut().expect("it is offered");
+        assert_eq!(running.id, offer);
+        running
+    }
+
+    fn ended(&mut self, interaction: InteractionId, offer: OfferId, users: &[UserId], now: i128) {
+        let running = self.running(interaction, offer);
+        for user in users {
+            assert!(running.to.remove(user), "{user} was not asked");
+        }
+        if running.to.is_empty() {
+            let (asked, until) = (running.asked.clone(), now + running.timeout);
+            let told = self.interaction(interaction);
+            told.offer = None;
+            told.in_vain.extend(asked.into_iter().map(|user| (user, (until, false))));
+        }
+    }
+
+    /// Who can be given an interaction.
+    pub(super) fn available(&self, config: &ChannelConfig) -> BTreeSet<UserId> {
+        let is_available = |user: &UserId| {
+            let has = |told: &&Told| {
+                told.owner.as_ref() == Some(user) || told.offer.as_ref().is_some_and(|offer| offer.to.contains(user))
+            };
+            let slots = self.interactions.values().filter(has).count();
+            let online = self.seen.contains(user) && !self.offline_since.contains_key(user);
+            let member = config.members.get(user).filter(|member| member.receive);
+            online
+                && self.present.contains(user)
+                && member.is_some_and(|member| slots < member.max_interactions as usize)
+        };
+        self.seen.iter().filter(|user| is_available(user)).cloned().collect()
+    }
+
+    /// Those of these agents who may have an interaction now: who was not asked in vain, or else who was longest ago and has rested.
+    pub(super) fn may_have(&self, told: &Told, available: &BTreeSet<UserId>) -> BTreeSet<UserId> {
+        let others: BTreeSet<UserId> =
+            available.iter().filter(|user| !told.in_vain.contains_key(user)).cloned().collect();
+        if !others.is_empty() {
+            return others;
+        }
+        let rested = available.iter().filter_map(|user| {
+            let (until, is_over) = told.in_vain[user];
+            is_over.then_some((until, user))
+        });
+        let first = rested.clone().map(|(until, _)| until).min();
+        rested.filter(|(until, _)| Some(*until) == first).map(|(_, user)| user.clone()).collect()
+    }
+
+    /// These agents may have the interaction, and nobody may have one that comes before it.
+    pub(super) fn is_next(&self, id: InteractionId, users: &[UserId], config: &ChannelConfig) {
+        assert!(!self.disabled, "given while disabled");
+        let available = self.available(config);
+        let told = &self.interactions[&id];
+        assert!(told.queued && told.offer.is_none(), "{id} does not wait for anybody");
+        let may_have = self.may_have(told, &available);
+        assert!(users.iter().all(|user| may_have.contains(user)), "{users:?} may not have {id}: {may_have:?}");
+        let place = |id: &InteractionId, told: &Told| (!told.requeued, told.arrived_at, *id);
+        let before = self.interactions.iter().filter(|(other, other_told)| {
+            other_told.queued && other_told.offer.is_none() && place(other, other_told) < place(&id, told)
+        });
+        for (other, told) in before {
+            assert!(self.may_have(told, &available).is_empty(), "{other} comes before {id}");
+        }
+    }
+
+    /// No offer runs for too long, or goes to who is not there; and no interaction rests for too long.
+    pub(super) fn check_offers(&self, config: &ChannelConfig, now: jiff::Timestamp) {
+        let own_time = self.own_time(now);
+        for told in self.interactions.values() {
+            if let Some(offer) = &told.offer {
+                assert!(own_time < offer.until, "asked for too long: {told:?}");
+                for user in &offer.to {
+                    assert!(self.away(user, now) < OFFERS_AWAY_LIMIT, "{user} is away for too long");
+                    assert!(self.present.contains(user) && config.members.get(user).is_some(), "{user} cannot accept");
+                }
+            }
+            let is_told = told.in_vain.values().all(|(until, is_over)| *is_over || own_time < *until);
+            // While somebody is asked nobody else is, so nothing is said of rests.
+            assert!(!told.queued || told.offer.is_some() || is_told, "rests for too long: {told:?}");
+        }
+    }
+
+    /// Nobody waits for whom somebody is available.
+    pub(super) fn check_waiting(&self, config: &ChannelConfig) {
+        let available = self.available(config);
+        let waiting = self.interactions.values().filter(|told| told.queued && told.offer.is_none());
+        for told in waiting.filter(|_| !self.disabled) {
+            assert!(self.may_have(told, &available).is_empty(), "waits in vain: {told:?}");
+        }
+    }
+}
