@@ -42,7 +42,7 @@ impl TimeRange {
 /// A day of a campaign's time zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Day {
-    /// Its date.
+    /// The date there; elsewhere it may be another one.
     pub date: Date,
     /// From its first instant to before that of the next day.
     from: Timestamp,

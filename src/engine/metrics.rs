@@ -99,7 +99,7 @@ impl Metrics {
         registry.register("service_level_samples", "Interactions whose wait ended, by how", self.samples.clone());
         registry.register(
             "offers",
-            "Agents who were asked whether they take an interaction, by how it ended for them",
+            "Offers that an agent accepted or declined, or that were withdrawn from an agent, by which and why",
             self.offers.clone(),
         );
         let help = "Starts of interactions that a blocklist stopped; GET /v1/channels/{channel}/blocked-starts has the numbers";

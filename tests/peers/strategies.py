@@ -1,11 +1,12 @@
 """Checks which agents were given or offered interactions, by the rules of docs/distribution.md.
 
 Reads histories as JSON Lines from stdin: {"history": N} begins one, {"config": {...}} says what is in force from there
-on, {"event": {...}} is an event of the engine. Follows the events, decides each choice by the rules and compares it
-with what the event says. What becomes of an offer must be allowed by the rules; that something should have happened is
-not checked, since the events do not say what was still due. The first difference is described on stderr, and the exit
-status is 1. Without a difference, stdout gets one JSON object: how many choices were checked per strategy (given or
-offered), and how many had several candidates.
+on, {"volumeFull": true or false} whether the engine's volume is full, {"event": {...}} is an event of the engine.
+Follows the events, decides each choice by the rules and compares it with what the event says. What becomes of an offer
+must be allowed by the rules. That something should have happened is checked only for whom RingAll asks while its offer
+runs, and for who let three offers pass; otherwise the events do not say what was still due. The first difference is
+described on stderr, and the exit status is 1. Without a difference, stdout gets one JSON object: how many choices were
+checked per strategy (given or offered), and how many had several candidates.
 """
 
 import json
@@ -23,6 +24,8 @@ SECOND = 10**9
 OFFLINE = 30 * SECOND
 # The event that withdraws an offer for another reason may follow in the same instant after an answer.
 OVER_AT_ONCE = ("TimedOut", "AgentOffline")
+# Who lets so many offers pass in a row is set to not present.
+MISSED = 3
 EPOCH = datetime(1970, 1, 1)
 
 # Sorts before every instant.
@@ -52,7 +55,8 @@ class Agent:
     present: bool = False
     last_finished: str = NEVER
     last_given: str = NEVER
-    finished_on: Counter = field(default_factory=Counter)
+    # How many offers they let pass in a row.
+    missed: int = 0
 
 
 @dataclass
@@ -65,11 +69,13 @@ class Offer:
     end: int
     asked: set
     may_accept: set
+    # Who declined it or let its time pass: they rest when it ends in vain.
+    not_taken: set = field(default_factory=set)
 
 
 @dataclass
 class Rest:
-    """The rest of an agent whom an interaction that waits was offered to in vain, with its end in the own time."""
+    """The rest of an agent who did not take an interaction that waits, with its end in the channel's own time."""
 
     end: int
     over: bool = False
@@ -196,8 +202,16 @@ class History:
         self.offers = {}
         self.offers_made = Counter()
         self.rests = {}
+        self.last_finish_on = None
+        self.finished_then = Counter()
         self.seed = 0
         self.turn = None
+        self.volume_full = False
+        self.last_at = NEVER
+        # Whether what is in force has not changed since the last event.
+        self.settled = False
+        # Who let three offers pass in this instant, and was not set to not present yet.
+        self.to_be_away = set()
 
     @property
     def strategy(self):
@@ -212,9 +226,31 @@ class History:
         return {member["user"]: member for member in self.config["members"]}
 
     def apply(self, event):
+        at = instant(event["at"])
+        if at > self.last_at:
+            self.end_instant()
+        self.last_at = at
         handler = HANDLERS.get(event["type"])
         if handler:
-            handler(self, event, instant(event["at"]))
+            handler(self, event, at)
+        self.settled = True
+
+    def configure(self, config):
+        if config["strategy"] not in COMPARED_BY:
+            raise Difference(f"the rules have no strategy {config['strategy']}")
+        self.check_nobody_left_out()
+        self.config = config
+        self.settled = False
+
+    def set_volume_full(self, full):
+        self.volume_full = full
+        self.settled = False
+
+    def end_instant(self):
+        """Checks what must have happened by now: the next event comes later, or there is none."""
+        if self.to_be_away:
+            raise Difference(f"at {self.last_at} this was left out: {names(self.to_be_away)} let {MISSED} offers pass")
+        self.check_nobody_left_out()
 
     def today(self, at):
         return date_in_zone(at, self.config["zoneOffsetSeconds"])
@@ -246,7 +282,12 @@ class History:
         self.clock.go_on(at)
 
     def presence_set(self, event, at):
-        self.agents[event["user"]].present = event["present"]
+        agent = self.agents[event["user"]]
+        if event.get("missed") is not None:
+            self.check_missed(event, agent)
+            self.to_be_away.discard(event["user"])
+        agent.present = event["present"]
+        agent.missed = 0
 
     def opened(self, event, at):
         self.arrived[event["interaction"]] = at
@@ -271,6 +312,7 @@ class History:
         interaction = self.known(event)
         if event.get("offer") is not None:
             self.check_acceptance(event, at)
+            self.agents[event["user"]].missed = 0
         elif event.get("position") is not None:
             self.check_assignment(event, at)
             self.chosen(event["user"], event["position"])
@@ -303,7 +345,7 @@ class History:
 
     def extended(self, event, at):
         offer = self.running(event)
-        self.check_extension(offer, at)
+        self.check_extension(event, offer, at)
         for user in event["users"]:
             self.check_asked_later(event["interaction"], offer, user)
             offer.asked.add(user)
@@ -312,20 +354,32 @@ class History:
     def declined(self, event, at):
         offer = self.running(event)
         self.check_may_accept(offer, event["user"], at)
+        self.agents[event["user"]].missed = 0
+        offer.not_taken.add(event["user"])
         self.over_for(event["interaction"], offer, [event["user"]], at)
 
     def withdrawn(self, event, at):
         offer = self.running(event)
         for user in event["users"]:
             self.check_withdrawal(event["reason"], offer, user, at)
+        if event["reason"] == "TimedOut":
+            self.let_pass(offer, set(event["users"]))
         self.over_for(event["interaction"], offer, event["users"], at)
+
+    def let_pass(self, offer, users):
+        offer.not_taken.update(users)
+        for user in users:
+            agent = self.agents[user]
+            agent.missed += 1
+            if agent.missed >= MISSED:
+                self.to_be_away.add(user)
 
     def over_for(self, interaction, offer, users, at):
         offer.may_accept.difference_update(users)
         if not offer.may_accept:
             del self.offers[interaction]
             end = self.clock.time(at) + offer.timeout
-            self.rests.setdefault(interaction, {}).update({user: Rest(end) for user in offer.asked})
+            self.rests.setdefault(interaction, {}).update({user: Rest(end) for user in offer.not_taken})
 
     def rested(self, event, at):
         interaction = self.known(event)
@@ -352,9 +406,14 @@ class History:
     def finished(self, event, at):
         if event["completedOn"] != self.today(at):
             raise Difference(f"it was finished on {self.today(at)} in the zone, the event says {event['completedOn']}")
-        agent = self.agents[event["owner"]]
-        agent.last_finished = at
-        agent.finished_on[event["completedOn"]] += 1
+        self.agents[event["owner"]].last_finished = at
+        if self.last_finish_on != event["completedOn"]:
+            self.last_finish_on = event["completedOn"]
+            self.finished_then.clear()
+        self.finished_then[event["owner"]] += 1
+
+    def finished_today(self, user, at):
+        return self.finished_then[user] if self.last_finish_on == self.today(at) else 0
 
     def known(self, event):
         if event["interaction"] not in self.arrived:
@@ -387,6 +446,9 @@ class History:
             raise Difference(f"it is offer {number} of interaction {event['interaction']}")
         if not event["users"]:
             raise Difference("nobody is asked")
+        self.check_volume()
+        if self.strategy == "RingAll":
+            self.check_asked_before(self.queue(), event["users"], at)
         self.check_choice(event, event["users"], at)
 
     def check_acceptance(self, event, at):
@@ -423,25 +485,72 @@ class History:
         }
         return [reason for reason in holds if holds[reason]]
 
-    def check_extension(self, offer, at):
+    def check_extension(self, event, offer, at):
         self.check_enabled()
+        self.check_volume()
         # Also one that another strategy made before RingAll was configured stays as it is.
         if not (self.asks and self.strategy == "RingAll" and offer.rings_all):
             raise Difference("only RingAll asks others while an offer runs")
         if self.clock.time(at) >= offer.end:
             raise Difference("the time of the offer is over")
+        queue = self.queue()
+        self.check_asked_before(queue[: queue.index(event["interaction"])], event["users"], at)
+
+    def check_asked_before(self, interactions, users, at):
+        """RingAll asks about its running offers before anything else is offered, in the order of the queue."""
+        for interaction in interactions:
+            first = self.left_out(interaction, at).intersection(users)
+            if first:
+                raise Difference(f"{names(first)} must be asked before about interaction {interaction}")
 
     def check_asked_later(self, interaction, offer, user):
-        if user in offer.asked:
-            raise Difference(f"{user} was asked already in this offer")
+        obstacle = self.obstacle(interaction, offer, user)
+        if obstacle:
+            raise Difference(f"{user} {obstacle}")
+
+    def obstacle(self, interaction, offer, user):
+        """Why RingAll does not ask the user while the offer runs, or None."""
+        if user in offer.may_accept:
+            return "was asked already in this offer"
+        if user in offer.not_taken:
+            return "declined this offer, or let its time pass"
         if self.is_resting(interaction, user):
-            raise Difference(f"{user} rests about interaction {interaction}")
+            return f"rests about interaction {interaction}"
         member = self.members.get(user)
         if member is None or not self.is_available(member):
-            raise Difference(f"{user} is not available")
+            return "is not available"
         highest = self.highest_penalty(offer)
         if highest is None or member["penalty"] > highest:
-            raise Difference(f"{user} has penalty {member['penalty']}, the highest of those asked is {highest}")
+            return f"has penalty {member['penalty']}, the highest of those asked is {highest}"
+        return None
+
+    def left_out(self, interaction, at):
+        """Whom RingAll must still ask about the interaction while its offer runs."""
+        offer = self.offers.get(interaction)
+        if offer is None or not offer.rings_all or self.clock.time(at) >= offer.end:
+            return set()
+        return {user for user in self.members if self.obstacle(interaction, offer, user) is None}
+
+    def check_nobody_left_out(self):
+        # Otherwise the engine could not ask, or what it asks about now comes with the next event.
+        certain = self.settled and self.is_enabled() and not self.volume_full
+        if not (certain and self.asks and self.strategy == "RingAll"):
+            return
+        for interaction in self.queue():
+            users = self.left_out(interaction, self.last_at)
+            if users:
+                raise Difference(
+                    f"at {self.last_at} this was left out: {names(users)} must be asked about interaction "
+                    f"{self.describe_waiting(interaction)}"
+                )
+
+    def check_missed(self, event, agent):
+        if event["present"]:
+            raise Difference("who let offers pass is set to not present")
+        if event["missed"] < MISSED:
+            raise Difference(f"only who let {MISSED} offers pass is set to not present")
+        if event["missed"] != agent.missed:
+            raise Difference(f"{event['user']} let {agent.missed} offers pass, the event says {event['missed']}")
 
     def highest_penalty(self, offer):
         """Of those who were asked and are still members, as they are now."""
@@ -455,19 +564,30 @@ class History:
         self.checked[self.strategy] += 1
         self.checked["withSeveral"] += several
 
+    def is_enabled(self):
+        return self.config["enabled"] and self.clock.stopped_at is None
+
+    def check_volume(self):
+        if self.volume_full:
+            raise Difference("the volume is full, nobody is asked about anything more")
+
     def check_enabled(self):
-        if not self.config["enabled"] or self.clock.stopped_at is not None:
+        if not self.is_enabled():
             raise Difference("the channel is disabled, nobody is given or offered anything and nothing can be accepted")
 
     def check_interaction(self, event):
         interaction = event["interaction"]
-        queue = sorted(self.had_agent, key=self.queue_order)
+        queue = self.queue()
         waiting = "\n".join(f"  {self.describe_waiting(other)}" for other in queue) or "  none waits"
         if interaction not in self.had_agent or interaction in self.offers:
             raise Difference(f"interaction {interaction} does not wait, or agents are asked about it\n{waiting}")
         for earlier in queue[: queue.index(interaction)]:
             if self.may_have(earlier):
                 raise Difference(f"interaction {earlier} comes first, the event says {interaction}\n{waiting}")
+
+    def queue(self):
+        """All that wait, also those that agents are asked about."""
+        return sorted(self.had_agent, key=self.queue_order)
 
     def queue_order(self, interaction):
         return not self.had_agent[interaction], self.arrived[interaction], id_order(interaction)
@@ -515,6 +635,8 @@ class History:
         if interaction in self.offers:
             return []
         available = [member for member in self.config["members"] if self.is_available(member)]
+        if self.strategy == "RingAll":
+            return [member for member in available if not self.is_resting(interaction, member["user"])]
         rests = self.rests.get(interaction, {})
         not_asked = [member for member in available if member["user"] not in rests]
         return not_asked or self.rested_first(available, rests)
@@ -527,7 +649,9 @@ class History:
     def is_available(self, member):
         agent = self.agents[member["user"]]
         has_room = self.has(member["user"]) < member["maxInteractions"]
-        return member["receive"] and agent.online and agent.present and has_room
+        # Who let too many pass is asked about nothing, also before the event that sets them to not present.
+        takes_interactions = agent.present and agent.missed < MISSED
+        return member["receive"] and agent.online and takes_interactions and has_room
 
     def candidate(self, member, at):
         agent = self.agents[member["user"]]
@@ -537,7 +661,7 @@ class History:
             "penalty": member["penalty"],
             "lastFinished": agent.last_finished,
             "lastGiven": agent.last_given,
-            "finishedToday": agent.finished_on[self.today(at)],
+            "finishedToday": self.finished_today(member["user"], at),
             "has": self.has(member["user"]),
             "round": 1 if self.turn is None or place > self.turn else 2,
             "position": place[0],
@@ -568,11 +692,12 @@ HANDLERS = {
 def follow(line, history, checked):
     """The history that goes on after the line."""
     if "history" in line:
+        history.end_instant()
         return History(line["history"], checked)
     if "config" in line:
-        if line["config"]["strategy"] not in COMPARED_BY:
-            raise Difference(f"the rules have no strategy {line['config']['strategy']}")
-        history.config = line["config"]
+        history.configure(line["config"])
+    elif "volumeFull" in line:
+        history.set_volume_full(line["volumeFull"])
     else:
         history.apply(line["event"])
     return history
@@ -581,13 +706,15 @@ def follow(line, history, checked):
 def main():
     checked = Counter(dict.fromkeys([*COMPARED_BY, "withSeveral"], 0))
     history = History("none", checked)
-    for number, text in enumerate(sys.stdin, start=1):
-        try:
+    number, text = 0, ""
+    try:
+        for number, text in enumerate(sys.stdin, start=1):
             history = follow(json.loads(text), history, checked)
-        except Difference as difference:
-            where = f"history {history.number}, line {number}, strategy {history.strategy}"
-            print(f"{where}: {difference}\nline {number}: {text.strip()}", file=sys.stderr)
-            return 1
+        history.end_instant()
+    except Difference as difference:
+        where = f"history {history.number}, line {number}, strategy {history.strategy}"
+        print(f"{where}: {difference}\nline {number}: {text.strip()}", file=sys.stderr)
+        return 1
     print(json.dumps(checked))
     return 0
 

@@ -32,6 +32,9 @@ pub struct Agent {
     /// What they finished on the last day on which they finished any.
     #[serde(default)]
     pub completed: Option<Completed>,
+    /// Offers that they let pass since they answered one or said whether they take interactions.
+    #[serde(default)]
+    pub missed: u32,
     /// Whether a stream is open. Not stored: nobody is online when the engine starts.
     #[serde(skip)]
     pub connection: Connection,
@@ -51,6 +54,7 @@ impl Agent {
             last_finish: None,
             last_assigned: None,
             completed: None,
+            missed: 0,
             connection: Connection::Offline { since: Some(since) },
             open: BTreeSet::new(),
             offers: BTreeSet::new(),

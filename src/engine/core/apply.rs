@@ -10,7 +10,7 @@ use super::{
     customer::Customer,
     event::{
         AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent,
-        InteractionEvent, Origin, OutboundEvent, Purpose,
+        InteractionEvent, Origin, OutboundEvent, Purpose, WithdrawalReason,
     },
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
     interaction::{Interaction, Phase, Place},
@@ -138,7 +138,10 @@ fn apply_to_agent(state: &mut State, event: &AgentEvent, at: Timestamp) {
             let since = state.scalars.clock.at(at);
             state.with_agent(user, |agent| agent.connection = Connection::Offline { since: Some(since) });
         }
-        AgentEvent::AgentPresenceSet { user, present } => state.with_agent(user, |agent| agent.present = *present),
+        AgentEvent::AgentPresenceSet { user, present, .. } => state.with_agent(user, |agent| {
+            agent.present = *present;
+            agent.missed = 0;
+        }),
         AgentEvent::StartBlocked { .. } => {}
     }
 }
@@ -228,10 +231,18 @@ fn apply_to_offer(state: &mut State, event: &InteractionEvent, at: Timestamp) {
             });
         }
         InteractionEvent::OfferDeclined { interaction, user, .. } => {
-            offer_ended(state, *interaction, std::slice::from_ref(user), at);
+            state.with_agent(user, |agent| agent.missed = 0);
+            offer_ended(state, *interaction, &BTreeSet::from([user]), true, at);
         }
-        InteractionEvent::OfferWithdrawn { interaction, users, .. } => offer_ended(state, *interaction, users, at),
+        InteractionEvent::OfferWithdrawn { interaction, users, reason, .. } => {
+            let is_missed = *reason == WithdrawalReason::TimedOut;
+            if is_missed {
+                users.iter().for_each(|user| state.with_agent(user, |agent| agent.missed += 1));
+            }
+            offer_ended(state, *interaction, &users.iter().collect(), is_missed, at);
+        }
         InteractionEvent::OfferRested { interaction, users } => {
+            state.arrived.extend(users.iter().cloned());
             state.with_interaction(*interaction, |interaction| {
                 for (_, rest) in interaction.asked_in_vain.0.iter_mut().filter(|(user, _)| users.contains(user)) {
                     rest.is_over = true;
@@ -242,13 +253,21 @@ fn apply_to_offer(state: &mut State, event: &InteractionEvent, at: Timestamp) {
     }
 }
 
-/// These are asked no more. When nobody is, the offer was in vain.
-fn offer_ended(state: &mut State, interaction: InteractionId, users: &[UserId], at: Timestamp) {
+/// These are asked no more. When nobody is, the offer was in vain, and those rest who could have accepted it. Who went is asked again when
+/// they are back.
+fn offer_ended(
+    state: &mut State,
+    interaction: InteractionId,
+    users: &BTreeSet<&UserId>,
+    could_accept: bool,
+    at: Timestamp,
+) {
     let now = state.scalars.clock.at(at);
     state.with_interaction(interaction, |interaction| {
         let Phase::Queued { offer, .. } = &mut interaction.phase else { return };
         if let Some(offer) = offer {
             offer.to.retain(|user| !users.contains(user));
+            offer.asked.retain(|user| could_accept || !users.contains(user));
         }
         if let Some(offer) = offer.take_if(|offer| offer.to.is_empty()) {
             let until = now.after(SignedDuration::from_secs(offer.timeout_seconds.into()));
@@ -268,7 +287,12 @@ fn chosen(state: &mut State, user: &UserId, position: Option<u32>) {
 
 fn assigned(state: &mut State, id: InteractionId, user: &UserId, epoch: Epoch, offer: Option<OfferId>, at: Timestamp) {
     let active_at = state.scalars.clock.at(at);
-    state.with_agent(user, |agent| agent.last_assigned = Some(at));
+    state.with_agent(user, |agent| {
+        agent.last_assigned = Some(at);
+        if offer.is_some() {
+            agent.missed = 0;
+        }
+    });
     state.with_interaction(id, |interaction| {
         interaction.phase = Phase::Active { owner: user.clone() };
         interaction.epoch = epoch;

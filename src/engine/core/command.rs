@@ -334,9 +334,11 @@ pub enum Refusal {
     #[error("{0} may not start interactions: the campaign's member has initiate: false")]
     MayNotInitiate(UserId),
     /// The agent has all the interactions that they may have.
-    #[error("the agent has {open} of at most {maximum} interactions; finish one first")]
+    #[error(
+        "the agent has, or is offered, {open} of at most {maximum} interactions; finish one, or answer an offer, first"
+    )]
     AtCapacity {
-        /// How many they have.
+        /// How many they have or are offered.
         open: u32,
         /// How many they may have.
         maximum: u32,

@@ -38,6 +38,7 @@ impl State {
         loop {
             let step = due(self, now);
             if step.is_empty() {
+                self.arrived.clear();
                 return;
             }
             for event in step {

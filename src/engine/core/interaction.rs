@@ -72,15 +72,19 @@ impl Interaction {
         }
     }
 
-    /// The one that runs for it: `session_idle` after its last message it ends, while an agent has it; its offer does, or the
+    /// Those that run for it: `session_idle` after its last message it ends, while an agent has it; while it waits its offer does, and the
     /// rest of somebody who was asked in vain.
-    pub(super) fn timer(&self, session_idle: SignedDuration) -> Option<(ChannelTime, Timer)> {
-        match &self.phase {
-            Phase::Opened => None,
-            Phase::Queued { offer: Some(offer), .. } => Some((offer.until, Timer::OfferTimedOut(self.id))),
-            Phase::Queued { offer: None, .. } => Some((self.asked_in_vain.next()?, Timer::OfferRested(self.id))),
-            Phase::Active { .. } => Some((self.active_at.after(session_idle), Timer::InteractionIdle(self.id))),
-        }
+    pub(super) fn timers(&self, session_idle: SignedDuration) -> impl Iterator<Item = (ChannelTime, Timer)> + use<> {
+        let (idle, offer, rest) = match &self.phase {
+            Phase::Opened => (None, None, None),
+            Phase::Queued { offer, .. } => (None, offer.as_ref().map(|offer| offer.until), self.asked_in_vain.next()),
+            Phase::Active { .. } => (Some(self.active_at.after(session_idle)), None, None),
+        };
+        let id = self.id;
+        let idle = idle.map(|at| (at, Timer::InteractionIdle(id)));
+        let offer = offer.map(|at| (at, Timer::OfferTimedOut(id)));
+        let rest = rest.map(|at| (at, Timer::OfferRested(id)));
+        [idle, offer, rest].into_iter().flatten()
     }
 }
 

@@ -22,6 +22,7 @@ pub mod event;
 mod execute;
 pub mod ids;
 mod inbound;
+mod index;
 pub mod interaction;
 pub mod offer;
 mod offering;

@@ -2,14 +2,18 @@
 
 use super::{
     command::{Answer, Refusal},
-    config::{OfferMode, Strategy},
+    config::Strategy,
     draft::Draft,
-    event::{InteractionEvent, WithdrawalReason},
+    event::{AgentEvent, Happened, InteractionEvent, WithdrawalReason},
     ids::{InteractionId, OfferId, UserId},
     interaction::Interaction,
     offer::Offer,
+    queue,
     state::State,
 };
+
+/// So many offers in a row that an agent lets pass say that they are not at their desk.
+const MISSED_LIMIT: u32 = 3;
 
 /// The agent takes what they were offered. The first one does; repeating it changes nothing.
 pub(super) fn accept(
@@ -71,29 +75,45 @@ pub(super) fn withdraw(state: &State, user: &UserId, reason: WithdrawalReason) -
         .collect()
 }
 
-/// Nobody accepted an offer in time.
-pub(super) fn timed_out(interaction: &Interaction) -> Option<InteractionEvent> {
+/// Nobody accepted an offer in time. Who has let too many pass in a row is not there, whatever they said.
+pub(super) fn timed_out(state: &State, interaction: &Interaction) -> Option<Vec<Happened>> {
     let offer = interaction.offer()?;
-    Some(InteractionEvent::OfferWithdrawn {
+    let mut events = vec![Happened::from(InteractionEvent::OfferWithdrawn {
         interaction: interaction.id,
         offer: offer.id,
         users: offer.to.iter().cloned().collect(),
         reason: WithdrawalReason::TimedOut,
-    })
+    })];
+    for user in &offer.to {
+        let missed = state.agent(user).map_or(0, |agent| agent.missed) + 1;
+        if missed >= MISSED_LIMIT {
+            events
+                .push(AgentEvent::AgentPresenceSet { user: user.clone(), present: false, missed: Some(missed) }.into());
+            let others = withdraw(state, user, WithdrawalReason::AgentNotPresent).into_iter();
+            events.extend(others.filter(|other| !other.is_of(interaction.id)).map(Happened::from));
+        }
+    }
+    Some(events)
 }
 
-/// Who has become available since everybody was asked is asked too, if their penalty is no higher than that of those who were.
+/// Who has become available, or may be asked again, since everybody was asked is asked too, if their penalty is no higher than that of those
+/// who were.
 pub(super) fn extend(state: &State) -> Option<InteractionEvent> {
     let config = &state.config;
-    if !config.enabled || config.strategy != Strategy::RingAll || !matches!(config.offer, OfferMode::Ask { .. }) {
+    if state.arrived.is_empty() || config.strategy != Strategy::RingAll || !queue::may_offer(state) {
         return None;
     }
-    state.offered.iter().filter_map(|id| state.interaction(*id)).find_map(|interaction| {
+    let arrived = state.arrived.iter().filter_map(|user| Some((user, state.ranking.penalty(user)?)));
+    let arrived: Vec<(&UserId, u32)> = arrived.collect();
+    state.offered.iter().filter_map(|(_, id)| state.interaction(*id)).find_map(|interaction| {
         let offer = interaction.offer().filter(|offer| offer.to_all)?;
-        let highest = offer.asked.iter().filter_map(|user| config.members.get(user)).map(|member| member.penalty).max();
-        let more = state.ranking.order().up_to_penalty(highest?);
-        let is_new = |user: &&UserId| !offer.asked.contains(*user) && !interaction.asked_in_vain.is_resting(user);
-        let users: Vec<UserId> = more.map(|turn| &turn.user).filter(is_new).cloned().collect();
+        let is_new = |user: &UserId| !offer.asked.contains(user) && !interaction.asked_in_vain.is_resting(user);
+        let mut new = arrived.iter().filter(|(user, _)| is_new(user)).peekable();
+        new.peek()?;
+        let members = offer.asked.iter().filter_map(|user| config.members.get(user));
+        let highest = members.map(|member| member.penalty).max()?;
+        let users: Vec<UserId> =
+            new.filter(|(_, penalty)| *penalty <= highest).map(|(user, _)| (*user).clone()).collect();
         (!users.is_empty()).then_some(InteractionEvent::OfferExtended {
             interaction: interaction.id,
             offer: offer.id,

@@ -30,7 +30,7 @@ pub(super) fn offline(draft: &mut Draft<'_>, user: &UserId) {
 pub(super) fn set_presence(draft: &mut Draft<'_>, user: &UserId, present: bool) -> Result<Answer, Refusal> {
     draft.member(user)?;
     if draft.state.agent(user).is_some_and(|agent| agent.present) != present {
-        draft.push(AgentEvent::AgentPresenceSet { user: user.clone(), present });
+        draft.push(AgentEvent::AgentPresenceSet { user: user.clone(), present, missed: None });
     }
     if !present {
         for what in offering::withdraw(draft.state, user, WithdrawalReason::AgentNotPresent) {

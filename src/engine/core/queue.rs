@@ -7,7 +7,7 @@ use super::{
     event::InteractionEvent,
     ids::{InteractionId, OfferId},
     interaction::Interaction,
-    ranking::Turn,
+    ranking::{Ranking, Turn},
     state::State,
     strategy,
 };
@@ -17,18 +17,25 @@ pub(super) fn is_full(state: &State) -> bool {
     state.config.max_queued.is_some_and(|maximum| state.queue.len() as u64 >= u64::from(maximum.get()))
 }
 
-/// Gives, or offers, the first interaction that somebody may have to whom the strategy names.
-pub(super) fn give_next(state: &State, now: Timestamp) -> Option<InteractionEvent> {
-    if !state.config.enabled || state.ranking.is_empty() {
-        return None;
-    }
-    let waiting = state.unoffered.iter().filter_map(|(_, id)| state.interaction(*id));
-    // Mostly the first one; those that rest after an offer in vain hold nobody up.
-    waiting.filter_map(|interaction| give(state, interaction, now)).next()
+/// Whether agents may be asked now. On a full volume offers that nobody answers would take the rest of it.
+pub(super) fn may_offer(state: &State) -> bool {
+    state.config.enabled && !state.volume_full && matches!(state.config.offer, OfferMode::Ask { .. })
 }
 
-fn give(state: &State, interaction: &Interaction, now: Timestamp) -> Option<InteractionEvent> {
-    let chosen = strategy::choose(state, interaction, now);
+/// Gives, or offers, the first interaction that somebody may have to whom the strategy names.
+pub(super) fn give_next(state: &State, now: Timestamp) -> Option<InteractionEvent> {
+    let may_give = state.config.enabled && state.config.offer == OfferMode::Assign;
+    if state.unoffered.is_empty() || state.ranking.is_empty() || !(may_give || may_offer(state)) {
+        return None;
+    }
+    let ranking = strategy::ranking(state, now);
+    let waiting = state.unoffered.iter().filter_map(|(_, id)| state.interaction(*id));
+    // Mostly the first one; those that nobody may have now hold up nobody.
+    waiting.filter_map(|interaction| give(state, interaction, &ranking)).next()
+}
+
+fn give(state: &State, interaction: &Interaction, ranking: &Ranking) -> Option<InteractionEvent> {
+    let chosen = strategy::choose(state, interaction, ranking);
     let first = chosen.first()?;
     let id = interaction.id;
     // Everybody who is asked is nobody's turn.

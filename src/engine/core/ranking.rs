@@ -86,14 +86,15 @@ impl Ranking {
         self.day.contains(now)
     }
 
-    /// Puts an agent where they belong now, or nowhere.
-    pub(super) fn put(&mut self, config: &ChannelConfig, agent: &Agent) {
+    /// Puts an agent where they belong now, or nowhere. Whether they were nowhere before.
+    pub(super) fn put(&mut self, config: &ChannelConfig, agent: &Agent) -> bool {
         let member = config.members.get(&agent.user).filter(|member| agent.is_available(member));
         let rank = member.map(|member| Rank::of(config.strategy, member, agent, &self.day));
         let before = self.of.get(&agent.user);
         if before.map(Arc::as_ref) == rank.as_ref() {
-            return;
+            return false;
         }
+        let (is_new, is_ranked) = (before.is_none(), rank.is_some());
         if let Some(before) = self.of.remove(&agent.user)
             && let Ok(at) = self.ranked.binary_search(&before)
         {
@@ -104,6 +105,17 @@ impl Ranking {
             self.ranked.insert(at, Arc::clone(&rank));
             self.of.insert(agent.user.clone(), rank);
         }
+        is_new && is_ranked
+    }
+
+    /// The users who can be given an interaction now.
+    pub(super) fn users(&self) -> impl Iterator<Item = &UserId> {
+        self.of.keys()
+    }
+
+    /// The penalty of one of them. For an order by penalties.
+    pub(super) fn penalty(&self, user: &UserId) -> Option<u32> {
+        self.of.get(user).map(|rank| rank.penalty)
     }
 
     pub(super) fn len(&self) -> usize {
@@ -175,11 +187,6 @@ impl<'r> Order<'r> {
     /// All with the lowest penalty. For an order by penalties.
     pub(super) fn lowest_penalty(self) -> impl Iterator<Item = &'r Turn> {
         self.class(0).iter().map(|rank| &rank.turn)
-    }
-
-    /// All whose penalty is no higher. For an order by penalties.
-    pub(super) fn up_to_penalty(self, penalty: u32) -> impl Iterator<Item = &'r Turn> {
-        self.0.iter().take_while(move |rank| rank.penalty <= penalty).map(|rank| &rank.turn)
     }
 }
 

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     agent::Agent,
-    clock::{ChannelClock, ChannelTime, Leap, SetBack},
+    clock::{ChannelClock, Leap, SetBack},
     config::ChannelConfig,
     customer::Customer,
     event::SampleResult,
@@ -43,11 +43,13 @@ pub struct State {
     /// Of these, those that nobody is asked about.
     pub(super) unoffered: BTreeSet<(Place, InteractionId)>,
     /// And those that somebody is.
-    pub(super) offered: BTreeSet<InteractionId>,
+    pub(super) offered: BTreeSet<(Place, InteractionId)>,
     /// What ends by itself.
     pub(super) timers: Timers,
     /// Agents who can be given an interaction.
     pub(super) ranking: Ranking,
+    /// Of these, those who have become available since all that is due was done, or may be asked again since.
+    pub(super) arrived: BTreeSet<UserId>,
 }
 
 impl PartialEq for State {
@@ -186,6 +188,7 @@ impl State {
             offered: BTreeSet::new(),
             timers: Timers::default(),
             ranking,
+            arrived: BTreeSet::new(),
         };
         for interaction in rows.interactions {
             state.put_interaction(interaction);
@@ -208,10 +211,7 @@ impl State {
     /// Puts another configuration in force. [`Command::ConfigChanged`](super::command::Command::ConfigChanged) comes next.
     pub fn set_config(&mut self, config: Arc<ChannelConfig>) {
         self.config = config;
-        let session_idle = self.config.session_idle;
-        let interactions = self.interactions.values().filter_map(|interaction| interaction.timer(session_idle));
-        self.timers = interactions.chain(self.agents.values().flat_map(Agent::timers)).collect();
-        self.rank();
+        self.index_anew();
     }
 
     /// The configuration in force.
@@ -346,97 +346,5 @@ impl State {
         }
         self.samples.make_contiguous().sort_by_key(|sample| sample.at);
         self.outbox.set_back(back);
-    }
-
-    /// Changes an interaction and keeps the indexes right. Nothing happens when it is not open.
-    pub(super) fn with_interaction(&mut self, id: InteractionId, change: impl FnOnce(&mut Interaction)) {
-        if let Some(mut interaction) = self.remove_interaction(id) {
-            change(&mut interaction);
-            self.put_interaction(interaction);
-        }
-    }
-
-    pub(super) fn put_interaction(&mut self, interaction: Interaction) {
-        let id = interaction.id;
-        self.timers.start(interaction.timer(self.config.session_idle));
-        match &interaction.phase {
-            Phase::Opened => {}
-            Phase::Queued { place, offer, .. } => {
-                self.queue.insert((*place, id));
-                match offer {
-                    None => {
-                        self.unoffered.insert((*place, id));
-                    }
-                    Some(offer) => {
-                        self.offered.insert(id);
-                        for user in &offer.to {
-                            self.with_agent(user, |agent| {
-                                agent.offers.insert(id);
-                            });
-                        }
-                    }
-                }
-            }
-            Phase::Active { owner } => {
-                self.with_agent(&owner.clone(), |agent| {
-                    agent.open.insert(id);
-                });
-            }
-        }
-        self.interactions.insert(id, interaction);
-    }
-
-    pub(super) fn remove_interaction(&mut self, id: InteractionId) -> Option<Interaction> {
-        let interaction = self.interactions.remove(&id)?;
-        self.timers.cancel(interaction.timer(self.config.session_idle));
-        match &interaction.phase {
-            Phase::Opened => {}
-            Phase::Queued { place, offer, .. } => {
-                self.queue.remove(&(*place, id));
-                self.unoffered.remove(&(*place, id));
-                self.offered.remove(&id);
-                for user in offer.iter().flat_map(|offer| &offer.to) {
-                    self.with_agent(user, |agent| {
-                        agent.offers.remove(&id);
-                    });
-                }
-            }
-            Phase::Active { owner } => {
-                self.with_agent(&owner.clone(), |agent| {
-                    agent.open.remove(&id);
-                });
-            }
-        }
-        Some(interaction)
-    }
-
-    /// Changes an agent, who is made if they were never seen, and keeps the indexes right.
-    pub(super) fn with_agent(&mut self, user: &UserId, change: impl FnOnce(&mut Agent)) {
-        let now = self.scalars.clock.at(self.scalars.last);
-        let agent = self.agents.entry(user.clone()).or_insert_with(|| Agent::new(user.clone(), now));
-        self.timers.cancel(agent.timers());
-        change(agent);
-        self.timers.start(agent.timers());
-        self.ranking.put(&self.config, agent);
-    }
-
-    /// Time has come to this instant.
-    pub(super) fn advance(&mut self, to: Timestamp) {
-        self.scalars.last = to;
-        if !self.ranking.is_of_day(to) {
-            self.rank();
-        }
-    }
-
-    fn rank(&mut self) {
-        self.ranking = Ranking::new(&self.config, self.agents.values(), self.scalars.last);
-    }
-
-    /// A message belongs to an interaction: its idle time begins anew.
-    pub(super) fn touch(&mut self, id: InteractionId, at: ChannelTime) {
-        let Some(interaction) = self.interactions.get_mut(&id) else { return };
-        self.timers.cancel(interaction.timer(self.config.session_idle));
-        interaction.active_at = at;
-        self.timers.start(interaction.timer(self.config.session_idle));
     }
 }

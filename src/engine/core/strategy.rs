@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     config::Strategy,
+    ids::UserId,
     interaction::Interaction,
     ranking::{Order, Rank, Ranking, Turn},
     state::State,
@@ -14,24 +15,25 @@ use super::{
 /// The agent who gets an interaction, or all who are asked about it; none when nobody may have it now.
 ///
 /// Those who were asked in vain come after all others, who was asked longest ago first, and not before they have rested.
-pub(super) fn choose(state: &State, interaction: &Interaction, now: Timestamp) -> Vec<Turn> {
-    let ranking = ranking(state, now);
-    let in_vain = &interaction.asked_in_vain.0;
-    if in_vain.is_empty() {
-        return among(state, ranking.order());
+pub(super) fn choose(state: &State, interaction: &Interaction, ranking: &Ranking) -> Vec<Turn> {
+    let (in_vain, order) = (&interaction.asked_in_vain, ranking.order());
+    if in_vain.0.is_empty() {
+        return among(state, order);
     }
-    let rest_of = |rank: &Arc<Rank>| in_vain.get(&rank.turn.user);
-    let others = those(ranking.order(), |rank| rest_of(rank).is_none());
+    if state.config.strategy == Strategy::RingAll {
+        return among(state, Order(&those(order, |user| !in_vain.is_resting(user))));
+    }
+    let others = those(order, |user| !in_vain.0.contains_key(user));
     if !others.is_empty() {
         return among(state, Order(&others));
     }
-    let over = |rank: &Arc<Rank>| rest_of(rank).filter(|rest| rest.is_over).map(|rest| rest.until);
-    let longest_ago = ranking.order().0.iter().filter_map(over).min();
-    among(state, Order(&those(ranking.order(), |rank| longest_ago.is_some() && over(rank) == longest_ago)))
+    let over = |user: &UserId| in_vain.0.get(user).filter(|rest| rest.is_over).map(|rest| rest.until);
+    let longest_ago = order.0.iter().filter_map(|rank| over(&rank.turn.user)).min();
+    among(state, Order(&those(order, |user| longest_ago.is_some() && over(user) == longest_ago)))
 }
 
 /// The ranking of the day.
-fn ranking(state: &State, now: Timestamp) -> Cow<'_, Ranking> {
+pub(super) fn ranking(state: &State, now: Timestamp) -> Cow<'_, Ranking> {
     if state.config.strategy != Strategy::FewestInteractions || state.ranking.is_of_day(now) {
         Cow::Borrowed(&state.ranking)
     } else {
@@ -40,8 +42,8 @@ fn ranking(state: &State, now: Timestamp) -> Cow<'_, Ranking> {
     }
 }
 
-fn those(order: Order<'_>, are: impl Fn(&Arc<Rank>) -> bool) -> Vec<Arc<Rank>> {
-    order.0.iter().filter(|rank| are(rank)).cloned().collect()
+fn those(order: Order<'_>, are: impl Fn(&UserId) -> bool) -> Vec<Arc<Rank>> {
+    order.0.iter().filter(|rank| are(&rank.turn.user)).cloned().collect()
 }
 
 fn among(state: &State, order: Order<'_>) -> Vec<Turn> {

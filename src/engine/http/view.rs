@@ -180,7 +180,7 @@ pub(super) struct Interaction {
 pub(super) struct Offer {
     /// Counts the offers of the interaction; accept and decline show it.
     pub id: u64,
-    /// Who may accept it.
+    /// The agents who may accept it still; never empty.
     pub to: Vec<String>,
     /// Seconds that they had for it in all. `GET /v1/me` says how many are left.
     pub timeout_seconds: u32,

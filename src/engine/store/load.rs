@@ -54,7 +54,7 @@ const RECENT_ACTIVITY: &str = "SELECT interaction, max(own_at) FROM message
     WHERE id > (SELECT indexed FROM store WHERE one = 1) AND interaction IS NOT NULL AND own_at IS NOT NULL GROUP BY interaction";
 
 const AGENTS: &str =
-    "SELECT user, present, last_finish, last_assigned, completed_on, completed FROM agent ORDER BY user";
+    "SELECT user, present, last_finish, last_assigned, completed_on, completed, missed FROM agent ORDER BY user";
 
 const OUTBOX: &str = "SELECT o.message, m.customer, m.interaction, m.purpose, m.user, m.segments, o.attempt,
            o.sending_until, o.receipt_status, o.receipt_class
@@ -198,6 +198,7 @@ fn agents(sql: &Connection) -> Result<Vec<Agent>, StoreError> {
             last_finish: instant(row, 2)?,
             last_assigned: instant(row, 3)?,
             completed: on.map(|on| Completed { on, count }),
+            missed: row.get(6)?,
             connection: agent::Connection::default(),
             open: BTreeSet::new(),
             offers: BTreeSet::new(),

@@ -114,10 +114,16 @@ impl Touched {
             }
             InteractionEvent::InteractionOffered { interaction, .. }
             | InteractionEvent::OfferExtended { interaction, .. }
-            | InteractionEvent::OfferDeclined { interaction, .. }
-            | InteractionEvent::OfferWithdrawn { interaction, .. }
             | InteractionEvent::OfferRested { interaction, .. } => {
                 self.moved(*interaction);
+            }
+            InteractionEvent::OfferDeclined { interaction, user, .. } => {
+                self.moved(*interaction);
+                self.agents.insert(user.clone());
+            }
+            InteractionEvent::OfferWithdrawn { interaction, users, .. } => {
+                self.moved(*interaction);
+                self.agents.extend(users.iter().cloned());
             }
             InteractionEvent::InteractionClosed { interaction, reason, owner, .. } => {
                 let last_message = MessageId(after.0.saturating_sub(1));
@@ -314,8 +320,8 @@ fn close(sql: &Connection, id: InteractionId, closed: &Closed, epoch: Option<Epo
 
 fn write_agent(sql: &Connection, agent: &Agent) -> Result<(), CommitError> {
     sql.prepare_cached(
-        "INSERT OR REPLACE INTO agent (user, present, last_finish, last_assigned, completed_on, completed)
-         VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO agent (user, present, last_finish, last_assigned, completed_on, completed, missed)
+         VALUES (?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         agent.user.as_str(),
@@ -324,6 +330,7 @@ fn write_agent(sql: &Connection, agent: &Agent) -> Result<(), CommitError> {
         agent.last_assigned.map(codec::nanos),
         agent.completed.map(|completed| completed.on.to_string()),
         agent.completed.map_or(0, |completed| completed.count),
+        agent.missed,
     ])?;
     Ok(())
 }

@@ -190,7 +190,7 @@ pub enum InteractionEvent {
         interaction: InteractionId,
         /// The offer.
         offer: OfferId,
-        /// Who may accept it.
+        /// The agents of whom the first to accept has the interaction.
         users: Vec<UserId>,
         /// Seconds after which it ends, unless the channel is disabled meanwhile.
         timeout_seconds: u32,
@@ -361,12 +361,15 @@ pub enum AgentEvent {
         /// The agent whose stream it was.
         user: UserId,
     },
-    /// An agent said whether they take interactions.
+    /// An agent said whether they take interactions, or let too many offers pass.
     AgentPresenceSet {
         /// The agent who said so.
         user: UserId,
         /// Whether they do.
         present: bool,
+        /// How many offers in a row they let pass, when the engine set it for that. None: they said so themselves.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        missed: Option<u32>,
     },
     /// An agent could not start an interaction with a number on a blocklist.
     StartBlocked {
@@ -375,6 +378,13 @@ pub enum AgentEvent {
         /// With whom, if they are known.
         customer: Option<CustomerId>,
     },
+}
+
+impl InteractionEvent {
+    /// Whether it is an offer's end that concerns this interaction.
+    pub(super) fn is_of(&self, id: InteractionId) -> bool {
+        matches!(self, Self::OfferWithdrawn { interaction, .. } if *interaction == id)
+    }
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]

@@ -145,7 +145,7 @@ fn events() -> Vec<Happened> {
         OutboundEvent::ReceiptParked.into(),
         AgentEvent::AgentOnline { user: user() }.into(),
         AgentEvent::AgentOffline { user: user() }.into(),
-        AgentEvent::AgentPresenceSet { user: user(), present: true }.into(),
+        AgentEvent::AgentPresenceSet { user: user(), present: true, missed: None }.into(),
         InteractionEvent::NoteAdded { note, interaction, user: user() }.into(),
         EngineEvent::EngineStarted { ids_from: 1_795_608_000_000_000 }.into(),
         ClockEvent::ClockLeapt { millis: 86_400_000 }.into(),
@@ -183,6 +183,7 @@ fn events() -> Vec<Happened> {
         withdrawn(WithdrawalReason::AgentNotPresent),
         withdrawn(WithdrawalReason::AgentRemoved),
         InteractionEvent::OfferRested { interaction, users: vec![user()] }.into(),
+        AgentEvent::AgentPresenceSet { user: user(), present: false, missed: Some(3) }.into(),
         InteractionEvent::InteractionAssigned {
             interaction,
             user: user(),

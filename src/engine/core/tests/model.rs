@@ -73,6 +73,8 @@ pub(super) struct Model {
     pub(super) offline_since: BTreeMap<UserId, i128>,
     pub(super) seen: BTreeSet<UserId>,
     pub(super) present: BTreeSet<UserId>,
+    /// Offers that agents let pass in a row.
+    pub(super) missed: BTreeMap<UserId, u32>,
     pub(super) interactions: BTreeMap<InteractionId, Told>,
     customers: BTreeMap<CustomerId, Heard>,
     messages: BTreeMap<MessageId, Sent>,
@@ -105,7 +107,8 @@ impl Model {
             Happened::Agent(AgentEvent::AgentOffline { user }) => {
                 self.offline_since.insert(user.clone(), own_time);
             }
-            Happened::Agent(AgentEvent::AgentPresenceSet { user, present }) => {
+            Happened::Agent(AgentEvent::AgentPresenceSet { user, present, missed }) => {
+                self.presence_set(user, *missed);
                 self.see(user, own_time);
                 if *present {
                     self.present.insert(user.clone())

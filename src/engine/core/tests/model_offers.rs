@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::model::{Model, Told};
 use crate::engine::core::{
-    config::{ChannelConfig, OfferMode},
+    config::{ChannelConfig, OfferMode, Strategy},
     event::{Event, InteractionEvent, WithdrawalReason},
     ids::{InteractionId, OfferId, UserId},
 };
@@ -18,6 +18,7 @@ pub(super) struct ToldOffer {
     id: OfferId,
     pub(super) to: BTreeSet<UserId>,
     asked: BTreeSet<UserId>,
+    to_all: bool,
     /// In the channel's own time.
     until: i128,
     timeout: i128,
@@ -27,7 +28,7 @@ impl Model {
     pub(super) fn follow_offer(&mut self, event: &Event, what: &InteractionEvent, config: &ChannelConfig) {
         let now = self.own_time(event.at);
         match what {
-            InteractionEvent::InteractionOffered { interaction, offer, users, timeout_seconds, .. } => {
+            InteractionEvent::InteractionOffered { interaction, offer, users, timeout_seconds, position } => {
                 assert!(
                     matches!(config.offer, OfferMode::Ask { timeout_seconds: asked } if asked.get() == *timeout_seconds)
                 );
@@ -38,7 +39,14 @@ impl Model {
                 let to: BTreeSet<UserId> = users.iter().cloned().collect();
                 assert!(!to.is_empty() && to.len() == users.len(), "{event:?}");
                 let timeout = i128::from(*timeout_seconds) * 1_000_000_000;
-                told.offer = Some(ToldOffer { id: *offer, asked: to.clone(), to, until: now + timeout, timeout });
+                told.offer = Some(ToldOffer {
+                    id: *offer,
+                    asked: to.clone(),
+                    to,
+                    to_all: position.is_none(),
+                    until: now + timeout,
+                    timeout,
+                });
                 for user in users {
                     self.see(user, now);
                 }
@@ -54,7 +62,8 @@ impl Model {
                 }
             }
             InteractionEvent::OfferDeclined { interaction, offer, user } => {
-                self.ended(*interaction, *offer, std::slice::from_ref(user), now);
+                self.missed.remove(user);
+                self.ended(*interaction, *offer, std::slice::from_ref(user), true, now);
             }
             InteractionEvent::OfferWithdrawn { interaction, offer, users, reason } => {
                 for user in users {
@@ -69,7 +78,11 @@ impl Model {
                         WithdrawalReason::AgentRemoved => assert_eq!(config.members.get(user), None),
                     }
                 }
-                self.ended(*interaction, *offer, users, now);
+                let could_accept = *reason == WithdrawalReason::TimedOut;
+                for user in users.iter().filter(|_| could_accept) {
+                    *self.missed.entry(user.clone()).or_default() += 1;
+                }
+                self.ended(*interaction, *offer, users, could_accept, now);
             }
             InteractionEvent::OfferRested { interaction, users } => {
                 assert!(!users.is_empty());
@@ -86,6 +99,15 @@ impl Model {
     /// An agent accepted an offer that ran and went to them.
     pub(super) fn accepted(&mut self, interaction: InteractionId, offer: OfferId, user: &UserId) {
         assert!(self.running(interaction, offer).to.contains(user), "{user} was not asked");
+        self.missed.remove(user);
+    }
+
+    /// An agent said whether they take interactions, or let too many offers pass.
+    pub(super) fn presence_set(&mut self, user: &UserId, missed: Option<u32>) {
+        let counted = self.missed.remove(user);
+        if missed.is_some() {
+            assert!(missed == counted && missed >= Some(3), "{user} missed {counted:?}, not {missed:?}");
+        }
     }
 
     fn running(&mut self, interaction: InteractionId, offer: OfferId) -> &mut ToldOffer {
@@ -94,10 +116,13 @@ impl Model {
         running
     }
 
-    fn ended(&mut self, interaction: InteractionId, offer: OfferId, users: &[UserId], now: i128) {
+    fn ended(&mut self, interaction: InteractionId, offer: OfferId, users: &[UserId], could_accept: bool, now: i128) {
         let running = self.running(interaction, offer);
         for user in users {
             assert!(running.to.remove(user), "{user} was not asked");
+            if !could_accept {
+                running.asked.remove(user);
+            }
         }
         if running.to.is_empty() {
             let (asked, until) = (running.asked.clone(), now + running.timeout);
@@ -124,7 +149,16 @@ impl Model {
     }
 
     /// Those of these agents who may have an interaction now: who was not asked in vain, or else who was longest ago and has rested.
-    pub(super) fn may_have(&self, told: &Told, available: &BTreeSet<UserId>) -> BTreeSet<UserId> {
+    pub(super) fn may_have(
+        &self,
+        told: &Told,
+        available: &BTreeSet<UserId>,
+        config: &ChannelConfig,
+    ) -> BTreeSet<UserId> {
+        if config.strategy == Strategy::RingAll {
+            let rests = |user: &UserId| told.in_vain.get(user).is_some_and(|(_, is_over)| !is_over);
+            return available.iter().filter(|user| !rests(user)).cloned().collect();
+        }
         let others: BTreeSet<UserId> =
             available.iter().filter(|user| !told.in_vain.contains_key(user)).cloned().collect();
         if !others.is_empty() {
@@ -144,14 +178,14 @@ impl Model {
         let available = self.available(config);
         let told = &self.interactions[&id];
         assert!(told.queued && told.offer.is_none(), "{id} does not wait for anybody");
-        let may_have = self.may_have(told, &available);
+        let may_have = self.may_have(told, &available, config);
         assert!(users.iter().all(|user| may_have.contains(user)), "{users:?} may not have {id}: {may_have:?}");
         let place = |id: &InteractionId, told: &Told| (!told.requeued, told.arrived_at, *id);
         let before = self.interactions.iter().filter(|(other, other_told)| {
             other_told.queued && other_told.offer.is_none() && place(other, other_told) < place(&id, told)
         });
         for (other, told) in before {
-            assert!(self.may_have(told, &available).is_empty(), "{other} comes before {id}");
+            assert!(self.may_have(told, &available, config).is_empty(), "{other} comes before {id}");
         }
     }
 
@@ -167,8 +201,24 @@ impl Model {
                 }
             }
             let is_told = told.in_vain.values().all(|(until, is_over)| *is_over || own_time < *until);
-            // While somebody is asked nobody else is, so nothing is said of rests.
-            assert!(!told.queued || told.offer.is_some() || is_told, "rests for too long: {told:?}");
+            assert!(!told.queued || is_told, "rests for too long: {told:?}");
+        }
+        self.check_extended(config);
+    }
+
+    /// Who could be asked too, with everybody, is.
+    fn check_extended(&self, config: &ChannelConfig) {
+        if self.disabled || config.strategy != Strategy::RingAll || config.offer == OfferMode::Assign {
+            return;
+        }
+        let available = self.available(config);
+        for told in self.interactions.values() {
+            let Some(offer) = told.offer.as_ref().filter(|offer| offer.to_all) else { continue };
+            let penalty = |user: &UserId| config.members.get(user).map(|member| member.penalty);
+            let highest = offer.asked.iter().filter_map(penalty).max();
+            let rests = |user: &UserId| told.in_vain.get(user).is_some_and(|(_, is_over)| !is_over);
+            let left = available.difference(&offer.asked).filter(|user| !rests(user) && penalty(user) <= highest);
+            assert_eq!(left.collect::<Vec<_>>(), Vec::<&UserId>::new(), "not asked: {told:?}");
         }
     }
 
@@ -177,7 +227,7 @@ impl Model {
         let available = self.available(config);
         let waiting = self.interactions.values().filter(|told| told.queued && told.offer.is_none());
         for told in waiting.filter(|_| !self.disabled) {
-            assert!(self.may_have(told, &available).is_empty(), "waits in vain: {told:?}");
+            assert!(self.may_have(told, &available, config).is_empty(), "waits in vain: {told:?}");
         }
     }
 }

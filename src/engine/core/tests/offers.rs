@@ -80,9 +80,87 @@ fn everybody_is_asked_before_anybody_is_asked_again() {
     assert_eq!(asked, ["ana", "bo", "cy", "ana", "bo", "cy", "ana"], "and each after the time of an offer");
     desk.decline("bo", open).unwrap();
     desk.decline("cy", open).unwrap();
-    assert_eq!(desk.asked(open), Vec::<String>::new(), "ana has let one pass just now");
+    assert_eq!(desk.asked(open), Vec::<String>::new(), "ana has let three pass, the others declined just now");
     desk.pass_seconds(30);
+    assert_eq!(desk.asked(open), ["bo"]);
+}
+
+#[test]
+fn who_lets_three_offers_pass_in_a_row_is_set_to_not_present() {
+    let present = |desk: &Desk| desk.state.agent(&"ana".into()).unwrap().present;
+    let (mut desk, open) = with_one_waiting(asking(Strategy::Linear, [0; 3], 2), &["ana"]);
+    desk.pass_seconds(60 + 30);
+    desk.pass_seconds(30);
+    desk.decline("ana", open).unwrap();
+    desk.pass_seconds(30 + 60 + 30);
+    assert!(present(&desk), "two in a row, then an answer, then two more");
+    desk.pass_seconds(30 + 30);
+    assert!(!present(&desk));
+    desk.pass_seconds(3600);
+    let place = desk.log.len();
+    desk.pass_seconds(86_400);
+    assert_eq!(desk.log.len(), place, "and nothing more happens");
+    desk.present("ana", true);
+    assert_eq!(desk.asked(open), ["ana"], "who is back is asked at once");
+    desk.text(2, "TEXT-hello");
+    let second = desk.open(2).unwrap();
+    desk.accept("ana", second).unwrap();
+    desk.restart();
+    desk.online("ana");
+    desk.pass_seconds(30 + 60 + 30);
+    assert!(present(&desk), "counted from the answer, also over a restart");
+    desk.pass_seconds(60);
+    assert!(!present(&desk));
+    assert_eq!(desk.owner(second), Some("ana"), "what they have is theirs");
+}
+
+#[test]
+fn nobody_is_asked_while_the_volume_is_full() {
+    let mut desk = Desk::with_agents(asking(Strategy::RingAll, [0; 3], 2), &["ana"]);
+    desk.text(1, "TEXT-hello");
+    let open = desk.open(1).unwrap();
+    desk.state.set_volume_full(true);
+    come(&mut desk, "bo");
     assert_eq!(desk.asked(open), ["ana"]);
+    desk.pass_seconds(3600);
+    assert_eq!(desk.asked(open), Vec::<String>::new());
+    desk.state.set_volume_full(false);
+    desk.execute(&Command::Tick);
+    assert_eq!(desk.asked(open), ["ana", "bo"]);
+}
+
+#[test]
+fn who_comes_back_is_asked_again_by_an_offer_to_everybody() {
+    let mut config = asking(Strategy::RingAll, [0, 0, 5], 1);
+    config.offer = ask(3600);
+    let (mut desk, open) = with_one_waiting(config, &["ana", "bo"]);
+    desk.offline("ana");
+    desk.pass_seconds(30);
+    assert_eq!(desk.asked(open), ["bo"]);
+    desk.online("ana");
+    assert_eq!(desk.asked(open), ["ana", "bo"]);
+    for user in ["ana", "bo"] {
+        desk.offline(user);
+    }
+    desk.pass_seconds(60);
+    assert_eq!(desk.asked(open), Vec::<String>::new());
+    desk.online("bo");
+    assert_eq!(desk.asked(open), ["bo"], "who was away does not rest");
+}
+
+#[test]
+fn whose_rest_is_over_is_asked_too_while_an_offer_to_everybody_runs() {
+    let mut config = asking(Strategy::RingAll, [0, 0, 5], 1);
+    config.offer = ask(300);
+    let (mut desk, open) = with_one_waiting(config, &["ana"]);
+    desk.decline("ana", open).unwrap();
+    desk.pass_seconds(200);
+    come(&mut desk, "cy");
+    assert_eq!(desk.asked(open), ["cy"]);
+    desk.pass_seconds(99);
+    assert_eq!(desk.asked(open), ["cy"]);
+    desk.pass_seconds(1);
+    assert_eq!(desk.asked(open), ["ana", "cy"]);
 }
 
 #[test]

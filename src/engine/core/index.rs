@@ -1,0 +1,138 @@
+//! What is derived of interactions and agents for a quick look: queue, slots, timers, ranking. It follows every change.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{
+    agent::Agent,
+    clock::ChannelTime,
+    ids::{InteractionId, UserId},
+    interaction::{Interaction, Phase},
+    ranking::Ranking,
+    state::State,
+};
+
+/// Whose slots an interaction takes up.
+#[derive(Default)]
+struct Slots {
+    owner: Option<UserId>,
+    asked: BTreeSet<UserId>,
+}
+
+impl Slots {
+    fn of(interaction: &Interaction) -> Self {
+        let asked = interaction.offer().map(|offer| offer.to.clone()).unwrap_or_default();
+        Self { owner: interaction.owner().cloned(), asked }
+    }
+}
+
+impl State {
+    /// Changes an interaction and keeps the indexes right. Nothing happens when it is not open.
+    pub(super) fn with_interaction(&mut self, id: InteractionId, change: impl FnOnce(&mut Interaction)) {
+        let Some(mut interaction) = self.interactions.remove(&id) else { return };
+        self.leave(&interaction);
+        let before = Slots::of(&interaction);
+        change(&mut interaction);
+        self.enter(&interaction);
+        let after = Slots::of(&interaction);
+        self.interactions.insert(id, interaction);
+        self.move_slots(id, &before, &after);
+    }
+
+    pub(super) fn put_interaction(&mut self, interaction: Interaction) {
+        let (id, slots) = (interaction.id, Slots::of(&interaction));
+        self.enter(&interaction);
+        self.interactions.insert(id, interaction);
+        self.move_slots(id, &Slots::default(), &slots);
+    }
+
+    pub(super) fn remove_interaction(&mut self, id: InteractionId) -> Option<Interaction> {
+        let interaction = self.interactions.remove(&id)?;
+        self.leave(&interaction);
+        self.move_slots(id, &Slots::of(&interaction), &Slots::default());
+        Some(interaction)
+    }
+
+    fn enter(&mut self, interaction: &Interaction) {
+        self.timers.start(interaction.timers(self.config.session_idle));
+        if let Phase::Queued { place, offer, .. } = &interaction.phase {
+            let at = (*place, interaction.id);
+            self.queue.insert(at);
+            if offer.is_none() {
+                self.unoffered.insert(at)
+            } else {
+                self.offered.insert(at)
+            };
+        }
+    }
+
+    fn leave(&mut self, interaction: &Interaction) {
+        self.timers.cancel(interaction.timers(self.config.session_idle));
+        if let Phase::Queued { place, .. } = &interaction.phase {
+            let at = (*place, interaction.id);
+            self.queue.remove(&at);
+            self.unoffered.remove(&at);
+            self.offered.remove(&at);
+        }
+    }
+
+    /// Changes the agents only who have another slot than before: a thousand may be asked.
+    fn move_slots(&mut self, id: InteractionId, before: &Slots, after: &Slots) {
+        if before.owner != after.owner {
+            self.with_agents(&before.owner, |agent| agent.open.remove(&id));
+            self.with_agents(&after.owner, |agent| agent.open.insert(id));
+        }
+        self.with_agents(before.asked.difference(&after.asked), |agent| agent.offers.remove(&id));
+        self.with_agents(after.asked.difference(&before.asked), |agent| agent.offers.insert(id));
+    }
+
+    fn with_agents<'a>(&mut self, users: impl IntoIterator<Item = &'a UserId>, change: impl Fn(&mut Agent) -> bool) {
+        for user in users {
+            self.with_agent(user, |agent| {
+                change(agent);
+            });
+        }
+    }
+
+    /// Changes an agent, who is made if they were never seen, and keeps the indexes right.
+    pub(super) fn with_agent(&mut self, user: &UserId, change: impl FnOnce(&mut Agent)) {
+        let now = self.scalars.clock.at(self.scalars.last);
+        let agent = self.agents.entry(user.clone()).or_insert_with(|| Agent::new(user.clone(), now));
+        self.timers.cancel(agent.timers());
+        change(agent);
+        self.timers.start(agent.timers());
+        if self.ranking.put(&self.config, agent) {
+            self.arrived.insert(user.clone());
+        }
+    }
+
+    /// A message belongs to an interaction: its idle time begins anew.
+    pub(super) fn touch(&mut self, id: InteractionId, at: ChannelTime) {
+        let Some(interaction) = self.interactions.get_mut(&id) else { return };
+        self.timers.cancel(interaction.timers(self.config.session_idle));
+        interaction.active_at = at;
+        self.timers.start(interaction.timers(self.config.session_idle));
+    }
+
+    /// Time has come to this instant.
+    pub(super) fn advance(&mut self, to: Timestamp) {
+        self.scalars.last = to;
+        if !self.ranking.is_of_day(to) {
+            self.rank();
+        }
+    }
+
+    /// Puts all timers anew, and all agents.
+    pub(super) fn index_anew(&mut self) {
+        let session_idle = self.config.session_idle;
+        let interactions = self.interactions.values().flat_map(|interaction| interaction.timers(session_idle));
+        self.timers = interactions.chain(self.agents.values().flat_map(Agent::timers)).collect();
+        self.rank();
+    }
+
+    pub(super) fn rank(&mut self) {
+        self.ranking = Ranking::new(&self.config, self.agents.values(), self.scalars.last);
+        self.arrived.extend(self.ranking.users().cloned());
+    }
+}
