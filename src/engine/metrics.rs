@@ -51,6 +51,7 @@ pub(super) struct Metrics {
     samples: Family<Sampled, Counter>,
     offers: Family<Outcome, Counter>,
     starts_blocked: Counter,
+    set_not_present: Counter,
     streams_displaced: Counter,
     commit: Histogram,
     batch: Histogram,
@@ -75,6 +76,7 @@ impl Metrics {
             samples: Family::default(),
             offers: Family::default(),
             starts_blocked: Counter::default(),
+            set_not_present: Counter::default(),
             streams_displaced: Counter::default(),
             commit: Histogram::new(exponential_buckets(0.000_5, 2.0, 14)),
             batch: Histogram::new(exponential_buckets(1.0, 2.0, 10)),
@@ -104,6 +106,8 @@ impl Metrics {
         );
         let help = "Starts of interactions that a blocklist stopped; GET /v1/channels/{channel}/blocked-starts has the numbers";
         registry.register("starts_blocked", help, self.starts_blocked.clone());
+        let help = "Times that agents let three offers in a row pass and were set to not present";
+        registry.register("agents_set_not_present", help, self.set_not_present.clone());
         let help = "Streams that ended because their agent opened more than 8";
         registry.register("streams_displaced", help, self.streams_displaced.clone());
         let seconds = || Unit::Seconds;
@@ -162,6 +166,9 @@ impl Metrics {
             Happened::Interaction(InteractionEvent::OfferWithdrawn { users, reason, .. }) => {
                 self.offer(withdrawal_name(*reason), users.len());
             }
+            Happened::Agent(AgentEvent::AgentPresenceSet { missed: Some(_), .. }) => {
+                self.set_not_present.inc();
+            }
             Happened::Agent(AgentEvent::StartBlocked { .. }) => {
                 self.starts_blocked.inc();
             }
@@ -188,7 +195,9 @@ impl Metrics {
                 | OutboundEvent::ReceiptParked,
             )
             | Happened::Agent(
-                AgentEvent::AgentOnline { .. } | AgentEvent::AgentOffline { .. } | AgentEvent::AgentPresenceSet { .. },
+                AgentEvent::AgentOnline { .. }
+                | AgentEvent::AgentOffline { .. }
+                | AgentEvent::AgentPresenceSet { missed: None, .. },
             ) => {}
         }
     }

@@ -274,6 +274,7 @@ impl Engine {
             clock,
             clock_was_behind,
             streams_unknown: false,
+            has_room_again: false,
             send_again_at: None,
             log_is_in_use: false,
             not_ready,

@@ -81,6 +81,8 @@ pub(super) struct SingleWriter {
     pub(super) forget_at: Timestamp,
     /// The volume is exhausted, and the state does not hear of streams.
     pub(super) streams_unknown: bool,
+    /// The volume had no room, and nobody has been asked since: what waits for that is due.
+    pub(super) has_room_again: bool,
     /// Sending goes on then: the volume was exhausted.
     pub(super) send_again_at: Option<Instant>,
     /// The log could not be emptied when the volume became full: a query was running.
@@ -152,6 +154,7 @@ impl SingleWriter {
             fill = self.store.fill(before)?;
         }
         inbox.set_fill(fill);
+        self.has_room_again |= self.state.is_volume_full() && fill == Fill::Roomy;
         self.state.set_volume_full(fill > Fill::Roomy);
         if fill != before {
             self.volume_changed(before, fill);
@@ -221,7 +224,8 @@ impl SingleWriter {
         if std::mem::replace(&mut self.streams_unknown, exhausted) && !exhausted {
             commands.extend(self.open_streams.differences(&self.state));
         }
-        let due = !exhausted && self.state.next_wakeup().is_some_and(|at| at <= self.now());
+        let has_room_again = std::mem::take(&mut self.has_room_again);
+        let due = !exhausted && (has_room_again || self.state.next_wakeup().is_some_and(|at| at <= self.now()));
         if due && requests.is_empty() && commands.is_empty() {
             commands.push(Command::Tick);
         }

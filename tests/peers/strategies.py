@@ -55,8 +55,16 @@ class Agent:
     present: bool = False
     last_finished: str = NEVER
     last_given: str = NEVER
-    # How many offers they let pass in a row.
+    # How many offers they let pass in a row, and when the last that counts ended, in the channel's own time.
     missed: int = 0
+    missed_at: int = 0
+
+    def begin_count_anew(self):
+        self.missed, self.missed_at = 0, 0
+
+    def let_pass(self, made, now):
+        if self.online and (self.missed == 0 or made >= self.missed_at):
+            self.missed, self.missed_at = self.missed + 1, now
 
 
 @dataclass
@@ -287,7 +295,7 @@ class History:
             self.check_missed(event, agent)
             self.to_be_away.discard(event["user"])
         agent.present = event["present"]
-        agent.missed = 0
+        agent.begin_count_anew()
 
     def opened(self, event, at):
         self.arrived[event["interaction"]] = at
@@ -312,7 +320,7 @@ class History:
         interaction = self.known(event)
         if event.get("offer") is not None:
             self.check_acceptance(event, at)
-            self.agents[event["user"]].missed = 0
+            self.agents[event["user"]].begin_count_anew()
         elif event.get("position") is not None:
             self.check_assignment(event, at)
             self.chosen(event["user"], event["position"])
@@ -354,7 +362,7 @@ class History:
     def declined(self, event, at):
         offer = self.running(event)
         self.check_may_accept(offer, event["user"], at)
-        self.agents[event["user"]].missed = 0
+        self.agents[event["user"]].begin_count_anew()
         offer.not_taken.add(event["user"])
         self.over_for(event["interaction"], offer, [event["user"]], at)
 
@@ -363,14 +371,14 @@ class History:
         for user in event["users"]:
             self.check_withdrawal(event["reason"], offer, user, at)
         if event["reason"] == "TimedOut":
-            self.let_pass(offer, set(event["users"]))
+            self.let_pass(offer, set(event["users"]), self.clock.time(at))
         self.over_for(event["interaction"], offer, event["users"], at)
 
-    def let_pass(self, offer, users):
+    def let_pass(self, offer, users, now):
         offer.not_taken.update(users)
         for user in users:
             agent = self.agents[user]
-            agent.missed += 1
+            agent.let_pass(offer.end - offer.timeout, now)
             if agent.missed >= MISSED:
                 self.to_be_away.add(user)
 
@@ -635,14 +643,14 @@ class History:
         if interaction in self.offers:
             return []
         available = [member for member in self.config["members"] if self.is_available(member)]
-        if self.strategy == "RingAll":
-            return [member for member in available if not self.is_resting(interaction, member["user"])]
         rests = self.rests.get(interaction, {})
         not_asked = [member for member in available if member["user"] not in rests]
         return not_asked or self.rested_first(available, rests)
 
     def rested_first(self, available, rests):
         rested = [member for member in available if rests[member["user"]].over]
+        if self.strategy == "RingAll":
+            return rested
         first = min((rests[member["user"]].end for member in rested), default=None)
         return [member for member in rested if rests[member["user"]].end == first]
 

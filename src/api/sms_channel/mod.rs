@@ -175,8 +175,8 @@ pub struct Offer {
     /// `Assign`: the agent has it at once. `Ask`: the agent may accept or decline. Default `Assign`.
     #[serde(default)]
     pub mode: OfferMode,
-    /// Seconds that an agent has to accept, with mode `Ask`, before the next one is asked; 5 to 3600. Who was asked in vain is asked again only
-    /// when nobody else is available, and not before as many seconds have passed. Absent: 30.
+    /// Seconds that an agent has to accept, with mode `Ask`, before the next one is asked; 5 to 3600. Who was asked in vain is asked again
+    /// after the others, and not before as many seconds have passed; who lets three offers in a row pass is set to not present. Absent: 30.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 5, max = 3600))]
     pub timeout_seconds: Option<i32>,

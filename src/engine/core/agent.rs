@@ -34,7 +34,7 @@ pub struct Agent {
     pub completed: Option<Completed>,
     /// Offers that they let pass since they answered one or said whether they take interactions.
     #[serde(default)]
-    pub missed: u32,
+    pub missed: Option<Missed>,
     /// Whether a stream is open. Not stored: nobody is online when the engine starts.
     #[serde(skip)]
     pub connection: Connection,
@@ -54,7 +54,7 @@ impl Agent {
             last_finish: None,
             last_assigned: None,
             completed: None,
-            missed: 0,
+            missed: None,
             connection: Connection::Offline { since: Some(since) },
             open: BTreeSet::new(),
             offers: BTreeSet::new(),
@@ -83,6 +83,16 @@ impl Agent {
         self.open.len() + self.offers.len()
     }
 
+    /// What they have missed when an offer that was made at this time ends now, and they could have answered it. The same as before when it ran at the
+    /// same time as the last one that they missed.
+    pub(super) fn missing(&self, made: ChannelTime, now: ChannelTime) -> Option<Missed> {
+        match self.missed {
+            _ if !self.is_online() => self.missed,
+            Some(missed) if made < missed.at => Some(missed),
+            missed => Some(Missed { count: missed.map_or(0, |missed| missed.count) + 1, at: now }),
+        }
+    }
+
     /// Those that run while they are offline and have, or are offered, interactions.
     pub(super) fn timers(&self) -> impl Iterator<Item = (ChannelTime, Timer)> {
         let since = match self.connection {
@@ -105,6 +115,16 @@ pub struct Completed {
     pub on: Date,
     /// So many interactions.
     pub count: u32,
+}
+
+/// Offers that an agent let pass in a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Missed {
+    /// So many. Those that ran at the same time count as one.
+    pub count: u32,
+    /// When the last of them ended.
+    pub at: ChannelTime,
 }
 
 /// Whether an agent has a stream open.

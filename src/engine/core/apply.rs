@@ -140,7 +140,7 @@ fn apply_to_agent(state: &mut State, event: &AgentEvent, at: Timestamp) {
         }
         AgentEvent::AgentPresenceSet { user, present, .. } => state.with_agent(user, |agent| {
             agent.present = *present;
-            agent.missed = 0;
+            agent.missed = None;
         }),
         AgentEvent::StartBlocked { .. } => {}
     }
@@ -213,6 +213,10 @@ fn apply_to_offer(state: &mut State, event: &InteractionEvent, at: Timestamp) {
                 chosen(state, user, *position);
             }
             let until = state.scalars.clock.at(at).after(SignedDuration::from_secs((*timeout_seconds).into()));
+            if position.is_none() {
+                // Who could be asked too comes after those who were not asked yet.
+                state.arrived.extend(state.ranking.users().cloned());
+            }
             let to: BTreeSet<UserId> = users.iter().cloned().collect();
             let (id, asked, to_all, timeout_seconds) = (*offer, to.clone(), position.is_none(), *timeout_seconds);
             state.with_interaction(*interaction, |interaction| {
@@ -231,13 +235,15 @@ fn apply_to_offer(state: &mut State, event: &InteractionEvent, at: Timestamp) {
             });
         }
         InteractionEvent::OfferDeclined { interaction, user, .. } => {
-            state.with_agent(user, |agent| agent.missed = 0);
+            state.with_agent(user, |agent| agent.missed = None);
             offer_ended(state, *interaction, &BTreeSet::from([user]), true, at);
         }
         InteractionEvent::OfferWithdrawn { interaction, users, reason, .. } => {
             let is_missed = *reason == WithdrawalReason::TimedOut;
-            if is_missed {
-                users.iter().for_each(|user| state.with_agent(user, |agent| agent.missed += 1));
+            let made = state.interaction(*interaction).and_then(Interaction::offer).map(Offer::made);
+            if let (true, Some(made)) = (is_missed, made) {
+                let now = state.scalars.clock.at(at);
+                users.iter().for_each(|user| state.with_agent(user, |agent| agent.missed = agent.missing(made, now)));
             }
             offer_ended(state, *interaction, &users.iter().collect(), is_missed, at);
         }
@@ -290,7 +296,7 @@ fn assigned(state: &mut State, id: InteractionId, user: &UserId, epoch: Epoch, o
     state.with_agent(user, |agent| {
         agent.last_assigned = Some(at);
         if offer.is_some() {
-            agent.missed = 0;
+            agent.missed = None;
         }
     });
     state.with_interaction(id, |interaction| {

@@ -14,6 +14,12 @@ impl ChannelTime {
         self.0
     }
 
+    /// The instant so much earlier.
+    #[must_use]
+    pub fn before(self, duration: SignedDuration) -> Self {
+        Self(earlier(self.0, duration))
+    }
+
     /// How long after another instant this one is.
     pub fn since(self, earlier: Self) -> SignedDuration {
         self.0.duration_since(earlier.0)

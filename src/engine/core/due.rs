@@ -49,7 +49,7 @@ fn ended(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
             let released = presence::release(state, user, RequeueReason::OwnerOffline);
             Some(released.into_iter().map(Happened::from).collect())
         }
-        Timer::OfferTimedOut(id) => offering::timed_out(state, state.interaction(*id)?),
+        Timer::OfferTimedOut(id) => offering::timed_out(state, state.interaction(*id)?, now),
         Timer::OfferRested(id) => {
             let users = state.interaction(*id)?.asked_in_vain.rested(state.scalars.clock.at(now));
             Some(vec![InteractionEvent::OfferRested { interaction: *id, users }.into()])

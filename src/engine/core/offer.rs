@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -25,6 +26,13 @@ pub struct Offer {
     pub until: ChannelTime,
     /// How long that is, in seconds. It is also how long those rest who were asked in vain.
     pub timeout_seconds: u32,
+}
+
+impl Offer {
+    /// When its time began, which may be before some of the agents were asked.
+    pub(super) fn made(&self) -> ChannelTime {
+        self.until.before(SignedDuration::from_secs(self.timeout_seconds.into()))
+    }
 }
 
 /// The agents to whom offers of an interaction went in vain.

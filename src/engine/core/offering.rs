@@ -1,5 +1,9 @@
 //! Agents accept and decline what they are offered; offers end by themselves.
 
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
 use super::{
     command::{Answer, Refusal},
     config::Strategy,
@@ -64,35 +68,49 @@ fn offered<'i>(interaction: &'i Interaction, user: &UserId, shown: OfferId) -> R
 
 /// Takes all offers from an agent.
 pub(super) fn withdraw(state: &State, user: &UserId, reason: WithdrawalReason) -> Vec<InteractionEvent> {
-    let offers = state.agent(user).into_iter().flat_map(|agent| &agent.offers);
-    let offered =
-        offers.filter_map(|id| state.interaction(*id)).filter_map(|found| Some((found.id, found.offer()?.id)));
-    offered
-        .map(|(interaction, offer)| {
-            let users = vec![user.clone()];
-            InteractionEvent::OfferWithdrawn { interaction, offer, users, reason }
-        })
+    withdraw_all(state, &[user], reason, None)
+}
+
+/// Takes all offers from these agents, but for one that ends by itself.
+fn withdraw_all(
+    state: &State,
+    users: &[&UserId],
+    reason: WithdrawalReason,
+    but_for: Option<InteractionId>,
+) -> Vec<InteractionEvent> {
+    let mut of: BTreeMap<InteractionId, Vec<UserId>> = BTreeMap::new();
+    for user in users {
+        for id in state.agent(user).into_iter().flat_map(|agent| &agent.offers).filter(|id| Some(**id) != but_for) {
+            of.entry(*id).or_default().push((*user).clone());
+        }
+    }
+    let offers = of.into_iter().filter_map(|(id, users)| Some((state.interaction(id)?.offer()?.id, id, users)));
+    offers
+        .map(|(offer, interaction, users)| InteractionEvent::OfferWithdrawn { interaction, offer, users, reason })
         .collect()
 }
 
 /// Nobody accepted an offer in time. Who has let too many pass in a row is not there, whatever they said.
-pub(super) fn timed_out(state: &State, interaction: &Interaction) -> Option<Vec<Happened>> {
-    let offer = interaction.offer()?;
+pub(super) fn timed_out(state: &State, interaction: &Interaction, now: Timestamp) -> Option<Vec<Happened>> {
+    let (offer, now) = (interaction.offer()?, state.scalars.clock.at(now));
     let mut events = vec![Happened::from(InteractionEvent::OfferWithdrawn {
         interaction: interaction.id,
         offer: offer.id,
         users: offer.to.iter().cloned().collect(),
         reason: WithdrawalReason::TimedOut,
     })];
+    let mut gone = Vec::new();
     for user in &offer.to {
-        let missed = state.agent(user).map_or(0, |agent| agent.missed) + 1;
+        let missed =
+            state.agent(user).and_then(|agent| agent.missing(offer.made(), now)).map_or(0, |missed| missed.count);
         if missed >= MISSED_LIMIT {
+            gone.push(user);
             events
                 .push(AgentEvent::AgentPresenceSet { user: user.clone(), present: false, missed: Some(missed) }.into());
-            let others = withdraw(state, user, WithdrawalReason::AgentNotPresent).into_iter();
-            events.extend(others.filter(|other| !other.is_of(interaction.id)).map(Happened::from));
         }
     }
+    let others = withdraw_all(state, &gone, WithdrawalReason::AgentNotPresent, Some(interaction.id));
+    events.extend(others.into_iter().map(Happened::from));
     Some(events)
 }
 

@@ -29,7 +29,9 @@ pub(super) fn offline(draft: &mut Draft<'_>, user: &UserId) {
 /// The agent says whether they take interactions.
 pub(super) fn set_presence(draft: &mut Draft<'_>, user: &UserId, present: bool) -> Result<Answer, Refusal> {
     draft.member(user)?;
-    if draft.state.agent(user).is_some_and(|agent| agent.present) != present {
+    let agent = draft.state.agent(user);
+    let is_news = agent.is_some_and(|agent| agent.present) != present;
+    if is_news || agent.is_some_and(|agent| agent.missed.is_some()) {
         draft.push(AgentEvent::AgentPresenceSet { user: user.clone(), present, missed: None });
     }
     if !present {

@@ -230,7 +230,11 @@ impl State {
     }
 
     /// Says whether the volume is full: of what customers write only what changes their consent is recorded then.
-    pub const fn set_volume_full(&mut self, full: bool) {
+    /// [`Command::Tick`](super::command::Command::Tick) comes next when it has room again: agents may be asked.
+    pub fn set_volume_full(&mut self, full: bool) {
+        if self.volume_full && !full {
+            self.arrived.extend(self.ranking.users().cloned());
+        }
         self.volume_full = full;
     }
 

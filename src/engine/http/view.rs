@@ -65,7 +65,8 @@ pub(super) struct MyChannel {
     pub channel: String,
     /// Its number, canonical form.
     pub number: String,
-    /// Whether the agent takes interactions, as set by `PUT /v1/channels/{channel}/me/presence`.
+    /// Whether the agent takes interactions, as set by `PUT /v1/channels/{channel}/me/presence`; or false because they let three offers in a row
+    /// pass. Ask them before saying that they are back.
     pub present: bool,
     /// Whether a stream is open.
     pub online: bool,

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use super::{codec, error::StoreError, recent::Recent};
 use crate::engine::core::{
-    agent::{self, Agent, Completed},
+    agent::{self, Agent, Completed, Missed},
     clock::ChannelTime,
     customer::Customer,
     event::Origin,
@@ -53,8 +53,7 @@ const INTERACTIONS: &str =
 const RECENT_ACTIVITY: &str = "SELECT interaction, max(own_at) FROM message
     WHERE id > (SELECT indexed FROM store WHERE one = 1) AND interaction IS NOT NULL AND own_at IS NOT NULL GROUP BY interaction";
 
-const AGENTS: &str =
-    "SELECT user, present, last_finish, last_assigned, completed_on, completed, missed FROM agent ORDER BY user";
+const AGENTS: &str = "SELECT user, present, last_finish, last_assigned, completed_on, completed, missed, missed_at FROM agent ORDER BY user";
 
 const OUTBOX: &str = "SELECT o.message, m.customer, m.interaction, m.purpose, m.user, m.segments, o.attempt,
            o.sending_until, o.receipt_status, o.receipt_class
@@ -192,13 +191,14 @@ fn agents(sql: &Connection) -> Result<Vec<Agent>, StoreError> {
         let count = row.get(5)?;
         let on: Option<String> = row.get(4)?;
         let on = on.map(|on| codec::date(&on)).transpose()?;
+        let (missed, missed_at) = (row.get(6)?, instant(row, 7)?);
         Ok(Agent {
             user: UserId::from(row.get::<_, String>(0)?),
             present: row.get(1)?,
             last_finish: instant(row, 2)?,
             last_assigned: instant(row, 3)?,
             completed: on.map(|on| Completed { on, count }),
-            missed: row.get(6)?,
+            missed: missed_at.map(|at| Missed { count: missed, at: ChannelTime::from(at) }),
             connection: agent::Connection::default(),
             open: BTreeSet::new(),
             offers: BTreeSet::new(),

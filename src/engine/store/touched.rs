@@ -320,8 +320,8 @@ fn close(sql: &Connection, id: InteractionId, closed: &Closed, epoch: Option<Epo
 
 fn write_agent(sql: &Connection, agent: &Agent) -> Result<(), CommitError> {
     sql.prepare_cached(
-        "INSERT OR REPLACE INTO agent (user, present, last_finish, last_assigned, completed_on, completed, missed)
-         VALUES (?, ?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO agent (user, present, last_finish, last_assigned, completed_on, completed, missed, missed_at)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         agent.user.as_str(),
@@ -330,7 +330,8 @@ fn write_agent(sql: &Connection, agent: &Agent) -> Result<(), CommitError> {
         agent.last_assigned.map(codec::nanos),
         agent.completed.map(|completed| completed.on.to_string()),
         agent.completed.map_or(0, |completed| completed.count),
-        agent.missed,
+        agent.missed.map_or(0, |missed| missed.count),
+        agent.missed.map(|missed| codec::nanos(missed.at.timestamp())),
     ])?;
     Ok(())
 }

@@ -96,6 +96,29 @@ async fn a_full_volume_keeps_the_look_ups_from_being_written_and_nothing_else() 
 }
 
 #[tokio::test]
+async fn who_could_not_be_asked_on_a_full_volume_is_when_there_is_room() {
+    let (mut engine, _gateway, volume, _online, _open) = desk_on_a_small_volume().await;
+    engine.configure(|document| document["offerTimeoutSeconds"] = json!(3600)).await;
+    engine.presence("ana", false).await;
+    assert_eq!(engine.inbound("SM-waits", TOM, "hello").await.1["outcome"], "Queued");
+    volume.occupy("others", Some(34));
+    until_full(&engine, true).await;
+    engine.presence("ana", true).await;
+    let offers = || async { engine.get("ana", "/v1/me").await["channels"][0]["offers"].clone() };
+    assert_eq!(offers().await, json!([]));
+
+    volume.free("others");
+    until_full(&engine, false).await;
+    // Nothing else happens.
+    eventually("she is asked", || async {
+        let offers = offers().await;
+        if offers[0]["offer"] == 1 { Ok(()) } else { Err(offers) }
+    })
+    .await;
+    engine.role.kill();
+}
+
+#[tokio::test]
 async fn a_full_volume_refuses_what_is_new_finishes_what_is_open_and_goes_on_when_there_is_room() {
     let (mut engine, _gateway, volume, online, open) = desk_on_a_small_volume().await;
     volume.occupy("others", Some(24));

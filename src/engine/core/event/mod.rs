@@ -380,13 +380,6 @@ pub enum AgentEvent {
     },
 }
 
-impl InteractionEvent {
-    /// Whether it is an offer's end that concerns this interaction.
-    pub(super) fn is_of(&self, id: InteractionId) -> bool {
-        matches!(self, Self::OfferWithdrawn { interaction, .. } if *interaction == id)
-    }
-}
-
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 const fn is_zero(number: &u64) -> bool {
     *number == 0

@@ -73,8 +73,8 @@ pub(super) struct Model {
     pub(super) offline_since: BTreeMap<UserId, i128>,
     pub(super) seen: BTreeSet<UserId>,
     pub(super) present: BTreeSet<UserId>,
-    /// Offers that agents let pass in a row.
-    pub(super) missed: BTreeMap<UserId, u32>,
+    /// Offers that agents let pass in a row, and when the last of them ended, in the channel's own time.
+    pub(super) missed: BTreeMap<UserId, (u32, i128)>,
     pub(super) interactions: BTreeMap<InteractionId, Told>,
     customers: BTreeMap<CustomerId, Heard>,
     messages: BTreeMap<MessageId, Sent>,

@@ -79,8 +79,10 @@ impl Model {
                     }
                 }
                 let could_accept = *reason == WithdrawalReason::TimedOut;
+                let running = self.running(*interaction, *offer);
+                let made = running.until - running.timeout;
                 for user in users.iter().filter(|_| could_accept) {
-                    *self.missed.entry(user.clone()).or_default() += 1;
+                    self.let_pass(user, made, now);
                 }
                 self.ended(*interaction, *offer, users, could_accept, now);
             }
@@ -102,9 +104,18 @@ impl Model {
         self.missed.remove(user);
     }
 
+    /// An agent who was there let an offer pass.
+    fn let_pass(&mut self, user: &UserId, made: i128, now: i128) {
+        let last = self.missed.get(user).copied();
+        let is_another = last.is_none_or(|(_, at)| at <= made);
+        if is_another && !self.offline_since.contains_key(user) {
+            self.missed.insert(user.clone(), (last.map_or(0, |(count, _)| count) + 1, now));
+        }
+    }
+
     /// An agent said whether they take interactions, or let too many offers pass.
     pub(super) fn presence_set(&mut self, user: &UserId, missed: Option<u32>) {
-        let counted = self.missed.remove(user);
+        let counted = self.missed.remove(user).map(|(count, _)| count);
         if missed.is_some() {
             assert!(missed == counted && missed >= Some(3), "{user} missed {counted:?}, not {missed:?}");
         }
@@ -148,17 +159,13 @@ impl Model {
         self.seen.iter().filter(|user| is_available(user)).cloned().collect()
     }
 
-    /// Those of these agents who may have an interaction now: who was not asked in vain, or else who was longest ago and has rested.
+    /// Those of these agents who may have an interaction now: who was not asked in vain, or else who has rested, longest ago first.
     pub(super) fn may_have(
         &self,
         told: &Told,
         available: &BTreeSet<UserId>,
         config: &ChannelConfig,
     ) -> BTreeSet<UserId> {
-        if config.strategy == Strategy::RingAll {
-            let rests = |user: &UserId| told.in_vain.get(user).is_some_and(|(_, is_over)| !is_over);
-            return available.iter().filter(|user| !rests(user)).cloned().collect();
-        }
         let others: BTreeSet<UserId> =
             available.iter().filter(|user| !told.in_vain.contains_key(user)).cloned().collect();
         if !others.is_empty() {
@@ -168,6 +175,9 @@ impl Model {
             let (until, is_over) = told.in_vain[user];
             is_over.then_some((until, user))
         });
+        if config.strategy == Strategy::RingAll {
+            return rested.map(|(_, user)| user.clone()).collect();
+        }
         let first = rested.clone().map(|(until, _)| until).min();
         rested.filter(|(until, _)| Some(*until) == first).map(|(_, user)| user.clone()).collect()
     }

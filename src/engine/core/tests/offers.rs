@@ -127,6 +127,47 @@ fn nobody_is_asked_while_the_volume_is_full() {
     desk.state.set_volume_full(false);
     desk.execute(&Command::Tick);
     assert_eq!(desk.asked(open), ["ana", "bo"]);
+    desk.state.set_volume_full(true);
+    come(&mut desk, "cy");
+    assert_eq!(desk.asked(open), ["ana", "bo"]);
+    desk.state.set_volume_full(false);
+    desk.execute(&Command::Tick);
+    assert_eq!(desk.asked(open), ["ana", "bo", "cy"], "who came meanwhile");
+}
+
+#[test]
+fn an_offer_that_ran_out_while_nobody_could_answer_is_not_missed() {
+    let present = |desk: &Desk| desk.state.agent(&"ana".into()).unwrap().present;
+    let (mut desk, open) = with_one_waiting(asking(Strategy::Linear, [0; 3], 3), &["ana"]);
+    for round in 0..4 {
+        assert_eq!(desk.asked(open), ["ana"], "{round}");
+        desk.now += jiff::SignedDuration::from_secs(40);
+        desk.restart();
+        desk.online("ana");
+        desk.pass_seconds(30);
+    }
+    assert!(present(&desk), "the engine was away");
+    desk.accept("ana", open).unwrap();
+    for customer in [2, 3] {
+        desk.text(customer, "TEXT-hello");
+        desk.pass_seconds(1);
+    }
+    desk.pass_seconds(30);
+    assert_eq!(desk.state.agent(&"ana".into()).unwrap().missed.map(|missed| missed.count), Some(1), "two at a time");
+    let place = desk.log.len();
+    desk.present("ana", true);
+    assert_eq!(desk.names_since(place)[0], "AgentPresenceSet", "who says that they are there begins anew");
+    assert_eq!(desk.state.agent(&"ana".into()).unwrap().missed, None);
+}
+
+#[test]
+fn two_who_let_offers_to_everybody_pass_hide_nobody_behind_them() {
+    let (mut desk, open) = with_one_waiting(asking(Strategy::RingAll, [0, 5, 10], 1), &["ana", "bo", "cy"]);
+    assert_eq!(desk.asked(open), ["ana"]);
+    desk.pass_seconds(30);
+    assert_eq!(desk.asked(open), ["bo"]);
+    desk.pass_seconds(30);
+    assert_eq!(desk.asked(open), ["ana", "cy"], "who was not asked yet, and who has rested");
 }
 
 #[test]
