@@ -183,6 +183,9 @@ impl SingleWriter {
     }
 
     fn until_wakeup(&mut self, fill: Fill) -> Duration {
+        if self.has_room_again {
+            return Duration::ZERO;
+        }
         self.clock.read();
         let next = self.state.next_wakeup().filter(|_| fill < Fill::Exhausted);
         let at = next.map_or(self.forget_at, |due| due.min(self.forget_at));
@@ -225,8 +228,9 @@ impl SingleWriter {
             commands.extend(self.open_streams.differences(&self.state));
         }
         let has_room_again = std::mem::take(&mut self.has_room_again);
-        let due = !exhausted && (has_room_again || self.state.next_wakeup().is_some_and(|at| at <= self.now()));
-        if due && requests.is_empty() && commands.is_empty() {
+        let due = self.state.next_wakeup().is_some_and(|at| at <= self.now());
+        let has_nothing_else = requests.is_empty() && commands.is_empty();
+        if !exhausted && (has_room_again || (due && has_nothing_else)) {
             commands.push(Command::Tick);
         }
         if !requests.is_empty() || !commands.is_empty() {

@@ -649,8 +649,6 @@ class History:
 
     def rested_first(self, available, rests):
         rested = [member for member in available if rests[member["user"]].over]
-        if self.strategy == "RingAll":
-            return rested
         first = min((rests[member["user"]].end for member in rested), default=None)
         return [member for member in rested if rests[member["user"]].end == first]
 

@@ -213,9 +213,9 @@ fn apply_to_offer(state: &mut State, event: &InteractionEvent, at: Timestamp) {
                 chosen(state, user, *position);
             }
             let until = state.scalars.clock.at(at).after(SignedDuration::from_secs((*timeout_seconds).into()));
-            if position.is_none() {
-                // Who could be asked too comes after those who were not asked yet.
-                state.arrived.extend(state.ranking.users().cloned());
+            if let (None, Some(interaction)) = (position, state.interactions.get(interaction)) {
+                // They may be asked too, after those who come before them.
+                state.arrived.extend(interaction.asked_in_vain.0.keys().cloned());
             }
             let to: BTreeSet<UserId> = users.iter().cloned().collect();
             let (id, asked, to_all, timeout_seconds) = (*offer, to.clone(), position.is_none(), *timeout_seconds);

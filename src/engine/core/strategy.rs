@@ -24,9 +24,6 @@ pub(super) fn choose(state: &State, interaction: &Interaction, ranking: &Ranking
     if !others.is_empty() {
         return among(state, Order(&others));
     }
-    if state.config.strategy == Strategy::RingAll {
-        return among(state, Order(&those(order, |user| !in_vain.is_resting(user))));
-    }
     let over = |user: &UserId| in_vain.0.get(user).filter(|rest| rest.is_over).map(|rest| rest.until);
     let longest_ago = order.0.iter().filter_map(|rank| over(&rank.turn.user)).min();
     among(state, Order(&those(order, |user| longest_ago.is_some() && over(user) == longest_ago)))

@@ -160,12 +160,7 @@ impl Model {
     }
 
     /// Those of these agents who may have an interaction now: who was not asked in vain, or else who has rested, longest ago first.
-    pub(super) fn may_have(
-        &self,
-        told: &Told,
-        available: &BTreeSet<UserId>,
-        config: &ChannelConfig,
-    ) -> BTreeSet<UserId> {
+    pub(super) fn may_have(&self, told: &Told, available: &BTreeSet<UserId>) -> BTreeSet<UserId> {
         let others: BTreeSet<UserId> =
             available.iter().filter(|user| !told.in_vain.contains_key(user)).cloned().collect();
         if !others.is_empty() {
@@ -175,9 +170,6 @@ impl Model {
             let (until, is_over) = told.in_vain[user];
             is_over.then_some((until, user))
         });
-        if config.strategy == Strategy::RingAll {
-            return rested.map(|(_, user)| user.clone()).collect();
-        }
         let first = rested.clone().map(|(until, _)| until).min();
         rested.filter(|(until, _)| Some(*until) == first).map(|(_, user)| user.clone()).collect()
     }
@@ -188,14 +180,14 @@ impl Model {
         let available = self.available(config);
         let told = &self.interactions[&id];
         assert!(told.queued && told.offer.is_none(), "{id} does not wait for anybody");
-        let may_have = self.may_have(told, &available, config);
+        let may_have = self.may_have(told, &available);
         assert!(users.iter().all(|user| may_have.contains(user)), "{users:?} may not have {id}: {may_have:?}");
         let place = |id: &InteractionId, told: &Told| (!told.requeued, told.arrived_at, *id);
         let before = self.interactions.iter().filter(|(other, other_told)| {
             other_told.queued && other_told.offer.is_none() && place(other, other_told) < place(&id, told)
         });
         for (other, told) in before {
-            assert!(self.may_have(told, &available, config).is_empty(), "{other} comes before {id}");
+            assert!(self.may_have(told, &available).is_empty(), "{other} comes before {id}");
         }
     }
 
@@ -237,7 +229,7 @@ impl Model {
         let available = self.available(config);
         let waiting = self.interactions.values().filter(|told| told.queued && told.offer.is_none());
         for told in waiting.filter(|_| !self.disabled) {
-            assert!(self.may_have(told, &available, config).is_empty(), "waits in vain: {told:?}");
+            assert!(self.may_have(told, &available).is_empty(), "waits in vain: {told:?}");
         }
     }
 }

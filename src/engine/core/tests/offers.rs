@@ -168,6 +168,12 @@ fn two_who_let_offers_to_everybody_pass_hide_nobody_behind_them() {
     assert_eq!(desk.asked(open), ["bo"]);
     desk.pass_seconds(30);
     assert_eq!(desk.asked(open), ["ana", "cy"], "who was not asked yet, and who has rested");
+    let mut asked = Vec::new();
+    for _ in 0..3 {
+        desk.pass_seconds(30);
+        asked.push(desk.asked(open).join(", "));
+    }
+    assert_eq!(asked, ["bo", "ana", "bo, cy"], "in the order in which their rests ended");
 }
 
 #[test]
