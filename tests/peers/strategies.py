@@ -561,8 +561,9 @@ class History:
             raise Difference(f"{event['user']} let {agent.missed} offers pass, the event says {event['missed']}")
 
     def highest_penalty(self, offer):
-        """Of those who were asked and are still members, as they are now."""
-        asked = [member["penalty"] for user, member in self.members.items() if user in offer.asked]
+        """Of those who were asked and are still members, as they are now. Who went counts as not asked."""
+        who = offer.may_accept | offer.not_taken
+        asked = [member["penalty"] for user, member in self.members.items() if user in who]
         return max(asked, default=None)
 
     def check_choice(self, event, users, at):
