@@ -88,6 +88,11 @@ impl Schedule {
         Self { zone, weekly, exceptions }
     }
 
+    /// The date of an instant.
+    pub fn date(&self, now: Timestamp) -> Date {
+        now.to_zoned(self.zone.clone()).date()
+    }
+
     /// The day of an instant.
     pub fn day(&self, now: Timestamp) -> Day {
         let local = now.to_zoned(self.zone.clone());

@@ -14,6 +14,7 @@ mod run;
 mod sender;
 mod shown;
 mod single_writer;
+mod single_writer_room;
 mod status;
 pub mod store;
 

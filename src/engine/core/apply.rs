@@ -24,7 +24,7 @@ use super::{
 /// Changes the state as the event says. What the event names and the state does not hold is left alone.
 pub fn apply(state: &mut State, event: &Event) {
     let at = event.at.max(state.scalars.last);
-    state.advance(at);
+    state.scalars.last = at;
     match &event.what {
         Happened::Engine(event) => apply_to_engine(state, event),
         Happened::Clock(event) => apply_to_clock(state, event, at),
@@ -152,7 +152,7 @@ fn clock_set(state: &mut State, to: Timestamp, at: Timestamp) {
     if to < at {
         state.set_back(SetBack { to, by: at.duration_since(to) });
     }
-    state.advance(to);
+    state.scalars.last = to;
 }
 
 fn engine_started(state: &mut State, ids_from: u64) {

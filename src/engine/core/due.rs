@@ -20,7 +20,7 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Event> {
     switched(state)
         .or_else(|| ended(state, now))
         .or_else(|| offering::extend(state).map(|what| vec![what.into()]))
-        .or_else(|| queue::give_next(state, now).map(|what| vec![what.into()]))
+        .or_else(|| queue::give_next(state).map(|what| vec![what.into()]))
         .or_else(|| sending::attempt_next(state, now).map(|what| vec![what.into()]))
         .unwrap_or_default()
         .into_iter()

@@ -35,6 +35,7 @@ impl State {
     }
 
     fn do_what_is_due(&mut self, now: Timestamp, events: &mut Vec<Event>) {
+        self.begin_day(now.max(self.scalars.last));
         loop {
             let step = due(self, now);
             if step.is_empty() {

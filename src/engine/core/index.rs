@@ -58,7 +58,6 @@ impl State {
         self.timers.start(interaction.timers(self.config.session_idle));
         if let Phase::Queued { place, offer, .. } = &interaction.phase {
             let at = (*place, interaction.id);
-            self.queue.insert(at);
             if offer.is_none() {
                 self.unoffered.insert(at)
             } else {
@@ -71,7 +70,6 @@ impl State {
         self.timers.cancel(interaction.timers(self.config.session_idle));
         if let Phase::Queued { place, .. } = &interaction.phase {
             let at = (*place, interaction.id);
-            self.queue.remove(&at);
             self.unoffered.remove(&at);
             self.offered.remove(&at);
         }
@@ -115,11 +113,10 @@ impl State {
         self.timers.start(interaction.timers(self.config.session_idle));
     }
 
-    /// Time has come to this instant.
-    pub(super) fn advance(&mut self, to: Timestamp) {
-        self.scalars.last = to;
-        if !self.ranking.is_of_day(to) {
-            self.rank();
+    /// What was completed counts for one day; nothing happens while it is still that of the ranking.
+    pub(super) fn begin_day(&mut self, now: Timestamp) {
+        if !self.ranking.is_of_day(now) {
+            self.rank(now);
         }
     }
 
@@ -128,11 +125,11 @@ impl State {
         let session_idle = self.config.session_idle;
         let interactions = self.interactions.values().flat_map(|interaction| interaction.timers(session_idle));
         self.timers = interactions.chain(self.agents.values().flat_map(Agent::timers)).collect();
-        self.rank();
+        self.rank(self.scalars.last);
     }
 
-    pub(super) fn rank(&mut self) {
-        self.ranking = Ranking::new(&self.config, self.agents.values(), self.scalars.last);
+    pub(super) fn rank(&mut self, now: Timestamp) {
+        self.ranking = Ranking::new(&self.config, self.agents.values(), now);
         self.arrived.extend(self.ranking.users().cloned());
     }
 }

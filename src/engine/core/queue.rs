@@ -1,20 +1,18 @@
 //! Who waits, and for how long.
 
-use jiff::Timestamp;
-
 use super::{
     config::{OfferMode, Strategy},
     event::InteractionEvent,
-    ids::{InteractionId, OfferId},
+    ids::OfferId,
     interaction::Interaction,
-    ranking::{Ranking, Turn},
+    ranking::Turn,
     state::State,
     strategy,
 };
 
 /// Whether no new interaction may enter. Those that go back to the queue may always.
 pub(super) fn is_full(state: &State) -> bool {
-    state.config.max_queued.is_some_and(|maximum| state.queue.len() as u64 >= u64::from(maximum.get()))
+    state.config.max_queued.is_some_and(|maximum| state.queue_len() as u64 >= u64::from(maximum.get()))
 }
 
 /// Whether agents may be asked now. On a full volume offers that nobody answers would take the rest of it.
@@ -23,19 +21,18 @@ pub(super) fn may_offer(state: &State) -> bool {
 }
 
 /// Gives, or offers, the first interaction that somebody may have to whom the strategy names.
-pub(super) fn give_next(state: &State, now: Timestamp) -> Option<InteractionEvent> {
+pub(super) fn give_next(state: &State) -> Option<InteractionEvent> {
     let may_give = state.config.enabled && state.config.offer == OfferMode::Assign;
     if state.unoffered.is_empty() || state.ranking.is_empty() || !(may_give || may_offer(state)) {
         return None;
     }
-    let ranking = strategy::ranking(state, now);
     let waiting = state.unoffered.iter().filter_map(|(_, id)| state.interaction(*id));
     // Mostly the first one; those that nobody may have now hold up nobody.
-    waiting.filter_map(|interaction| give(state, interaction, &ranking)).next()
+    waiting.filter_map(|interaction| give(state, interaction)).next()
 }
 
-fn give(state: &State, interaction: &Interaction, ranking: &Ranking) -> Option<InteractionEvent> {
-    let chosen = strategy::choose(state, interaction, ranking);
+fn give(state: &State, interaction: &Interaction) -> Option<InteractionEvent> {
+    let chosen = strategy::choose(state, interaction);
     let first = chosen.first()?;
     let id = interaction.id;
     // Everybody who is asked is nobody's turn.
@@ -60,5 +57,5 @@ fn give(state: &State, interaction: &Interaction, ranking: &Ranking) -> Option<I
 
 /// The interactions that wait, first in line first.
 pub(super) fn waiting(state: &State) -> impl Iterator<Item = &Interaction> {
-    state.queue.iter().filter_map(|(_, id): &(_, InteractionId)| state.interaction(*id))
+    state.queue().filter_map(|id| state.interaction(id))
 }

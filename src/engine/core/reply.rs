@@ -43,7 +43,7 @@ pub(super) fn finish(
         interaction: interaction.id,
         reason: CloseReason::Finished,
         owner: Some(user.clone()),
-        completed_on: Some(draft.config().schedule.day(draft.now).date),
+        completed_on: Some(draft.config().schedule.date(draft.now)),
     });
     Ok(Answer::Done)
 }

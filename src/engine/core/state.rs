@@ -38,11 +38,9 @@ pub struct State {
     pub(super) agents: BTreeMap<UserId, Agent>,
     pub(super) outbox: Outbox,
     pub(super) samples: VecDeque<Sample>,
-    /// Interactions that wait, in the order in which they are assigned.
-    pub(super) queue: BTreeSet<(Place, InteractionId)>,
-    /// Of these, those that nobody is asked about.
+    /// Interactions that wait and that nobody is asked about, in the order in which they are assigned.
     pub(super) unoffered: BTreeSet<(Place, InteractionId)>,
-    /// And those that somebody is.
+    /// Those that wait and that somebody is asked about.
     pub(super) offered: BTreeSet<(Place, InteractionId)>,
     /// What ends by itself.
     pub(super) timers: Timers,
@@ -60,7 +58,6 @@ impl PartialEq for State {
             && self.agents == other.agents
             && self.outbox == other.outbox
             && self.samples == other.samples
-            && self.queue == other.queue
             && self.unoffered == other.unoffered
             && self.offered == other.offered
             && self.timers == other.timers
@@ -183,7 +180,6 @@ impl State {
             agents: rows.agents.into_iter().map(|agent| (agent.user.clone(), agent)).collect(),
             outbox: rows.outbox.into_iter().collect(),
             samples: rows.samples.into(),
-            queue: BTreeSet::new(),
             unoffered: BTreeSet::new(),
             offered: BTreeSet::new(),
             timers: Timers::default(),
@@ -295,7 +291,12 @@ impl State {
 
     /// Interactions that wait, in the order in which they are assigned.
     pub fn queue(&self) -> impl Iterator<Item = InteractionId> {
-        self.queue.iter().map(|(_, id)| *id)
+        self.unoffered.union(&self.offered).map(|(_, id)| *id)
+    }
+
+    /// How many interactions wait.
+    pub fn queue_len(&self) -> usize {
+        self.unoffered.len() + self.offered.len()
     }
 
     /// An agent who was seen.
@@ -344,7 +345,7 @@ impl State {
             agent.last_finish = agent.last_finish.map(|at| back.moved(at));
             agent.last_assigned = agent.last_assigned.map(|at| back.moved(at));
         }
-        self.rank();
+        self.rank(back.to);
         for sample in &mut self.samples {
             sample.at = back.moved(sample.at);
         }

@@ -34,11 +34,11 @@ impl State {
         let in_flight = self.outbox.at_gateway().len() as u64;
         let online = self.config.members.iter().filter_map(|member| self.agents.get(&member.user));
         Statistics {
-            waiting: self.queue.len() as u64,
+            waiting: self.queue_len() as u64,
             oldest_wait_seconds: oldest
                 .and_then(|oldest| u64::try_from(now.duration_since(oldest).as_secs()).ok())
                 .unwrap_or(0),
-            active: (self.interactions.len() - self.queue.len()) as u64,
+            active: (self.interactions.len() - self.queue_len()) as u64,
             agents_online: online.filter(|agent| agent.is_online()).count() as u64,
             agents_available: self.ranking.len() as u64,
             outbox_waiting: self.outbox.len() as u64 - in_flight,

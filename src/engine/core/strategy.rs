@@ -1,22 +1,20 @@
 //! Which agents get the next interaction, or are asked about it.
 
-use std::{borrow::Cow, sync::Arc};
-
-use jiff::Timestamp;
+use std::sync::Arc;
 
 use super::{
     config::Strategy,
     ids::UserId,
     interaction::Interaction,
-    ranking::{Order, Rank, Ranking, Turn},
+    ranking::{Order, Rank, Turn},
     state::State,
 };
 
 /// The agent who gets an interaction, or all who are asked about it; none when nobody may have it now.
 ///
 /// Those who were asked in vain come after all others, who was asked longest ago first, and not before they have rested.
-pub(super) fn choose(state: &State, interaction: &Interaction, ranking: &Ranking) -> Vec<Turn> {
-    let (in_vain, order) = (&interaction.asked_in_vain, ranking.order());
+pub(super) fn choose(state: &State, interaction: &Interaction) -> Vec<Turn> {
+    let (in_vain, order) = (&interaction.asked_in_vain, state.ranking.order());
     if in_vain.0.is_empty() {
         return among(state, order);
     }
@@ -27,16 +25,6 @@ pub(super) fn choose(state: &State, interaction: &Interaction, ranking: &Ranking
     let over = |user: &UserId| in_vain.0.get(user).filter(|rest| rest.is_over).map(|rest| rest.until);
     let longest_ago = order.0.iter().filter_map(|rank| over(&rank.turn.user)).min();
     among(state, Order(&those(order, |user| longest_ago.is_some() && over(user) == longest_ago)))
-}
-
-/// The ranking of the day.
-pub(super) fn ranking(state: &State, now: Timestamp) -> Cow<'_, Ranking> {
-    if state.config.strategy != Strategy::FewestInteractions || state.ranking.is_of_day(now) {
-        Cow::Borrowed(&state.ranking)
-    } else {
-        // The first choice of a day; the event that follows from it begins the day.
-        Cow::Owned(Ranking::new(&state.config, state.agents.values(), now))
-    }
 }
 
 fn those(order: Order<'_>, are: impl Fn(&UserId) -> bool) -> Vec<Arc<Rank>> {

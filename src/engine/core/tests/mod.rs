@@ -8,6 +8,7 @@ mod disabled;
 mod events;
 mod model;
 mod model_offers;
+mod model_service_level;
 mod offers;
 mod opting;
 mod outbox;

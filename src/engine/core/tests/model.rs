@@ -12,7 +12,6 @@ use crate::engine::core::{
         InteractionEvent, OutboundEvent, Purpose, RequeueReason, SampleResult,
     },
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, UserId},
-    service_level::ServiceLevel,
 };
 
 /// Nanoseconds offline after which an agent loses what they have.
@@ -28,8 +27,8 @@ pub(super) struct Told {
     pub(super) requeued: bool,
     epoch: Epoch,
     /// When it first entered the queue, and whether that counts.
-    entered: Option<Timestamp>,
-    sampled: bool,
+    pub(super) entered: Option<Timestamp>,
+    pub(super) sampled: bool,
     /// Its last message, or when its owner got it, in the channel's own time.
     active_at: i128,
     pub(super) offers: u64,
@@ -80,8 +79,8 @@ pub(super) struct Model {
     messages: BTreeMap<MessageId, Sent>,
     inbound: BTreeSet<MessageId>,
     used_interactions: BTreeSet<InteractionId>,
-    samples: Vec<(Timestamp, InteractionId, SampleResult, bool)>,
-    told_samples: Vec<(Timestamp, InteractionId, SampleResult, bool)>,
+    pub(super) samples: Vec<(Timestamp, InteractionId, SampleResult, bool)>,
+    pub(super) told_samples: Vec<(Timestamp, InteractionId, SampleResult, bool)>,
     /// Attempts that left the house or may have: when, and how many segments.
     departures: BTreeMap<(MessageId, Attempt), (Timestamp, u32)>,
 }
@@ -393,14 +392,6 @@ impl Model {
         self.sample(id, SampleResult::Answered, at, config);
     }
 
-    fn sample(&mut self, id: InteractionId, result: SampleResult, at: Timestamp, config: &ChannelConfig) {
-        let told = self.interaction(id);
-        let Some(entered) = told.entered.filter(|_| !told.sampled) else { return };
-        told.sampled = true;
-        let in_target = at.as_nanosecond() - entered.as_nanosecond() <= config.service_level.target.as_nanos();
-        self.samples.push((at, id, result, in_target));
-    }
-
     fn committed(&mut self, message: MessageId, customer: CustomerId, purpose: &Purpose, segments: u32, at: Timestamp) {
         assert!(!self.inbound.contains(&message), "an id was used twice");
         let heard = self.customer(customer);
@@ -444,43 +435,6 @@ impl Model {
         (sent.in_flight, sent.over) = (false, over);
         let customer = sent.customer;
         self.customer(customer).in_flight.remove(&message);
-    }
-
-    /// The service level of an instant, by the rule and from the events.
-    pub(super) fn service_level(&self, config: &ChannelConfig, now: Timestamp) -> ServiceLevel {
-        assert_eq!(self.told_samples, self.samples, "each sample is told once, as it is");
-        let since = now.as_nanosecond() - config.service_level.window.as_nanos();
-        let count = |result, only_in_target: bool| {
-            let of_window = self.samples.iter().filter(|(at, ..)| at.as_nanosecond() > since);
-            of_window.filter(|(_, _, found, in_target)| *found == result && (*in_target || !only_in_target)).count()
-                as u64
-        };
-        let answered = count(SampleResult::Answered, false);
-        let answered_in_target = count(SampleResult::Answered, true);
-        let abandoned = count(SampleResult::Abandoned, false);
-        let abandoned_in_target = count(SampleResult::Abandoned, true);
-        let unanswered = count(SampleResult::Unanswered, false);
-        let no_reply = count(SampleResult::NoReply, false);
-        let no_reply_in_target = count(SampleResult::NoReply, true);
-        let decided = answered + unanswered + (no_reply - no_reply_in_target);
-        let floor =
-            |part: u64, whole: u64| (whole > 0).then(|| (0..=100).rev().find(|p| p * whole <= part * 100).unwrap());
-        let target = config.service_level.target.as_nanos();
-        let beyond = |told: &&Told| {
-            !told.sampled && told.entered.is_some_and(|at| now.as_nanosecond() - at.as_nanosecond() > target)
-        };
-        ServiceLevel {
-            answered,
-            answered_in_target,
-            abandoned,
-            abandoned_in_target,
-            unanswered,
-            no_reply,
-            no_reply_in_target,
-            waiting_beyond_target: self.interactions.values().filter(beyond).count() as u64,
-            percent: floor(answered_in_target, decided),
-            percent_with_abandoned: floor(answered_in_target + abandoned_in_target, decided + abandoned),
-        }
     }
 
     /// No stretch of time saw more segments leave than a full bucket and what flowed in meanwhile. A message that is larger than

@@ -1,0 +1,136 @@
+//! Why something happened, and how it ended.
+
+use serde::{Deserialize, Serialize};
+
+use crate::engine::core::ids::UserId;
+
+/// What became of a customer's message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum InboundOutcome {
+    /// The customer opted out.
+    OptedOut,
+    /// The customer opted in again.
+    OptedIn,
+    /// A call for help.
+    Help,
+    /// Rejected: the sender is on a blocklist.
+    Blocked,
+    /// Channel or campaign is disabled: recorded, no reply.
+    Disabled,
+    /// Joined the customer's open interaction.
+    Joined,
+    /// Outside the campaign's hours.
+    OutOfHours,
+    /// Rejected: the queue was full.
+    QueueFull,
+    /// A new interaction entered the queue.
+    Queued,
+}
+
+/// The side whose message began an interaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all_fields = "camelCase")]
+pub enum Origin {
+    /// The customer.
+    Customer,
+    /// An agent.
+    Agent {
+        /// The agent who wrote first.
+        user: UserId,
+    },
+}
+
+/// How a customer opted out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum OptOutBy {
+    /// With a word.
+    Keyword,
+    /// At the provider, which refused a message to them for it.
+    Provider,
+}
+
+/// Why an interaction went back to the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum RequeueReason {
+    /// Its owner was offline for too long.
+    OwnerOffline,
+    /// Its owner is no member any more.
+    OwnerRemoved,
+}
+
+/// Why an agent is asked no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum WithdrawalReason {
+    /// Nobody accepted in time.
+    TimedOut,
+    /// The agent was offline for too long.
+    AgentOffline,
+    /// The agent said that they take no interactions.
+    AgentNotPresent,
+    /// The agent is no member any more.
+    AgentRemoved,
+}
+
+/// Why an interaction ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum CloseReason {
+    /// Its owner finished it.
+    Finished,
+    /// The campaign was closed when the customer wrote.
+    OutOfHours,
+    /// No message for too long.
+    Idle,
+    /// The customer opted out while it waited.
+    OptedOut,
+}
+
+/// How an interaction ended for a customer who waited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum SampleResult {
+    /// An agent replied.
+    Answered,
+    /// The system closed it.
+    Unanswered,
+    /// The customer opted out.
+    Abandoned,
+    /// An agent finished it without a reply.
+    NoReply,
+}
+
+/// What an outbound message is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all_fields = "camelCase")]
+pub enum Purpose {
+    /// An agent's reply.
+    Reply {
+        /// The agent who wrote it.
+        user: UserId,
+    },
+    /// The first message of an interaction that an agent started.
+    Start {
+        /// The agent who wrote it.
+        user: UserId,
+    },
+    /// The text for those who write outside the hours.
+    OutOfHours,
+    /// The text for those who find the queue full.
+    QueueFull,
+    /// The one confirmation of an opt-out.
+    OptOutConfirmation,
+    /// The confirmation of an opt-in.
+    OptInConfirmation,
+    /// The answer to a call for help.
+    Help,
+}
+
+impl Purpose {
+    /// Whether it may go to a customer who opted out: only what answers the customer's own opt-out or call for help may.
+    pub const fn answers_opted_out(&self) -> bool {
+        match self {
+            Self::OptOutConfirmation | Self::Help => true,
+            Self::Reply { .. } | Self::Start { .. } | Self::OutOfHours | Self::QueueFull | Self::OptInConfirmation => {
+                false
+            }
+        }
+    }
+}
