@@ -61,8 +61,12 @@ async fn a_restricted_pod_serves_from_its_volume_behind_a_service() {
 
     // By the Service's name from a pod, and by the relay from the host.
     let inside = ["exec", "-n", &namespace, "web-0", "--", "wget", "-qO-", "http://web/"];
-    let page = eventually("the Service by its name", || Some(cluster.kubectl(&inside)).filter(|answer| answer.success));
-    assert_eq!(page.stdout, "hello\n");
+    let by_name = || {
+        // The proxy learns the address of a pod after the API server says that the pod is Ready.
+        let page = eventually("the Service by its name", || Some(cluster.kubectl(&inside)).filter(|it| it.success));
+        page.stdout
+    };
+    assert_eq!(by_name(), "hello\n");
     let relay = cluster.forward(&namespace, "web", 80);
     let page = reqwest::get(relay.url()).await.unwrap().text().await.unwrap();
     assert_eq!(page, "hello\n");
@@ -89,7 +93,7 @@ async fn a_restricted_pod_serves_from_its_volume_behind_a_service() {
     }
     cluster.kubectl(&["delete", "pod", "-n", &namespace, "web-0"]).ok();
     ready();
-    assert!(cluster.kubectl(&inside).ok().starts_with("hello\nhello\n"));
+    assert!(by_name().starts_with("hello\nhello\n"));
     cluster.kubectl(&["delete", "namespace", &namespace, "--wait=false"]).ok();
 }
 
