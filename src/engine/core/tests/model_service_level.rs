@@ -33,8 +33,9 @@ impl Model {
         let no_reply = count(SampleResult::NoReply, false);
         let no_reply_in_target = count(SampleResult::NoReply, true);
         let decided = answered + unanswered + (no_reply - no_reply_in_target);
-        let floor =
-            |part: u64, whole: u64| (whole > 0).then(|| (0..=100).rev().find(|p| p * whole <= part * 100).unwrap());
+        let floor = |part: u64, whole: u64| {
+            (whole > 0).then(|| (1..=100).take_while(|percent| percent * whole <= part * 100).last().unwrap_or(0))
+        };
         let target = config.service_level.target.as_nanos();
         let beyond = |told: &&Told| {
             !told.sampled && told.entered.is_some_and(|at| now.as_nanosecond() - at.as_nanosecond() > target)
