@@ -11,7 +11,7 @@ use jiff::{SignedDuration, civil, tz::TimeZone};
 
 use super::core::{
     blocklist::{Blocklist, Direction, Entry},
-    config::{ChannelConfig, Member, Members, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
+    config::{self, ChannelConfig, Member, Members, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
     ids::UserId,
     opt_out::{AnsweredBy, Keyword, OptOut, Texts},
     schedule::{Schedule, TimeRange},
@@ -148,6 +148,7 @@ fn channel(
         offer: offer(document)?,
         members: members(&document.campaign.members)?,
         max_queued: NonZeroU32::new(document.max_queued),
+        max_queue: seconds_or_none(document.max_queue_seconds),
         queue_full_message: text("queueFullMessage", document.queue_full_message.as_ref())?,
         out_of_hours_message: text("outOfHoursMessage", document.out_of_hours_message.as_ref())?,
         blocklist: Blocklist::new(document.blocklist.inbound, document.blocklist.outbound, entries.map(entry)),
@@ -155,8 +156,13 @@ fn channel(
         service_level: ServiceLevelGoal {
             target: seconds("serviceLevel.targetSeconds", document.service_level.target_seconds)?,
             window: seconds("serviceLevel.windowSeconds", document.service_level.window_seconds)?,
+            answered_by: match document.service_level.answered_by {
+                document::AnsweredBy::Reply => config::AnsweredBy::Reply,
+                document::AnsweredBy::Accept => config::AnsweredBy::Accept,
+            },
         },
         session_idle: seconds("sessionIdleSeconds", document.session_idle_seconds)?,
+        session_reopen: seconds_or_none(document.session_reopen_seconds),
         per_number: RateLimit {
             segments: at_least_one("perNumberLimit.segments", document.per_number_limit.segments)?,
             per_seconds: NonZeroU64::from(at_least_one(
@@ -183,6 +189,11 @@ fn at_least_one(field: &str, value: u32) -> Result<NonZeroU32, ConfigError> {
 
 fn seconds(field: &str, value: u32) -> Result<SignedDuration, ConfigError> {
     at_least_one(field, value).map(|seconds| SignedDuration::from_secs(i64::from(seconds.get())))
+}
+
+/// 0 stands for none.
+fn seconds_or_none(value: u32) -> Option<SignedDuration> {
+    (value > 0).then(|| SignedDuration::from_secs(i64::from(value)))
 }
 
 /// A text that is sent by itself. An empty one would be an empty message.

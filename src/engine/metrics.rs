@@ -50,6 +50,7 @@ pub(super) struct Metrics {
     outbound: Family<Outcome, Counter>,
     samples: Family<Sampled, Counter>,
     offers: Family<Outcome, Counter>,
+    queue_timeouts: Counter,
     starts_blocked: Counter,
     set_not_present: Counter,
     streams_displaced: Counter,
@@ -75,6 +76,7 @@ impl Metrics {
             outbound: Family::default(),
             samples: Family::default(),
             offers: Family::default(),
+            queue_timeouts: Counter::default(),
             starts_blocked: Counter::default(),
             set_not_present: Counter::default(),
             streams_displaced: Counter::default(),
@@ -104,6 +106,8 @@ impl Metrics {
             "Offers that an agent accepted or declined, or that were withdrawn from an agent, by which and why",
             self.offers.clone(),
         );
+        let help = "Interactions that waited in the queue for maxQueueSeconds";
+        registry.register("queue_timeouts", help, self.queue_timeouts.clone());
         let help = "Starts of interactions that a blocklist stopped; GET /v1/channels/{channel}/blocked-starts has the numbers";
         registry.register("starts_blocked", help, self.starts_blocked.clone());
         let help = "Times that agents let three offers in a row pass and were set to not present";
@@ -168,6 +172,9 @@ impl Metrics {
             }
             Happened::Agent(AgentEvent::AgentPresenceSet { missed: Some(_), .. }) => {
                 self.set_not_present.inc();
+            }
+            Happened::Interaction(InteractionEvent::QueueTimedOut { .. }) => {
+                self.queue_timeouts.inc();
             }
             Happened::Agent(AgentEvent::StartBlocked { .. }) => {
                 self.starts_blocked.inc();

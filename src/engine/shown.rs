@@ -26,6 +26,7 @@ const fn is_shown(what: &Happened) -> bool {
         Happened::Interaction(event) => match event {
             InteractionEvent::InteractionOpened { .. }
             | InteractionEvent::InteractionQueued { .. }
+            | InteractionEvent::QueueTimedOut { .. }
             | InteractionEvent::InteractionAssigned { .. }
             | InteractionEvent::InteractionOffered { .. }
             | InteractionEvent::OfferExtended { .. }

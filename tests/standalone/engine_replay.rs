@@ -63,6 +63,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => prop::option::of(1..3u32)
             .prop_map(|max| Step::MaxQueued { max: max.and_then(NonZeroU32::new) }),
         1 => any::<bool>().prop_map(|bo| Step::Membership { bo }),
+        1 => (prop::option::of(1u32..2_000), prop::option::of(1u32..600))
+            .prop_map(|(reopen_seconds, max_queue_seconds)| Step::Return { reopen_seconds, max_queue_seconds }),
         1 => strategy.prop_map(|strategy| Step::Distribute { strategy }),
         2 => prop::option::weighted(0.8, 300..4_000u32)
             .prop_map(|seconds| Step::Ask { seconds: seconds.and_then(NonZeroU32::new) }),

@@ -104,7 +104,11 @@ impl History {
 
     /// By itself, since the second implementation must know what is in force when something happens.
     fn configuration(&mut self) -> Step {
-        match self.random.u32(..8) {
+        match self.random.u32(..9) {
+            8 => {
+                let reopen_seconds = self.one(&[None, Some(100), Some(10_000)]);
+                Step::Return { reopen_seconds, max_queue_seconds: self.one(&[None, Some(10), Some(300)]) }
+            }
             0..3 => Step::Members { members: self.members() },
             3 => Step::Enable { enabled: false },
             4..7 => Step::Enable { enabled: true },
@@ -136,6 +140,8 @@ impl History {
         let line = json!({"config": {
             "enabled": config.enabled, "strategy": strategy, "offerTimeoutSeconds": timeout,
             "zoneOffsetSeconds": self.offset, "members": members,
+            "sessionReopenSeconds": config.session_reopen.map(|within| within.as_secs()),
+            "maxQueueSeconds": config.max_queue.map(|limit| limit.as_secs()),
         }});
         writeln!(self.lines, "{line}").unwrap();
         let reader = self.channel.store.reader().unwrap();

@@ -12,7 +12,7 @@ use aldis::{
         core::{
             blocklist::Blocklist,
             command::{self, Command, Contact},
-            config::{ChannelConfig, Member, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
+            config::{self, ChannelConfig, Member, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
             delivery::{DeliveryState, SendOutcome},
             ids::MessageId,
             opt_out::{AnsweredBy, Keyword, OptOut, Texts},
@@ -71,6 +71,9 @@ pub enum Step {
     Distribute { strategy: Strategy },
     /// Agents are asked, and have so many seconds; or they are not asked.
     Ask { seconds: Option<NonZeroU32> },
+    /// A customer who writes again so soon has their last agent first; an interaction that waits for so long has timed out; and either
+    /// counts, or does not.
+    Return { reopen_seconds: Option<u32>, max_queue_seconds: Option<u32> },
     /// An agent who is asked accepts, or declines.
     AnswerOffer { nth: usize, accepts: bool },
     /// A person accepts swapped storage.
@@ -126,6 +129,7 @@ pub fn config() -> ChannelConfig {
         offer: OfferMode::Assign,
         members: [member("ana", 1), member("bo", 2)].into_iter().collect(),
         max_queued: None,
+        max_queue: Some(SignedDuration::from_secs(240)),
         queue_full_message: Some("TEXT-full".into()),
         out_of_hours_message: Some("TEXT-closed".into()),
         blocklist: Blocklist::default(),
@@ -133,8 +137,10 @@ pub fn config() -> ChannelConfig {
         service_level: ServiceLevelGoal {
             target: SignedDuration::from_secs(60),
             window: SignedDuration::from_hours(1),
+            answered_by: config::AnsweredBy::Reply,
         },
         session_idle: SignedDuration::from_hours(24),
+        session_reopen: Some(SignedDuration::from_secs(600)),
         per_number: RateLimit { segments: 7.try_into().expect("not zero"), per_seconds: NonZeroU64::MIN },
     }
 }
@@ -249,7 +255,8 @@ impl Writer<'_> {
             | Step::Membership { .. }
             | Step::Members { .. }
             | Step::Distribute { .. }
-            | Step::Ask { .. } => self.configure(step),
+            | Step::Ask { .. }
+            | Step::Return { .. } => self.configure(step),
             Step::AcceptStorage => self.tell(&Command::StorageAccepted),
             Step::Leap { seconds } => {
                 let by = SignedDuration::from_secs((*seconds).into());
@@ -387,6 +394,10 @@ impl Writer<'_> {
             Step::Distribute { strategy } => new.strategy = *strategy,
             Step::Ask { seconds } => {
                 new.offer = seconds.map_or(OfferMode::Assign, |timeout_seconds| OfferMode::Ask { timeout_seconds });
+            }
+            Step::Return { reopen_seconds, max_queue_seconds } => {
+                new.session_reopen = reopen_seconds.map(|seconds| SignedDuration::from_secs(seconds.into()));
+                new.max_queue = max_queue_seconds.map(|seconds| SignedDuration::from_secs(seconds.into()));
             }
             _ => {}
         }

@@ -92,8 +92,8 @@ pub struct SmsChannelSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = TEXT_MAX))]
     pub queue_full_message: Option<String>,
-    /// Seconds that an interaction may wait before `automations.onQueueTimeout` runs; 0 to 604800. 0: no limit. Default 0.
-    /// Not carried out yet, and refused by the condition `Ready`: more than 0.
+    /// Seconds that an interaction may wait in the queue; 0 to 604800. After that `automations.onQueueTimeout` runs; without that bot it goes on
+    /// waiting, and the event `QueueTimedOut` and a metric say so, once. 0: no limit. Default 0.
     #[serde(default)]
     #[schemars(range(min = 0, max = 604800))]
     pub max_queue_seconds: i32,
@@ -202,8 +202,8 @@ pub struct ServiceLevel {
     #[serde(default = "target_seconds")]
     #[schemars(range(min = 1, max = 604800))]
     pub target_seconds: i32,
-    /// What counts as the answer: the agent's first `Reply`, or that an agent took it (`Accept`). Default `Reply`. Not carried out yet,
-    /// and refused by the condition `Ready`: `Accept`.
+    /// What counts as the answer: the agent's first `Reply`, or that an agent has the interaction (`Accept`): with `offer.mode: Ask` they accepted
+    /// it, with `Assign` it was given to them. Default `Reply`.
     #[serde(default)]
     pub answered_by: AnsweredBy,
     /// Percent of interactions that should be answered in time; 1 to 100. Below, `ServiceLevelMet` is False. Default 80.
@@ -318,8 +318,8 @@ pub struct Session {
     #[serde(default = "idle_seconds")]
     #[schemars(range(min = 60, max = 2592000))]
     pub idle_seconds: i32,
-    /// Seconds after the end in which a new message goes to the previous agent first; 0 to 2592000. 0: never. Default 0.
-    /// Not carried out yet, and refused by the condition `Ready`: more than 0.
+    /// Seconds after an interaction's end in which a new one of the same customer goes to the previous agent before others, while they are
+    /// available; 0 to 2592000. 0: never. Default 0.
     #[serde(default)]
     #[schemars(range(min = 0, max = 2592000))]
     pub reopen_seconds: i32,

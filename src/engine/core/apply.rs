@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp, civil::Date};
 use super::{
     agent::{Completed, Connection},
     clock::{Leap, SetBack},
-    customer::Customer,
+    customer::{Customer, LastAgent},
     event::{
         AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent,
         InteractionEvent, Origin, OutboundEvent, Purpose, WithdrawalReason,
@@ -94,14 +94,16 @@ fn apply_to_interaction(state: &mut State, event: &InteractionEvent, at: Timesta
         InteractionEvent::InteractionOpened { interaction, customer, origin, .. } => {
             interaction_opened(state, *interaction, *customer, origin, at);
         }
-        InteractionEvent::InteractionQueued { interaction, measured } => {
+        InteractionEvent::InteractionQueued { interaction, measured, previous_agent } => {
+            let own_since = state.scalars.clock.at(at);
             state.with_interaction(*interaction, |interaction| {
                 interaction.phase =
-                    Phase::Queued { place: Place::Tail(interaction.arrived_at), since: at, offer: None };
+                    Phase::Queued { place: Place::Tail(interaction.arrived_at), since: at, own_since, offer: None };
                 interaction.waiting_since = measured.then_some(at);
+                interaction.previous_agent.clone_from(previous_agent);
             });
         }
-        InteractionEvent::InteractionAssigned { interaction, user, epoch, position, offer } => {
+        InteractionEvent::InteractionAssigned { interaction, user, epoch, position, offer, .. } => {
             chosen(state, user, *position);
             assigned(state, *interaction, user, *epoch, *offer, at);
         }
@@ -110,10 +112,14 @@ fn apply_to_interaction(state: &mut State, event: &InteractionEvent, at: Timesta
         | InteractionEvent::OfferDeclined { .. }
         | InteractionEvent::OfferWithdrawn { .. }
         | InteractionEvent::OfferRested { .. } => apply_to_offer(state, event, at),
+        InteractionEvent::QueueTimedOut { interaction } => {
+            state.with_interaction(*interaction, |interaction| interaction.queue_timed_out = true);
+        }
         InteractionEvent::InteractionRequeued { interaction, epoch, .. } => {
+            let own_since = state.scalars.clock.at(at);
             state.with_interaction(*interaction, |interaction| {
                 interaction.phase =
-                    Phase::Queued { place: Place::Head(interaction.arrived_at), since: at, offer: None };
+                    Phase::Queued { place: Place::Head(interaction.arrived_at), since: at, own_since, offer: None };
                 interaction.epoch = *epoch;
             });
         }
@@ -203,22 +209,25 @@ fn interaction_opened(state: &mut State, id: InteractionId, customer: CustomerId
         offers: 0,
         accepted: None,
         asked_in_vain: AskedInVain::default(),
+        previous_agent: None,
+        queue_timed_out: false,
     });
 }
 
 fn apply_to_offer(state: &mut State, event: &InteractionEvent, at: Timestamp) {
     match event {
-        InteractionEvent::InteractionOffered { interaction, offer, users, timeout_seconds, position } => {
+        InteractionEvent::InteractionOffered { interaction, offer, users, timeout_seconds, position, previous } => {
             if let [user] = &users[..] {
                 chosen(state, user, *position);
             }
             let until = state.scalars.clock.at(at).after(SignedDuration::from_secs((*timeout_seconds).into()));
-            if let (None, Some(interaction)) = (position, state.interactions.get(interaction)) {
+            let to_all = position.is_none() && !previous;
+            if let (true, Some(interaction)) = (to_all, state.interactions.get(interaction)) {
                 // They may be asked too, after those who come before them.
                 state.arrived.extend(interaction.asked_in_vain.0.keys().cloned());
             }
             let to: BTreeSet<UserId> = users.iter().cloned().collect();
-            let (id, asked, to_all, timeout_seconds) = (*offer, to.clone(), position.is_none(), *timeout_seconds);
+            let (id, asked, timeout_seconds) = (*offer, to.clone(), *timeout_seconds);
             state.with_interaction(*interaction, |interaction| {
                 interaction.offers = id.0;
                 if let Phase::Queued { offer, .. } = &mut interaction.phase {
@@ -305,6 +314,7 @@ fn assigned(state: &mut State, id: InteractionId, user: &UserId, epoch: Epoch, o
         interaction.active_at = active_at;
         interaction.accepted = offer;
         interaction.asked_in_vain = AskedInVain::default();
+        interaction.previous_agent = None;
     });
 }
 
@@ -317,12 +327,13 @@ fn interaction_closed(
 ) {
     let Some(interaction) = state.remove_interaction(id) else { return };
     let owner = interaction.owner().cloned();
+    let ended_at = state.scalars.clock.at(at);
     with_customer(state, interaction.customer, |customer| {
         if customer.open == Some(id) {
             customer.open = None;
         }
-        if owner.is_some() {
-            customer.last_agent.clone_from(&owner);
+        if let Some(user) = &owner {
+            customer.last_agent = Some(LastAgent { user: user.clone(), ended_at });
         }
     });
     if let (CloseReason::Finished, Some(owner)) = (reason, owner) {

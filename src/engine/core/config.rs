@@ -24,6 +24,8 @@ pub struct ChannelConfig {
     pub members: Members,
     /// How many interactions may wait; none = no maximum.
     pub max_queued: Option<NonZeroU32>,
+    /// An interaction that waits in the queue for so long has timed out; none = it may wait for ever.
+    pub max_queue: Option<SignedDuration>,
     /// Sent to a customer who finds the queue full.
     pub queue_full_message: Option<String>,
     /// Sent to a customer who writes outside the hours.
@@ -36,6 +38,8 @@ pub struct ChannelConfig {
     pub service_level: ServiceLevelGoal,
     /// An interaction that an agent has is closed after so long without a message.
     pub session_idle: SignedDuration,
+    /// A customer who writes again within so long goes to the agent whom they had last, before others; none = to nobody in particular.
+    pub session_reopen: Option<SignedDuration>,
     /// How fast this number may send.
     pub per_number: RateLimit,
 }
@@ -111,14 +115,25 @@ impl FromIterator<Member> for Members {
     }
 }
 
-/// The promise that is measured: time until the agent's first reply. Whether the objective is met is judged by who knows it; here
-/// it is counted.
+/// The promise that is measured: time until an agent answers. Whether the objective is met is judged by who knows it; here it is
+/// counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ServiceLevelGoal {
-    /// Longest time in the queue until the first reply that still counts as in target.
+    /// Longest time from entering the queue until the answer that still counts as in target.
     pub target: SignedDuration,
+    /// What counts as the answer.
+    pub answered_by: AnsweredBy,
     /// Only samples younger than this count.
     pub window: SignedDuration,
+}
+
+/// What ends a customer's wait for an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnsweredBy {
+    /// The agent's first reply.
+    Reply,
+    /// An agent has the interaction; a reply too, if the setting changed in between.
+    Accept,
 }
 
 /// So many segments in so much time.

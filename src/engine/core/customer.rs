@@ -3,7 +3,10 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::ids::{CustomerId, InteractionId, UserId};
+use super::{
+    clock::ChannelTime,
+    ids::{CustomerId, InteractionId, UserId},
+};
 
 /// A customer. The store keeps all of them; the state those whom something open concerns, and those who were asked about lately.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,8 +24,18 @@ pub struct Customer {
     pub queue_full_text_at: Option<Timestamp>,
     /// Their open interaction.
     pub open: Option<InteractionId>,
-    /// Who had their last interaction that was finished.
-    pub last_agent: Option<UserId>,
+    /// Who had the last of their interactions that an agent had, once it ended.
+    pub last_agent: Option<LastAgent>,
+}
+
+/// Who had an interaction that ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct LastAgent {
+    /// The agent.
+    pub user: UserId,
+    /// When it ended.
+    pub ended_at: ChannelTime,
 }
 
 impl Customer {

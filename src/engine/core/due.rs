@@ -20,7 +20,7 @@ pub fn due(state: &State, now: Timestamp) -> Vec<Event> {
     switched(state)
         .or_else(|| ended(state, now))
         .or_else(|| offering::extend(state).map(|what| vec![what.into()]))
-        .or_else(|| queue::give_next(state).map(|what| vec![what.into()]))
+        .or_else(|| queue::give_next(state, now))
         .or_else(|| sending::attempt_next(state, now).map(|what| vec![what.into()]))
         .unwrap_or_default()
         .into_iter()
@@ -54,6 +54,7 @@ fn ended(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
             let users = state.interaction(*id)?.asked_in_vain.rested(state.scalars.clock.at(now));
             Some(vec![InteractionEvent::OfferRested { interaction: *id, users }.into()])
         }
+        Timer::QueueTimedOut(id) => Some(vec![InteractionEvent::QueueTimedOut { interaction: *id }.into()]),
         Timer::InteractionIdle(id) => idle(state, *id, now),
     }
 }

@@ -8,7 +8,7 @@ use super::{
     customer::Customer,
     draft::Draft,
     event::{CloseReason, CustomerEvent, InboundEvent, InboundOutcome, InteractionEvent, OptOutBy, Origin, Purpose},
-    ids::{InteractionId, MessageId},
+    ids::{InteractionId, MessageId, UserId},
     opt_out::{AnsweredBy, Keyword},
     queue, sending,
 };
@@ -140,8 +140,16 @@ fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, message:
     record(draft, message, customer, InboundOutcome::Queued, Some(interaction));
     // Who cannot be answered is not waiting for an answer.
     let measured = customer.can_receive && !customer.opted_out;
-    draft.push(InteractionEvent::InteractionQueued { interaction, measured });
+    let previous_agent = previous_agent(draft, inbound, customer);
+    draft.push(InteractionEvent::InteractionQueued { interaction, measured, previous_agent });
     InboundOutcome::Queued
+}
+
+/// The agent whom the customer had last, if they wrote soon enough after it ended. The time that the message waited in the gateway does not count.
+fn previous_agent(draft: &Draft<'_>, inbound: &Inbound, customer: &Customer) -> Option<UserId> {
+    let (within, last) = (draft.config().session_reopen?, customer.last_agent.as_ref()?);
+    let wrote_at = draft.state.scalars.clock.at(inbound.received_at.min(draft.now));
+    (wrote_at.since(last.ended_at) <= within).then(|| last.user.clone())
 }
 
 fn record(

@@ -55,7 +55,7 @@ impl State {
     }
 
     fn enter(&mut self, interaction: &Interaction) {
-        self.timers.start(interaction.timers(self.config.session_idle));
+        self.timers.start(interaction.timers(&self.config));
         if let Phase::Queued { place, offer, .. } = &interaction.phase {
             let at = (*place, interaction.id);
             if offer.is_none() {
@@ -67,7 +67,7 @@ impl State {
     }
 
     fn leave(&mut self, interaction: &Interaction) {
-        self.timers.cancel(interaction.timers(self.config.session_idle));
+        self.timers.cancel(interaction.timers(&self.config));
         if let Phase::Queued { place, .. } = &interaction.phase {
             let at = (*place, interaction.id);
             self.unoffered.remove(&at);
@@ -108,9 +108,9 @@ impl State {
     /// A message belongs to an interaction: its idle time begins anew.
     pub(super) fn touch(&mut self, id: InteractionId, at: ChannelTime) {
         let Some(interaction) = self.interactions.get_mut(&id) else { return };
-        self.timers.cancel(interaction.timers(self.config.session_idle));
+        self.timers.cancel(interaction.timers(&self.config));
         interaction.active_at = at;
-        self.timers.start(interaction.timers(self.config.session_idle));
+        self.timers.start(interaction.timers(&self.config));
     }
 
     /// What was completed counts for one day; nothing happens while it is still that of the ranking.
@@ -122,8 +122,7 @@ impl State {
 
     /// Puts all timers anew, and all agents.
     pub(super) fn index_anew(&mut self) {
-        let session_idle = self.config.session_idle;
-        let interactions = self.interactions.values().flat_map(|interaction| interaction.timers(session_idle));
+        let interactions = self.interactions.values().flat_map(|interaction| interaction.timers(&self.config));
         self.timers = interactions.chain(self.agents.values().flat_map(Agent::timers)).collect();
         self.rank(self.scalars.last);
     }

@@ -1,10 +1,11 @@
 //! An open interaction: who has it, and its place in the queue.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
     clock::ChannelTime,
+    config::ChannelConfig,
     event::Origin,
     ids::{CustomerId, Epoch, InteractionId, OfferId, UserId},
     offer::{AskedInVain, Offer},
@@ -40,6 +41,12 @@ pub struct Interaction {
     /// Whom it was offered to in vain.
     #[serde(default)]
     pub asked_in_vain: AskedInVain,
+    /// Whom the customer had last, and who comes before others until somebody has it.
+    #[serde(default)]
+    pub previous_agent: Option<UserId>,
+    /// It has waited in the queue for too long, and that was said.
+    #[serde(default)]
+    pub queue_timed_out: bool,
 }
 
 impl Interaction {
@@ -72,19 +79,23 @@ impl Interaction {
         }
     }
 
-    /// Those that run for it: `session_idle` after its last message it ends, while an agent has it; while it waits its offer does, and the
-    /// rest of somebody who was asked in vain.
-    pub(super) fn timers(&self, session_idle: SignedDuration) -> impl Iterator<Item = (ChannelTime, Timer)> + use<> {
-        let (idle, offer, rest) = match &self.phase {
-            Phase::Opened => (None, None, None),
-            Phase::Queued { offer, .. } => (None, offer.as_ref().map(|offer| offer.until), self.asked_in_vain.next()),
-            Phase::Active { .. } => (Some(self.active_at.after(session_idle)), None, None),
-        };
+    /// Those that run for it. While an agent has it: until it has been silent for too long. While it waits: until the offer ends, until
+    /// somebody who was asked in vain has rested and, while nobody is asked, until it has waited for too long.
+    pub(super) fn timers(&self, config: &ChannelConfig) -> impl Iterator<Item = (ChannelTime, Timer)> + use<> {
         let id = self.id;
-        let idle = idle.map(|at| (at, Timer::InteractionIdle(id)));
-        let offer = offer.map(|at| (at, Timer::OfferTimedOut(id)));
-        let rest = rest.map(|at| (at, Timer::OfferRested(id)));
-        [idle, offer, rest].into_iter().flatten()
+        let timers = match &self.phase {
+            Phase::Opened => [None, None],
+            Phase::Active { .. } => [Some((self.active_at.after(config.session_idle), Timer::InteractionIdle(id))), None],
+            Phase::Queued { own_since, offer, .. } => {
+                let limit = config.max_queue.filter(|_| !self.queue_timed_out);
+                let ends = match offer {
+                    Some(offer) => Some((offer.until, Timer::OfferTimedOut(id))),
+                    None => limit.map(|limit| (own_since.after(limit), Timer::QueueTimedOut(id))),
+                };
+                [ends, self.asked_in_vain.next().map(|at| (at, Timer::OfferRested(id)))]
+            }
+        };
+        timers.into_iter().flatten()
     }
 }
 
@@ -100,6 +111,8 @@ pub enum Phase {
         place: Place,
         /// Since when.
         since: Timestamp,
+        /// The same in the channel's own time.
+        own_since: ChannelTime,
         /// The agents who are asked.
         #[serde(default)]
         offer: Option<Offer>,

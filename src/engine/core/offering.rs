@@ -12,7 +12,7 @@ use super::{
     ids::{InteractionId, OfferId, UserId},
     interaction::Interaction,
     offer::Offer,
-    queue,
+    queue, service_level,
     state::State,
 };
 
@@ -43,7 +43,11 @@ pub(super) fn accept(
         epoch,
         position: None,
         offer: Some(offer),
+        previous: false,
     });
+    if let Some(sample) = service_level::accepted(draft.state, interaction, draft.now) {
+        draft.push(sample);
+    }
     Ok(Answer::Accepted { epoch })
 }
 

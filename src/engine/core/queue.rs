@@ -1,13 +1,15 @@
 //! Who waits, and for how long.
 
+use jiff::Timestamp;
+
 use super::{
-    config::{OfferMode, Strategy},
-    event::InteractionEvent,
+    config::OfferMode,
+    event::{Happened, InteractionEvent},
     ids::OfferId,
     interaction::Interaction,
-    ranking::Turn,
+    service_level,
     state::State,
-    strategy,
+    strategy::{self, Chosen},
 };
 
 /// Whether no new interaction may enter. Those that go back to the queue may always.
@@ -21,38 +23,40 @@ pub(super) fn may_offer(state: &State) -> bool {
 }
 
 /// Gives, or offers, the first interaction that somebody may have to whom the strategy names.
-pub(super) fn give_next(state: &State) -> Option<InteractionEvent> {
+pub(super) fn give_next(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
     let may_give = state.config.enabled && state.config.offer == OfferMode::Assign;
     if state.unoffered.is_empty() || state.ranking.is_empty() || !(may_give || may_offer(state)) {
         return None;
     }
     let waiting = state.unoffered.iter().filter_map(|(_, id)| state.interaction(*id));
     // Mostly the first one; those that nobody may have now hold up nobody.
-    waiting.filter_map(|interaction| give(state, interaction)).next()
+    waiting.filter_map(|interaction| give(state, interaction, now)).next()
 }
 
-fn give(state: &State, interaction: &Interaction) -> Option<InteractionEvent> {
-    let chosen = strategy::choose(state, interaction);
-    let first = chosen.first()?;
+fn give(state: &State, interaction: &Interaction, now: Timestamp) -> Option<Vec<Happened>> {
+    let Chosen { first, others, position, previous } = strategy::choose(state, interaction)?;
     let id = interaction.id;
-    // Everybody who is asked is nobody's turn.
-    let position = (state.config.strategy != Strategy::RingAll).then_some(first.position);
-    Some(match state.config.offer {
+    let given = match state.config.offer {
         OfferMode::Assign => InteractionEvent::InteractionAssigned {
             interaction: id,
-            user: first.user.clone(),
+            user: first,
             epoch: interaction.epoch.next(),
             position,
             offer: None,
+            previous,
         },
         OfferMode::Ask { timeout_seconds } => InteractionEvent::InteractionOffered {
             interaction: id,
             offer: OfferId(interaction.offers + 1),
-            users: chosen.into_iter().map(|Turn { user, .. }| user).collect(),
+            users: std::iter::once(first).chain(others).collect(),
             timeout_seconds: timeout_seconds.get(),
             position,
+            previous,
         },
-    })
+    };
+    let is_assigned = state.config.offer == OfferMode::Assign;
+    let sample = is_assigned.then(|| service_level::accepted(state, interaction, now)).flatten();
+    Some([given].into_iter().chain(sample).map(Happened::from).collect())
 }
 
 /// The interactions that wait, first in line first.

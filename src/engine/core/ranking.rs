@@ -113,6 +113,11 @@ impl Ranking {
         self.of.keys()
     }
 
+    /// Whether this user can be given an interaction now.
+    pub(super) fn has(&self, user: &UserId) -> bool {
+        self.of.contains_key(user)
+    }
+
     /// The penalty of one of them. For an order by penalties.
     pub(super) fn penalty(&self, user: &UserId) -> Option<u32> {
         self.of.get(user).map(|rank| rank.penalty)

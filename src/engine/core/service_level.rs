@@ -1,7 +1,7 @@
 //! The service level: how many customers had their first reply in time.
 //!
 //! The clock starts when an interaction enters the queue. Each gives at most one sample: answered, when the first reply is
-//! committed; unanswered, when the system closes it first; abandoned, when the customer opts out first; no reply, when its agent
+//! committed (with `answeredBy: Accept`, when an agent has it); unanswered, when the system closes it first; abandoned, when the customer opts out first; no reply, when its agent
 //! finishes it first. A sample is judged by the target in force when it is taken, inclusive, and is never taken again.
 //!
 //! What an agent finishes within the target without a reply (there was nothing to answer) counts in no percentage. Finished later it
@@ -10,6 +10,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    config::AnsweredBy,
     draft::Draft,
     event::{InteractionEvent, SampleResult},
     interaction::Interaction,
@@ -20,6 +21,14 @@ use super::{
 pub(super) fn sample(draft: &mut Draft<'_>, interaction: &Interaction, result: SampleResult) {
     if let Some(what) = sampled(draft.state, interaction, result, draft.now) {
         draft.push(what);
+    }
+}
+
+/// An agent has got the interaction from the queue, which ends its wait if that counts as the answer.
+pub(super) fn accepted(state: &State, interaction: &Interaction, now: Timestamp) -> Option<InteractionEvent> {
+    match state.config.service_level.answered_by {
+        AnsweredBy::Reply => None,
+        AnsweredBy::Accept => sampled(state, interaction, SampleResult::Answered, now),
     }
 }
 
@@ -43,7 +52,7 @@ pub(super) fn sampled(
 /// The service level over its window. Sums over channels are right when counts are added, never percentages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServiceLevel {
-    /// Interactions that an agent replied to.
+    /// Interactions that an agent answered: replied to or, with `answeredBy: Accept`, had.
     pub answered: u64,
     /// Of these, in target.
     pub answered_in_target: u64,
@@ -57,7 +66,7 @@ pub struct ServiceLevel {
     pub no_reply: u64,
     /// Of these, in target.
     pub no_reply_in_target: u64,
-    /// Interactions that wait for the first reply, and have for longer than the target.
+    /// Interactions that wait for the answer, and have for longer than the target.
     pub waiting_beyond_target: u64,
     /// `answered_in_target / (answered + unanswered + no_reply - no_reply_in_target)`, floored; none without a sample.
     pub percent: Option<u64>,

@@ -49,6 +49,7 @@ pub(super) fn start(
         epoch,
         position: None,
         offer: None,
+        previous: false,
     });
     let message = sending::commit(draft, &customer, Some(interaction), purpose, text)?;
     Ok(Answer::Started { interaction, epoch, message })

@@ -10,10 +10,36 @@ use super::{
     state::State,
 };
 
-/// The agent who gets an interaction, or all who are asked about it; none when nobody may have it now.
+/// The agent who gets an interaction, or all who are asked about it.
+pub(super) struct Chosen {
+    /// The one; of all who are asked, the first.
+    pub(super) first: UserId,
+    /// Who is asked too.
+    pub(super) others: Vec<UserId>,
+    /// The position of the one whose turn it was; none when all are asked, or the previous agent is.
+    pub(super) position: Option<u32>,
+    /// The customer had them last.
+    pub(super) previous: bool,
+}
+
+/// Who gets an interaction, or is asked about it; none when nobody may have it now.
 ///
+/// The previous agent comes first, unless they were asked in vain. The others are those whom the strategy names.
+pub(super) fn choose(state: &State, interaction: &Interaction) -> Option<Chosen> {
+    let in_vain = &interaction.asked_in_vain.0;
+    let previous = interaction.previous_agent.as_ref();
+    if let Some(user) = previous.filter(|user| state.ranking.has(user) && !in_vain.contains_key(*user)) {
+        return Some(Chosen { first: user.clone(), others: Vec::new(), position: None, previous: true });
+    }
+    let mut turns = by_strategy(state, interaction).into_iter();
+    let Turn { position, user } = turns.next()?;
+    // Everybody who is asked is nobody's turn.
+    let position = (state.config.strategy != Strategy::RingAll).then_some(position);
+    Some(Chosen { first: user, others: turns.map(|turn| turn.user).collect(), position, previous: false })
+}
+
 /// Those who were asked in vain come after all others, who was asked longest ago first, and not before they have rested.
-pub(super) fn choose(state: &State, interaction: &Interaction) -> Vec<Turn> {
+fn by_strategy(state: &State, interaction: &Interaction) -> Vec<Turn> {
     let (in_vain, order) = (&interaction.asked_in_vain, state.ranking.order());
     if in_vain.0.is_empty() {
         return among(state, order);

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::engine::core::{
     event::InboundOutcome,
-    ids::{CustomerId, InteractionId, MessageId, UserId},
+    ids::{CustomerId, InteractionId, MessageId},
     state::State,
 };
 
@@ -70,8 +70,8 @@ impl Added {
             return Ok(());
         }
         let mut insert = sql.prepare_cached(
-            "INSERT INTO customer (id, address, can_receive, opted_out, out_of_hours_text_at, queue_full_text_at, last_agent)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO customer (id, address, can_receive, opted_out, out_of_hours_text_at, queue_full_text_at)
+             VALUES (?, ?, ?, ?, ?, ?)",
         )?;
         for (id, address) in &self.customers {
             // Nobody is evicted from the state before the commit.
@@ -85,7 +85,6 @@ impl Added {
                 customer.opted_out,
                 customer.out_of_hours_text_at.map(codec::nanos),
                 customer.queue_full_text_at.map(codec::nanos),
-                customer.last_agent.as_ref().map(UserId::as_str),
             ])?;
         }
         Ok(())

@@ -10,7 +10,7 @@ use super::{codec, error::StoreError, recent::Recent};
 use crate::engine::core::{
     agent::{self, Agent, Completed, Missed},
     clock::ChannelTime,
-    customer::Customer,
+    customer::{Customer, LastAgent},
     event::Origin,
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, OfferId, UserId},
     interaction::{Interaction, Phase, Place},
@@ -22,7 +22,7 @@ use crate::engine::core::{
 macro_rules! customers {
     ($condition:literal) => {
         concat!(
-            "SELECT c.id, c.can_receive, c.opted_out, c.out_of_hours_text_at, c.queue_full_text_at, c.last_agent,
+            "SELECT c.id, c.can_receive, c.opted_out, c.out_of_hours_text_at, c.queue_full_text_at, c.last_agent, c.last_ended_at,
                     (SELECT i.id FROM interaction i WHERE i.customer = c.id AND i.closed_at IS NULL)
              FROM customer c ",
             $condition
@@ -47,7 +47,7 @@ const INTERACTIONS: &str =
                                     WHERE k.customer = interaction.customer AND k.message >= interaction.first_message
                                       AND m.interaction = interaction.id
                                     ORDER BY k.message DESC LIMIT 1), 0)),
-           queued_at, offers, offer, accepted, asked_in_vain
+           queued_at, offers, offer, accepted, asked_in_vain, previous_agent, queued_own_at, queue_timed_out
     FROM interaction WHERE state IN ('Opened', 'Queued', 'Active') AND closed_at IS NULL ORDER BY id";
 /// The same of messages that wait for the look-ups.
 const RECENT_ACTIVITY: &str = "SELECT interaction, max(own_at) FROM message
@@ -134,9 +134,14 @@ fn read_customer(row: &Row<'_>) -> Result<Customer, StoreError> {
         opted_out: row.get(2)?,
         out_of_hours_text_at: instant(row, 3)?,
         queue_full_text_at: instant(row, 4)?,
-        last_agent: user(row, 5)?,
-        open: row.get::<_, Option<i64>>(6)?.map(|id| InteractionId(codec::id(id))),
+        last_agent: last_agent(row)?,
+        open: row.get::<_, Option<i64>>(7)?.map(|id| InteractionId(codec::id(id))),
     })
+}
+
+fn last_agent(row: &Row<'_>) -> Result<Option<LastAgent>, StoreError> {
+    let ended_at = ChannelTime::from(codec::timestamp(row.get(6)?)?);
+    Ok(user(row, 5)?.map(|user| LastAgent { user, ended_at }))
 }
 
 fn interactions(sql: &Connection) -> Result<Vec<Interaction>, StoreError> {
@@ -167,6 +172,8 @@ fn interactions_by_row(sql: &Connection) -> Result<Vec<Interaction>, StoreError>
             offers: codec::id(row.get(12)?),
             accepted: row.get::<_, Option<i64>>(14)?.map(|id| OfferId(codec::id(id))),
             asked_in_vain: json(row, 15)?.unwrap_or_default(),
+            previous_agent: user(row, 16)?,
+            queue_timed_out: row.get(18)?,
         })
     })
 }
@@ -177,7 +184,10 @@ fn read_phase(row: &Row<'_>) -> Result<Phase, StoreError> {
         ("Opened", None, None) => Ok(Phase::Opened),
         ("Queued", Some(at), None) => {
             let place = if at_head { Place::Head(at) } else { Place::Tail(at) };
-            Ok(Phase::Queued { place, since: instant(row, 11)?.unwrap_or(at), offer: json(row, 13)? })
+            let since = instant(row, 11)?.unwrap_or(at);
+            // What waits since before this was written down waits a little longer, if the channel was ever disabled.
+            let own_since = ChannelTime::from(instant(row, 17)?.unwrap_or(since));
+            Ok(Phase::Queued { place, since, own_since, offer: json(row, 13)? })
         }
         ("Active", None, Some(owner)) => Ok(Phase::Active { owner }),
         (state, place, owner) => {

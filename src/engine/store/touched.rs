@@ -104,6 +104,7 @@ impl Touched {
                     Some(Opened { customer, started_by, opted_out, at, first_message: before });
             }
             InteractionEvent::InteractionQueued { interaction, .. }
+            | InteractionEvent::QueueTimedOut { interaction }
             | InteractionEvent::ServiceLevelSampled { interaction, .. } => {
                 self.moved(*interaction);
             }
@@ -166,9 +167,11 @@ impl Touched {
                 }
                 (Change { opened: None, closed: None, .. }, Some(interaction)) => write_interaction(sql, interaction)?,
                 (Change { opened: Some(opened), closed: Some(closed), epoch, .. }, _) => {
-                    insert_closed(sql, *id, opened, closed, epoch.unwrap_or_default())?;
+                    insert_closed(sql, state, *id, opened, closed, epoch.unwrap_or_default())?;
                 }
-                (Change { opened: None, closed: Some(closed), epoch, .. }, _) => close(sql, *id, closed, *epoch)?,
+                (Change { opened: None, closed: Some(closed), epoch, .. }, _) => {
+                    close(sql, state, *id, closed, *epoch)?;
+                }
                 // The state has all that is open.
                 (Change { closed: None, .. }, None) => {}
             }
@@ -183,7 +186,7 @@ impl Touched {
 fn write_customer(sql: &Connection, customer: &Customer) -> Result<(), CommitError> {
     sql.prepare_cached(
         "UPDATE customer
-         SET can_receive = ?, opted_out = ?, out_of_hours_text_at = ?, queue_full_text_at = ?, last_agent = ?
+         SET can_receive = ?, opted_out = ?, out_of_hours_text_at = ?, queue_full_text_at = ?, last_agent = ?, last_ended_at = ?
          WHERE id = ?",
     )?
     .execute(params![
@@ -191,7 +194,8 @@ fn write_customer(sql: &Connection, customer: &Customer) -> Result<(), CommitErr
         customer.opted_out,
         customer.out_of_hours_text_at.map(codec::nanos),
         customer.queue_full_text_at.map(codec::nanos),
-        customer.last_agent.as_ref().map(UserId::as_str),
+        customer.last_agent.as_ref().map(|last| last.user.as_str()),
+        customer.last_agent.as_ref().map_or(0, |last| codec::nanos(last.ended_at.timestamp())),
         codec::column(customer.id.0),
     ])?;
     Ok(())
@@ -211,8 +215,9 @@ fn insert_open(sql: &Connection, interaction: &Interaction, opened: &Opened) -> 
     let (name, at_head, place_at) = phase_columns(&interaction.phase);
     sql.prepare_cached(
         "INSERT INTO interaction (id, customer, state, started_by, opted_out, arrived_at, at_head, place_at, queued_at, owner,
-                                  epoch, waiting_since, active_at, first_message, offers, offer, accepted, asked_in_vain)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                  epoch, waiting_since, active_at, first_message, offers, offer, accepted, asked_in_vain,
+                                  previous_agent, queued_own_at, queue_timed_out)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         codec::column(interaction.id.0),
@@ -233,8 +238,18 @@ fn insert_open(sql: &Connection, interaction: &Interaction, opened: &Opened) -> 
         json(interaction.offer())?,
         interaction.accepted.map(|offer| codec::column(offer.0)),
         json(Some(&interaction.asked_in_vain).filter(|in_vain| !in_vain.0.is_empty()))?,
+        interaction.previous_agent.as_ref().map(UserId::as_str),
+        queued_own_at(interaction),
+        interaction.queue_timed_out,
     ])?;
     Ok(())
+}
+
+fn queued_own_at(interaction: &Interaction) -> Option<i64> {
+    match &interaction.phase {
+        Phase::Queued { own_since, .. } => Some(codec::nanos(own_since.timestamp())),
+        Phase::Opened | Phase::Active { .. } => None,
+    }
 }
 
 /// A value as a column has it.
@@ -248,7 +263,7 @@ fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), 
     sql.prepare_cached(
         "UPDATE interaction
          SET state = ?, at_head = ?, place_at = ?, queued_at = ?, owner = ?, epoch = ?, waiting_since = ?, active_at = ?,
-             offers = ?, offer = ?, accepted = ?, asked_in_vain = ?
+             offers = ?, offer = ?, accepted = ?, asked_in_vain = ?, previous_agent = ?, queued_own_at = ?, queue_timed_out = ?
          WHERE id = ?",
     )?
     .execute(params![
@@ -264,6 +279,9 @@ fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), 
         json(interaction.offer())?,
         interaction.accepted.map(|offer| codec::column(offer.0)),
         json(Some(&interaction.asked_in_vain).filter(|in_vain| !in_vain.0.is_empty()))?,
+        interaction.previous_agent.as_ref().map(UserId::as_str),
+        queued_own_at(interaction),
+        interaction.queue_timed_out,
         codec::column(interaction.id.0),
     ])?;
     Ok(())
@@ -272,6 +290,7 @@ fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), 
 /// One that began and ended in the same transaction.
 fn insert_closed(
     sql: &Connection,
+    state: &State,
     id: InteractionId,
     opened: &Opened,
     closed: &Closed,
@@ -290,15 +309,22 @@ fn insert_closed(
         codec::nanos(opened.at),
         codec::column(opened.first_message.0),
     ])?;
-    close(sql, id, closed, Some(epoch))
+    close(sql, state, id, closed, Some(epoch))
 }
 
-fn close(sql: &Connection, id: InteractionId, closed: &Closed, epoch: Option<Epoch>) -> Result<(), CommitError> {
+fn close(
+    sql: &Connection,
+    state: &State,
+    id: InteractionId,
+    closed: &Closed,
+    epoch: Option<Epoch>,
+) -> Result<(), CommitError> {
     let owner = closed.owner.as_ref().map(UserId::as_str);
     sql.prepare_cached(
         "UPDATE interaction
          SET state = 'Closed', owner = ?, epoch = coalesce(?, epoch), place_at = NULL, queued_at = NULL, waiting_since = NULL,
-             offer = NULL, asked_in_vain = NULL, closed_at = ?, close_reason = ?, last_message = ?
+             offer = NULL, asked_in_vain = NULL, previous_agent = NULL, queued_own_at = NULL, closed_at = ?, close_reason = ?,
+             last_message = ?
          WHERE id = ?",
     )?
     .execute(params![
@@ -309,13 +335,13 @@ fn close(sql: &Connection, id: InteractionId, closed: &Closed, epoch: Option<Epo
         codec::column(closed.last_message.0),
         codec::column(id.0),
     ])?;
-    if let Some(owner) = owner {
-        sql.prepare_cached(
-            "UPDATE customer SET last_agent = ? WHERE id = (SELECT customer FROM interaction WHERE id = ?)",
-        )?
-        .execute(params![owner, codec::column(id.0)])?;
+    if owner.is_none() {
+        return Ok(());
     }
-    Ok(())
+    // Their last agent. Nobody is evicted from the state before the commit.
+    let mut of = sql.prepare_cached("SELECT customer FROM interaction WHERE id = ?")?;
+    let customer = CustomerId(codec::id(of.query_row([codec::column(id.0)], |row| row.get(0))?));
+    state.customer(customer).map_or(Ok(()), |customer| write_customer(sql, customer))
 }
 
 fn write_agent(sql: &Connection, agent: &Agent) -> Result<(), CommitError> {

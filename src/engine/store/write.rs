@@ -247,6 +247,7 @@ impl Transaction<'_> {
             }
             InteractionEvent::InteractionOpened { .. }
             | InteractionEvent::InteractionQueued { .. }
+            | InteractionEvent::QueueTimedOut { .. }
             | InteractionEvent::InteractionAssigned { .. }
             | InteractionEvent::InteractionOffered { .. }
             | InteractionEvent::OfferExtended { .. }

@@ -35,6 +35,9 @@ pub struct EngineConfig {
     pub service_level: ServiceLevel,
     /// Interactions that may wait; 0 = no maximum.
     pub max_queued: u32,
+    /// Seconds that an interaction may wait in the queue before it counts as timed out; 0 = no limit.
+    #[serde(default)]
+    pub max_queue_seconds: u32,
     /// Sent to a customer who finds the queue full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_full_message: Option<String>,
@@ -47,6 +50,9 @@ pub struct EngineConfig {
     pub opt_out: OptOut,
     /// An interaction without a message for so long is closed; seconds.
     pub session_idle_seconds: u32,
+    /// A customer who writes again within so many seconds goes to the agent whom they had last, before others; 0 = to nobody in particular.
+    #[serde(default)]
+    pub session_reopen_seconds: u32,
     /// Limit of this number.
     pub per_number_limit: RateLimit,
     /// Closed interactions and their messages are kept so long.
@@ -174,10 +180,23 @@ pub enum Strategy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ServiceLevel {
-    /// Seconds in the queue until the first reply.
+    /// Seconds from entering the queue until the answer.
     pub target_seconds: u32,
+    /// What counts as the answer.
+    #[serde(default)]
+    pub answered_by: AnsweredBy,
     /// Samples of the last so many seconds count.
     pub window_seconds: u32,
+}
+
+/// What ends a customer's wait for an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AnsweredBy {
+    /// The agent's first reply.
+    #[default]
+    Reply,
+    /// An agent has the interaction.
+    Accept,
 }
 
 /// Which blocklists count.

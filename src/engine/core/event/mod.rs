@@ -171,6 +171,14 @@ pub enum InteractionEvent {
         interaction: InteractionId,
         /// Whether its wait counts in the service level: it is the first, and the customer may be answered.
         measured: bool,
+        /// The agent whom the customer had last, if that ended so short a time ago that they come before others.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous_agent: Option<UserId>,
+    },
+    /// An interaction has waited in the queue for too long. It goes on waiting. Once for each interaction.
+    QueueTimedOut {
+        /// The interaction.
+        interaction: InteractionId,
     },
     /// An agent has the interaction.
     InteractionAssigned {
@@ -187,6 +195,9 @@ pub enum InteractionEvent {
         /// The offer that they accepted; none = they were not asked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         offer: Option<OfferId>,
+        /// It is theirs because the customer had them last; no strategy chose.
+        #[serde(default, skip_serializing_if = "is_false")]
+        previous: bool,
     },
     /// Agents are asked whether they take an interaction.
     InteractionOffered {
@@ -198,9 +209,12 @@ pub enum InteractionEvent {
         users: Vec<UserId>,
         /// Seconds after which it ends, unless the channel is disabled meanwhile.
         timeout_seconds: u32,
-        /// Their position among the members, when the strategy chose one of them. None: all of a kind are asked.
+        /// Their position among the members, when the strategy chose one of them. None: all of a kind are asked, or the previous agent is.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         position: Option<u32>,
+        /// The one agent is asked because the customer had them last; no strategy chose.
+        #[serde(default, skip_serializing_if = "is_false")]
+        previous: bool,
     },
     /// More agents are asked, who have become available since.
     OfferExtended {
@@ -387,4 +401,9 @@ pub enum AgentEvent {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 const fn is_zero(number: &u64) -> bool {
     *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }

@@ -11,7 +11,7 @@ use crate::{
             Answer, Command, Contact, Content, Decision, Inbound, KnownMessage, Receipt, ReceiptAnswer, Refusal,
             SendResult,
         },
-        config::{ChannelConfig, Member, Members, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
+        config::{self, ChannelConfig, Member, Members, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
         customer::Customer,
         delivery::{DeliveryState, MessageStatus, ParkedReceipt, SendOutcome},
         event::{Event, Happened, InboundEvent, InboundOutcome, OutboundEvent, Purpose},
@@ -44,6 +44,7 @@ pub(crate) fn config() -> ChannelConfig {
         offer: OfferMode::Assign,
         members: [member("ana", 1, 2), member("bo", 2, 2)].into_iter().collect(),
         max_queued: None,
+        max_queue: None,
         queue_full_message: Some("TEXT-full".into()),
         out_of_hours_message: Some("TEXT-closed".into()),
         blocklist: Blocklist::default(),
@@ -51,8 +52,10 @@ pub(crate) fn config() -> ChannelConfig {
         service_level: ServiceLevelGoal {
             target: SignedDuration::from_secs(60),
             window: SignedDuration::from_hours(1),
+            answered_by: config::AnsweredBy::Reply,
         },
         session_idle: SignedDuration::from_hours(24),
+        session_reopen: None,
         per_number: RateLimit {
             segments: std::num::NonZeroU32::new(1000).unwrap(),
             per_seconds: std::num::NonZeroU64::MIN,

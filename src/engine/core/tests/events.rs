@@ -91,13 +91,14 @@ fn events() -> Vec<Happened> {
             opted_out: false,
         }
         .into(),
-        InteractionEvent::InteractionQueued { interaction, measured: true }.into(),
+        InteractionEvent::InteractionQueued { interaction, measured: true, previous_agent: None }.into(),
         InteractionEvent::InteractionAssigned {
             interaction,
             user: user(),
             epoch: Epoch(1),
             position: None,
             offer: None,
+            previous: false,
         }
         .into(),
         InteractionEvent::InteractionRequeued {
@@ -157,6 +158,7 @@ fn events() -> Vec<Happened> {
             epoch: Epoch(1),
             position: Some(2),
             offer: None,
+            previous: false,
         }
         .into(),
         ended_on(CloseReason::Finished, Some(jiff::civil::date(2026, 11, 22))),
@@ -166,6 +168,7 @@ fn events() -> Vec<Happened> {
             users: vec![user()],
             timeout_seconds: 30,
             position: Some(2),
+            previous: false,
         }
         .into(),
         InteractionEvent::InteractionOffered {
@@ -174,6 +177,7 @@ fn events() -> Vec<Happened> {
             users: vec![user(), "bo".into()],
             timeout_seconds: 30,
             position: None,
+            previous: false,
         }
         .into(),
         InteractionEvent::OfferExtended { interaction, offer: OfferId(4), users: vec!["cy".into()] }.into(),
@@ -190,6 +194,27 @@ fn events() -> Vec<Happened> {
             epoch: Epoch(1),
             position: None,
             offer: Some(OfferId(4)),
+            previous: false,
+        }
+        .into(),
+        InteractionEvent::InteractionQueued { interaction, measured: true, previous_agent: Some(user()) }.into(),
+        InteractionEvent::QueueTimedOut { interaction }.into(),
+        InteractionEvent::InteractionAssigned {
+            interaction,
+            user: user(),
+            epoch: Epoch(1),
+            position: None,
+            offer: None,
+            previous: true,
+        }
+        .into(),
+        InteractionEvent::InteractionOffered {
+            interaction,
+            offer: OfferId(4),
+            users: vec![user()],
+            timeout_seconds: 30,
+            position: None,
+            previous: true,
         }
         .into(),
     ]

@@ -12,7 +12,9 @@ mod model_service_level;
 mod offers;
 mod opting;
 mod outbox;
+mod previous_agent;
 mod properties;
+mod queue_limits;
 mod service_level;
 mod strategies;
 

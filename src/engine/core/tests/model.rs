@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::model_offers::ToldOffer;
 use crate::engine::core::{
-    config::ChannelConfig,
+    config::{AnsweredBy, ChannelConfig},
     event::{
         AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent, InboundOutcome,
         InteractionEvent, OutboundEvent, Purpose, RequeueReason, SampleResult,
@@ -33,6 +33,11 @@ pub(super) struct Told {
     active_at: i128,
     pub(super) offers: u64,
     pub(super) offer: Option<ToldOffer>,
+    /// Since when it waits, in the channel's own time, and whether it was said that this is too long.
+    queued_at: i128,
+    timed_out: bool,
+    /// Who comes before others.
+    pub(super) previous: Option<UserId>,
     /// When those who were asked in vain may be asked again, in the channel's own time; and whether that was said.
     pub(super) in_vain: BTreeMap<UserId, (i128, bool)>,
 }
@@ -58,12 +63,16 @@ struct Heard {
     last_attempted: Option<MessageId>,
     notices: BTreeMap<&'static str, Timestamp>,
     confirmations_owed: u32,
+    /// Who had their last interaction that an agent had, and when it ended, in the channel's own time.
+    last_agent: Option<(UserId, i128)>,
 }
 
 /// Follows a history and panics where it breaks a promise.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Model {
     last: Option<Timestamp>,
+    /// Nanoseconds by which the clock is behind the time of the last event.
+    pub(super) clock_behind: i128,
     pub(super) disabled: bool,
     /// Nanoseconds for which the channel was enabled, up to the last switch, and when that was.
     enabled_for: i128,
@@ -197,38 +206,57 @@ impl Model {
                         entered: None,
                         sampled: false,
                         active_at: own_time,
+                        queued_at: 0,
+                        timed_out: false,
+                        previous: None,
                         offers: 0,
                         offer: None,
                         in_vain: BTreeMap::new(),
                     },
                 );
             }
-            InteractionEvent::InteractionQueued { interaction, measured } => {
+            InteractionEvent::InteractionQueued { interaction, measured, previous_agent } => {
                 let customer = self.interactions[interaction].customer;
                 let counts = self.customers[&customer].can_receive && !self.customers[&customer].opted_out;
                 assert_eq!(*measured, counts, "{event:?}");
+                let wrote_at = own_time - self.clock_behind;
+                let last = self.customers[&customer].last_agent.as_ref();
+                let returns = |(_, ended): &&(UserId, i128)| {
+                    config.session_reopen.is_some_and(|within| wrote_at - ended <= within.as_nanos())
+                };
+                assert_eq!(previous_agent.as_ref(), last.filter(returns).map(|(user, _)| user), "{event:?}");
                 let told = self.interaction(*interaction);
                 assert!(!told.queued && told.owner.is_none() && told.entered.is_none(), "{event:?}");
                 told.queued = true;
+                (told.queued_at, told.previous) = (own_time, previous_agent.clone());
                 told.entered = Some(event.at);
                 told.sampled = !measured;
                 let waiting = self.interactions.values().filter(|told| told.queued && !told.requeued).count();
                 let maximum = config.max_queued.map_or(usize::MAX, |maximum| maximum.get() as usize);
                 assert!(waiting <= maximum, "more than may wait: {event:?}");
             }
+            InteractionEvent::QueueTimedOut { interaction } => {
+                let limit = config.max_queue.expect("there is a limit").as_nanos();
+                let told = self.interaction(*interaction);
+                assert!(told.queued && told.offer.is_none() && own_time - told.queued_at >= limit, "{event:?}");
+                assert!(!std::mem::replace(&mut told.timed_out, true), "said twice: {event:?}");
+            }
             InteractionEvent::InteractionOffered { .. }
             | InteractionEvent::OfferExtended { .. }
             | InteractionEvent::OfferDeclined { .. }
             | InteractionEvent::OfferWithdrawn { .. }
             | InteractionEvent::OfferRested { .. } => self.follow_offer(event, what, config),
-            InteractionEvent::InteractionAssigned { interaction, user, epoch, offer, .. } => {
+            InteractionEvent::InteractionAssigned { interaction, user, epoch, offer, previous, .. } => {
                 match offer {
                     Some(offer) => self.accepted(*interaction, *offer, user),
                     None if self.interactions[interaction].queued => {
-                        self.is_next(*interaction, std::slice::from_ref(user), config);
+                        self.is_next(*interaction, std::slice::from_ref(user), *previous, config);
                     }
                     // The agent wrote first.
                     None => {}
+                }
+                if config.service_level.answered_by == AnsweredBy::Accept {
+                    self.sample(*interaction, SampleResult::Answered, event.at, config);
                 }
                 self.assigned(*interaction, user, *epoch, config);
                 self.see(user, own_time);
@@ -241,7 +269,7 @@ impl Model {
                 }
                 let told = self.interaction(*interaction);
                 assert_eq!((told.owner.take().as_ref(), told.epoch.next()), (Some(user), *epoch), "{event:?}");
-                (told.queued, told.requeued, told.epoch) = (true, true, *epoch);
+                (told.queued, told.requeued, told.epoch, told.queued_at) = (true, true, *epoch, own_time);
                 assert!(told.in_vain.is_empty() && told.offer.is_none());
             }
             InteractionEvent::InteractionClosed { interaction, reason, owner, .. } => {
@@ -282,6 +310,9 @@ impl Model {
     /// Nobody keeps an interaction who was away for 300 s, and none is kept that was silent for too long.
     pub(super) fn check_timers(&self, config: &ChannelConfig, now: Timestamp) {
         for told in self.interactions.values() {
+            let limit = config.max_queue.filter(|_| told.queued && told.offer.is_none() && !told.timed_out);
+            let waits = self.own_time(now) - told.queued_at;
+            assert!(limit.is_none_or(|limit| waits < limit.as_nanos()), "waits for too long: {told:?}");
             let Some(owner) = &told.owner else { continue };
             let silent = self.own_time(now) - told.active_at;
             assert!(silent < config.session_idle.as_nanos(), "silent for too long: {told:?}");
@@ -334,6 +365,7 @@ impl Model {
         let was_asked = told.offer.take().is_some();
         (told.owner, told.queued, told.epoch) = (Some(user.clone()), false, epoch);
         told.in_vain.clear();
+        told.previous = None;
         let has = |told: &&Told| {
             told.owner.as_ref() == Some(user) || told.offer.as_ref().is_some_and(|offer| offer.to.contains(user))
         };
@@ -362,7 +394,12 @@ impl Model {
         }
         let told = self.interactions.remove(&id).expect("it is open");
         assert_eq!(told.owner.as_ref(), owner);
-        assert_eq!(self.customer(told.customer).open.take(), Some(id));
+        let ended_at = self.own_time(at);
+        let heard = self.customer(told.customer);
+        assert_eq!(heard.open.take(), Some(id));
+        if let Some(owner) = owner {
+            heard.last_agent = Some((owner.clone(), ended_at));
+        }
         match reason {
             CloseReason::Finished | CloseReason::Idle => assert!(owner.is_some()),
             CloseReason::OutOfHours => assert!(told.entered.is_none()),

@@ -28,11 +28,11 @@ impl Model {
     pub(super) fn follow_offer(&mut self, event: &Event, what: &InteractionEvent, config: &ChannelConfig) {
         let now = self.own_time(event.at);
         match what {
-            InteractionEvent::InteractionOffered { interaction, offer, users, timeout_seconds, position } => {
+            InteractionEvent::InteractionOffered { interaction, offer, users, timeout_seconds, position, previous } => {
                 assert!(
                     matches!(config.offer, OfferMode::Ask { timeout_seconds: asked } if asked.get() == *timeout_seconds)
                 );
-                self.is_next(*interaction, users, config);
+                self.is_next(*interaction, users, *previous, config);
                 let told = self.interaction(*interaction);
                 assert_eq!(*offer, OfferId(told.offers + 1), "{event:?}");
                 told.offers += 1;
@@ -43,7 +43,7 @@ impl Model {
                     id: *offer,
                     asked: to.clone(),
                     to,
-                    to_all: position.is_none(),
+                    to_all: position.is_none() && !previous,
                     until: now + timeout,
                     timeout,
                 });
@@ -159,8 +159,16 @@ impl Model {
         self.seen.iter().filter(|user| is_available(user)).cloned().collect()
     }
 
-    /// Those of these agents who may have an interaction now: who was not asked in vain, or else who has rested, longest ago first.
+    /// The agent whom the customer had last, if they may have the interaction now.
+    fn previous<'t>(told: &'t Told, available: &BTreeSet<UserId>) -> Option<&'t UserId> {
+        told.previous.as_ref().filter(|user| available.contains(user) && !told.in_vain.contains_key(user))
+    }
+
+    /// Those of these agents who may have an interaction now: the previous one; or who was not asked in vain; or else who has rested, longest ago first.
     pub(super) fn may_have(&self, told: &Told, available: &BTreeSet<UserId>) -> BTreeSet<UserId> {
+        if let Some(previous) = Self::previous(told, available) {
+            return BTreeSet::from([previous.clone()]);
+        }
         let others: BTreeSet<UserId> =
             available.iter().filter(|user| !told.in_vain.contains_key(user)).cloned().collect();
         if !others.is_empty() {
@@ -175,12 +183,13 @@ impl Model {
     }
 
     /// These agents may have the interaction, and nobody may have one that comes before it.
-    pub(super) fn is_next(&self, id: InteractionId, users: &[UserId], config: &ChannelConfig) {
+    pub(super) fn is_next(&self, id: InteractionId, users: &[UserId], previous: bool, config: &ChannelConfig) {
         assert!(!self.disabled, "given while disabled");
         let available = self.available(config);
         let told = &self.interactions[&id];
         assert!(told.queued && told.offer.is_none(), "{id} does not wait for anybody");
         let may_have = self.may_have(told, &available);
+        assert_eq!(previous, Self::previous(told, &available).is_some(), "{told:?}");
         assert!(users.iter().all(|user| may_have.contains(user)), "{users:?} may not have {id}: {may_have:?}");
         let place = |id: &InteractionId, told: &Told| (!told.requeued, told.arrived_at, *id);
         let before = self.interactions.iter().filter(|(other, other_told)| {

@@ -14,7 +14,7 @@ use crate::{
         apply::apply,
         blocklist::{Blocklist, Direction, Entry},
         command::{Answer, Command, Content, SendResult},
-        config::{ChannelConfig, OfferMode, RateLimit, Strategy as Distribution},
+        config::{self, ChannelConfig, OfferMode, RateLimit, Strategy as Distribution},
         delivery::{DeliveryState, FailureClass, SendOutcome},
         due::due,
         event::Event,
@@ -114,7 +114,7 @@ fn step() -> impl Strategy<Value = Step> {
 type Change = fn(&mut ChannelConfig);
 
 /// What people change. Each is undone by another one.
-const CHANGES: [Change; 23] = [
+const CHANGES: [Change; 27] = [
     |config| config.enabled = false,
     |config| config.enabled = true,
     |config| config.enabled = true,
@@ -144,6 +144,10 @@ const CHANGES: [Change; 23] = [
     |config| config.members = without(&config.members, "bo"),
     |config| config.members = [member("ana", 3, 1), member("bo", 1, 3), member("cy", 2, 2)].into_iter().collect(),
     |config| config.service_level.target = SignedDuration::from_secs(600),
+    |config| config.service_level.answered_by = config::AnsweredBy::Accept,
+    |config| config.service_level.answered_by = config::AnsweredBy::Reply,
+    |config| config.session_reopen = Some(SignedDuration::from_secs(50)),
+    |config| config.max_queue = config.max_queue.map_or(Some(SignedDuration::from_secs(20)), |_| None),
     |config| config.opt_out = opt_out(AnsweredBy::Provider),
     |config| config.opt_out = opt_out(AnsweredBy::Aldis),
     |config| {
@@ -157,6 +161,8 @@ fn start_config() -> ChannelConfig {
     let mut config = config();
     config.members = [member("ana", 1, 1), member("bo", 2, 2), member("cy", 3, 3)].into_iter().collect();
     config.session_idle = SignedDuration::from_secs(3000);
+    config.session_reopen = Some(SignedDuration::from_secs(2000));
+    config.max_queue = Some(SignedDuration::from_secs(300));
     config.service_level.window = SignedDuration::from_secs(5000);
     config.per_number =
         RateLimit { segments: NonZeroU32::new(2).unwrap(), per_seconds: std::num::NonZeroU64::new(3).unwrap() };
@@ -357,6 +363,8 @@ impl History {
     fn check(&mut self) {
         let desk = &self.desk;
         let config = desk.state.config().clone();
+        let behind = desk.state.scalars().last.as_nanosecond() - desk.now.as_nanosecond();
+        self.model.clock_behind = behind.max(0);
         for event in &desk.log[self.followed..] {
             self.model.follow(event, &config, desk.state.storage_accepted());
         }

@@ -2,8 +2,11 @@
 
 use jiff::SignedDuration;
 
-use super::desk::{Desk, config};
-use crate::engine::core::service_level::ServiceLevel;
+use super::desk::{Desk, ask, config};
+use crate::engine::core::{
+    config::{AnsweredBy, ChannelConfig, OfferMode},
+    service_level::ServiceLevel,
+};
 
 /// One customer's story; times in seconds.
 enum Story {
@@ -148,4 +151,51 @@ fn a_reply_long_after_an_idle_customer_was_assigned_counts_from_the_queue() {
     desk.reply("ana", desk.open(1).unwrap()).unwrap();
     let level = desk.state.service_level(desk.now);
     assert_eq!((level.answered, level.answered_in_target, level.percent), (1, 0, Some(0)));
+}
+
+#[test]
+fn with_answered_by_accept_the_wait_ends_when_an_agent_has_it() {
+    let accept = |offer| {
+        let mut config = ChannelConfig { offer, ..config() };
+        config.service_level.answered_by = AnsweredBy::Accept;
+        config
+    };
+    let answered = |desk: &Desk| {
+        let level = desk.state.service_level(desk.now);
+        (level.answered, level.answered_in_target, level.waiting_beyond_target)
+    };
+    // Given to them.
+    let mut desk = Desk::new(accept(OfferMode::Assign));
+    desk.text(1, "TEXT-hello");
+    desk.pass_seconds(61);
+    assert_eq!(answered(&desk), (0, 0, 1));
+    desk.online("ana");
+    desk.present("ana", true);
+    assert_eq!(answered(&desk), (1, 0, 0));
+    desk.reply("ana", desk.open(1).unwrap()).unwrap();
+    assert_eq!(answered(&desk), (1, 0, 0), "the reply is no second answer");
+    desk.text(2, "TEXT-hello");
+    assert_eq!(answered(&desk), (2, 1, 0));
+    // Accepted by them.
+    let mut desk = Desk::with_agents(accept(ask(30)), &["ana"]);
+    desk.text(1, "TEXT-hello");
+    let open = desk.open(1).unwrap();
+    assert_eq!(answered(&desk), (0, 0, 0), "being asked is no answer");
+    desk.accept("ana", open).unwrap();
+    assert_eq!(answered(&desk), (1, 1, 0));
+    desk.offline("ana");
+    desk.pass_seconds(300);
+    desk.online("ana");
+    desk.accept("ana", open).unwrap();
+    assert_eq!(answered(&desk), (1, 1, 0), "another agent is no second answer");
+    // What began under the other setting: the reply counts.
+    let mut desk = Desk::with_agents(config(), &["ana"]);
+    desk.text(1, "TEXT-hello");
+    desk.configure(|config| config.service_level.answered_by = AnsweredBy::Accept);
+    assert_eq!(answered(&desk), (0, 0, 0));
+    desk.reply("ana", desk.open(1).unwrap()).unwrap();
+    assert_eq!(answered(&desk), (1, 1, 0));
+    // An agent who writes first is no answer.
+    desk.start("ana", 3).unwrap();
+    assert_eq!(answered(&desk), (1, 1, 0));
 }

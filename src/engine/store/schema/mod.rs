@@ -10,7 +10,7 @@ use super::error::StoreError;
 type Before = fn(&Transaction<'_>) -> Result<(), StoreError>;
 
 /// One step each; step `n` makes schema version `n + 1`. A step that was released is never changed.
-const STEPS: [(Option<Before>, &str); 7] = [
+const STEPS: [(Option<Before>, &str); 8] = [
     (None, include_str!("1.sql")),
     (None, include_str!("2.sql")),
     (None, include_str!("3.sql")),
@@ -18,6 +18,7 @@ const STEPS: [(Option<Before>, &str); 7] = [
     (None, include_str!("5.sql")),
     (None, include_str!("6.sql")),
     (None, include_str!("7.sql")),
+    (None, include_str!("8.sql")),
 ];
 
 /// The schema version that this engine writes.

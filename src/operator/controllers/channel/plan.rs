@@ -4,7 +4,7 @@ use crate::{
     api::{
         SmsChannelSpec, names,
         resources::Volume,
-        sms_channel::{HELP_WORDS, OfferMode, OnDelete, START_WORDS, STOP_WORDS},
+        sms_channel::{AnsweredBy, HELP_WORDS, OfferMode, OnDelete, START_WORDS, STOP_WORDS},
     },
     operator::{
         controllers::{
@@ -22,7 +22,7 @@ use crate::{
     wire::{
         config::{
             ConfigHash, FORMAT, ObjectIdentity, Parts,
-            engine::{BlocklistPart, BlocklistSwitches, EngineConfig, GatewayPeer, OptOut, ServiceLevel},
+            engine::{self, BlocklistPart, BlocklistSwitches, EngineConfig, GatewayPeer, OptOut, ServiceLevel},
         },
         ports,
     },
@@ -67,13 +67,19 @@ pub(crate) fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settin
         service_level: ServiceLevel {
             target_seconds: unsigned(spec.service_level.target_seconds),
             window_seconds: unsigned(spec.service_level.window_seconds),
+            answered_by: match spec.service_level.answered_by {
+                AnsweredBy::Reply => engine::AnsweredBy::Reply,
+                AnsweredBy::Accept => engine::AnsweredBy::Accept,
+            },
         },
         max_queued: unsigned(spec.max_queued),
+        max_queue_seconds: unsigned(spec.max_queue_seconds),
         queue_full_message: spec.queue_full_message.clone(),
         out_of_hours_message: spec.out_of_hours.message.clone(),
         blocklist: BlocklistSwitches { inbound: spec.blocklist.inbound, outbound: spec.blocklist.outbound },
         opt_out: opt_out(valid),
         session_idle_seconds: unsigned(spec.session.idle_seconds),
+        session_reopen_seconds: unsigned(spec.session.reopen_seconds),
         per_number_limit: rate_limit::rate_limit(valid.connector.spec.limits.per_number),
         retention_days: unsigned(spec.engine.storage.retention_days),
         store: observed.store_expectation(),

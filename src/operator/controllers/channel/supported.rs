@@ -1,7 +1,7 @@
 //! Fields that this version does not carry out yet. They are refused, never ignored.
 
 use crate::{
-    api::{Reason, SmsChannelSpec, sms_channel::AnsweredBy},
+    api::{Reason, SmsChannelSpec},
     operator::runtime::error::Error,
 };
 
@@ -21,10 +21,7 @@ pub(super) fn check(spec: &SmsChannelSpec) -> Result<(), Error> {
 fn unsupported(spec: &SmsChannelSpec) -> Vec<String> {
     let set = |is_set: bool, field: &str| is_set.then(|| format!("spec.{field}"));
     let mut fields: Vec<String> = [
-        set(spec.service_level.answered_by == AnsweredBy::Accept, "serviceLevel.answeredBy Accept"),
-        set(spec.max_queue_seconds != 0, "maxQueueSeconds"),
         set(spec.max_transfer_seconds != 0, "maxTransferSeconds"),
-        set(spec.session.reopen_seconds != 0, "session.reopenSeconds"),
         set(spec.opt_out.keywords.is_some(), "optOut.keywords"),
         set(spec.opt_out.messages.is_some(), "optOut.messages"),
     ]
@@ -73,10 +70,7 @@ mod tests {
     #[test]
     fn each_field_that_is_not_carried_out_is_named() {
         let cases = [
-            (json!({"serviceLevel": {"answeredBy": "Accept"}}), "spec.serviceLevel.answeredBy"),
-            (json!({"maxQueueSeconds": 1}), "spec.maxQueueSeconds"),
             (json!({"maxTransferSeconds": 1}), "spec.maxTransferSeconds"),
-            (json!({"session": {"reopenSeconds": 1}}), "spec.session.reopenSeconds"),
             (json!({"optOut": {"keywords": {"stop": ["STOP"]}}}), "spec.optOut.keywords"),
             (json!({"optOut": {"messages": {"help": "x"}}}), "spec.optOut.messages"),
             (json!({"automations": {"onStart": {"name": "b"}}}), "spec.automations.onStart"),
