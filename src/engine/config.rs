@@ -149,6 +149,7 @@ fn channel(
         members: members(&document.campaign.members)?,
         max_queued: NonZeroU32::new(document.max_queued),
         max_queue: seconds_or_none(document.max_queue_seconds),
+        max_transfer: seconds_or_none(document.max_transfer_seconds),
         queue_full_message: text("queueFullMessage", document.queue_full_message.as_ref())?,
         out_of_hours_message: text("outOfHoursMessage", document.out_of_hours_message.as_ref())?,
         blocklist: Blocklist::new(document.blocklist.inbound, document.blocklist.outbound, entries.map(entry)),

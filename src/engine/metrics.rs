@@ -17,7 +17,7 @@ use super::core::{
     delivery::{FailureClass, MessageStatus},
     event::{
         AgentEvent, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, OutboundEvent, SampleResult,
-        WithdrawalReason,
+        TransferEndReason, WithdrawalReason,
     },
     statistics::Statistics,
 };
@@ -50,6 +50,7 @@ pub(super) struct Metrics {
     outbound: Family<Outcome, Counter>,
     samples: Family<Sampled, Counter>,
     offers: Family<Outcome, Counter>,
+    transfers: Family<Outcome, Counter>,
     queue_timeouts: Counter,
     starts_blocked: Counter,
     set_not_present: Counter,
@@ -76,6 +77,7 @@ impl Metrics {
             outbound: Family::default(),
             samples: Family::default(),
             offers: Family::default(),
+            transfers: Family::default(),
             queue_timeouts: Counter::default(),
             starts_blocked: Counter::default(),
             set_not_present: Counter::default(),
@@ -106,6 +108,8 @@ impl Metrics {
             "Offers that an agent accepted or declined, or that were withdrawn from an agent, by which and why",
             self.offers.clone(),
         );
+        let help = "Interactions that agents handed over, by whether another one took them, or why nobody did";
+        registry.register("transfers", help, self.transfers.clone());
         let help = "Interactions that waited in the queue for maxQueueSeconds";
         registry.register("queue_timeouts", help, self.queue_timeouts.clone());
         let help = "Starts of interactions that a blocklist stopped; GET /v1/channels/{channel}/blocked-starts has the numbers";
@@ -163,8 +167,16 @@ impl Metrics {
             Happened::Interaction(InteractionEvent::ServiceLevelSampled { result, in_target, .. }) => {
                 self.sampled(*result, *in_target);
             }
-            Happened::Interaction(InteractionEvent::InteractionAssigned { offer: Some(_), .. }) => {
-                self.offer("Accepted", 1)
+            Happened::Interaction(InteractionEvent::InteractionAssigned { offer, from, .. }) => {
+                if offer.is_some() {
+                    self.offer("Accepted", 1);
+                }
+                if from.is_some() {
+                    self.transfer("Accepted");
+                }
+            }
+            Happened::Interaction(InteractionEvent::TransferEnded { reason, .. }) => {
+                self.transfer(transfer_end_name(*reason));
             }
             Happened::Interaction(InteractionEvent::OfferDeclined { .. }) => self.offer("Declined", 1),
             Happened::Interaction(InteractionEvent::OfferWithdrawn { users, reason, .. }) => {
@@ -186,10 +198,10 @@ impl Metrics {
             | Happened::Interaction(
                 InteractionEvent::InteractionOpened { .. }
                 | InteractionEvent::InteractionQueued { .. }
-                | InteractionEvent::InteractionAssigned { offer: None, .. }
                 | InteractionEvent::InteractionOffered { .. }
                 | InteractionEvent::OfferExtended { .. }
                 | InteractionEvent::OfferRested { .. }
+                | InteractionEvent::TransferStarted { .. }
                 | InteractionEvent::InteractionRequeued { .. }
                 | InteractionEvent::InteractionClosed { .. }
                 | InteractionEvent::NoteAdded { .. },
@@ -222,6 +234,10 @@ impl Metrics {
 
     fn offer(&self, outcome: &'static str, agents: usize) {
         self.offers.get_or_create(&Outcome { outcome: Name(outcome) }).inc_by(agents as u64);
+    }
+
+    fn transfer(&self, outcome: &'static str) {
+        self.transfers.get_or_create(&Outcome { outcome: Name(outcome) }).inc();
     }
 
     fn inbound(&self, outcome: &'static str) {
@@ -270,6 +286,17 @@ const fn withdrawal_name(reason: WithdrawalReason) -> &'static str {
         WithdrawalReason::AgentOffline => "AgentOffline",
         WithdrawalReason::AgentNotPresent => "AgentNotPresent",
         WithdrawalReason::AgentRemoved => "AgentRemoved",
+    }
+}
+
+const fn transfer_end_name(reason: TransferEndReason) -> &'static str {
+    match reason {
+        TransferEndReason::Canceled => "Canceled",
+        TransferEndReason::Declined => "Declined",
+        TransferEndReason::TimedOut => "TimedOut",
+        TransferEndReason::AgentOffline => "AgentOffline",
+        TransferEndReason::AgentNotPresent => "AgentNotPresent",
+        TransferEndReason::AgentRemoved => "AgentRemoved",
     }
 }
 

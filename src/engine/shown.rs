@@ -32,6 +32,8 @@ const fn is_shown(what: &Happened) -> bool {
             | InteractionEvent::OfferExtended { .. }
             | InteractionEvent::OfferDeclined { .. }
             | InteractionEvent::OfferWithdrawn { .. }
+            | InteractionEvent::TransferStarted { .. }
+            | InteractionEvent::TransferEnded { .. }
             | InteractionEvent::InteractionRequeued { .. }
             | InteractionEvent::InteractionClosed { .. }
             | InteractionEvent::NoteAdded { .. } => true,

@@ -25,9 +25,9 @@ async fn what_is_missing_is_named_and_waited_for() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_field_that_is_not_carried_out_stalls_and_is_named() {
     let (desk, _operator) = Desk::at_work().await;
-    desk.apply(&desk.channel("support", "+15551230001", ", maxTransferSeconds: 60"));
+    desk.apply(&desk.channel("support", "+15551230001", ", automations: {onStart: {name: greeting}}"));
     let message = desk.until("smschannel/support", "Stalled", "True", "NotSupportedYet");
-    assert!(message.contains("spec.maxTransferSeconds"), "{message}");
+    assert!(message.contains("spec.automations.onStart"), "{message}");
     assert_eq!(desk.config("sms-support")["strategy"], "LeastRecent", "what ran goes on");
     desk.apply(&desk.channel("support", "+15551230001", ", strategy: Linear"));
     desk.wait_ready("smschannel/support");

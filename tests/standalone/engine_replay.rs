@@ -69,6 +69,9 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         2 => prop::option::weighted(0.8, 300..4_000u32)
             .prop_map(|seconds| Step::Ask { seconds: seconds.and_then(NonZeroU32::new) }),
         4 => (0..9usize, any::<bool>()).prop_map(|(nth, accepts)| Step::AnswerOffer { nth, accepts }),
+        3 => (0..9usize, prop::option::weighted(0.6, prop::sample::select(vec!["ana", "bo"])))
+            .prop_map(|(nth, to)| Step::Transfer { nth, to }),
+        1 => (0..9usize).prop_map(|nth| Step::CancelTransfer { nth }),
         1 => Just(Step::AcceptStorage),
         1 => (0..100_000u32).prop_map(|seconds| Step::Leap { seconds }),
         1 => (0..100_000u32).prop_map(|back| Step::SetClock { back }),

@@ -95,6 +95,8 @@ impl History {
             45..55 => Step::AnswerOffer { nth, accepts: self.random.u32(..3) > 0 },
             55..60 => Step::Stream { user, open: self.random.u32(..4) > 0 },
             60..68 => Step::Presence { user, present: self.random.u32(..4) > 0 },
+            71..76 => Step::Transfer { nth, to: self.random.bool().then_some(user) },
+            76 => Step::CancelTransfer { nth },
             68..71 => Step::Start { user, customer: self.random.u8(30..40) },
             // Whoever is asked all the time answers hardly ever.
             _ if self.asks => Step::Pass { seconds: self.one(&[0, 1, 5, 20, 31, 60, 290]) },
@@ -141,6 +143,7 @@ impl History {
             "enabled": config.enabled, "strategy": strategy, "offerTimeoutSeconds": timeout,
             "zoneOffsetSeconds": self.offset, "members": members,
             "sessionReopenSeconds": config.session_reopen.map(|within| within.as_secs()),
+            "maxTransferSeconds": config.max_transfer.map(|limit| limit.as_secs()),
             "maxQueueSeconds": config.max_queue.map(|limit| limit.as_secs()),
         }});
         writeln!(self.lines, "{line}").unwrap();

@@ -11,7 +11,7 @@ use aldis::{
     engine::{
         core::{
             blocklist::Blocklist,
-            command::{self, Command, Contact},
+            command::{self, Command, Contact, TransferTo},
             config::{self, ChannelConfig, Member, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
             delivery::{DeliveryState, SendOutcome},
             ids::MessageId,
@@ -74,6 +74,10 @@ pub enum Step {
     /// A customer who writes again so soon has their last agent first; an interaction that waits for so long has timed out; and either
     /// counts, or does not.
     Return { reopen_seconds: Option<u32>, max_queue_seconds: Option<u32> },
+    /// The owner of an open interaction hands it over, to an agent or to the queue.
+    Transfer { nth: usize, to: Option<&'static str> },
+    /// The owner of an open interaction takes back what they hand over.
+    CancelTransfer { nth: usize },
     /// An agent who is asked accepts, or declines.
     AnswerOffer { nth: usize, accepts: bool },
     /// A person accepts swapped storage.
@@ -130,6 +134,7 @@ pub fn config() -> ChannelConfig {
         members: [member("ana", 1), member("bo", 2)].into_iter().collect(),
         max_queued: None,
         max_queue: Some(SignedDuration::from_secs(240)),
+        max_transfer: Some(SignedDuration::from_secs(90)),
         queue_full_message: Some("TEXT-full".into()),
         out_of_hours_message: Some("TEXT-closed".into()),
         blocklist: Blocklist::default(),
@@ -238,7 +243,11 @@ impl Writer<'_> {
             Step::Presence { user, present } => {
                 self.tell(&Command::SetPresence { user: (*user).into(), present: *present });
             }
-            Step::Reply { .. } | Step::Finish { .. } | Step::Note { .. } => self.work_on_interaction(step),
+            Step::Reply { .. }
+            | Step::Finish { .. }
+            | Step::Note { .. }
+            | Step::Transfer { .. }
+            | Step::CancelTransfer { .. } => self.work_on_interaction(step),
             Step::Start { user, customer } => {
                 let address = number(*customer);
                 let sender = Sender::Number(address.clone());
@@ -320,20 +329,36 @@ impl Writer<'_> {
     }
 
     fn work_on_interaction(&mut self, step: &Step) {
-        let (Step::Reply { nth } | Step::Finish { nth } | Step::Note { nth }) = *step else { return };
+        let (Step::Reply { nth }
+        | Step::Finish { nth }
+        | Step::Note { nth }
+        | Step::Transfer { nth, .. }
+        | Step::CancelTransfer { nth }) = *step
+        else {
+            return;
+        };
         let Some(interaction) = nth_of(self.state.interactions(), nth) else { return };
         let (id, epoch) = (interaction.id, interaction.epoch);
         let user = interaction.owner().cloned().unwrap_or_else(|| "ana".into());
         self.tell(&match step {
             Step::Reply { .. } => Command::Reply { user, interaction: id, epoch, text: "TEXT-reply".into() },
             Step::Finish { .. } => Command::Finish { user, interaction: id, epoch },
+            Step::Transfer { to, .. } => {
+                let to = to.map_or(TransferTo::Queue, |user| TransferTo::Agent(user.into()));
+                Command::Transfer { user, interaction: id, epoch, to }
+            }
+            Step::CancelTransfer { .. } => Command::CancelTransfer { user, interaction: id, epoch },
             _ => Command::Note { user, interaction: id, epoch: None, text: "TEXT-note".into() },
         });
     }
 
     fn answer_offer(&mut self, nth: usize, accepts: bool) {
-        let offers = self.state.interactions().filter_map(|interaction| Some((interaction.id, interaction.offer()?)));
-        let asked = offers.flat_map(|(id, offer)| offer.to.iter().map(move |user| (id, offer.id, user.clone())));
+        let asked = self.state.interactions().flat_map(|interaction| {
+            let offers = interaction.offer().into_iter();
+            let offered = offers.flat_map(|offer| offer.to.iter().map(|user| (offer.id, user.clone())));
+            let handed_over = interaction.recipient().map(|(user, offer)| (offer, user.clone()));
+            offered.chain(handed_over).map(|(offer, user)| (interaction.id, offer, user))
+        });
         let Some((interaction, offer, user)) = nth_of(asked, nth) else { return };
         self.tell(&if accepts {
             Command::Accept { user, interaction, offer }

@@ -97,8 +97,8 @@ pub struct SmsChannelSpec {
     #[serde(default)]
     #[schemars(range(min = 0, max = 604800))]
     pub max_queue_seconds: i32,
-    /// Seconds that an agent has to accept a transfer, before it goes back to the agent who transferred it; 0 to 86400. 0: no limit.
-    /// Default 0. Not carried out yet, and refused by the condition `Ready`: more than 0.
+    /// Seconds after which a transfer that nobody has taken ends, and the interaction is that agent's alone again who transferred it; 0 to 86400.
+    /// 0: no limit. Default 0.
     #[serde(default)]
     #[schemars(range(min = 0, max = 86400))]
     pub max_transfer_seconds: i32,
@@ -345,10 +345,11 @@ pub struct OptOut {
     /// Opt-Out, for example), and the engine says nothing. Default `Aldis`.
     #[serde(default)]
     pub answered_by: OptOutAnsweredBy,
-    /// Words of your own instead of the usual ones. Upper and lower case are the same. Not carried out yet, and refused by the condition `Ready`.
+    /// Words of your own instead of the usual ones. Upper and lower case, spaces and punctuation do not count in what customers write. A
+    /// set that you leave out keeps its usual words; a word that would then stand in two sets is refused by the condition `Ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keywords: Option<OptOutKeywords>,
-    /// Texts of your own instead of the usual ones. Not carried out yet, and refused by the condition `Ready`.
+    /// Texts of your own instead of the usual ones. A text that you leave out is the usual one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<OptOutMessages>,
 }

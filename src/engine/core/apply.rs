@@ -10,7 +10,7 @@ use super::{
     customer::{Customer, LastAgent},
     event::{
         AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent,
-        InteractionEvent, Origin, OutboundEvent, Purpose, WithdrawalReason,
+        InteractionEvent, Origin, OutboundEvent, Purpose, TransferEndReason, WithdrawalReason,
     },
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
     interaction::{Interaction, Phase, Place},
@@ -19,6 +19,7 @@ use super::{
     random::Seed,
     ranking::Turn,
     state::{Sample, State},
+    transfer::{Recipient, Transfer},
 };
 
 /// Changes the state as the event says. What the event names and the state does not hold is left alone.
@@ -115,11 +116,16 @@ fn apply_to_interaction(state: &mut State, event: &InteractionEvent, at: Timesta
         InteractionEvent::QueueTimedOut { interaction } => {
             state.with_interaction(*interaction, |interaction| interaction.queue_timed_out = true);
         }
+        InteractionEvent::TransferStarted { .. } | InteractionEvent::TransferEnded { .. } => {
+            apply_to_transfer(state, event, at);
+        }
         InteractionEvent::InteractionRequeued { interaction, epoch, .. } => {
             let own_since = state.scalars.clock.at(at);
             state.with_interaction(*interaction, |interaction| {
-                interaction.phase =
-                    Phase::Queued { place: Place::Head(interaction.arrived_at), since: at, own_since, offer: None };
+                // Those go on being asked who are, if it was handed over to the queue.
+                let offer = interaction.offer_mut().and_then(Option::take);
+                let place = Place::Head(interaction.arrived_at);
+                interaction.phase = Phase::Queued { place, since: at, own_since, offer };
                 interaction.epoch = *epoch;
             });
         }
@@ -230,14 +236,14 @@ fn apply_to_offer(state: &mut State, event: &InteractionEvent, at: Timestamp) {
             let (id, asked, timeout_seconds) = (*offer, to.clone(), *timeout_seconds);
             state.with_interaction(*interaction, |interaction| {
                 interaction.offers = id.0;
-                if let Phase::Queued { offer, .. } = &mut interaction.phase {
+                if let Some(offer) = interaction.offer_mut() {
                     *offer = Some(Offer { id, to, asked, to_all, until, timeout_seconds });
                 }
             });
         }
         InteractionEvent::OfferExtended { interaction, users, .. } => {
             state.with_interaction(*interaction, |interaction| {
-                if let Phase::Queued { offer: Some(offer), .. } = &mut interaction.phase {
+                if let Some(Some(offer)) = interaction.offer_mut() {
                     offer.to.extend(users.iter().cloned());
                     offer.asked.extend(users.iter().cloned());
                 }
@@ -268,6 +274,39 @@ fn apply_to_offer(state: &mut State, event: &InteractionEvent, at: Timestamp) {
     }
 }
 
+fn apply_to_transfer(state: &mut State, event: &InteractionEvent, at: Timestamp) {
+    match event {
+        InteractionEvent::TransferStarted { interaction, to, offer, timeout_seconds, .. } => {
+            let now = state.scalars.clock.at(at);
+            let until = timeout_seconds.map(|seconds| now.after(SignedDuration::from_secs(seconds.into())));
+            let to = match (to, offer) {
+                (Some(user), Some(offer)) => Recipient::Agent { user: user.clone(), offer: *offer },
+                _ => Recipient::Queue { offer: None },
+            };
+            state.with_interaction(*interaction, |interaction| {
+                if let Recipient::Agent { offer, .. } = &to {
+                    interaction.offers = offer.0;
+                }
+                if let Phase::Active { transfer, .. } = &mut interaction.phase {
+                    *transfer = Some(Transfer { to, until });
+                }
+            });
+        }
+        InteractionEvent::TransferEnded { interaction, to, reason } => {
+            if let (TransferEndReason::Declined, Some(user)) = (reason, to) {
+                state.with_agent(user, |agent| agent.missed = None);
+            }
+            state.with_interaction(*interaction, |interaction| {
+                if let Phase::Active { transfer, .. } = &mut interaction.phase {
+                    *transfer = None;
+                    interaction.asked_in_vain = AskedInVain::default();
+                }
+            });
+        }
+        _ => {}
+    }
+}
+
 /// These are asked no more. When nobody is, the offer was in vain, and those rest who could have accepted it. Who went is asked again when
 /// they are back.
 fn offer_ended(
@@ -279,7 +318,7 @@ fn offer_ended(
 ) {
     let now = state.scalars.clock.at(at);
     state.with_interaction(interaction, |interaction| {
-        let Phase::Queued { offer, .. } = &mut interaction.phase else { return };
+        let Some(offer) = interaction.offer_mut() else { return };
         if let Some(offer) = offer {
             offer.to.retain(|user| !users.contains(user));
             offer.asked.retain(|user| could_accept || !users.contains(user));
@@ -309,7 +348,7 @@ fn assigned(state: &mut State, id: InteractionId, user: &UserId, epoch: Epoch, o
         }
     });
     state.with_interaction(id, |interaction| {
-        interaction.phase = Phase::Active { owner: user.clone() };
+        interaction.phase = Phase::Active { owner: user.clone(), transfer: None };
         interaction.epoch = epoch;
         interaction.active_at = active_at;
         interaction.accepted = offer;

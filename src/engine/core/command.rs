@@ -106,6 +106,26 @@ pub enum Command {
         /// The reply's text.
         text: Arc<str>,
     },
+    /// The owner hands the interaction over. It stays theirs until somebody has taken it.
+    Transfer {
+        /// The agent who hands it over; refused unless they own it.
+        user: UserId,
+        /// The interaction.
+        interaction: InteractionId,
+        /// The epoch that they know.
+        epoch: Epoch,
+        /// To whom.
+        to: TransferTo,
+    },
+    /// The owner takes back what nobody has taken yet.
+    CancelTransfer {
+        /// The agent who hands it over.
+        user: UserId,
+        /// The interaction.
+        interaction: InteractionId,
+        /// The epoch that they know.
+        epoch: Epoch,
+    },
     /// The owner ends the interaction.
     Finish {
         /// The agent who ends it; refused unless they own it.
@@ -135,6 +155,15 @@ pub enum Command {
         /// The first message's text.
         text: Arc<str>,
     },
+}
+
+/// To whom an agent hands an interaction over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TransferTo {
+    /// To this agent, who is asked.
+    Agent(UserId),
+    /// To the queue of the channel: to whom the strategy names.
+    Queue,
 }
 
 /// A customer's message, as it is handed to the core.
@@ -343,6 +372,21 @@ pub enum Refusal {
         /// How many they may have.
         maximum: u32,
     },
+    /// The interaction is being handed over already.
+    #[error("the interaction is being transferred already; cancel that first")]
+    InTransfer,
+    /// The interaction is not being handed over.
+    #[error("the interaction is not being transferred: it was taken, declined, or took too long")]
+    NotInTransfer,
+    /// An agent cannot hand over to themselves.
+    #[error("the interaction is yours already; name another agent, or the queue")]
+    TransferToOneself,
+    /// Nobody of this name is a member of the campaign.
+    #[error("{0} is not a member of the campaign; name a member as the campaign writes them")]
+    NoSuchMember(UserId),
+    /// The agent is not there to be asked.
+    #[error("{0} cannot be asked: they are offline or not present, or the campaign gives them no interactions")]
+    NotThere(UserId),
     /// The channel or its campaign is disabled.
     #[error("the channel or its campaign is disabled")]
     Disabled,

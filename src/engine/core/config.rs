@@ -26,6 +26,8 @@ pub struct ChannelConfig {
     pub max_queued: Option<NonZeroU32>,
     /// An interaction that waits in the queue for so long has timed out; none = it may wait for ever.
     pub max_queue: Option<SignedDuration>,
+    /// A transfer that nobody has taken for so long ends; none = it waits for ever.
+    pub max_transfer: Option<SignedDuration>,
     /// Sent to a customer who finds the queue full.
     pub queue_full_message: Option<String>,
     /// Sent to a customer who writes outside the hours.

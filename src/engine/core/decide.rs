@@ -8,6 +8,7 @@ use super::{
     event::{ClockEvent, EngineEvent},
     inbound, offering, presence, receipt, reply, sending, start,
     state::State,
+    transferring,
 };
 
 /// Decides what follows from a command. `now` counts as no earlier than the last event.
@@ -49,6 +50,12 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
         Command::Decline { user, interaction, offer } => return offering::decline(draft, user, *interaction, *offer),
         Command::Reply { user, interaction, epoch, text } => {
             return reply::reply(draft, user, *interaction, *epoch, text);
+        }
+        Command::Transfer { user, interaction, epoch, to } => {
+            return transferring::transfer(draft, user, *interaction, *epoch, to);
+        }
+        Command::CancelTransfer { user, interaction, epoch } => {
+            return transferring::cancel(draft, user, *interaction, *epoch);
         }
         Command::Finish { user, interaction, epoch } => return reply::finish(draft, user, *interaction, *epoch),
         Command::Note { user, interaction, epoch, text } => {

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::{
     event::{
-        ClockEvent, CloseReason, Event, Happened, InteractionEvent, RequeueReason, SampleResult, WithdrawalReason,
+        ClockEvent, CloseReason, Event, Happened, InteractionEvent, RequeueReason, SampleResult, TransferEndReason,
+        WithdrawalReason,
     },
     ids::InteractionId,
     offering,
@@ -12,6 +13,7 @@ use super::{
     presence, queue, sending, service_level,
     state::State,
     timers::Timer,
+    transferring,
 };
 
 /// The next thing that is due: the events of one step, empty when nothing is. Apply them and ask again.
@@ -53,6 +55,9 @@ fn ended(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
         Timer::OfferRested(id) => {
             let users = state.interaction(*id)?.asked_in_vain.rested(state.scalars.clock.at(now));
             Some(vec![InteractionEvent::OfferRested { interaction: *id, users }.into()])
+        }
+        Timer::TransferTimedOut(id) => {
+            Some(vec![transferring::ended(state.interaction(*id)?, TransferEndReason::TimedOut).into()])
         }
         Timer::QueueTimedOut(id) => Some(vec![InteractionEvent::QueueTimedOut { interaction: *id }.into()]),
         Timer::InteractionIdle(id) => idle(state, *id, now),

@@ -8,7 +8,7 @@ use super::{
     agent::Agent,
     clock::ChannelTime,
     ids::{InteractionId, UserId},
-    interaction::{Interaction, Phase},
+    interaction::Interaction,
     ranking::Ranking,
     state::State,
 };
@@ -22,7 +22,8 @@ struct Slots {
 
 impl Slots {
     fn of(interaction: &Interaction) -> Self {
-        let asked = interaction.offer().map(|offer| offer.to.clone()).unwrap_or_default();
+        let mut asked = interaction.offer().map(|offer| offer.to.clone()).unwrap_or_default();
+        asked.extend(interaction.recipient().map(|(user, _)| user.clone()));
         Self { owner: interaction.owner().cloned(), asked }
     }
 }
@@ -56,22 +57,24 @@ impl State {
 
     fn enter(&mut self, interaction: &Interaction) {
         self.timers.start(interaction.timers(&self.config));
-        if let Phase::Queued { place, offer, .. } = &interaction.phase {
-            let at = (*place, interaction.id);
-            if offer.is_none() {
+        if let Some(place) = interaction.place() {
+            let at = (place, interaction.id);
+            if interaction.offer().is_none() {
                 self.unoffered.insert(at)
             } else {
                 self.offered.insert(at)
             };
+            self.handed_over += usize::from(interaction.owner().is_some());
         }
     }
 
     fn leave(&mut self, interaction: &Interaction) {
         self.timers.cancel(interaction.timers(&self.config));
-        if let Phase::Queued { place, .. } = &interaction.phase {
-            let at = (*place, interaction.id);
+        if let Some(place) = interaction.place() {
+            let at = (place, interaction.id);
             self.unoffered.remove(&at);
             self.offered.remove(&at);
+            self.handed_over -= usize::from(interaction.owner().is_some());
         }
     }
 

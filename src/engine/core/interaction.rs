@@ -10,6 +10,7 @@ use super::{
     ids::{CustomerId, Epoch, InteractionId, OfferId, UserId},
     offer::{AskedInVain, Offer},
     timers::Timer,
+    transfer::{Recipient, Transfer},
 };
 
 /// An open interaction.
@@ -53,7 +54,7 @@ impl Interaction {
     /// The agent who has it.
     pub const fn owner(&self) -> Option<&UserId> {
         match &self.phase {
-            Phase::Active { owner } => Some(owner),
+            Phase::Active { owner, .. } => Some(owner),
             Phase::Opened | Phase::Queued { .. } => None,
         }
     }
@@ -71,31 +72,74 @@ impl Interaction {
         matches!(self.phase, Phase::Queued { .. })
     }
 
-    /// The offer that runs, while it waits.
+    /// Its owner hands it over.
+    pub const fn transfer(&self) -> Option<&Transfer> {
+        match &self.phase {
+            Phase::Active { transfer, .. } => transfer.as_ref(),
+            Phase::Opened | Phase::Queued { .. } => None,
+        }
+    }
+
+    /// The offer that runs, while it stands in the queue.
     pub const fn offer(&self) -> Option<&Offer> {
         match &self.phase {
-            Phase::Queued { offer, .. } => offer.as_ref(),
+            Phase::Queued { offer, .. }
+            | Phase::Active { transfer: Some(Transfer { to: Recipient::Queue { offer }, .. }), .. } => offer.as_ref(),
             Phase::Opened | Phase::Active { .. } => None,
         }
     }
 
-    /// Those that run for it. While an agent has it: until it has been silent for too long. While it waits: until the offer ends, until
-    /// somebody who was asked in vain has rested and, while nobody is asked, until it has waited for too long.
+    /// Where the offer is kept, while it stands in the queue.
+    pub(super) const fn offer_mut(&mut self) -> Option<&mut Option<Offer>> {
+        match &mut self.phase {
+            Phase::Queued { offer, .. }
+            | Phase::Active { transfer: Some(Transfer { to: Recipient::Queue { offer }, .. }), .. } => Some(offer),
+            Phase::Opened | Phase::Active { .. } => None,
+        }
+    }
+
+    /// The one agent to whom its owner hands it over, and what they are asked.
+    pub const fn recipient(&self) -> Option<(&UserId, OfferId)> {
+        match self.transfer() {
+            Some(Transfer { to: Recipient::Agent { user, offer }, .. }) => Some((user, *offer)),
+            Some(Transfer { to: Recipient::Queue { .. }, .. }) | None => None,
+        }
+    }
+
+    /// Its place in the queue, while it stands there: because nobody has it, or because its owner hands it over.
+    pub(super) const fn place(&self) -> Option<Place> {
+        match &self.phase {
+            Phase::Queued { place, .. } => Some(*place),
+            Phase::Active { transfer: Some(Transfer { to: Recipient::Queue { .. }, .. }), .. } => {
+                Some(Place::Head(self.arrived_at))
+            }
+            Phase::Opened | Phase::Active { .. } => None,
+        }
+    }
+
+    /// Those that run for it. While an agent has it: until it has been silent, or handed over, for too long. While it waits and nobody is
+    /// asked: until it has waited for too long. While it stands in the queue: until the offer ends, and until somebody who was asked in vain
+    /// has rested.
     pub(super) fn timers(&self, config: &ChannelConfig) -> impl Iterator<Item = (ChannelTime, Timer)> + use<> {
         let id = self.id;
-        let timers = match &self.phase {
+        let own = match &self.phase {
             Phase::Opened => [None, None],
-            Phase::Active { .. } => [Some((self.active_at.after(config.session_idle), Timer::InteractionIdle(id))), None],
+            Phase::Active { transfer, .. } => [
+                Some((self.active_at.after(config.session_idle), Timer::InteractionIdle(id))),
+                transfer.as_ref().and_then(|transfer| Some((transfer.until?, Timer::TransferTimedOut(id)))),
+            ],
             Phase::Queued { own_since, offer, .. } => {
-                let limit = config.max_queue.filter(|_| !self.queue_timed_out);
-                let ends = match offer {
-                    Some(offer) => Some((offer.until, Timer::OfferTimedOut(id))),
-                    None => limit.map(|limit| (own_since.after(limit), Timer::QueueTimedOut(id))),
-                };
-                [ends, self.asked_in_vain.next().map(|at| (at, Timer::OfferRested(id)))]
+                let limit = config.max_queue.filter(|_| offer.is_none() && !self.queue_timed_out);
+                [limit.map(|limit| (own_since.after(limit), Timer::QueueTimedOut(id))), None]
             }
         };
-        timers.into_iter().flatten()
+        let offer = self.offer().map(|offer| (offer.until, Timer::OfferTimedOut(id)));
+        let rest = self.asked_in_vain.next().map(|at| (at, Timer::OfferRested(id)));
+        let in_queue = [offer, rest].into_iter().flatten().filter({
+            let stands = self.place().is_some();
+            move |_| stands
+        });
+        own.into_iter().flatten().chain(in_queue)
     }
 }
 
@@ -121,6 +165,9 @@ pub enum Phase {
     Active {
         /// The agent who has it.
         owner: UserId,
+        /// They hand it over.
+        #[serde(default)]
+        transfer: Option<Transfer>,
     },
 }
 

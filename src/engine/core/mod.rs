@@ -42,6 +42,8 @@ pub mod state;
 pub mod statistics;
 mod strategy;
 mod timers;
+pub mod transfer;
+mod transferring;
 
 #[cfg(test)]
 pub(super) mod tests;

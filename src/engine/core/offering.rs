@@ -8,12 +8,12 @@ use super::{
     command::{Answer, Refusal},
     config::Strategy,
     draft::Draft,
-    event::{AgentEvent, Happened, InteractionEvent, WithdrawalReason},
+    event::{AgentEvent, Happened, InteractionEvent, TransferEndReason, WithdrawalReason},
     ids::{InteractionId, OfferId, UserId},
     interaction::Interaction,
-    offer::Offer,
     queue, service_level,
     state::State,
+    transferring,
 };
 
 /// So many offers in a row that an agent lets pass say that they are not at their desk.
@@ -31,7 +31,7 @@ pub(super) fn accept(
     if interaction.owner() == Some(user) && interaction.accepted == Some(offer) {
         return Ok(Answer::Accepted { epoch: interaction.epoch });
     }
-    offered(interaction, user, offer)?;
+    is_asked(interaction, user, offer)?;
     if !draft.config().enabled {
         return Err(Refusal::Disabled);
     }
@@ -44,6 +44,7 @@ pub(super) fn accept(
         position: None,
         offer: Some(offer),
         previous: false,
+        from: interaction.owner().cloned(),
     });
     if let Some(sample) = service_level::accepted(draft.state, interaction, draft.now) {
         draft.push(sample);
@@ -59,18 +60,24 @@ pub(super) fn decline(
     offer: OfferId,
 ) -> Result<Answer, Refusal> {
     draft.member(user)?;
-    offered(draft.state.interaction(id).ok_or(Refusal::NotOpen(id))?, user, offer)?;
-    draft.push(InteractionEvent::OfferDeclined { interaction: id, offer, user: user.clone() });
+    let interaction = draft.state.interaction(id).ok_or(Refusal::NotOpen(id))?;
+    is_asked(interaction, user, offer)?;
+    draft.push(if interaction.recipient().is_some() {
+        transferring::ended(interaction, TransferEndReason::Declined)
+    } else {
+        InteractionEvent::OfferDeclined { interaction: id, offer, user: user.clone() }
+    });
     Ok(Answer::Done)
 }
 
-/// The offer, if it is the one in force and this user may still accept it.
-fn offered<'i>(interaction: &'i Interaction, user: &UserId, shown: OfferId) -> Result<&'i Offer, Refusal> {
-    let offer = interaction.offer().filter(|offer| offer.id == shown && offer.to.contains(user));
-    offer.ok_or(Refusal::OfferOver(shown))
+/// Whether the offer is the one in force and this user may still accept it.
+fn is_asked(interaction: &Interaction, user: &UserId, shown: OfferId) -> Result<(), Refusal> {
+    let with_others = interaction.offer().is_some_and(|offer| offer.id == shown && offer.to.contains(user));
+    let is_asked = with_others || interaction.recipient() == Some((user, shown));
+    is_asked.then_some(()).ok_or(Refusal::OfferOver(shown))
 }
 
-/// Takes all offers from an agent.
+/// Takes all offers from an agent, and ends what is handed over to them.
 pub(super) fn withdraw(state: &State, user: &UserId, reason: WithdrawalReason) -> Vec<InteractionEvent> {
     withdraw_all(state, &[user], reason, None)
 }
@@ -88,10 +95,15 @@ fn withdraw_all(
             of.entry(*id).or_default().push((*user).clone());
         }
     }
-    let offers = of.into_iter().filter_map(|(id, users)| Some((state.interaction(id)?.offer()?.id, id, users)));
-    offers
-        .map(|(offer, interaction, users)| InteractionEvent::OfferWithdrawn { interaction, offer, users, reason })
-        .collect()
+    let ended = of.into_iter().filter_map(|(id, users)| {
+        let interaction = state.interaction(id)?;
+        if interaction.recipient().is_some() {
+            return Some(transferring::ended(interaction, reason.into()));
+        }
+        let offer = interaction.offer()?.id;
+        Some(InteractionEvent::OfferWithdrawn { interaction: id, offer, users, reason })
+    });
+    ended.collect()
 }
 
 /// Nobody accepted an offer in time. Who has let too many pass in a row is not there, whatever they said.
@@ -129,7 +141,10 @@ pub(super) fn extend(state: &State) -> Option<InteractionEvent> {
     let arrived: Vec<(&UserId, u32)> = arrived.collect();
     state.offered.iter().filter_map(|(_, id)| state.interaction(*id)).find_map(|interaction| {
         let offer = interaction.offer().filter(|offer| offer.to_all)?;
-        let is_new = |user: &UserId| !offer.asked.contains(user) && !interaction.asked_in_vain.is_resting(user);
+        let is_new = |user: &UserId| {
+            let hands_over = interaction.owner() == Some(user);
+            !offer.asked.contains(user) && !interaction.asked_in_vain.is_resting(user) && !hands_over
+        };
         let mut new = arrived.iter().filter(|(user, _)| is_new(user)).peekable();
         new.peek()?;
         let members = offer.asked.iter().filter_map(|user| config.members.get(user));

@@ -58,12 +58,12 @@ pub(super) fn release(state: &State, user: &UserId, reason: RequeueReason) -> Ve
 /// Takes their interactions and offers from agents who are no members any more: they could neither see nor finish them.
 pub(super) fn release_removed(draft: &mut Draft<'_>) {
     let state = draft.state;
-    let removed = state.agents.keys().filter(|user| draft.config().members.get(user).is_none());
-    let released = removed.flat_map(|user| {
-        let offers = offering::withdraw(state, user, WithdrawalReason::AgentRemoved);
-        offers.into_iter().chain(release(state, user, RequeueReason::OwnerRemoved))
-    });
-    for what in released.collect::<Vec<InteractionEvent>>() {
+    let removed: Vec<&UserId> =
+        state.agents.keys().filter(|user| draft.config().members.get(user).is_none()).collect();
+    // What one of them hands over to another one is handed over to nobody before it goes back to the queue.
+    let offers = removed.iter().flat_map(|user| offering::withdraw(state, user, WithdrawalReason::AgentRemoved));
+    let released = removed.iter().flat_map(|user| release(state, user, RequeueReason::OwnerRemoved));
+    for what in offers.chain(released).collect::<Vec<InteractionEvent>>() {
         draft.push(what);
     }
 }

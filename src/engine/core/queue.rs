@@ -44,6 +44,7 @@ fn give(state: &State, interaction: &Interaction, now: Timestamp) -> Option<Vec<
             position,
             offer: None,
             previous,
+            from: interaction.owner().cloned(),
         },
         OfferMode::Ask { timeout_seconds } => InteractionEvent::InteractionOffered {
             interaction: id,

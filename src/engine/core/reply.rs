@@ -76,7 +76,12 @@ fn open<'s>(draft: &Draft<'s>, id: InteractionId) -> Result<&'s Interaction, Ref
 }
 
 /// The interaction, if this user has it and knows its epoch.
-fn owned<'s>(draft: &Draft<'s>, user: &UserId, id: InteractionId, shown: Epoch) -> Result<&'s Interaction, Refusal> {
+pub(super) fn owned<'s>(
+    draft: &Draft<'s>,
+    user: &UserId,
+    id: InteractionId,
+    shown: Epoch,
+) -> Result<&'s Interaction, Refusal> {
     draft.member(user)?;
     let interaction = open(draft, id)?;
     if interaction.epoch != shown {

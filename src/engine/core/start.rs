@@ -50,6 +50,7 @@ pub(super) fn start(
         position: None,
         offer: None,
         previous: false,
+        from: None,
     });
     let message = sending::commit(draft, &customer, Some(interaction), purpose, text)?;
     Ok(Answer::Started { interaction, epoch, message })

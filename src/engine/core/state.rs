@@ -38,10 +38,12 @@ pub struct State {
     pub(super) agents: BTreeMap<UserId, Agent>,
     pub(super) outbox: Outbox,
     pub(super) samples: VecDeque<Sample>,
-    /// Interactions that wait and that nobody is asked about, in the order in which they are assigned.
+    /// Interactions that stand in the queue and that nobody is asked about, in the order in which they are assigned.
     pub(super) unoffered: BTreeSet<(Place, InteractionId)>,
-    /// Those that wait and that somebody is asked about.
+    /// Those that stand there and that somebody is asked about.
     pub(super) offered: BTreeSet<(Place, InteractionId)>,
+    /// How many of both have an owner, who hands them over.
+    pub(super) handed_over: usize,
     /// What ends by itself.
     pub(super) timers: Timers,
     /// Agents who can be given an interaction.
@@ -182,6 +184,7 @@ impl State {
             samples: rows.samples.into(),
             unoffered: BTreeSet::new(),
             offered: BTreeSet::new(),
+            handed_over: 0,
             timers: Timers::default(),
             ranking,
             arrived: BTreeSet::new(),
@@ -289,14 +292,15 @@ impl State {
         self.interactions.values()
     }
 
-    /// Interactions that wait, in the order in which they are assigned.
+    /// Interactions that wait, in the order in which they are assigned. What its owner hands over to the queue has an agent.
     pub fn queue(&self) -> impl Iterator<Item = InteractionId> {
-        self.unoffered.union(&self.offered).map(|(_, id)| *id)
+        let queued = |id: &InteractionId| self.interaction(*id).is_some_and(Interaction::is_queued);
+        self.unoffered.union(&self.offered).map(|(_, id)| *id).filter(queued)
     }
 
     /// How many interactions wait.
     pub fn queue_len(&self) -> usize {
-        self.unoffered.len() + self.offered.len()
+        self.unoffered.len() + self.offered.len() - self.handed_over
     }
 
     /// An agent who was seen.

@@ -38,13 +38,15 @@ pub(super) fn choose(state: &State, interaction: &Interaction) -> Option<Chosen>
     Some(Chosen { first: user, others: turns.map(|turn| turn.user).collect(), position, previous: false })
 }
 
-/// Those who were asked in vain come after all others, who was asked longest ago first, and not before they have rested.
+/// Those who were asked in vain come after all others, who was asked longest ago first, and not before they have rested. Who hands it over is
+/// not among them.
 fn by_strategy(state: &State, interaction: &Interaction) -> Vec<Turn> {
     let (in_vain, order) = (&interaction.asked_in_vain, state.ranking.order());
-    if in_vain.0.is_empty() {
+    let owner = interaction.owner();
+    if in_vain.0.is_empty() && owner.is_none() {
         return among(state, order);
     }
-    let others = those(order, |user| !in_vain.0.contains_key(user));
+    let others = those(order, |user| !in_vain.0.contains_key(user) && owner != Some(user));
     if !others.is_empty() {
         return among(state, Order(&others));
     }

@@ -18,6 +18,8 @@ pub(super) enum Timer {
     OfferTimedOut(InteractionId),
     /// Somebody who was asked in vain may be asked again.
     OfferRested(InteractionId),
+    /// Nobody has taken what its owner hands over.
+    TransferTimedOut(InteractionId),
     /// An interaction has waited in the queue for too long, and nobody is asked.
     QueueTimedOut(InteractionId),
     /// Nobody has written for too long in an interaction that an agent has.

@@ -170,10 +170,3 @@ pub(super) async fn set_presence(
         Err(refusal) => Err(of_refusal(&refusal).into()),
     }
 }
-
-/// Transfer an interaction. This version cannot do it.
-#[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/transfer", tag = "later", params(("id" = u64, Path)),
-    responses((status = 501, body = Problem)))]
-pub(super) async fn transfer(_: Agent) -> Failure {
-    Failure::not_supported_yet("Interactions cannot be transferred yet.")
-}

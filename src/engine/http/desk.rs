@@ -58,13 +58,20 @@ pub(super) async fn me(State(shared): State<Shared>, agent: Agent) -> Result<Jso
 
 fn my_offers(seen: &Inspection<'_>, agent: &core::agent::Agent) -> Vec<MyOffer> {
     let now = seen.state.scalars().clock.at(seen.now);
-    let offers = agent.offers.iter().filter_map(|id| Some((id, seen.state.interaction(*id)?.offer()?)));
-    let shown = offers.map(|(id, offer)| MyOffer {
-        interaction: id.0,
-        offer: offer.id.0,
-        seconds_left: u64::try_from(offer.until.since(now).as_secs()).unwrap_or(0),
+    let offers = agent.offers.iter().filter_map(|id| {
+        let interaction = seen.state.interaction(*id)?;
+        let (offer, until) = match interaction.recipient() {
+            Some((_, offer)) => (offer, interaction.transfer()?.until),
+            None => interaction.offer().map(|offer| (offer.id, Some(offer.until)))?,
+        };
+        Some(MyOffer {
+            interaction: id.0,
+            offer: offer.0,
+            from: interaction.owner().map(ToString::to_string),
+            seconds_left: until.map(|until| u64::try_from(until.since(now).as_secs()).unwrap_or(0)),
+        })
     });
-    shown.collect()
+    offers.collect()
 }
 
 /// Say that you are there: the answer to an event `Beat` on the stream.

@@ -14,6 +14,7 @@ mod path;
 mod problem;
 mod stream;
 mod stream_limit;
+mod transfers;
 mod view;
 
 use std::{ops::Deref, sync::Arc};
@@ -135,7 +136,8 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
         .route("/interactions/{id}/note", post(actions::note))
         .route("/interactions/{id}/accept", post(offers::accept))
         .route("/interactions/{id}/decline", post(offers::decline))
-        .route("/interactions/{id}/transfer", post(actions::transfer))
+        .route("/interactions/{id}/transfer", post(transfers::transfer))
+        .route("/interactions/{id}/cancel-transfer", post(transfers::cancel))
         .route("/customers/{number}/messages", get(desk::messages))
         .route("/blocked-starts", get(desk::blocked_starts))
         .route("/statistics", get(desk::statistics))

@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{actions, desk, offers, stream, view};
+use super::{actions, desk, offers, stream, transfers, view};
 use crate::wire::{
     ports::CHANNEL_PATH,
     problem::{MEDIA_TYPE, Problem},
@@ -37,7 +37,8 @@ use crate::wire::{
         actions::note,
         offers::accept,
         offers::decline,
-        actions::transfer,
+        transfers::transfer,
+        transfers::cancel,
         desk::messages,
         desk::blocked_starts,
         desk::statistics,

@@ -67,11 +67,6 @@ impl Failure {
         Problem::new(405, "method-not-allowed", "The path does not take this method").into()
     }
 
-    /// 501: known, and not there yet.
-    pub(super) fn not_supported_yet(detail: impl Into<String>) -> Self {
-        Problem::new(501, "not-supported-yet", "This version cannot do this yet").detail(detail).into()
-    }
-
     /// 503: a fault of ours that passes; the caller should try again.
     pub(super) fn unavailable(detail: impl Into<String>) -> Self {
         let problem = Problem::new(503, "unavailable", "The engine cannot answer right now").detail(detail);
@@ -123,6 +118,11 @@ pub(super) fn of_refusal(refusal: &Refusal) -> Problem {
         Refusal::NotAMember(_) => (403, "not-a-member", "Only members of the campaign may do this", None),
         Refusal::MayNotInitiate(_) => (403, "may-not-initiate", "The member may not start interactions", None),
         Refusal::AtCapacity { .. } => (409, "at-capacity", "The agent has no room for another interaction", None),
+        Refusal::InTransfer => (409, "in-transfer", "The interaction is being transferred", None),
+        Refusal::NotInTransfer => (409, "not-in-transfer", "The interaction is not being transferred", None),
+        Refusal::TransferToOneself => (422, "transfer-to-oneself", "The agent has the interaction", Some("/to/agent")),
+        Refusal::NoSuchMember(_) => (422, "no-such-member", "There is no such member", Some("/to/agent")),
+        Refusal::NotThere(_) => (409, "not-there", "The agent is not there", Some("/to/agent")),
         Refusal::Disabled => (409, "disabled", "Channel or campaign is disabled", None),
         Refusal::OptedOut => (409, "opted-out", "The customer has opted out", None),
         Refusal::Blocked => (409, "blocked", "The number is on a blocklist", None),

@@ -9,6 +9,7 @@ use crate::{
             delivery::{FailureClass, MessageStatus},
             event::{CloseReason, InboundOutcome, Purpose},
             offer,
+            transfer::{self, Recipient},
         },
         store::read::{
             BlockedStartRow, InteractionDetail, InteractionRow, InteractionState, MessageKind, MessageRow, NoteRow,
@@ -90,8 +91,12 @@ pub(super) struct MyOffer {
     pub interaction: u64,
     /// The offer's `id`: accept and decline show it.
     pub offer: u64,
-    /// Seconds until it ends, unless the channel is disabled meanwhile.
-    pub seconds_left: u64,
+    /// The agent who hands it over, to them or to the queue; absent when it waits for an agent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<String>,
+    /// Seconds until it ends, unless the channel is disabled meanwhile; absent when it does not end by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seconds_left: Option<u64>,
 }
 
 /// Whether an agent takes interactions.
@@ -152,9 +157,12 @@ pub(super) struct Interaction {
     pub owner: Option<String>,
     /// Counts its owners; reply and finish show it.
     pub epoch: u32,
-    /// The agents who are asked whether they take it, while it waits and some are.
+    /// The agents who are asked whether they take it, while it stands in the queue and some are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offer: Option<Offer>,
+    /// Its owner hands it over; absent when they do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transfer>,
     /// The agent who wrote first; absent when the customer did.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub started_by: Option<String>,
@@ -191,6 +199,27 @@ impl From<offer::Offer> for Offer {
     fn from(offer: offer::Offer) -> Self {
         let to = offer.to.into_iter().map(String::from).collect();
         Self { id: offer.id.0, to, timeout_seconds: offer.timeout_seconds }
+    }
+}
+
+/// The owner of an interaction hands it over. It is theirs until somebody has taken it.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Transfer {
+    /// The agent who is asked; absent when it stands in the queue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+    /// What that agent is asked: accept and decline show it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer: Option<u64>,
+}
+
+impl From<&transfer::Transfer> for Transfer {
+    fn from(transfer: &transfer::Transfer) -> Self {
+        match &transfer.to {
+            Recipient::Agent { user, offer } => Self { to: Some(user.to_string()), offer: Some(offer.0) },
+            Recipient::Queue { .. } => Self { to: None, offer: None },
+        }
     }
 }
 
@@ -401,6 +430,7 @@ impl From<InteractionRow> for Interaction {
             state: row.state.into(),
             owner: row.owner.map(String::from),
             epoch: row.epoch.0,
+            transfer: row.transfer.as_ref().map(Transfer::from),
             offer: row.offer.map(Offer::from),
             started_by: row.started_by.map(String::from),
             arrived_at: row.arrived_at,

@@ -47,7 +47,7 @@ const INTERACTIONS: &str =
                                     WHERE k.customer = interaction.customer AND k.message >= interaction.first_message
                                       AND m.interaction = interaction.id
                                     ORDER BY k.message DESC LIMIT 1), 0)),
-           queued_at, offers, offer, accepted, asked_in_vain, previous_agent, queued_own_at, queue_timed_out
+           queued_at, offers, offer, accepted, asked_in_vain, previous_agent, queued_own_at, queue_timed_out, transfer
     FROM interaction WHERE state IN ('Opened', 'Queued', 'Active') AND closed_at IS NULL ORDER BY id";
 /// The same of messages that wait for the look-ups.
 const RECENT_ACTIVITY: &str = "SELECT interaction, max(own_at) FROM message
@@ -189,7 +189,7 @@ fn read_phase(row: &Row<'_>) -> Result<Phase, StoreError> {
             let own_since = ChannelTime::from(instant(row, 17)?.unwrap_or(since));
             Ok(Phase::Queued { place, since, own_since, offer: json(row, 13)? })
         }
-        ("Active", None, Some(owner)) => Ok(Phase::Active { owner }),
+        ("Active", None, Some(owner)) => Ok(Phase::Active { owner, transfer: json(row, 19)? }),
         (state, place, owner) => {
             Err(StoreError::Contents(format!("an interaction is {state} at {place:?} with {owner:?}")))
         }

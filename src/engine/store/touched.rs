@@ -16,6 +16,7 @@ use crate::engine::core::{
     event::{AgentEvent, CloseReason, CustomerEvent, Happened, InboundEvent, InteractionEvent, Origin, OutboundEvent},
     ids::{CustomerId, Epoch, InteractionId, MessageId, UserId},
     interaction::{Interaction, Phase, Place},
+    offer::Offer,
     state::State,
 };
 
@@ -118,6 +119,11 @@ impl Touched {
             | InteractionEvent::OfferRested { interaction, .. } => {
                 self.moved(*interaction);
             }
+            InteractionEvent::TransferStarted { interaction, to, .. }
+            | InteractionEvent::TransferEnded { interaction, to, .. } => {
+                self.moved(*interaction);
+                self.agents.extend(to.clone());
+            }
             InteractionEvent::OfferDeclined { interaction, user, .. } => {
                 self.moved(*interaction);
                 self.agents.insert(user.clone());
@@ -216,8 +222,8 @@ fn insert_open(sql: &Connection, interaction: &Interaction, opened: &Opened) -> 
     sql.prepare_cached(
         "INSERT INTO interaction (id, customer, state, started_by, opted_out, arrived_at, at_head, place_at, queued_at, owner,
                                   epoch, waiting_since, active_at, first_message, offers, offer, accepted, asked_in_vain,
-                                  previous_agent, queued_own_at, queue_timed_out)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                  previous_agent, queued_own_at, queue_timed_out, transfer)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         codec::column(interaction.id.0),
@@ -235,14 +241,23 @@ fn insert_open(sql: &Connection, interaction: &Interaction, opened: &Opened) -> 
         codec::nanos(interaction.active_at.timestamp()),
         codec::column(opened.first_message.0),
         codec::column(interaction.offers),
-        json(interaction.offer())?,
+        json(queued_offer(interaction))?,
         interaction.accepted.map(|offer| codec::column(offer.0)),
         json(Some(&interaction.asked_in_vain).filter(|in_vain| !in_vain.0.is_empty()))?,
         interaction.previous_agent.as_ref().map(UserId::as_str),
         queued_own_at(interaction),
         interaction.queue_timed_out,
+        json(interaction.transfer())?,
     ])?;
     Ok(())
+}
+
+/// That of a transfer is stored with the transfer.
+const fn queued_offer(interaction: &Interaction) -> Option<&Offer> {
+    match &interaction.phase {
+        Phase::Queued { offer, .. } => offer.as_ref(),
+        Phase::Opened | Phase::Active { .. } => None,
+    }
 }
 
 fn queued_own_at(interaction: &Interaction) -> Option<i64> {
@@ -263,7 +278,8 @@ fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), 
     sql.prepare_cached(
         "UPDATE interaction
          SET state = ?, at_head = ?, place_at = ?, queued_at = ?, owner = ?, epoch = ?, waiting_since = ?, active_at = ?,
-             offers = ?, offer = ?, accepted = ?, asked_in_vain = ?, previous_agent = ?, queued_own_at = ?, queue_timed_out = ?
+             offers = ?, offer = ?, accepted = ?, asked_in_vain = ?, previous_agent = ?, queued_own_at = ?, queue_timed_out = ?,
+             transfer = ?
          WHERE id = ?",
     )?
     .execute(params![
@@ -276,12 +292,13 @@ fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), 
         interaction.waiting_since.map(codec::nanos),
         codec::nanos(interaction.active_at.timestamp()),
         codec::column(interaction.offers),
-        json(interaction.offer())?,
+        json(queued_offer(interaction))?,
         interaction.accepted.map(|offer| codec::column(offer.0)),
         json(Some(&interaction.asked_in_vain).filter(|in_vain| !in_vain.0.is_empty()))?,
         interaction.previous_agent.as_ref().map(UserId::as_str),
         queued_own_at(interaction),
         interaction.queue_timed_out,
+        json(interaction.transfer())?,
         codec::column(interaction.id.0),
     ])?;
     Ok(())
@@ -323,8 +340,8 @@ fn close(
     sql.prepare_cached(
         "UPDATE interaction
          SET state = 'Closed', owner = ?, epoch = coalesce(?, epoch), place_at = NULL, queued_at = NULL, waiting_since = NULL,
-             offer = NULL, asked_in_vain = NULL, previous_agent = NULL, queued_own_at = NULL, closed_at = ?, close_reason = ?,
-             last_message = ?
+             offer = NULL, asked_in_vain = NULL, previous_agent = NULL, queued_own_at = NULL, transfer = NULL,
+             closed_at = ?, close_reason = ?, last_message = ?
          WHERE id = ?",
     )?
     .execute(params![

@@ -254,6 +254,8 @@ impl Transaction<'_> {
             | InteractionEvent::OfferDeclined { .. }
             | InteractionEvent::OfferWithdrawn { .. }
             | InteractionEvent::OfferRested { .. }
+            | InteractionEvent::TransferStarted { .. }
+            | InteractionEvent::TransferEnded { .. }
             | InteractionEvent::InteractionRequeued { .. }
             | InteractionEvent::InteractionClosed { .. } => Ok(()),
         }

@@ -38,6 +38,9 @@ pub struct EngineConfig {
     /// Seconds that an interaction may wait in the queue before it counts as timed out; 0 = no limit.
     #[serde(default)]
     pub max_queue_seconds: u32,
+    /// Seconds after which a transfer that nobody has taken ends; 0 = no limit.
+    #[serde(default)]
+    pub max_transfer_seconds: u32,
     /// Sent to a customer who finds the queue full.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue_full_message: Option<String>,

@@ -15,6 +15,7 @@ mod repetition;
 mod restored;
 mod stream;
 mod streams_at_once;
+mod transfers;
 
 use serde_json::{Value, json};
 

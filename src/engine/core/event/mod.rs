@@ -13,7 +13,10 @@ use super::{
 use crate::sms::Encoding;
 
 pub use self::{
-    outcome::{CloseReason, InboundOutcome, OptOutBy, Origin, Purpose, RequeueReason, SampleResult, WithdrawalReason},
+    outcome::{
+        CloseReason, InboundOutcome, OptOutBy, Origin, Purpose, RequeueReason, SampleResult, TransferEndReason,
+        WithdrawalReason,
+    },
     stored::{EVENT_VERSION, UnreadableEvent},
 };
 
@@ -198,6 +201,9 @@ pub enum InteractionEvent {
         /// It is theirs because the customer had them last; no strategy chose.
         #[serde(default, skip_serializing_if = "is_false")]
         previous: bool,
+        /// The agent who handed it over to them, or to the queue.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<UserId>,
     },
     /// Agents are asked whether they take an interaction.
     InteractionOffered {
@@ -251,6 +257,32 @@ pub enum InteractionEvent {
         interaction: InteractionId,
         /// The agents.
         users: Vec<UserId>,
+    },
+    /// An agent hands an interaction over. Until somebody has taken it, it stays theirs.
+    TransferStarted {
+        /// The interaction.
+        interaction: InteractionId,
+        /// The agent who has it.
+        user: UserId,
+        /// The agent who is asked whether they take it; none = it stands in the queue.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<UserId>,
+        /// What that agent is asked, among the interaction's offers.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        offer: Option<OfferId>,
+        /// Seconds after which it ends, unless the channel is disabled meanwhile; none = it does not end by itself.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        timeout_seconds: Option<u32>,
+    },
+    /// Nobody took what was handed over: the agent who has it keeps it.
+    TransferEnded {
+        /// The interaction.
+        interaction: InteractionId,
+        /// The agent who should take it; none = it stood in the queue.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<UserId>,
+        /// What ended it.
+        reason: TransferEndReason,
     },
     /// An interaction went from its owner back to the head of the queue; it keeps its arrival time.
     InteractionRequeued {

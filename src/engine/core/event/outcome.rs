@@ -71,6 +71,34 @@ pub enum WithdrawalReason {
     AgentRemoved,
 }
 
+/// Why nobody took what an agent handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum TransferEndReason {
+    /// Its owner took it back.
+    Canceled,
+    /// The agent to whom it should go declined.
+    Declined,
+    /// Nobody took it in time.
+    TimedOut,
+    /// The agent to whom it should go was offline for too long.
+    AgentOffline,
+    /// The agent to whom it should go takes no interactions.
+    AgentNotPresent,
+    /// The agent to whom it should go is no member any more.
+    AgentRemoved,
+}
+
+impl From<WithdrawalReason> for TransferEndReason {
+    fn from(reason: WithdrawalReason) -> Self {
+        match reason {
+            WithdrawalReason::TimedOut => Self::TimedOut,
+            WithdrawalReason::AgentOffline => Self::AgentOffline,
+            WithdrawalReason::AgentNotPresent => Self::AgentNotPresent,
+            WithdrawalReason::AgentRemoved => Self::AgentRemoved,
+        }
+    }
+}
+
 /// Why an interaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CloseReason {

@@ -9,7 +9,7 @@ use crate::{
         blocklist::Blocklist,
         command::{
             Answer, Command, Contact, Content, Decision, Inbound, KnownMessage, Receipt, ReceiptAnswer, Refusal,
-            SendResult,
+            SendResult, TransferTo,
         },
         config::{self, ChannelConfig, Member, Members, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
         customer::Customer,
@@ -45,6 +45,7 @@ pub(crate) fn config() -> ChannelConfig {
         members: [member("ana", 1, 2), member("bo", 2, 2)].into_iter().collect(),
         max_queued: None,
         max_queue: None,
+        max_transfer: None,
         queue_full_message: Some("TEXT-full".into()),
         out_of_hours_message: Some("TEXT-closed".into()),
         blocklist: Blocklist::default(),
@@ -384,6 +385,18 @@ impl Desk {
 
     fn newest_offer(&self, interaction: InteractionId) -> OfferId {
         OfferId(self.state.interaction(interaction).map_or(0, |interaction| interaction.offers))
+    }
+
+    /// The agent hands the interaction over, with the epoch in force.
+    pub(super) fn transfer(&mut self, user: &str, interaction: InteractionId, to: TransferTo) -> Result<(), Refusal> {
+        let (epoch, user) = (self.epoch(interaction), user.into());
+        self.execute(&Command::Transfer { user, interaction, epoch, to }).answer.map(drop)
+    }
+
+    /// The agent takes back what they hand over.
+    pub(super) fn cancel_transfer(&mut self, user: &str, interaction: InteractionId) -> Result<(), Refusal> {
+        let (epoch, user) = (self.epoch(interaction), user.into());
+        self.execute(&Command::CancelTransfer { user, interaction, epoch }).answer.map(drop)
     }
 
     pub(super) fn finish(&mut self, user: &str, interaction: InteractionId) -> Result<(), Refusal> {

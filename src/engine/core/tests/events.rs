@@ -8,7 +8,7 @@ use crate::{
         event::{
             AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent,
             InboundOutcome, InteractionEvent, OptOutBy, Origin, OutboundEvent, Purpose, RequeueReason, SampleResult,
-            UnreadableEvent, WithdrawalReason,
+            TransferEndReason, UnreadableEvent, WithdrawalReason,
         },
         ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, OfferId},
     },
@@ -45,6 +45,8 @@ fn events() -> Vec<Happened> {
     let withdrawn = |reason| {
         InteractionEvent::OfferWithdrawn { interaction, offer: OfferId(4), users: vec![user()], reason }.into()
     };
+    let transfer_ended =
+        |reason| InteractionEvent::TransferEnded { interaction, to: Some("bo".into()), reason }.into();
     let sampled = |result| {
         InteractionEvent::ServiceLevelSampled {
             interaction,
@@ -99,6 +101,7 @@ fn events() -> Vec<Happened> {
             position: None,
             offer: None,
             previous: false,
+            from: None,
         }
         .into(),
         InteractionEvent::InteractionRequeued {
@@ -159,6 +162,7 @@ fn events() -> Vec<Happened> {
             position: Some(2),
             offer: None,
             previous: false,
+            from: None,
         }
         .into(),
         ended_on(CloseReason::Finished, Some(jiff::civil::date(2026, 11, 22))),
@@ -195,6 +199,7 @@ fn events() -> Vec<Happened> {
             position: None,
             offer: Some(OfferId(4)),
             previous: false,
+            from: None,
         }
         .into(),
         InteractionEvent::InteractionQueued { interaction, measured: true, previous_agent: Some(user()) }.into(),
@@ -206,6 +211,7 @@ fn events() -> Vec<Happened> {
             position: None,
             offer: None,
             previous: true,
+            from: None,
         }
         .into(),
         InteractionEvent::InteractionOffered {
@@ -215,6 +221,32 @@ fn events() -> Vec<Happened> {
             timeout_seconds: 30,
             position: None,
             previous: true,
+        }
+        .into(),
+        InteractionEvent::TransferStarted {
+            interaction,
+            user: user(),
+            to: Some("bo".into()),
+            offer: Some(OfferId(5)),
+            timeout_seconds: Some(60),
+        }
+        .into(),
+        InteractionEvent::TransferStarted { interaction, user: user(), to: None, offer: None, timeout_seconds: None }.into(),
+        transfer_ended(TransferEndReason::Canceled),
+        transfer_ended(TransferEndReason::Declined),
+        transfer_ended(TransferEndReason::TimedOut),
+        transfer_ended(TransferEndReason::AgentOffline),
+        transfer_ended(TransferEndReason::AgentNotPresent),
+        transfer_ended(TransferEndReason::AgentRemoved),
+        InteractionEvent::TransferEnded { interaction, to: None, reason: TransferEndReason::TimedOut }.into(),
+        InteractionEvent::InteractionAssigned {
+            interaction,
+            user: "bo".into(),
+            epoch: Epoch(2),
+            position: None,
+            offer: Some(OfferId(5)),
+            previous: false,
+            from: Some(user()),
         }
         .into(),
     ]

@@ -9,6 +9,7 @@ mod events;
 mod model;
 mod model_offers;
 mod model_service_level;
+mod model_transfers;
 mod offers;
 mod opting;
 mod outbox;
@@ -17,5 +18,6 @@ mod properties;
 mod queue_limits;
 mod service_level;
 mod strategies;
+mod transfers;
 
 pub(crate) use self::desk::config;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::model_offers::ToldOffer;
+use super::{model_offers::ToldOffer, model_transfers::ToldTransfer};
 use crate::engine::core::{
     config::{AnsweredBy, ChannelConfig},
     event::{
@@ -36,6 +36,7 @@ pub(super) struct Told {
     /// Since when it waits, in the channel's own time, and whether it was said that this is too long.
     queued_at: i128,
     timed_out: bool,
+    pub(super) transfer: Option<ToldTransfer>,
     /// Who comes before others.
     pub(super) previous: Option<UserId>,
     /// When those who were asked in vain may be asked again, in the channel's own time; and whether that was said.
@@ -209,6 +210,7 @@ impl Model {
                         queued_at: 0,
                         timed_out: false,
                         previous: None,
+                        transfer: None,
                         offers: 0,
                         offer: None,
                         in_vain: BTreeMap::new(),
@@ -246,19 +248,24 @@ impl Model {
             | InteractionEvent::OfferDeclined { .. }
             | InteractionEvent::OfferWithdrawn { .. }
             | InteractionEvent::OfferRested { .. } => self.follow_offer(event, what, config),
-            InteractionEvent::InteractionAssigned { interaction, user, epoch, offer, previous, .. } => {
+            InteractionEvent::TransferStarted { .. } | InteractionEvent::TransferEnded { .. } => {
+                self.follow_transfer(event, what, config);
+            }
+            InteractionEvent::InteractionAssigned { interaction, user, epoch, offer, previous, from, .. } => {
                 match offer {
                     Some(offer) => self.accepted(*interaction, *offer, user),
-                    None if self.interactions[interaction].queued => {
+                    None if self.interactions[interaction].stands() => {
                         self.is_next(*interaction, std::slice::from_ref(user), *previous, config);
                     }
                     // The agent wrote first.
                     None => {}
                 }
+                let was_asked = offer.is_some();
+                self.taken(*interaction, from.as_ref());
                 if config.service_level.answered_by == AnsweredBy::Accept {
                     self.sample(*interaction, SampleResult::Answered, event.at, config);
                 }
-                self.assigned(*interaction, user, *epoch, config);
+                self.assigned(*interaction, user, *epoch, was_asked, config);
                 self.see(user, own_time);
                 self.touch(Some(*interaction), own_time);
             }
@@ -269,8 +276,10 @@ impl Model {
                 }
                 let told = self.interaction(*interaction);
                 assert_eq!((told.owner.take().as_ref(), told.epoch.next()), (Some(user), *epoch), "{event:?}");
+                let stood = told.stands();
                 (told.queued, told.requeued, told.epoch, told.queued_at) = (true, true, *epoch, own_time);
-                assert!(told.in_vain.is_empty() && told.offer.is_none());
+                told.transfer = None;
+                assert!(stood || (told.in_vain.is_empty() && told.offer.is_none()));
             }
             InteractionEvent::InteractionClosed { interaction, reason, owner, .. } => {
                 self.closed(*interaction, *reason, owner.as_ref(), event.at, config);
@@ -319,6 +328,7 @@ impl Model {
             assert!(self.away(owner, now) < AWAY_LIMIT, "{owner} is away for too long");
         }
         self.check_offers(config, now);
+        self.check_transfers(config, now);
         self.check_waiting(config);
     }
 
@@ -358,16 +368,24 @@ impl Model {
         assert!(!(rejected && outcome == InboundOutcome::QueueFull && open.is_some()));
     }
 
-    fn assigned(&mut self, id: InteractionId, user: &UserId, epoch: Epoch, config: &ChannelConfig) {
+    fn assigned(
+        &mut self,
+        id: InteractionId,
+        user: &UserId,
+        epoch: Epoch,
+        was_asked: bool,
+        config: &ChannelConfig,
+    ) {
         assert!(!self.disabled, "assigned while disabled");
         let told = self.interaction(id);
         assert_eq!((&told.owner, told.epoch.next()), (&None, epoch), "one owner");
-        let was_asked = told.offer.take().is_some();
+        assert!(told.offer.take().is_none() || was_asked, "who is asked accepts");
         (told.owner, told.queued, told.epoch) = (Some(user.clone()), false, epoch);
         told.in_vain.clear();
         told.previous = None;
         let has = |told: &&Told| {
-            told.owner.as_ref() == Some(user) || told.offer.as_ref().is_some_and(|offer| offer.to.contains(user))
+            let is_asked = told.offer.as_ref().is_some_and(|offer| offer.to.contains(user));
+            told.owner.as_ref() == Some(user) || is_asked || told.goes_to(user)
         };
         let slots = self.interactions.values().filter(has).count();
         let member = config.members.get(user).expect("only members are given interactions");

@@ -10,7 +10,7 @@ use crate::engine::core::{
 };
 
 /// Nanoseconds offline after which an agent loses what they are offered.
-const OFFERS_AWAY_LIMIT: i128 = 30_000_000_000;
+pub(super) const OFFERS_AWAY_LIMIT: i128 = 30_000_000_000;
 
 /// An offer as the events tell of it.
 #[derive(Clone, Debug)]
@@ -100,7 +100,11 @@ impl Model {
 
     /// An agent accepted an offer that ran and went to them.
     pub(super) fn accepted(&mut self, interaction: InteractionId, offer: OfferId, user: &UserId) {
-        assert!(self.running(interaction, offer).to.contains(user), "{user} was not asked");
+        let told = self.interaction(interaction);
+        let recipient = told.transfer.as_ref().and_then(|transfer| transfer.to.clone());
+        if recipient != Some((user.clone(), offer)) {
+            assert!(self.running(interaction, offer).to.contains(user), "{user} was not asked");
+        }
         self.missed.remove(user);
     }
 
@@ -147,7 +151,8 @@ impl Model {
     pub(super) fn available(&self, config: &ChannelConfig) -> BTreeSet<UserId> {
         let is_available = |user: &UserId| {
             let has = |told: &&Told| {
-                told.owner.as_ref() == Some(user) || told.offer.as_ref().is_some_and(|offer| offer.to.contains(user))
+                let is_asked = told.offer.as_ref().is_some_and(|offer| offer.to.contains(user));
+                told.owner.as_ref() == Some(user) || is_asked || told.goes_to(user)
             };
             let slots = self.interactions.values().filter(has).count();
             let online = self.seen.contains(user) && !self.offline_since.contains_key(user);
@@ -169,12 +174,14 @@ impl Model {
         if let Some(previous) = Self::previous(told, available) {
             return BTreeSet::from([previous.clone()]);
         }
+        // Who hands it over is none of them.
+        let available = available.iter().filter(|user| told.owner.as_ref() != Some(user));
         let others: BTreeSet<UserId> =
-            available.iter().filter(|user| !told.in_vain.contains_key(user)).cloned().collect();
+            available.clone().filter(|user| !told.in_vain.contains_key(user)).cloned().collect();
         if !others.is_empty() {
             return others;
         }
-        let rested = available.iter().filter_map(|user| {
+        let rested = available.filter_map(|user| {
             let (until, is_over) = told.in_vain[user];
             is_over.then_some((until, user))
         });
@@ -187,13 +194,13 @@ impl Model {
         assert!(!self.disabled, "given while disabled");
         let available = self.available(config);
         let told = &self.interactions[&id];
-        assert!(told.queued && told.offer.is_none(), "{id} does not wait for anybody");
+        assert!(told.stands() && told.offer.is_none(), "{id} does not wait for anybody");
         let may_have = self.may_have(told, &available);
         assert_eq!(previous, Self::previous(told, &available).is_some(), "{told:?}");
         assert!(users.iter().all(|user| may_have.contains(user)), "{users:?} may not have {id}: {may_have:?}");
-        let place = |id: &InteractionId, told: &Told| (!told.requeued, told.arrived_at, *id);
+        let place = |id: &InteractionId, told: &Told| (!(told.requeued || told.owner.is_some()), told.arrived_at, *id);
         let before = self.interactions.iter().filter(|(other, other_told)| {
-            other_told.queued && other_told.offer.is_none() && place(other, other_told) < place(&id, told)
+            other_told.stands() && other_told.offer.is_none() && place(other, other_told) < place(&id, told)
         });
         for (other, told) in before {
             assert!(self.may_have(told, &available).is_empty(), "{other} comes before {id}");
@@ -212,7 +219,7 @@ impl Model {
                 }
             }
             let is_told = told.in_vain.values().all(|(until, is_over)| *is_over || own_time < *until);
-            assert!(!told.queued || is_told, "rests for too long: {told:?}");
+            assert!(!told.stands() || is_told, "rests for too long: {told:?}");
         }
         self.check_extended(config);
     }
@@ -228,7 +235,8 @@ impl Model {
             let penalty = |user: &UserId| config.members.get(user).map(|member| member.penalty);
             let highest = offer.asked.iter().filter_map(penalty).max();
             let rests = |user: &UserId| told.in_vain.get(user).is_some_and(|(_, is_over)| !is_over);
-            let left = available.difference(&offer.asked).filter(|user| !rests(user) && penalty(user) <= highest);
+            let may_join = |user: &&UserId| !rests(user) && penalty(user) <= highest && told.owner.as_ref() != Some(*user);
+            let left = available.difference(&offer.asked).filter(may_join);
             assert_eq!(left.collect::<Vec<_>>(), Vec::<&UserId>::new(), "not asked: {told:?}");
         }
     }
@@ -236,7 +244,7 @@ impl Model {
     /// Nobody waits for whom somebody is available.
     pub(super) fn check_waiting(&self, config: &ChannelConfig) {
         let available = self.available(config);
-        let waiting = self.interactions.values().filter(|told| told.queued && told.offer.is_none());
+        let waiting = self.interactions.values().filter(|told| told.stands() && told.offer.is_none());
         for told in waiting.filter(|_| !self.disabled) {
             assert!(self.may_have(told, &available).is_empty(), "waits in vain: {told:?}");
         }

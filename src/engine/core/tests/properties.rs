@@ -13,12 +13,13 @@ use crate::{
     engine::core::{
         apply::apply,
         blocklist::{Blocklist, Direction, Entry},
-        command::{Answer, Command, Content, SendResult},
+        command::{Answer, Command, Content, SendResult, TransferTo},
         config::{self, ChannelConfig, OfferMode, RateLimit, Strategy as Distribution},
         delivery::{DeliveryState, FailureClass, SendOutcome},
         due::due,
         event::Event,
         ids::{Attempt, Epoch, InteractionId, MessageId, OfferId},
+        interaction::Interaction,
         opt_out::{AnsweredBy, Keyword},
         schedule::Schedule,
         state::State,
@@ -42,6 +43,8 @@ enum Step {
     Finish { user: usize, interaction: usize, stale: bool },
     Note { user: usize, interaction: usize, owner: bool },
     Start { user: usize, customer: u32 },
+    Transfer { interaction: usize, to: Option<usize> },
+    CancelTransfer { interaction: usize },
     Accept { user: usize, interaction: usize, stale: bool },
     Decline { user: usize, interaction: usize, stale: bool },
     Answer { message: usize, outcome: SendOutcome, stale: bool },
@@ -95,6 +98,9 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(user, interaction, stale)| Step::Finish { user, interaction, stale }),
         1 => (user.clone(), index.clone(), any::<bool>())
             .prop_map(|(user, interaction, owner)| Step::Note { user, interaction, owner }),
+        4 => (index.clone(), prop::option::weighted(0.6, user.clone()))
+            .prop_map(|(interaction, to)| Step::Transfer { interaction, to }),
+        1 => index.clone().prop_map(|interaction| Step::CancelTransfer { interaction }),
         5 => (user.clone(), index.clone(), prop::bool::weighted(0.1))
             .prop_map(|(user, interaction, stale)| Step::Accept { user, interaction, stale }),
         3 => (user.clone(), index.clone(), prop::bool::weighted(0.1))
@@ -114,7 +120,7 @@ fn step() -> impl Strategy<Value = Step> {
 type Change = fn(&mut ChannelConfig);
 
 /// What people change. Each is undone by another one.
-const CHANGES: [Change; 27] = [
+const CHANGES: [Change; 28] = [
     |config| config.enabled = false,
     |config| config.enabled = true,
     |config| config.enabled = true,
@@ -147,6 +153,7 @@ const CHANGES: [Change; 27] = [
     |config| config.service_level.answered_by = config::AnsweredBy::Accept,
     |config| config.service_level.answered_by = config::AnsweredBy::Reply,
     |config| config.session_reopen = Some(SignedDuration::from_secs(50)),
+    |config| config.max_transfer = config.max_transfer.map_or(Some(SignedDuration::from_secs(60)), |_| None),
     |config| config.max_queue = config.max_queue.map_or(Some(SignedDuration::from_secs(20)), |_| None),
     |config| config.opt_out = opt_out(AnsweredBy::Provider),
     |config| config.opt_out = opt_out(AnsweredBy::Aldis),
@@ -163,6 +170,7 @@ fn start_config() -> ChannelConfig {
     config.session_idle = SignedDuration::from_secs(3000);
     config.session_reopen = Some(SignedDuration::from_secs(2000));
     config.max_queue = Some(SignedDuration::from_secs(300));
+    config.max_transfer = Some(SignedDuration::from_secs(120));
     config.service_level.window = SignedDuration::from_secs(5000);
     config.per_number =
         RateLimit { segments: NonZeroU32::new(2).unwrap(), per_seconds: std::num::NonZeroU64::new(3).unwrap() };
@@ -235,6 +243,8 @@ impl History {
             | Step::Finish { .. }
             | Step::Note { .. }
             | Step::Start { .. }
+            | Step::Transfer { .. }
+            | Step::CancelTransfer { .. }
             | Step::Accept { .. }
             | Step::Decline { .. } => self.agent(step),
             Step::Answer { .. } | Step::Receipt { .. } => self.gateway(step),
@@ -290,6 +300,21 @@ impl History {
                 assert_eq!(noted, matches!(decision.answer, Ok(Answer::Noted { .. })));
             }
             Step::Start { user, customer } => drop(self.desk.start(USERS[user], customer)),
+            Step::Transfer { interaction, to } => {
+                let interaction = self.open(interaction);
+                let Some(owner) = self.desk.owner(interaction).map(ToOwned::to_owned) else { return };
+                let to = to.map_or(TransferTo::Queue, |user| TransferTo::Agent(USERS[user].into()));
+                let accepted = self.desk.transfer(&owner, interaction, to.clone());
+                assert!(accepted.is_err() || to != TransferTo::Agent(owner.as_str().into()));
+            }
+            Step::CancelTransfer { interaction } => {
+                let interaction = self.open(interaction);
+                let Some(owner) = self.desk.owner(interaction).map(ToOwned::to_owned) else { return };
+                if self.desk.cancel_transfer(&owner, interaction).is_ok() {
+                    let handed_over = self.desk.state.interaction(interaction).and_then(Interaction::transfer);
+                    assert_eq!(handed_over, None);
+                }
+            }
             Step::Accept { user, interaction, stale } => {
                 let (interaction, offer, goes_to_them) = self.offer(USERS[user], interaction, stale);
                 let command = Command::Accept { user: USERS[user].into(), interaction, offer };

@@ -14,6 +14,7 @@ use crate::{
             event::CloseReason,
             ids::{CustomerId, Epoch, InteractionId, NoteId, UserId},
             offer::Offer,
+            transfer::{Recipient, Transfer},
         },
         store::{
             codec,
@@ -76,8 +77,10 @@ pub struct InteractionRow {
     pub closed_at: Option<Timestamp>,
     /// None while it is open.
     pub close_reason: Option<CloseReason>,
-    /// The agents who are asked, while it waits and some are.
+    /// The agents who are asked, while it stands in the queue and some are.
     pub offer: Option<Offer>,
+    /// Its owner hands it over.
+    pub transfer: Option<Transfer>,
 }
 
 /// An interaction with what was said in it.
@@ -106,7 +109,7 @@ pub struct NoteRow {
 
 const INTERACTION: &str =
     "SELECT i.id, i.customer, c.address, c.opted_out, i.state, i.started_by, i.arrived_at, i.owner,
-           i.epoch, i.waiting_since, i.closed_at, i.close_reason, i.offer
+           i.epoch, i.waiting_since, i.closed_at, i.close_reason, i.offer, i.transfer
     FROM interaction i";
 const WITH_CUSTOMER: &str = "CROSS JOIN customer c ON c.id = i.customer";
 
@@ -221,6 +224,11 @@ fn read_interaction(row: &Row<'_>) -> Result<InteractionRow, StoreError> {
         other => return Err(StoreError::Contents(format!("an interaction is {other}"))),
     };
     let reason: Option<String> = row.get(11)?;
+    let transfer: Option<Transfer> = json(row, 13)?;
+    let of_transfer = transfer.as_ref().and_then(|transfer| match &transfer.to {
+        Recipient::Queue { offer } => offer.clone(),
+        Recipient::Agent { .. } => None,
+    });
     Ok(InteractionRow {
         id: InteractionId(codec::id(row.get(0)?)),
         customer: CustomerId(codec::id(row.get(1)?)),
@@ -234,6 +242,7 @@ fn read_interaction(row: &Row<'_>) -> Result<InteractionRow, StoreError> {
         waiting_since: instant(row, 9)?,
         closed_at: instant(row, 10)?,
         close_reason: reason.map(|name| codec::close_reason(&name)).transpose()?,
-        offer: json(row, 12)?,
+        offer: json(row, 12)?.or(of_transfer),
+        transfer,
     })
 }

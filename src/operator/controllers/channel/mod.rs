@@ -4,6 +4,7 @@ mod clock;
 mod drain;
 mod number;
 mod observe;
+mod opt_out;
 mod plan;
 mod planned;
 mod sampled;

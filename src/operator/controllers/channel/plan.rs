@@ -4,7 +4,7 @@ use crate::{
     api::{
         SmsChannelSpec, names,
         resources::Volume,
-        sms_channel::{AnsweredBy, HELP_WORDS, OfferMode, OnDelete, START_WORDS, STOP_WORDS},
+        sms_channel::{AnsweredBy, OfferMode, OnDelete},
     },
     operator::{
         controllers::{
@@ -22,7 +22,7 @@ use crate::{
     wire::{
         config::{
             ConfigHash, FORMAT, ObjectIdentity, Parts,
-            engine::{self, BlocklistPart, BlocklistSwitches, EngineConfig, GatewayPeer, OptOut, ServiceLevel},
+            engine::{self, BlocklistPart, BlocklistSwitches, EngineConfig, GatewayPeer, ServiceLevel},
         },
         ports,
     },
@@ -30,11 +30,6 @@ use crate::{
 
 /// Entries in one part of the blocklist; each takes about 80 bytes.
 const ENTRIES_PER_PART: usize = 8_000;
-
-const STOPPED: &str =
-    "You are unsubscribed and will get no more messages from this number. Reply START to get messages again.";
-const STARTED: &str = "You are subscribed again. Reply HELP for help, STOP to unsubscribe.";
-const HELP: &str = "Write your question to this number and somebody will answer. Reply STOP to unsubscribe.";
 
 /// What a channel needs.
 pub(crate) struct Plan {
@@ -74,10 +69,11 @@ pub(crate) fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settin
         },
         max_queued: unsigned(spec.max_queued),
         max_queue_seconds: unsigned(spec.max_queue_seconds),
+        max_transfer_seconds: unsigned(spec.max_transfer_seconds),
         queue_full_message: spec.queue_full_message.clone(),
         out_of_hours_message: spec.out_of_hours.message.clone(),
         blocklist: BlocklistSwitches { inbound: spec.blocklist.inbound, outbound: spec.blocklist.outbound },
-        opt_out: opt_out(valid),
+        opt_out: valid.opt_out.clone(),
         session_idle_seconds: unsigned(spec.session.idle_seconds),
         session_reopen_seconds: unsigned(spec.session.reopen_seconds),
         per_number_limit: rate_limit::rate_limit(valid.connector.spec.limits.per_number),
@@ -155,19 +151,6 @@ fn offer_timeout(spec: &SmsChannelSpec) -> Option<u32> {
     match spec.offer.mode {
         OfferMode::Assign => None,
         OfferMode::Ask => Some(spec.offer.timeout_seconds.map_or(USUAL_SECONDS, unsigned)),
-    }
-}
-
-fn opt_out(valid: &Valid<'_>) -> OptOut {
-    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-    OptOut {
-        answered_by: valid.opt_out_answered_by,
-        stop_keywords: words(STOP_WORDS),
-        start_keywords: words(START_WORDS),
-        help_keywords: words(HELP_WORDS),
-        stopped_message: STOPPED.to_owned(),
-        started_message: STARTED.to_owned(),
-        help_message: HELP.to_owned(),
     }
 }
 

@@ -19,18 +19,8 @@ pub(super) fn check(spec: &SmsChannelSpec) -> Result<(), Error> {
 }
 
 fn unsupported(spec: &SmsChannelSpec) -> Vec<String> {
-    let set = |is_set: bool, field: &str| is_set.then(|| format!("spec.{field}"));
-    let mut fields: Vec<String> = [
-        set(spec.max_transfer_seconds != 0, "maxTransferSeconds"),
-        set(spec.opt_out.keywords.is_some(), "optOut.keywords"),
-        set(spec.opt_out.messages.is_some(), "optOut.messages"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    fields
-        .extend(spec.automations.iter().flat_map(|bots| bots.bots()).map(|(bot, _)| format!("spec.automations.{bot}")));
-    fields
+    let bots = spec.automations.iter().flat_map(|bots| bots.bots());
+    bots.map(|(bot, _)| format!("spec.automations.{bot}")).collect()
 }
 
 #[cfg(test)]
@@ -70,9 +60,6 @@ mod tests {
     #[test]
     fn each_field_that_is_not_carried_out_is_named() {
         let cases = [
-            (json!({"maxTransferSeconds": 1}), "spec.maxTransferSeconds"),
-            (json!({"optOut": {"keywords": {"stop": ["STOP"]}}}), "spec.optOut.keywords"),
-            (json!({"optOut": {"messages": {"help": "x"}}}), "spec.optOut.messages"),
             (json!({"automations": {"onStart": {"name": "b"}}}), "spec.automations.onStart"),
             (json!({"automations": {"onEnd": {"name": "b"}}}), "spec.automations.onEnd"),
         ];

@@ -3,10 +3,13 @@
 use crate::{
     api::{
         Reason, SmsConnector,
-        sms_channel::{OptOutAnsweredBy, Strategy},
+        sms_channel::Strategy,
     },
     operator::{
-        controllers::{campaign, channel::observe::Observed},
+        controllers::{
+            campaign,
+            channel::{observe::Observed, opt_out},
+        },
         runtime::{desired_condition::DesiredCondition, error::Error},
     },
     sms::PhoneNumber,
@@ -78,8 +81,8 @@ pub(crate) struct Valid<'a> {
     pub campaign: engine::Campaign,
     /// How waiting interactions find an agent.
     pub strategy: engine::Strategy,
-    /// Who confirms opt-outs.
-    pub opt_out_answered_by: engine::OptOutAnsweredBy,
+    /// Opt-out words and texts.
+    pub opt_out: engine::OptOut,
 }
 
 /// Checks what is left.
@@ -103,9 +106,6 @@ pub(crate) fn validate<'a>(observed: &Observed, references: &References<'a>) -> 
         connector: references.connector,
         campaign: references.campaign.clone(),
         strategy,
-        opt_out_answered_by: match spec.opt_out.answered_by {
-            OptOutAnsweredBy::Aldis => engine::OptOutAnsweredBy::Aldis,
-            OptOutAnsweredBy::Provider => engine::OptOutAnsweredBy::Provider,
-        },
+        opt_out: opt_out::for_engine(&spec.opt_out)?,
     })
 }

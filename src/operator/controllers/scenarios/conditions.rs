@@ -19,7 +19,7 @@ async fn what_was_not_judged_keeps_the_generation_that_it_speaks_of() {
     let world = World::at_work().await;
     world.edit(&path("smschannels", "support"), |channel| {
         channel["metadata"]["generation"] = 2.into();
-        channel["spec"]["maxTransferSeconds"] = 60.into();
+        channel["spec"]["automations"] = json!({"onStart": {"name": "greeting"}});
     });
     world.reconcile_channel("support").await.unwrap_err();
     world.expect("smschannels", "support", "Ready", "False", "NotSupportedYet");
@@ -92,7 +92,7 @@ async fn what_an_engine_says_of_its_queue_is_told_although_its_channel_cannot_be
         world.relist();
     };
     let not_supported = |world: &World| {
-        world.edit(&path("smschannels", "support"), |channel| channel["spec"]["maxTransferSeconds"] = 60.into());
+        world.edit(&path("smschannels", "support"), |channel| channel["spec"]["automations"] = json!({"onStart": {"name": "greeting"}}));
     };
     let cases: [Case<'_>; 2] = [("CampaignNotFound", &without_its_campaign), ("NotSupportedYet", &not_supported)];
     for (reason, break_plan) in cases {

@@ -1,0 +1,68 @@
+//! Agents hand interactions over, and take that back.
+
+use super::{
+    agent::Agent,
+    command::{Answer, Refusal, TransferTo},
+    draft::Draft,
+    event::{InteractionEvent, TransferEndReason},
+    ids::{Epoch, InteractionId, OfferId, UserId},
+    interaction::Interaction,
+    reply,
+};
+
+/// The owner hands an interaction over. It stays theirs until somebody has taken it.
+pub(super) fn transfer(
+    draft: &mut Draft<'_>,
+    user: &UserId,
+    id: InteractionId,
+    epoch: Epoch,
+    to: &TransferTo,
+) -> Result<Answer, Refusal> {
+    let interaction = reply::owned(draft, user, id, epoch)?;
+    if !draft.config().enabled {
+        return Err(Refusal::Disabled);
+    }
+    if interaction.transfer().is_some() {
+        return Err(Refusal::InTransfer);
+    }
+    let (to, offer) = match to {
+        TransferTo::Queue => (None, None),
+        TransferTo::Agent(recipient) => {
+            may_be_asked(draft, user, recipient)?;
+            (Some(recipient.clone()), Some(OfferId(interaction.offers + 1)))
+        }
+    };
+    let timeout_seconds = draft.config().max_transfer.map(|limit| u32::try_from(limit.as_secs()).unwrap_or(u32::MAX));
+    draft.push(InteractionEvent::TransferStarted { interaction: id, user: user.clone(), to, offer, timeout_seconds });
+    Ok(Answer::Done)
+}
+
+/// Whether an agent is there to be asked. Room for another one they need not have: they may take it all the same, or wait until they finish
+/// something.
+fn may_be_asked(draft: &Draft<'_>, user: &UserId, recipient: &UserId) -> Result<(), Refusal> {
+    if recipient == user {
+        return Err(Refusal::TransferToOneself);
+    }
+    let member = draft.config().members.get(recipient).ok_or_else(|| Refusal::NoSuchMember(recipient.clone()))?;
+    let is_there = |agent: &&Agent| member.receive && agent.present && agent.is_online();
+    draft.state.agent(recipient).filter(is_there).map(drop).ok_or_else(|| Refusal::NotThere(recipient.clone()))
+}
+
+/// The owner keeps the interaction after all.
+pub(super) fn cancel(
+    draft: &mut Draft<'_>,
+    user: &UserId,
+    id: InteractionId,
+    epoch: Epoch,
+) -> Result<Answer, Refusal> {
+    let interaction = reply::owned(draft, user, id, epoch)?;
+    interaction.transfer().ok_or(Refusal::NotInTransfer)?;
+    draft.push(ended(interaction, TransferEndReason::Canceled));
+    Ok(Answer::Done)
+}
+
+/// Nobody takes what is handed over.
+pub(super) fn ended(interaction: &Interaction, reason: TransferEndReason) -> InteractionEvent {
+    let to = interaction.recipient().map(|(user, _)| user.clone());
+    InteractionEvent::TransferEnded { interaction: interaction.id, to, reason }
+}
