@@ -109,7 +109,7 @@ impl Desk {
         let (interaction, epoch, customer) = (open.id, open.epoch, open.customer);
         let user = open.owner().expect("somebody was available").clone();
         self.customer = Some(customer);
-        self.execute(&Command::Finish { user, interaction, epoch });
+        self.execute(&Command::Finish { user, interaction, epoch, disposition: None });
         // What the window keeps would grow.
         self.state.replace_samples([]);
     }

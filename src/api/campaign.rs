@@ -97,13 +97,13 @@ pub struct CampaignSpec {
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["user".into()]))]
     pub supervisors: Vec<Supervisor>,
-    /// What an agent may note as the outcome when finishing, at most 500. Not carried out yet, and refused by the condition `Ready`.
+    /// What an agent may choose as the outcome when they finish an interaction, at most 500. Those that were chosen stay recorded when they are
+    /// removed here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 500))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub dispositions: Vec<Disposition>,
-    /// Whether an agent must choose a disposition to finish. Default `false`. Not carried out yet, and refused by the condition
-    /// `Ready`: `true`.
+    /// Whether an agent must choose a disposition to finish. What ends by itself has none in any case. Default `false`.
     #[serde(default)]
     pub disposition_required: bool,
 }

@@ -45,6 +45,8 @@ pub struct Settings {
     pub max_queued: u32,
     /// Days that closed interactions and their messages are kept.
     pub retention_days: u32,
+    /// What agents may choose as the outcome of an interaction, in the order in which they are shown.
+    pub dispositions: Vec<document::Disposition>,
     /// What the operator knows of the store.
     pub store: StoreExpectation,
     /// The setting of the clock that a person asks for, counted from 1.
@@ -93,6 +95,7 @@ impl Settings {
             gateway: document.gateway,
             max_queued: document.max_queued,
             retention_days: at_least_one("retentionDays", document.retention_days)?.get(),
+            dispositions: document.campaign.dispositions,
             store: document.store,
             clock_accepted: document.clock_accepted,
             roles,
@@ -147,6 +150,8 @@ fn channel(
         },
         offer: offer(document)?,
         members: members(&document.campaign.members)?,
+        dispositions: document.campaign.dispositions.iter().map(|it| it.name.as_str().into()).collect(),
+        disposition_required: document.campaign.disposition_required,
         max_queued: NonZeroU32::new(document.max_queued),
         max_queue: seconds_or_none(document.max_queue_seconds),
         max_transfer: seconds_or_none(document.max_transfer_seconds),

@@ -132,6 +132,8 @@ pub fn config() -> ChannelConfig {
         strategy: Strategy::LeastRecent,
         offer: OfferMode::Assign,
         members: [member("ana", 1), member("bo", 2)].into_iter().collect(),
+        dispositions: Default::default(),
+        disposition_required: false,
         max_queued: None,
         max_queue: Some(SignedDuration::from_secs(240)),
         max_transfer: Some(SignedDuration::from_secs(90)),
@@ -342,7 +344,7 @@ impl Writer<'_> {
         let user = interaction.owner().cloned().unwrap_or_else(|| "ana".into());
         self.tell(&match step {
             Step::Reply { .. } => Command::Reply { user, interaction: id, epoch, text: "TEXT-reply".into() },
-            Step::Finish { .. } => Command::Finish { user, interaction: id, epoch },
+            Step::Finish { .. } => Command::Finish { user, interaction: id, epoch, disposition: None },
             Step::Transfer { to, .. } => {
                 let to = to.map_or(TransferTo::Queue, |user| TransferTo::Agent(user.into()));
                 Command::Transfer { user, interaction: id, epoch, to }

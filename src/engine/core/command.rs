@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     delivery::{DeliveryState, MessageStatus, ParkedReceipt, SendOutcome},
     event::{Event, InboundOutcome},
-    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
+    ids::{Attempt, CustomerId, DispositionName, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
     opt_out::Keyword,
 };
 use crate::sms::{PhoneNumber, Sender};
@@ -134,6 +134,8 @@ pub enum Command {
         interaction: InteractionId,
         /// The epoch that they know.
         epoch: Epoch,
+        /// Its outcome, as the agent says; refused unless the campaign has it, and when it must be there and is not.
+        disposition: Option<DispositionName>,
     },
     /// A member writes a note that the customer does not see. Any member may, in any open interaction.
     Note {
@@ -372,6 +374,12 @@ pub enum Refusal {
         /// How many they may have.
         maximum: u32,
     },
+    /// The campaign wants to know the outcome.
+    #[error("the campaign asks for a disposition; choose one of those that GET …/dispositions lists")]
+    DispositionMissing,
+    /// The campaign has no such disposition.
+    #[error("the campaign has no disposition {0}; choose one of those that GET …/dispositions lists")]
+    NoSuchDisposition(DispositionName),
     /// The interaction is being handed over already.
     #[error("the interaction is being transferred already; cancel that first")]
     InTransfer,

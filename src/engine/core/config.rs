@@ -1,13 +1,18 @@
 //! The channel's configuration as the core is given it: checked, so that nothing in it can be wrong.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     num::{NonZeroU32, NonZeroU64},
 };
 
 use jiff::SignedDuration;
 
-use super::{blocklist::Blocklist, ids::UserId, opt_out::OptOut, schedule::Schedule};
+use super::{
+    blocklist::Blocklist,
+    ids::{DispositionName, UserId},
+    opt_out::OptOut,
+    schedule::Schedule,
+};
 
 /// Everything that decides how a channel behaves.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +27,10 @@ pub struct ChannelConfig {
     pub offer: OfferMode,
     /// The agents who serve the channel.
     pub members: Members,
+    /// What an agent may choose as the outcome of an interaction.
+    pub dispositions: BTreeSet<DispositionName>,
+    /// An agent finishes no interaction without one of them.
+    pub disposition_required: bool,
     /// How many interactions may wait; none = no maximum.
     pub max_queued: Option<NonZeroU32>,
     /// An interaction that waits in the queue for so long has timed out; none = it may wait for ever.

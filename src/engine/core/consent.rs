@@ -35,6 +35,7 @@ pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: Messa
             reason: CloseReason::OptedOut,
             owner: None,
             completed_on: None,
+            disposition: None,
         });
     }
 }

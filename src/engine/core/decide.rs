@@ -57,7 +57,9 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
         Command::CancelTransfer { user, interaction, epoch } => {
             return transferring::cancel(draft, user, *interaction, *epoch);
         }
-        Command::Finish { user, interaction, epoch } => return reply::finish(draft, user, *interaction, *epoch),
+        Command::Finish { user, interaction, epoch, disposition } => {
+            return reply::finish(draft, user, *interaction, *epoch, disposition.as_ref());
+        }
         Command::Note { user, interaction, epoch, text } => {
             return reply::note(draft, user, *interaction, *epoch, text);
         }

@@ -101,6 +101,42 @@ impl fmt::Display for UserId {
     }
 }
 
+/// What an agent chose as the outcome of an interaction, by the name that the campaign gives it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub struct DispositionName(Arc<str>);
+
+impl DispositionName {
+    /// The name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for DispositionName {
+    fn from(name: String) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<&str> for DispositionName {
+    fn from(name: &str) -> Self {
+        Self(name.into())
+    }
+}
+
+impl From<DispositionName> for String {
+    fn from(disposition: DispositionName) -> Self {
+        disposition.0.as_ref().into()
+    }
+}
+
+impl fmt::Display for DispositionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
 /// Counts the changes of an interaction's owner. Who acts as owner shows the epoch that they know; an old one is refused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

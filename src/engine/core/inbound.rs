@@ -128,7 +128,13 @@ fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, message:
         let text = config.out_of_hours_message.as_deref();
         notice(draft, customer, Some(interaction), Purpose::OutOfHours, text);
         let reason = CloseReason::OutOfHours;
-        draft.push(InteractionEvent::InteractionClosed { interaction, reason, owner: None, completed_on: None });
+        draft.push(InteractionEvent::InteractionClosed {
+            interaction,
+            reason,
+            owner: None,
+            completed_on: None,
+            disposition: None,
+        });
         return InboundOutcome::OutOfHours;
     }
     if queue::is_full(draft.state) {

@@ -6,7 +6,7 @@ use super::{
     command::{Answer, Refusal},
     draft::Draft,
     event::{CloseReason, InteractionEvent, Purpose, SampleResult},
-    ids::{Epoch, InteractionId, UserId},
+    ids::{DispositionName, Epoch, InteractionId, UserId},
     interaction::Interaction,
     sending, service_level,
 };
@@ -36,14 +36,24 @@ pub(super) fn finish(
     user: &UserId,
     interaction: InteractionId,
     epoch: Epoch,
+    disposition: Option<&DispositionName>,
 ) -> Result<Answer, Refusal> {
     let interaction = owned(draft, user, interaction, epoch)?;
+    let config = draft.config();
+    match disposition {
+        Some(chosen) if !config.dispositions.contains(chosen) => {
+            return Err(Refusal::NoSuchDisposition(chosen.clone()));
+        }
+        None if config.disposition_required => return Err(Refusal::DispositionMissing),
+        Some(_) | None => {}
+    }
     service_level::sample(draft, interaction, SampleResult::NoReply);
     draft.push(InteractionEvent::InteractionClosed {
         interaction: interaction.id,
         reason: CloseReason::Finished,
         owner: Some(user.clone()),
-        completed_on: Some(draft.config().schedule.date(draft.now)),
+        completed_on: Some(config.schedule.date(draft.now)),
+        disposition: disposition.cloned(),
     });
     Ok(Answer::Done)
 }

@@ -15,7 +15,7 @@ use crate::{
     engine::{
         core::{
             command::{Answer, Command},
-            ids::Epoch,
+            ids::{DispositionName, Epoch},
         },
         inbox::Request,
     },
@@ -50,6 +50,9 @@ pub(super) struct ReplyBody {
 pub(super) struct FinishBody {
     /// The interaction's `epoch` as the agent knows it.
     pub epoch: u32,
+    /// The outcome: a `name` of `GET …/dispositions`. It must be there if the campaign asks for it.
+    #[serde(default)]
+    pub disposition: Option<String>,
 }
 
 /// A note that the customer does not see.
@@ -114,7 +117,7 @@ pub(super) async fn reply(
 #[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/finish", tag = "interactions", request_body = FinishBody,
     params(("id" = u64, Path, description = "The interaction"),
            ("Idempotency-Key" = String, Header, description = "Names the request; the same key gets the same answer for 24 hours")),
-    responses((status = 200, body = Done), (status = 404, body = Problem), (status = 409, body = Problem)))]
+    responses((status = 200, body = Done), (status = 404, body = Problem), (status = 409, body = Problem), (status = 422, body = Problem)))]
 pub(super) async fn finish(
     State(shared): State<Shared>,
     OfInteraction(interaction): OfInteraction,
@@ -124,6 +127,7 @@ pub(super) async fn finish(
         user: change.agent.user.clone(),
         interaction,
         epoch: Epoch(change.body.epoch),
+        disposition: change.body.disposition.as_deref().map(DispositionName::from),
     });
     change.ask(&shared, request, |outcome| recorded(outcome, |_| Some((200, Done {})))).await
 }

@@ -10,7 +10,7 @@ use super::{
     path::{OfCustomer, OfInteraction},
     problem::Failure,
     view::{
-        self, BlockedStart, BlockedStarts, Conversation, Interaction, Interactions, Me, Message, Messages, MyChannel,
+        self, BlockedStart, BlockedStarts, Conversation, Disposition, Dispositions, Interaction, Interactions, Me, Message, Messages, MyChannel,
         MyOffer, ServiceLevel, Statistics,
     },
 };
@@ -24,7 +24,7 @@ use crate::{
         store::read::{InteractionFilter, InteractionState},
     },
     sms::Sender,
-    wire::problem::Problem,
+    wire::{config::engine as document, problem::Problem},
 };
 
 /// Who you are, your channels, and what you have there.
@@ -172,6 +172,15 @@ pub(super) async fn messages(
         items: page.items.into_iter().map(Message::from).collect(),
         next_cursor: page.next.map(|next| write_cursor(next.0)),
     }))
+}
+
+/// What agents may choose as the outcome of an interaction, as the campaign has it.
+#[utoipa::path(get, path = "/v1/channels/{channel}/dispositions", tag = "interactions", responses((status = 200, body = Dispositions)))]
+pub(super) async fn dispositions(State(shared): State<Shared>, _: Agent) -> Json<Dispositions> {
+    let settings = shared.settings.load();
+    let shown = |it: &document::Disposition| Disposition { name: it.name.clone(), path: it.path.clone() };
+    let items = settings.dispositions.iter().map(shown).collect();
+    Json(Dispositions { items, required: settings.channel.disposition_required })
 }
 
 /// The starts of interactions that a blocklist stopped, newest first: who tried, when, with which number.

@@ -139,6 +139,7 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
         .route("/interactions/{id}/transfer", post(transfers::transfer))
         .route("/interactions/{id}/cancel-transfer", post(transfers::cancel))
         .route("/customers/{number}/messages", get(desk::messages))
+        .route("/dispositions", get(desk::dispositions))
         .route("/blocked-starts", get(desk::blocked_starts))
         .route("/statistics", get(desk::statistics))
         .route("/stream", get(stream::stream))

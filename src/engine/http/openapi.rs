@@ -40,6 +40,7 @@ use crate::wire::{
         transfers::transfer,
         transfers::cancel,
         desk::messages,
+        desk::dispositions,
         desk::blocked_starts,
         desk::statistics,
         stream::stream

@@ -118,6 +118,8 @@ pub(super) fn of_refusal(refusal: &Refusal) -> Problem {
         Refusal::NotAMember(_) => (403, "not-a-member", "Only members of the campaign may do this", None),
         Refusal::MayNotInitiate(_) => (403, "may-not-initiate", "The member may not start interactions", None),
         Refusal::AtCapacity { .. } => (409, "at-capacity", "The agent has no room for another interaction", None),
+        Refusal::DispositionMissing => (422, "disposition-missing", "A disposition is asked for", Some("/disposition")),
+        Refusal::NoSuchDisposition(_) => (422, "no-such-disposition", "There is no such disposition", Some("/disposition")),
         Refusal::InTransfer => (409, "in-transfer", "The interaction is being transferred", None),
         Refusal::NotInTransfer => (409, "not-in-transfer", "The interaction is not being transferred", None),
         Refusal::TransferToOneself => (422, "transfer-to-oneself", "The agent has the interaction", Some("/to/agent")),

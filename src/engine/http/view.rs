@@ -118,6 +118,26 @@ pub(super) struct Interactions {
     pub next_cursor: Option<String>,
 }
 
+/// What agents may choose as the outcome of an interaction.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Dispositions {
+    /// The dispositions, in the order of their paths.
+    pub items: Vec<Disposition>,
+    /// Whether one must be chosen to finish an interaction.
+    pub required: bool,
+}
+
+/// What an agent may choose as the outcome of an interaction.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Disposition {
+    /// What `finish` takes and what is recorded.
+    pub name: String,
+    /// Where it stands in a tree, with slashes between the levels.
+    pub path: String,
+}
+
 /// A page of messages.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -181,6 +201,10 @@ pub(super) struct Interaction {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "Finished")]
     pub close_reason: Option<CloseReason>,
+    /// Its outcome, as its owner said when they finished it; absent when they said nothing, or it ended by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "refund-granted")]
+    pub disposition: Option<String>,
 }
 
 /// Agents are asked whether they take an interaction.
@@ -437,6 +461,7 @@ impl From<InteractionRow> for Interaction {
             waiting_since: row.waiting_since,
             closed_at: row.closed_at,
             close_reason: row.close_reason,
+            disposition: row.disposition.map(String::from),
         }
     }
 }

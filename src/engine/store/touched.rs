@@ -14,7 +14,7 @@ use crate::engine::core::{
     agent::Agent,
     customer::Customer,
     event::{AgentEvent, CloseReason, CustomerEvent, Happened, InboundEvent, InteractionEvent, Origin, OutboundEvent},
-    ids::{CustomerId, Epoch, InteractionId, MessageId, UserId},
+    ids::{CustomerId, DispositionName, Epoch, InteractionId, MessageId, UserId},
     interaction::{Interaction, Phase, Place},
     offer::Offer,
     state::State,
@@ -53,6 +53,7 @@ struct Opened {
 struct Closed {
     reason: CloseReason,
     owner: Option<UserId>,
+    disposition: Option<DispositionName>,
     at: Timestamp,
     last_message: MessageId,
 }
@@ -132,11 +133,11 @@ impl Touched {
                 self.moved(*interaction);
                 self.agents.extend(users.iter().cloned());
             }
-            InteractionEvent::InteractionClosed { interaction, reason, owner, .. } => {
+            InteractionEvent::InteractionClosed { interaction, reason, owner, disposition, .. } => {
                 let last_message = MessageId(after.0.saturating_sub(1));
-                self.moved(*interaction).closed =
-                    Some(Closed { reason: *reason, owner: owner.clone(), at, last_message });
+                let (reason, owner, disposition) = (*reason, owner.clone(), disposition.clone());
                 self.agents.extend(owner.clone());
+                self.moved(*interaction).closed = Some(Closed { reason, owner, disposition, at, last_message });
             }
             InteractionEvent::NoteAdded { .. } => {}
         }
@@ -341,7 +342,7 @@ fn close(
         "UPDATE interaction
          SET state = 'Closed', owner = ?, epoch = coalesce(?, epoch), place_at = NULL, queued_at = NULL, waiting_since = NULL,
              offer = NULL, asked_in_vain = NULL, previous_agent = NULL, queued_own_at = NULL, transfer = NULL,
-             closed_at = ?, close_reason = ?, last_message = ?
+             closed_at = ?, close_reason = ?, disposition = ?, last_message = ?
          WHERE id = ?",
     )?
     .execute(params![
@@ -349,6 +350,7 @@ fn close(
         epoch.map(|epoch| epoch.0),
         codec::nanos(closed.at),
         codec::close_reason_name(closed.reason),
+        closed.disposition.as_ref().map(DispositionName::as_str),
         codec::column(closed.last_message.0),
         codec::column(id.0),
     ])?;

@@ -105,6 +105,22 @@ pub struct Campaign {
     pub schedule: Option<Schedule>,
     /// The agents who serve the campaign.
     pub members: Vec<Member>,
+    /// What agents may choose as the outcome of an interaction.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dispositions: Vec<Disposition>,
+    /// An agent finishes no interaction without one of them.
+    #[serde(default)]
+    pub disposition_required: bool,
+}
+
+/// What an agent may choose as the outcome of an interaction.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Disposition {
+    /// What is recorded.
+    pub name: String,
+    /// Where agents find it, with slashes between the levels.
+    pub path: String,
 }
 
 /// Opening hours.

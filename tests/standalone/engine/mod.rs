@@ -5,6 +5,7 @@ mod clock;
 mod configuration;
 mod conversation;
 mod disk;
+mod dispositions;
 mod full;
 mod logs;
 mod media;

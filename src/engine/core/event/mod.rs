@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     delivery::MessageStatus,
-    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
+    ids::{Attempt, CustomerId, DispositionName, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
 };
 use crate::sms::Encoding;
 
@@ -306,6 +306,9 @@ pub enum InteractionEvent {
         /// When its owner finished it: the date in the campaign's time zone, on which it counts as completed by them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         completed_on: Option<Date>,
+        /// Its outcome, as its owner said when they finished it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        disposition: Option<DispositionName>,
     },
     /// An interaction's service level is known.
     ServiceLevelSampled {

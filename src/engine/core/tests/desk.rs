@@ -1,6 +1,9 @@
 //! A desk for tests: the state with a shell around it that looks up, hydrates and records as the store does, in memory.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -43,6 +46,8 @@ pub(crate) fn config() -> ChannelConfig {
         strategy: Strategy::LeastRecent,
         offer: OfferMode::Assign,
         members: [member("ana", 1, 2), member("bo", 2, 2)].into_iter().collect(),
+        dispositions: BTreeSet::new(),
+        disposition_required: false,
         max_queued: None,
         max_queue: None,
         max_transfer: None,
@@ -401,7 +406,7 @@ impl Desk {
 
     pub(super) fn finish(&mut self, user: &str, interaction: InteractionId) -> Result<(), Refusal> {
         let (epoch, user) = (self.epoch(interaction), user.into());
-        self.execute(&Command::Finish { user, interaction, epoch }).answer.map(drop)
+        self.execute(&Command::Finish { user, interaction, epoch, disposition: None }).answer.map(drop)
     }
 
     pub(super) fn start(&mut self, user: &str, last_digit: u32) -> Result<(InteractionId, MessageId), Refusal> {

@@ -39,7 +39,14 @@ fn events() -> Vec<Happened> {
     let recorded =
         |outcome| InboundEvent::InboundRecorded { message, customer, outcome, interaction: Some(interaction) }.into();
     let ended_on = |reason, completed_on| {
-        InteractionEvent::InteractionClosed { interaction, reason, owner: Some(user()), completed_on }.into()
+        InteractionEvent::InteractionClosed {
+            interaction,
+            reason,
+            owner: Some(user()),
+            completed_on,
+            disposition: None,
+        }
+        .into()
     };
     let closed = |reason| ended_on(reason, None);
     let withdrawn = |reason| {
@@ -247,6 +254,14 @@ fn events() -> Vec<Happened> {
             offer: Some(OfferId(5)),
             previous: false,
             from: Some(user()),
+        }
+        .into(),
+        InteractionEvent::InteractionClosed {
+            interaction,
+            reason: CloseReason::Finished,
+            owner: Some(user()),
+            completed_on: Some(jiff::civil::date(2026, 11, 22)),
+            disposition: Some("refund-granted".into()),
         }
         .into(),
     ]

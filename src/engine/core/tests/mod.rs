@@ -5,6 +5,7 @@ mod clock;
 mod customers;
 mod desk;
 mod disabled;
+mod dispositions;
 mod events;
 mod model;
 mod model_offers;

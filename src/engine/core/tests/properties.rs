@@ -283,7 +283,7 @@ impl History {
                 let interaction = self.open(interaction);
                 let epoch = epoch(&self.desk, interaction, stale);
                 let owns = self.desk.owner(interaction) == Some(USERS[user]);
-                let command = Command::Finish { user: USERS[user].into(), interaction, epoch };
+                let command = Command::Finish { user: USERS[user].into(), interaction, epoch, disposition: None };
                 let accepted = self.desk.execute(&command).answer.is_ok();
                 assert!(!accepted || (owns && !stale));
             }

@@ -12,7 +12,7 @@ use crate::{
     engine::{
         core::{
             event::CloseReason,
-            ids::{CustomerId, Epoch, InteractionId, NoteId, UserId},
+            ids::{CustomerId, DispositionName, Epoch, InteractionId, NoteId, UserId},
             offer::Offer,
             transfer::{Recipient, Transfer},
         },
@@ -77,6 +77,8 @@ pub struct InteractionRow {
     pub closed_at: Option<Timestamp>,
     /// None while it is open.
     pub close_reason: Option<CloseReason>,
+    /// Its outcome, as its owner said when they finished it.
+    pub disposition: Option<DispositionName>,
     /// The agents who are asked, while it stands in the queue and some are.
     pub offer: Option<Offer>,
     /// Its owner hands it over.
@@ -109,7 +111,7 @@ pub struct NoteRow {
 
 const INTERACTION: &str =
     "SELECT i.id, i.customer, c.address, c.opted_out, i.state, i.started_by, i.arrived_at, i.owner,
-           i.epoch, i.waiting_since, i.closed_at, i.close_reason, i.offer, i.transfer
+           i.epoch, i.waiting_since, i.closed_at, i.close_reason, i.offer, i.transfer, i.disposition
     FROM interaction i";
 const WITH_CUSTOMER: &str = "CROSS JOIN customer c ON c.id = i.customer";
 
@@ -242,6 +244,7 @@ fn read_interaction(row: &Row<'_>) -> Result<InteractionRow, StoreError> {
         waiting_since: instant(row, 9)?,
         closed_at: instant(row, 10)?,
         close_reason: reason.map(|name| codec::close_reason(&name)).transpose()?,
+        disposition: row.get::<_, Option<String>>(14)?.map(DispositionName::from),
         offer: json(row, 12)?.or(of_transfer),
         transfer,
     })

@@ -80,17 +80,8 @@ pub(super) fn in_hours(hours: &Hours) -> DesiredCondition {
 
 /// Names the fields that this version does not carry out yet; they are refused, never ignored.
 pub(crate) fn unsupported(spec: &CampaignSpec) -> Option<String> {
-    let set = |is_set: bool, field: &'static str| is_set.then_some(field);
-    let fields: Vec<_> = [
-        set(!spec.supervisors.is_empty(), "spec.supervisors"),
-        set(!spec.dispositions.is_empty(), "spec.dispositions"),
-        set(spec.disposition_required, "spec.dispositionRequired"),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    let fields = (!fields.is_empty()).then(|| fields.join(", "))?;
-    Some(format!("this version does not carry out {fields} yet: remove what is set there"))
+    let message = "this version does not carry out spec.supervisors yet: remove what is set there";
+    (!spec.supervisors.is_empty()).then(|| message.to_owned())
 }
 
 /// Takes the sums into the status: at once when the number of channels changes, else when `left` of the sample interval since they
@@ -125,8 +116,6 @@ mod tests {
     fn fields_that_are_not_carried_out_are_named() {
         for (spec, field) in [
             (json!({"supervisors": [{"user": "eva"}]}), "spec.supervisors"),
-            (json!({"dispositions": [{"name": "a", "path": "A"}]}), "spec.dispositions"),
-            (json!({"dispositionRequired": true}), "spec.dispositionRequired"),
         ] {
             let (ready, _, _) = conditions_of(&campaign(spec), Timestamp::UNIX_EPOCH);
             assert_eq!(ready.reason, Reason::NotSupportedYet);

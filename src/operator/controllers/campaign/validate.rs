@@ -1,6 +1,6 @@
 //! From a campaign's spec into types that cannot be wrong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
@@ -45,6 +45,12 @@ pub(super) enum CampaignFault {
     /// A user stands twice.
     #[error("spec.members: {0:?} stands twice: keep one")]
     MemberTwice(String),
+    /// A disposition stands twice.
+    #[error("spec.dispositions: {0:?} stands twice: keep one")]
+    DispositionTwice(String),
+    /// A disposition is asked for, and there is none.
+    #[error("spec.dispositionRequired: there is nothing to choose from: add dispositions, or set it to false")]
+    NothingToChoose,
     /// A number of a member is out of its range.
     #[error("spec.members: {field} of {user:?} is {value}: it must be {range}")]
     Member {
@@ -64,7 +70,9 @@ impl CampaignFault {
         match self {
             Self::TimeZone(_) => Reason::TimeZoneUnknown,
             Self::Range { .. } | Self::Date(_) | Self::DateTwice(_) => Reason::ScheduleInvalid,
-            Self::MemberTwice(_) | Self::Member { .. } => Reason::InvalidSpec,
+            Self::MemberTwice(_) | Self::DispositionTwice(_) | Self::NothingToChoose | Self::Member { .. } => {
+                Reason::InvalidSpec
+            }
         }
     }
 }
@@ -94,6 +102,7 @@ impl std::error::Error for CampaignFaults {}
 pub(crate) struct ValidCampaign {
     schedule: Option<engine::Schedule>,
     members: Vec<engine::Member>,
+    dispositions: Vec<engine::Disposition>,
     hours: hours::Schedule,
     zone: TimeZone,
 }
@@ -136,7 +145,12 @@ pub(crate) fn validate(spec: &CampaignSpec) -> Result<ValidCampaign, CampaignFau
     let schedule = spec.schedule.as_ref().map(|declared| schedule(declared, &mut faults));
     let members = members(&spec.members, &mut faults);
     let hours = schedule.as_ref().map_or_else(hours::Schedule::always, |schedule| hours_of(schedule, zone.clone()));
-    if faults.is_empty() { Ok(ValidCampaign { schedule, members, hours, zone }) } else { Err(CampaignFaults(faults)) }
+    let dispositions = dispositions(spec, &mut faults);
+    if faults.is_empty() {
+        Ok(ValidCampaign { schedule, members, dispositions, hours, zone })
+    } else {
+        Err(CampaignFaults(faults))
+    }
 }
 
 /// The campaign as the engines of its channels are told of it.
@@ -151,6 +165,8 @@ pub(crate) fn for_engine(campaign: &Campaign) -> Result<engine::Campaign, Campai
         time_zone: campaign.spec.time_zone.clone(),
         schedule: valid.schedule,
         members: valid.members,
+        dispositions: valid.dispositions,
+        disposition_required: campaign.spec.disposition_required,
     })
 }
 
@@ -257,6 +273,24 @@ fn members(declared: &[Member], faults: &mut Vec<CampaignFault>) -> Vec<engine::
     members
 }
 
+/// In the order of their paths, as agents find them.
+fn dispositions(spec: &CampaignSpec, faults: &mut Vec<CampaignFault>) -> Vec<engine::Disposition> {
+    if spec.disposition_required && spec.dispositions.is_empty() {
+        faults.push(CampaignFault::NothingToChoose);
+    }
+    let mut names = BTreeSet::new();
+    for disposition in spec.dispositions.iter().filter(|disposition| !names.insert(&disposition.name)) {
+        faults.push(CampaignFault::DispositionTwice(disposition.name.clone()));
+    }
+    let mut read: Vec<_> = spec
+        .dispositions
+        .iter()
+        .map(|disposition| engine::Disposition { name: disposition.name.clone(), path: disposition.path.clone() })
+        .collect();
+    read.sort_by(|a, b| (&a.path, &a.name).cmp(&(&b.path, &b.name)));
+    read
+}
+
 fn hours_of(schedule: &engine::Schedule, zone: TimeZone) -> hours::Schedule {
     // Ranges that are wrong were left out and reported.
     let ranges = |ranges: &Vec<TimeRange>| -> Vec<hours::TimeRange> {
@@ -310,6 +344,12 @@ mod tests {
                 "2026-02-03 stands twice",
             ),
             (json!({"members": [{"user": "ana"}, {"user": "ana"}]}), Reason::InvalidSpec, "\"ana\" stands twice"),
+            (
+                json!({"dispositions": [{"name": "sold", "path": "A"}, {"name": "sold", "path": "B"}]}),
+                Reason::InvalidSpec,
+                "\"sold\" stands twice",
+            ),
+            (json!({"dispositionRequired": true}), Reason::InvalidSpec, "nothing to choose from"),
             (
                 json!({"members": [{"user": "ana", "maxInteractions": 0}]}),
                 Reason::InvalidSpec,
