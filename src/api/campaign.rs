@@ -91,8 +91,8 @@ pub struct CampaignSpec {
     #[schemars(length(max = 1000))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["user".into()]))]
     pub members: Vec<Member>,
-    /// People who see every interaction and the statistics, and may take, transfer and finish them; at most 100. Not carried out yet, and
-    /// refused by the condition `Ready`.
+    /// People who see the agents and what they have, and may give interactions to agents, take them over and close them, whoever has them;
+    /// at most 100. They need not be members: who is none is given nothing.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["user".into()]))]

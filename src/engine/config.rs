@@ -118,6 +118,16 @@ impl Settings {
         !self.store.held && self.store.id.as_deref().is_none_or(|expected| expected == id)
     }
 
+    /// Whether this user is a member of the campaign or a supervisor.
+    pub fn serves(&self, user: &str) -> bool {
+        self.channel.serves(&UserId::from(user))
+    }
+
+    /// Whether this user is a supervisor of the campaign.
+    pub fn supervises(&self, user: &str) -> bool {
+        self.channel.supervisors.contains(&UserId::from(user))
+    }
+
     /// The campaign's member who is this user.
     pub fn member(&self, user: &str) -> Option<&Member> {
         self.channel.members.get(&UserId::from(user))
@@ -150,6 +160,7 @@ fn channel(
         },
         offer: offer(document)?,
         members: members(&document.campaign.members)?,
+        supervisors: document.campaign.supervisors.iter().map(|user| user.as_str().into()).collect(),
         dispositions: document.campaign.dispositions.iter().map(|it| it.name.as_str().into()).collect(),
         disposition_required: document.campaign.disposition_required,
         max_queued: NonZeroU32::new(document.max_queued),

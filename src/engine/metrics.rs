@@ -167,11 +167,11 @@ impl Metrics {
             Happened::Interaction(InteractionEvent::ServiceLevelSampled { result, in_target, .. }) => {
                 self.sampled(*result, *in_target);
             }
-            Happened::Interaction(InteractionEvent::InteractionAssigned { offer, from, .. }) => {
+            Happened::Interaction(InteractionEvent::InteractionAssigned { offer, from, by, .. }) => {
                 if offer.is_some() {
                     self.offer("Accepted", 1);
                 }
-                if from.is_some() {
+                if from.is_some() && by.is_none() {
                     self.transfer("Accepted");
                 }
             }

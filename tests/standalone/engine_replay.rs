@@ -72,6 +72,9 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         3 => (0..9usize, prop::option::weighted(0.6, prop::sample::select(vec!["ana", "bo"])))
             .prop_map(|(nth, to)| Step::Transfer { nth, to }),
         1 => (0..9usize).prop_map(|nth| Step::CancelTransfer { nth }),
+        1 => (0..9usize, prop::sample::select(vec!["ana", "bo", "eva"])).prop_map(|(nth, to)| Step::Assign { nth, to }),
+        1 => (0..9usize).prop_map(|nth| Step::Close { nth }),
+        1 => any::<bool>().prop_map(|open| Step::Stream { user: "eva", open }),
         1 => Just(Step::AcceptStorage),
         1 => (0..100_000u32).prop_map(|seconds| Step::Leap { seconds }),
         1 => (0..100_000u32).prop_map(|back| Step::SetClock { back }),

@@ -78,6 +78,10 @@ pub enum Step {
     Transfer { nth: usize, to: Option<&'static str> },
     /// The owner of an open interaction takes back what they hand over.
     CancelTransfer { nth: usize },
+    /// A supervisor gives an interaction to an agent, or to themselves.
+    Assign { nth: usize, to: &'static str },
+    /// A supervisor closes an interaction.
+    Close { nth: usize },
     /// An agent who is asked accepts, or declines.
     AnswerOffer { nth: usize, accepts: bool },
     /// A person accepts swapped storage.
@@ -132,6 +136,7 @@ pub fn config() -> ChannelConfig {
         strategy: Strategy::LeastRecent,
         offer: OfferMode::Assign,
         members: [member("ana", 1), member("bo", 2)].into_iter().collect(),
+        supervisors: ["eva".into()].into(),
         dispositions: Default::default(),
         disposition_required: false,
         max_queued: None,
@@ -249,7 +254,9 @@ impl Writer<'_> {
             | Step::Finish { .. }
             | Step::Note { .. }
             | Step::Transfer { .. }
-            | Step::CancelTransfer { .. } => self.work_on_interaction(step),
+            | Step::CancelTransfer { .. }
+            | Step::Assign { .. }
+            | Step::Close { .. } => self.work_on_interaction(step),
             Step::Start { user, customer } => {
                 let address = number(*customer);
                 let sender = Sender::Number(address.clone());
@@ -335,7 +342,9 @@ impl Writer<'_> {
         | Step::Finish { nth }
         | Step::Note { nth }
         | Step::Transfer { nth, .. }
-        | Step::CancelTransfer { nth }) = *step
+        | Step::CancelTransfer { nth }
+        | Step::Assign { nth, .. }
+        | Step::Close { nth }) = *step
         else {
             return;
         };
@@ -349,6 +358,10 @@ impl Writer<'_> {
                 let to = to.map_or(TransferTo::Queue, |user| TransferTo::Agent(user.into()));
                 Command::Transfer { user, interaction: id, epoch, to }
             }
+            Step::Assign { to, .. } => {
+                Command::Assign { user: "eva".into(), interaction: id, epoch, to: (*to).into() }
+            }
+            Step::Close { .. } => Command::Close { user: "eva".into(), interaction: id, epoch, disposition: None },
             Step::CancelTransfer { .. } => Command::CancelTransfer { user, interaction: id, epoch },
             _ => Command::Note { user, interaction: id, epoch: None, text: "TEXT-note".into() },
         });

@@ -126,6 +126,28 @@ pub enum Command {
         /// The epoch that they know.
         epoch: Epoch,
     },
+    /// A supervisor gives an interaction to an agent, or takes it over.
+    Assign {
+        /// The supervisor.
+        user: UserId,
+        /// The interaction, whoever has it.
+        interaction: InteractionId,
+        /// The epoch that they know.
+        epoch: Epoch,
+        /// Who gets it.
+        to: UserId,
+    },
+    /// A supervisor ends an interaction.
+    Close {
+        /// The supervisor.
+        user: UserId,
+        /// The interaction that ends, whoever has it.
+        interaction: InteractionId,
+        /// The epoch that they know.
+        epoch: Epoch,
+        /// Its outcome, as the supervisor says; refused unless the campaign has it.
+        disposition: Option<DispositionName>,
+    },
     /// The owner ends the interaction.
     Finish {
         /// The agent who ends it; refused unless they own it.
@@ -374,6 +396,15 @@ pub enum Refusal {
         /// How many they may have.
         maximum: u32,
     },
+    /// The user is no supervisor of the campaign.
+    #[error("{0} is not a supervisor of the campaign")]
+    NotASupervisor(UserId),
+    /// The agent has the interaction.
+    #[error("{0} has the interaction already")]
+    AlreadyTheirs(UserId),
+    /// Who takes an interaction over must be online.
+    #[error("you have no stream open: what you take over would go back to the queue; open the stream first")]
+    NoStream,
     /// The campaign wants to know the outcome.
     #[error("the campaign asks for a disposition; choose one of those that GET …/dispositions lists")]
     DispositionMissing,

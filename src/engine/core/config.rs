@@ -27,6 +27,8 @@ pub struct ChannelConfig {
     pub offer: OfferMode,
     /// The agents who serve the channel.
     pub members: Members,
+    /// Who may give interactions to agents, take them over and close them.
+    pub supervisors: BTreeSet<UserId>,
     /// What an agent may choose as the outcome of an interaction.
     pub dispositions: BTreeSet<DispositionName>,
     /// An agent finishes no interaction without one of them.
@@ -53,6 +55,13 @@ pub struct ChannelConfig {
     pub session_reopen: Option<SignedDuration>,
     /// How fast this number may send.
     pub per_number: RateLimit,
+}
+
+impl ChannelConfig {
+    /// Whether this user may have interactions: an agent or a supervisor.
+    pub fn serves(&self, user: &UserId) -> bool {
+        self.members.get(user).is_some() || self.supervisors.contains(user)
+    }
 }
 
 /// How waiting interactions find an agent. A lower penalty comes first, but for those that say otherwise.

@@ -36,6 +36,7 @@ pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: Messa
             owner: None,
             completed_on: None,
             disposition: None,
+            by: None,
         });
     }
 }

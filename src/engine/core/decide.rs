@@ -8,7 +8,7 @@ use super::{
     event::{ClockEvent, EngineEvent},
     inbound, offering, presence, receipt, reply, sending, start,
     state::State,
-    transferring,
+    supervising, transferring,
 };
 
 /// Decides what follows from a command. `now` counts as no earlier than the last event.
@@ -56,6 +56,12 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
         }
         Command::CancelTransfer { user, interaction, epoch } => {
             return transferring::cancel(draft, user, *interaction, *epoch);
+        }
+        Command::Assign { user, interaction, epoch, to } => {
+            return supervising::assign(draft, user, *interaction, *epoch, to);
+        }
+        Command::Close { user, interaction, epoch, disposition } => {
+            return supervising::close(draft, user, *interaction, *epoch, disposition.as_ref());
         }
         Command::Finish { user, interaction, epoch, disposition } => {
             return reply::finish(draft, user, *interaction, *epoch, disposition.as_ref());

@@ -95,6 +95,11 @@ impl<'s> Draft<'s> {
         self.config().members.get(user).ok_or_else(|| Refusal::NotAMember(user.clone()))
     }
 
+    /// Refuses who is neither a member nor a supervisor.
+    pub(super) fn serving(&self, user: &UserId) -> Result<(), Refusal> {
+        self.config().serves(user).then_some(()).ok_or_else(|| Refusal::NotAMember(user.clone()))
+    }
+
     /// A person vouches for restored storage.
     pub(super) fn storage_accepted(&mut self) {
         let Scalars { next_customer, next_interaction, next_message, next_note, .. } = self.next;

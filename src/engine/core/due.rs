@@ -70,8 +70,14 @@ fn idle(state: &State, id: InteractionId, now: Timestamp) -> Option<Vec<Happened
     let sample = service_level::sampled(state, interaction, SampleResult::Unanswered, now);
     let owner = interaction.owner().cloned();
     let reason = CloseReason::Idle;
-    let closed =
-        InteractionEvent::InteractionClosed { interaction: id, reason, owner, completed_on: None, disposition: None };
+    let closed = InteractionEvent::InteractionClosed {
+        interaction: id,
+        reason,
+        owner,
+        completed_on: None,
+        disposition: None,
+        by: None,
+    };
     Some(sample.into_iter().chain([closed]).map(Happened::from).collect())
 }
 

@@ -134,6 +134,7 @@ fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, message:
             owner: None,
             completed_on: None,
             disposition: None,
+            by: None,
         });
         return InboundOutcome::OutOfHours;
     }

@@ -41,6 +41,7 @@ mod start;
 pub mod state;
 pub mod statistics;
 mod strategy;
+mod supervising;
 mod timers;
 pub mod transfer;
 mod transferring;

@@ -45,6 +45,7 @@ pub(super) fn accept(
         offer: Some(offer),
         previous: false,
         from: interaction.owner().cloned(),
+        by: None,
     });
     if let Some(sample) = service_level::accepted(draft.state, interaction, draft.now) {
         draft.push(sample);

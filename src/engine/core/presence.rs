@@ -12,7 +12,7 @@ use super::{
 
 /// The agent's first stream opened.
 pub(super) fn online(draft: &mut Draft<'_>, user: &UserId) -> Result<Answer, Refusal> {
-    draft.member(user)?;
+    draft.serving(user)?;
     if !draft.state.agent(user).is_some_and(Agent::is_online) {
         draft.push(AgentEvent::AgentOnline { user: user.clone() });
     }
@@ -55,14 +55,16 @@ pub(super) fn release(state: &State, user: &UserId, reason: RequeueReason) -> Ve
         .collect()
 }
 
-/// Takes their interactions and offers from agents who are no members any more: they could neither see nor finish them.
+/// Takes their interactions and offers from agents who are no members any more: they could neither see nor finish them. Supervisors keep
+/// what they have.
 pub(super) fn release_removed(draft: &mut Draft<'_>) {
     let state = draft.state;
     let removed: Vec<&UserId> =
         state.agents.keys().filter(|user| draft.config().members.get(user).is_none()).collect();
     // What one of them hands over to another one is handed over to nobody before it goes back to the queue.
     let offers = removed.iter().flat_map(|user| offering::withdraw(state, user, WithdrawalReason::AgentRemoved));
-    let released = removed.iter().flat_map(|user| release(state, user, RequeueReason::OwnerRemoved));
+    let gone = removed.iter().filter(|user| !draft.config().serves(user));
+    let released = gone.flat_map(|user| release(state, user, RequeueReason::OwnerRemoved));
     for what in offers.chain(released).collect::<Vec<InteractionEvent>>() {
         draft.push(what);
     }

@@ -45,6 +45,7 @@ fn give(state: &State, interaction: &Interaction, now: Timestamp) -> Option<Vec<
             offer: None,
             previous,
             from: interaction.owner().cloned(),
+            by: None,
         },
         OfferMode::Ask { timeout_seconds } => InteractionEvent::InteractionOffered {
             interaction: id,

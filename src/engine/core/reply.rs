@@ -40,12 +40,9 @@ pub(super) fn finish(
 ) -> Result<Answer, Refusal> {
     let interaction = owned(draft, user, interaction, epoch)?;
     let config = draft.config();
-    match disposition {
-        Some(chosen) if !config.dispositions.contains(chosen) => {
-            return Err(Refusal::NoSuchDisposition(chosen.clone()));
-        }
-        None if config.disposition_required => return Err(Refusal::DispositionMissing),
-        Some(_) | None => {}
+    check_disposition(draft, disposition)?;
+    if disposition.is_none() && config.disposition_required {
+        return Err(Refusal::DispositionMissing);
     }
     service_level::sample(draft, interaction, SampleResult::NoReply);
     draft.push(InteractionEvent::InteractionClosed {
@@ -54,6 +51,7 @@ pub(super) fn finish(
         owner: Some(user.clone()),
         completed_on: Some(config.schedule.date(draft.now)),
         disposition: disposition.cloned(),
+        by: None,
     });
     Ok(Answer::Done)
 }
@@ -69,7 +67,7 @@ pub(super) fn note(
     let open = match epoch {
         Some(epoch) => owned(draft, user, interaction, epoch)?,
         None => {
-            draft.member(user)?;
+            draft.serving(user)?;
             open(draft, interaction)?
         }
     };
@@ -85,6 +83,22 @@ fn open<'s>(draft: &Draft<'s>, id: InteractionId) -> Result<&'s Interaction, Ref
     draft.state.interaction(id).ok_or(Refusal::NotOpen(id))
 }
 
+/// The interaction, if who asks knows its epoch.
+pub(super) fn at_epoch<'s>(draft: &Draft<'s>, id: InteractionId, shown: Epoch) -> Result<&'s Interaction, Refusal> {
+    let interaction = open(draft, id)?;
+    if interaction.epoch == shown {
+        Ok(interaction)
+    } else {
+        Err(Refusal::StaleEpoch { current: interaction.epoch, shown })
+    }
+}
+
+/// Refuses an outcome that the campaign does not have.
+pub(super) fn check_disposition(draft: &Draft<'_>, disposition: Option<&DispositionName>) -> Result<(), Refusal> {
+    let unknown = disposition.filter(|chosen| !draft.config().dispositions.contains(*chosen));
+    unknown.map_or(Ok(()), |chosen| Err(Refusal::NoSuchDisposition(chosen.clone())))
+}
+
 /// The interaction, if this user has it and knows its epoch.
 pub(super) fn owned<'s>(
     draft: &Draft<'s>,
@@ -92,11 +106,8 @@ pub(super) fn owned<'s>(
     id: InteractionId,
     shown: Epoch,
 ) -> Result<&'s Interaction, Refusal> {
-    draft.member(user)?;
-    let interaction = open(draft, id)?;
-    if interaction.epoch != shown {
-        return Err(Refusal::StaleEpoch { current: interaction.epoch, shown });
-    }
+    draft.serving(user)?;
+    let interaction = at_epoch(draft, id, shown)?;
     if interaction.owner() != Some(user) {
         return Err(Refusal::NotOwner);
     }

@@ -51,6 +51,7 @@ pub(super) fn start(
         offer: None,
         previous: false,
         from: None,
+        by: None,
     });
     let message = sending::commit(draft, &customer, Some(interaction), purpose, text)?;
     Ok(Answer::Started { interaction, epoch, message })

@@ -43,6 +43,11 @@ fn may_be_asked(draft: &Draft<'_>, user: &UserId, recipient: &UserId) -> Result<
     if recipient == user {
         return Err(Refusal::TransferToOneself);
     }
+    is_there(draft, recipient)
+}
+
+/// Whether an agent is there to be given something.
+pub(super) fn is_there(draft: &Draft<'_>, recipient: &UserId) -> Result<(), Refusal> {
     let member = draft.config().members.get(recipient).ok_or_else(|| Refusal::NoSuchMember(recipient.clone()))?;
     let is_there = |agent: &&Agent| member.receive && agent.present && agent.is_online();
     draft.state.agent(recipient).filter(is_there).map(drop).ok_or_else(|| Refusal::NotThere(recipient.clone()))

@@ -41,15 +41,17 @@ pub(super) async fn me(State(shared): State<Shared>, agent: Agent) -> Result<Jso
         })
         .await?;
     let settings = shared.settings.load();
-    let member = settings.member(agent.user.as_str()).ok_or_else(|| Failure::forbidden("You are a member no more."))?;
+    // A supervisor who is no member is given nothing.
+    let member = settings.member(agent.user.as_str());
     let channel = MyChannel {
         channel: shared.channel.to_string(),
         number: settings.number.to_string(),
         present,
         online,
-        receive: member.receive,
-        initiate: member.initiate,
-        max_interactions: member.max_interactions,
+        receive: member.is_some_and(|member| member.receive),
+        initiate: member.is_some_and(|member| member.initiate),
+        supervises: settings.supervises(agent.user.as_str()),
+        max_interactions: member.map_or(0, |member| member.max_interactions),
         interactions,
         offers,
     };

@@ -14,6 +14,7 @@ mod path;
 mod problem;
 mod stream;
 mod stream_limit;
+mod supervisors;
 mod transfers;
 mod view;
 
@@ -139,6 +140,9 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
         .route("/interactions/{id}/transfer", post(transfers::transfer))
         .route("/interactions/{id}/cancel-transfer", post(transfers::cancel))
         .route("/customers/{number}/messages", get(desk::messages))
+        .route("/interactions/{id}/assign", post(supervisors::assign))
+        .route("/interactions/{id}/close", post(supervisors::close))
+        .route("/agents", get(supervisors::agents))
         .route("/dispositions", get(desk::dispositions))
         .route("/blocked-starts", get(desk::blocked_starts))
         .route("/statistics", get(desk::statistics))

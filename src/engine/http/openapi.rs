@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{actions, desk, offers, stream, transfers, view};
+use super::{actions, desk, offers, stream, supervisors, transfers, view};
 use crate::wire::{
     ports::CHANNEL_PATH,
     problem::{MEDIA_TYPE, Problem},
@@ -40,6 +40,9 @@ use crate::wire::{
         transfers::transfer,
         transfers::cancel,
         desk::messages,
+        supervisors::assign,
+        supervisors::close,
+        supervisors::agents,
         desk::dispositions,
         desk::blocked_starts,
         desk::statistics,

@@ -90,7 +90,7 @@ pub(super) async fn stream(
 async fn be_online(shared: Shared, agent: Agent, _open: (Online, LimitedStream), ended: CancellationToken) {
     let goes_on = || {
         SystemTime::now() < agent.until
-            && shared.settings.load().member(agent.user.as_str()).is_some()
+            && shared.settings.load().serves(agent.user.as_str())
             && !shared.alive.is_silent(&agent.user, SILENCE)
     };
     loop {

@@ -75,7 +75,9 @@ pub(super) struct MyChannel {
     pub receive: bool,
     /// Whether this member may start interactions.
     pub initiate: bool,
-    /// Open interactions at once.
+    /// Whether the agent is a supervisor of the campaign.
+    pub supervises: bool,
+    /// Open interactions at once; 0 for a supervisor who is no member.
     pub max_interactions: u32,
     /// The interactions that the agent has.
     pub interactions: Vec<u64>,
@@ -97,6 +99,38 @@ pub(super) struct MyOffer {
     /// Seconds until it ends, unless the channel is disabled meanwhile; absent when it does not end by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seconds_left: Option<u64>,
+}
+
+/// The agents of a channel.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Agents {
+    /// The campaign's members, in order of their names.
+    pub items: Vec<AgentAtWork>,
+}
+
+/// An agent as supervisors see them.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AgentAtWork {
+    /// The user's name, as the campaign's members are written.
+    pub user: String,
+    /// Whether a stream is open.
+    pub online: bool,
+    /// Whether they take interactions, as they say.
+    pub present: bool,
+    /// Whether the campaign gives them interactions.
+    pub receive: bool,
+    /// Open interactions at once.
+    pub max_interactions: u32,
+    /// The interactions that they have.
+    pub interactions: Vec<u64>,
+    /// The interactions that they are asked about.
+    pub offers: Vec<u64>,
+    /// When they last finished one; absent when they never did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub last_finish: Option<Timestamp>,
 }
 
 /// Whether an agent takes interactions.
@@ -197,7 +231,7 @@ pub(super) struct Interaction {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub closed_at: Option<Timestamp>,
-    /// What ended it: `Finished`, `OutOfHours`, `Idle` or `OptedOut`; absent while it is open.
+    /// What ended it: `Finished`, `OutOfHours`, `Idle`, `OptedOut` or `BySupervisor`; absent while it is open.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "Finished")]
     pub close_reason: Option<CloseReason>,

@@ -58,7 +58,7 @@ macro_rules! names {
     };
 }
 
-names!(CloseReason, close_reason_name, close_reason: Finished, OutOfHours, Idle, OptedOut);
+names!(CloseReason, close_reason_name, close_reason: Finished, OutOfHours, Idle, OptedOut, BySupervisor);
 names!(SampleResult, sample_result_name, sample_result: Answered, Unanswered, Abandoned, NoReply);
 names!(InboundOutcome, inbound_outcome_name, inbound_outcome:
     OptedOut, OptedIn, Help, Blocked, Disabled, Joined, OutOfHours, QueueFull, Queued);

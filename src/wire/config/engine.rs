@@ -105,6 +105,9 @@ pub struct Campaign {
     pub schedule: Option<Schedule>,
     /// The agents who serve the campaign.
     pub members: Vec<Member>,
+    /// Who may see all, give interactions to agents, take them over and close them; names with their issuers' prefixes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub supervisors: Vec<String>,
     /// What agents may choose as the outcome of an interaction.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub dispositions: Vec<Disposition>,

@@ -16,6 +16,7 @@ mod repetition;
 mod restored;
 mod stream;
 mod streams_at_once;
+mod supervisors;
 mod transfers;
 
 use serde_json::{Value, json};

@@ -201,9 +201,12 @@ pub enum InteractionEvent {
         /// It is theirs because the customer had them last; no strategy chose.
         #[serde(default, skip_serializing_if = "is_false")]
         previous: bool,
-        /// The agent who handed it over to them, or to the queue.
+        /// The agent who had it before, and handed it over or lost it to a supervisor's decision.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<UserId>,
+        /// The supervisor who gave it to them, or took it over.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<UserId>,
     },
     /// Agents are asked whether they take an interaction.
     InteractionOffered {
@@ -309,6 +312,9 @@ pub enum InteractionEvent {
         /// Its outcome, as its owner said when they finished it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         disposition: Option<DispositionName>,
+        /// The supervisor who closed it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<UserId>,
     },
     /// An interaction's service level is known.
     ServiceLevelSampled {

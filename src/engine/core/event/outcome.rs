@@ -110,6 +110,8 @@ pub enum CloseReason {
     Idle,
     /// The customer opted out while it waited.
     OptedOut,
+    /// A supervisor closed it.
+    BySupervisor,
 }
 
 /// How an interaction ended for a customer who waited.

@@ -46,6 +46,7 @@ pub(crate) fn config() -> ChannelConfig {
         strategy: Strategy::LeastRecent,
         offer: OfferMode::Assign,
         members: [member("ana", 1, 2), member("bo", 2, 2)].into_iter().collect(),
+        supervisors: BTreeSet::new(),
         dispositions: BTreeSet::new(),
         disposition_required: false,
         max_queued: None,

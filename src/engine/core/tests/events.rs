@@ -45,6 +45,7 @@ fn events() -> Vec<Happened> {
             owner: Some(user()),
             completed_on,
             disposition: None,
+            by: None,
         }
         .into()
     };
@@ -109,6 +110,7 @@ fn events() -> Vec<Happened> {
             offer: None,
             previous: false,
             from: None,
+            by: None,
         }
         .into(),
         InteractionEvent::InteractionRequeued {
@@ -170,6 +172,7 @@ fn events() -> Vec<Happened> {
             offer: None,
             previous: false,
             from: None,
+            by: None,
         }
         .into(),
         ended_on(CloseReason::Finished, Some(jiff::civil::date(2026, 11, 22))),
@@ -207,6 +210,7 @@ fn events() -> Vec<Happened> {
             offer: Some(OfferId(4)),
             previous: false,
             from: None,
+            by: None,
         }
         .into(),
         InteractionEvent::InteractionQueued { interaction, measured: true, previous_agent: Some(user()) }.into(),
@@ -219,6 +223,7 @@ fn events() -> Vec<Happened> {
             offer: None,
             previous: true,
             from: None,
+            by: None,
         }
         .into(),
         InteractionEvent::InteractionOffered {
@@ -254,6 +259,7 @@ fn events() -> Vec<Happened> {
             offer: Some(OfferId(5)),
             previous: false,
             from: Some(user()),
+            by: None,
         }
         .into(),
         InteractionEvent::InteractionClosed {
@@ -262,6 +268,27 @@ fn events() -> Vec<Happened> {
             owner: Some(user()),
             completed_on: Some(jiff::civil::date(2026, 11, 22)),
             disposition: Some("refund-granted".into()),
+            by: None,
+        }
+        .into(),
+        InteractionEvent::InteractionAssigned {
+            interaction,
+            user: "bo".into(),
+            epoch: Epoch(3),
+            position: None,
+            offer: None,
+            previous: false,
+            from: Some(user()),
+            by: Some("eva".into()),
+        }
+        .into(),
+        InteractionEvent::InteractionClosed {
+            interaction,
+            reason: CloseReason::BySupervisor,
+            owner: None,
+            completed_on: None,
+            disposition: None,
+            by: Some("eva".into()),
         }
         .into(),
     ]

@@ -19,6 +19,7 @@ mod properties;
 mod queue_limits;
 mod service_level;
 mod strategies;
+mod supervising;
 mod transfers;
 
 pub(crate) use self::desk::config;

@@ -251,9 +251,16 @@ impl Model {
             InteractionEvent::TransferStarted { .. } | InteractionEvent::TransferEnded { .. } => {
                 self.follow_transfer(event, what, config);
             }
-            InteractionEvent::InteractionAssigned { interaction, user, epoch, offer, previous, from, .. } => {
+            InteractionEvent::InteractionAssigned { interaction, user, epoch, offer, previous, from, by, .. } => {
                 match offer {
                     Some(offer) => self.accepted(*interaction, *offer, user),
+                    None if by.is_some() => {
+                        let by = by.as_ref().unwrap();
+                        let online = self.seen.contains(user) && !self.offline_since.contains_key(user);
+                        assert!(config.supervisors.contains(by) && online, "{event:?}");
+                        assert!(user == by || (self.present.contains(user) && config.members.get(user).is_some()));
+                        assert_ne!(from.as_ref(), Some(user));
+                    }
                     None if self.interactions[interaction].stands() => {
                         self.is_next(*interaction, std::slice::from_ref(user), *previous, config);
                     }
@@ -261,18 +268,18 @@ impl Model {
                     None => {}
                 }
                 let was_asked = offer.is_some();
-                self.taken(*interaction, from.as_ref());
+                self.taken(*interaction, from.as_ref(), by.is_some());
                 if config.service_level.answered_by == AnsweredBy::Accept {
                     self.sample(*interaction, SampleResult::Answered, event.at, config);
                 }
-                self.assigned(*interaction, user, *epoch, was_asked, config);
+                self.assigned(*interaction, user, *epoch, was_asked || by.is_some(), config);
                 self.see(user, own_time);
                 self.touch(Some(*interaction), own_time);
             }
             InteractionEvent::InteractionRequeued { interaction, user, epoch, reason } => {
                 match reason {
                     RequeueReason::OwnerOffline => assert!(self.away(user, event.at) >= AWAY_LIMIT, "{event:?}"),
-                    RequeueReason::OwnerRemoved => assert_eq!(config.members.get(user), None),
+                    RequeueReason::OwnerRemoved => assert!(!config.serves(user)),
                 }
                 let told = self.interaction(*interaction);
                 assert_eq!((told.owner.take().as_ref(), told.epoch.next()), (Some(user), *epoch), "{event:?}");
@@ -388,9 +395,10 @@ impl Model {
             told.owner.as_ref() == Some(user) || is_asked || told.goes_to(user)
         };
         let slots = self.interactions.values().filter(has).count();
-        let member = config.members.get(user).expect("only members are given interactions");
+        assert!(config.serves(user), "only members and supervisors have interactions");
         // An offer keeps the slot that it took, also when the member's limit becomes less meanwhile.
-        assert!(was_asked || slots <= member.max_interactions as usize, "{user} had {slots} before");
+        let most = config.members.get(user).map_or(0, |member| member.max_interactions as usize);
+        assert!(was_asked || slots <= most, "{user} had {slots} before");
     }
 
     fn closed(
@@ -407,7 +415,7 @@ impl Model {
             assert!(silent >= config.session_idle.as_nanos(), "closed after {silent} ns");
             self.sample(id, SampleResult::Unanswered, at, config);
         }
-        if reason == CloseReason::Finished {
+        if matches!(reason, CloseReason::Finished | CloseReason::BySupervisor) {
             self.sample(id, SampleResult::NoReply, at, config);
         }
         let told = self.interactions.remove(&id).expect("it is open");
@@ -420,6 +428,7 @@ impl Model {
         }
         match reason {
             CloseReason::Finished | CloseReason::Idle => assert!(owner.is_some()),
+            CloseReason::BySupervisor => {}
             CloseReason::OutOfHours => assert!(told.entered.is_none()),
             CloseReason::OptedOut => assert!(told.queued && self.customers[&told.customer].opted_out),
         }

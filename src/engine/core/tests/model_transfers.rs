@@ -84,11 +84,12 @@ impl Model {
         }
     }
 
-    /// Somebody has what was handed over, if it was: it came from this agent.
-    pub(super) fn taken(&mut self, id: InteractionId, from: Option<&UserId>) {
+    /// Somebody has what was handed over, if it was, or what a supervisor gave them: it came from this agent.
+    pub(super) fn taken(&mut self, id: InteractionId, from: Option<&UserId>, by_supervisor: bool) {
         let told = self.interaction(id);
         assert_eq!(told.owner.as_ref(), from);
-        assert_eq!(told.owner.is_some(), told.transfer.take().is_some(), "an owner keeps it until they hand it over");
+        let may_be = told.transfer.take().is_some() || by_supervisor;
+        assert!(told.owner.is_none() || may_be, "an owner keeps it until they hand it over");
         told.owner = None;
     }
 

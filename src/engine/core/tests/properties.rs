@@ -27,7 +27,9 @@ use crate::{
     sms::Sender,
 };
 
-const USERS: [&str; 3] = ["ana", "bo", "cy"];
+const USERS: [&str; 4] = ["ana", "bo", "cy", SUPERVISOR];
+/// Who is no member.
+const SUPERVISOR: &str = "eva";
 
 /// Something that happens to a desk. Indexes pick among what there is.
 #[derive(Clone, Debug)]
@@ -45,6 +47,8 @@ enum Step {
     Start { user: usize, customer: u32 },
     Transfer { interaction: usize, to: Option<usize> },
     CancelTransfer { interaction: usize },
+    Assign { interaction: usize, to: usize, supervisor: bool },
+    Close { interaction: usize, supervisor: bool },
     Accept { user: usize, interaction: usize, stale: bool },
     Decline { user: usize, interaction: usize, stale: bool },
     Answer { message: usize, outcome: SendOutcome, stale: bool },
@@ -101,6 +105,10 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (index.clone(), prop::option::weighted(0.6, user.clone()))
             .prop_map(|(interaction, to)| Step::Transfer { interaction, to }),
         1 => index.clone().prop_map(|interaction| Step::CancelTransfer { interaction }),
+        2 => (index.clone(), user.clone(), prop::bool::weighted(0.8))
+            .prop_map(|(interaction, to, supervisor)| Step::Assign { interaction, to, supervisor }),
+        1 => (index.clone(), prop::bool::weighted(0.5))
+            .prop_map(|(interaction, supervisor)| Step::Close { interaction, supervisor }),
         5 => (user.clone(), index.clone(), prop::bool::weighted(0.1))
             .prop_map(|(user, interaction, stale)| Step::Accept { user, interaction, stale }),
         3 => (user.clone(), index.clone(), prop::bool::weighted(0.1))
@@ -167,6 +175,7 @@ const CHANGES: [Change; 28] = [
 fn start_config() -> ChannelConfig {
     let mut config = config();
     config.members = [member("ana", 1, 1), member("bo", 2, 2), member("cy", 3, 3)].into_iter().collect();
+    config.supervisors = [SUPERVISOR.into()].into();
     config.session_idle = SignedDuration::from_secs(3000);
     config.session_reopen = Some(SignedDuration::from_secs(2000));
     config.max_queue = Some(SignedDuration::from_secs(300));
@@ -245,6 +254,8 @@ impl History {
             | Step::Start { .. }
             | Step::Transfer { .. }
             | Step::CancelTransfer { .. }
+            | Step::Assign { .. }
+            | Step::Close { .. }
             | Step::Accept { .. }
             | Step::Decline { .. } => self.agent(step),
             Step::Answer { .. } | Step::Receipt { .. } => self.gateway(step),
@@ -306,6 +317,22 @@ impl History {
                 let to = to.map_or(TransferTo::Queue, |user| TransferTo::Agent(USERS[user].into()));
                 let accepted = self.desk.transfer(&owner, interaction, to.clone());
                 assert!(accepted.is_err() || to != TransferTo::Agent(owner.as_str().into()));
+            }
+            Step::Assign { interaction, to, supervisor } => {
+                let interaction = self.open(interaction);
+                let epoch = epoch(&self.desk, interaction, false);
+                let user = if supervisor { SUPERVISOR } else { "ana" };
+                let command = Command::Assign { user: user.into(), interaction, epoch, to: USERS[to].into() };
+                let accepted = self.desk.execute(&command).answer.is_ok();
+                assert!(!accepted || supervisor, "only a supervisor may");
+            }
+            Step::Close { interaction, supervisor } => {
+                let interaction = self.open(interaction);
+                let epoch = epoch(&self.desk, interaction, false);
+                let user = if supervisor { SUPERVISOR } else { "ana" };
+                let command = Command::Close { user: user.into(), interaction, epoch, disposition: None };
+                let accepted = self.desk.execute(&command).answer.is_ok();
+                assert!(!accepted || supervisor, "only a supervisor may");
             }
             Step::CancelTransfer { interaction } => {
                 let interaction = self.open(interaction);

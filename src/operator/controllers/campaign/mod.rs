@@ -4,6 +4,6 @@ mod reconcile;
 mod sums;
 mod validate;
 
-pub(crate) use reconcile::{reconcile, unsupported};
+pub(crate) use reconcile::reconcile;
 pub(crate) use sums::{Sums, sum};
 pub(crate) use validate::{Hours, for_engine, validate};

@@ -49,9 +49,6 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
 /// `Ready`, `InHours`, and when the latter changes.
 fn conditions_of(campaign: &Campaign, now: Timestamp) -> (DesiredCondition, DesiredCondition, RequeueAfter) {
     let unknown = || DesiredCondition::unknown(Reason::NotCheckedYet, "the campaign is not valid");
-    if let Some(message) = unsupported(&campaign.spec) {
-        return (DesiredCondition::no(Reason::NotSupportedYet, message), unknown(), None);
-    }
     match validate(&campaign.spec) {
         Err(faults) => (DesiredCondition::no(faults.reason(), faults.to_string()), unknown(), None),
         Ok(valid) => {
@@ -76,12 +73,6 @@ pub(super) fn in_hours(hours: &Hours) -> DesiredCondition {
         _ => "the campaign is closed now, by its weekly hours",
     };
     if hours.open { DesiredCondition::yes(hours.reason, message) } else { DesiredCondition::no(hours.reason, message) }
-}
-
-/// Names the fields that this version does not carry out yet; they are refused, never ignored.
-pub(crate) fn unsupported(spec: &CampaignSpec) -> Option<String> {
-    let message = "this version does not carry out spec.supervisors yet: remove what is set there";
-    (!spec.supervisors.is_empty()).then(|| message.to_owned())
 }
 
 /// Takes the sums into the status: at once when the number of channels changes, else when `left` of the sample interval since they
@@ -113,21 +104,9 @@ mod tests {
     }
 
     #[test]
-    fn fields_that_are_not_carried_out_are_named() {
-        for (spec, field) in [
-            (json!({"supervisors": [{"user": "eva"}]}), "spec.supervisors"),
-        ] {
-            let (ready, _, _) = conditions_of(&campaign(spec), Timestamp::UNIX_EPOCH);
-            assert_eq!(ready.reason, Reason::NotSupportedYet);
-            assert!(ready.message.contains(field), "{}", ready.message);
-        }
-    }
-
-    #[test]
     fn the_example_of_the_reference_page_is_carried_out() {
         let example = include_str!("../../../../examples/reference/campaign.yaml");
         let campaign: Campaign = serde_saphyr::from_str(example).unwrap();
-        assert_eq!(unsupported(&campaign.spec), None);
         assert!(validate(&campaign.spec).is_ok());
     }
 

@@ -45,6 +45,9 @@ pub(super) enum CampaignFault {
     /// A user stands twice.
     #[error("spec.members: {0:?} stands twice: keep one")]
     MemberTwice(String),
+    /// A supervisor stands twice.
+    #[error("spec.supervisors: {0:?} stands twice: keep one")]
+    SupervisorTwice(String),
     /// A disposition stands twice.
     #[error("spec.dispositions: {0:?} stands twice: keep one")]
     DispositionTwice(String),
@@ -70,9 +73,11 @@ impl CampaignFault {
         match self {
             Self::TimeZone(_) => Reason::TimeZoneUnknown,
             Self::Range { .. } | Self::Date(_) | Self::DateTwice(_) => Reason::ScheduleInvalid,
-            Self::MemberTwice(_) | Self::DispositionTwice(_) | Self::NothingToChoose | Self::Member { .. } => {
-                Reason::InvalidSpec
-            }
+            Self::MemberTwice(_)
+            | Self::SupervisorTwice(_)
+            | Self::DispositionTwice(_)
+            | Self::NothingToChoose
+            | Self::Member { .. } => Reason::InvalidSpec,
         }
     }
 }
@@ -102,6 +107,7 @@ impl std::error::Error for CampaignFaults {}
 pub(crate) struct ValidCampaign {
     schedule: Option<engine::Schedule>,
     members: Vec<engine::Member>,
+    supervisors: Vec<String>,
     dispositions: Vec<engine::Disposition>,
     hours: hours::Schedule,
     zone: TimeZone,
@@ -145,9 +151,10 @@ pub(crate) fn validate(spec: &CampaignSpec) -> Result<ValidCampaign, CampaignFau
     let schedule = spec.schedule.as_ref().map(|declared| schedule(declared, &mut faults));
     let members = members(&spec.members, &mut faults);
     let hours = schedule.as_ref().map_or_else(hours::Schedule::always, |schedule| hours_of(schedule, zone.clone()));
+    let supervisors = supervisors(spec, &mut faults);
     let dispositions = dispositions(spec, &mut faults);
     if faults.is_empty() {
-        Ok(ValidCampaign { schedule, members, dispositions, hours, zone })
+        Ok(ValidCampaign { schedule, members, supervisors, dispositions, hours, zone })
     } else {
         Err(CampaignFaults(faults))
     }
@@ -165,6 +172,7 @@ pub(crate) fn for_engine(campaign: &Campaign) -> Result<engine::Campaign, Campai
         time_zone: campaign.spec.time_zone.clone(),
         schedule: valid.schedule,
         members: valid.members,
+        supervisors: valid.supervisors,
         dispositions: valid.dispositions,
         disposition_required: campaign.spec.disposition_required,
     })
@@ -273,6 +281,14 @@ fn members(declared: &[Member], faults: &mut Vec<CampaignFault>) -> Vec<engine::
     members
 }
 
+fn supervisors(spec: &CampaignSpec, faults: &mut Vec<CampaignFault>) -> Vec<String> {
+    let mut users = BTreeSet::new();
+    for supervisor in spec.supervisors.iter().filter(|supervisor| !users.insert(&supervisor.user)) {
+        faults.push(CampaignFault::SupervisorTwice(supervisor.user.clone()));
+    }
+    users.into_iter().cloned().collect()
+}
+
 /// In the order of their paths, as agents find them.
 fn dispositions(spec: &CampaignSpec, faults: &mut Vec<CampaignFault>) -> Vec<engine::Disposition> {
     if spec.disposition_required && spec.dispositions.is_empty() {
@@ -344,6 +360,7 @@ mod tests {
                 "2026-02-03 stands twice",
             ),
             (json!({"members": [{"user": "ana"}, {"user": "ana"}]}), Reason::InvalidSpec, "\"ana\" stands twice"),
+            (json!({"supervisors": [{"user": "eva"}, {"user": "eva"}]}), Reason::InvalidSpec, "\"eva\" stands twice"),
             (
                 json!({"dispositions": [{"name": "sold", "path": "A"}, {"name": "sold", "path": "B"}]}),
                 Reason::InvalidSpec,

@@ -41,12 +41,6 @@ pub(crate) fn references(observed: &Observed) -> Result<References<'_>, DesiredC
             faults.push((Reason::CampaignNotFound, message));
             None
         }
-        Some(object) if campaign::unsupported(&object.spec).is_some() => {
-            let fault = campaign::unsupported(&object.spec).unwrap_or_default();
-            faults
-                .push((Reason::CampaignInvalid, format!("campaign {} is not valid: {fault}", spec.campaign_ref.name)));
-            None
-        }
         Some(object) => match campaign::for_engine(object) {
             Ok(campaign) => Some(campaign),
             Err(fault) => {
