@@ -4,9 +4,10 @@ Reads histories as JSON Lines from stdin: {"history": N} begins one, {"config": 
 on, {"volumeFull": true or false} whether the engine's volume is full, {"event": {...}} is an event of the engine.
 Follows the events, decides each choice by the rules and compares it with what the event says. What becomes of an offer
 must be allowed by the rules. That something should have happened is checked only for whom RingAll asks while its offer
-runs, and for who let three offers pass; otherwise the events do not say what was still due. The first difference is
-described on stderr, and the exit status is 1. Without a difference, stdout gets one JSON object: how many choices were
-checked per strategy (given or offered), and how many had several candidates.
+runs, for who let three offers pass, and for what waited too long; otherwise the events do not say what was still due.
+The first difference is described on stderr, and the exit status is 1. Without a difference, stdout gets one JSON
+object: how many choices were checked per strategy (given or offered), how many of these had several candidates, how
+many went to the previous agent without asking the strategy, and how many interactions timed out in the queue.
 """
 
 import json
@@ -48,6 +49,21 @@ class History:
         self.clock = Clock()
         self.agents = defaultdict(Agent)
         self.arrived = {}
+        self.customers = {}
+        # Also in the channel's own time, which later disabling does not change.
+        self.arrived_on_clock = {}
+        # Of each customer: who had their last interaction with an agent when it was closed, and when, on the clock.
+        self.last_agents = {}
+        # Who comes first for an interaction that no agent had yet.
+        self.previous = {}
+        # Since when each interaction waits, in the channel's own time.
+        self.waits_since = {}
+        # When the last offer of an interaction that waits ended in vain, in the channel's own time.
+        self.asked_until = {}
+        self.timed_out = set()
+        # An edit cannot make anything time out before the event that follows it, whose time is the first one known.
+        self.limit_lowered = False
+        self.limit_since = 0
         self.had_agent = {}
         self.owners = {}
         self.offers = {}
@@ -73,6 +89,11 @@ class History:
         return self.config["offerTimeoutSeconds"] is not None
 
     @property
+    def max_wait(self):
+        """In nanoseconds, or None."""
+        return in_nanoseconds(self.config.get("maxQueueSeconds"))
+
+    @property
     def members(self):
         return {member["user"]: member for member in self.config["members"]}
 
@@ -81,6 +102,7 @@ class History:
         if at > self.last_at:
             self.end_instant()
         self.last_at = at
+        self.check_waits(self.clock.time(at))
         handler = HANDLERS.get(event["type"])
         if handler:
             handler(self, event, at)
@@ -90,7 +112,9 @@ class History:
         if config["strategy"] not in COMPARED_BY:
             raise Difference(f"the rules have no strategy {config['strategy']}")
         self.check_nobody_left_out()
-        self.config = config
+        before, self.config = self.max_wait, config
+        if self.max_wait is not None and (before is None or self.max_wait < before):
+            self.limit_lowered = True
         self.settled = False
 
     def set_volume_full(self, full):
@@ -142,21 +166,41 @@ class History:
 
     def opened(self, event, at):
         self.arrived[event["interaction"]] = at
+        self.arrived_on_clock[event["interaction"]] = self.clock.time(at)
+        self.customers[event["interaction"]] = event["customer"]
 
     def queued(self, event, at):
-        self.wait(event, had_agent=False)
+        interaction = self.known(event)
+        previous = self.previous_agent(interaction)
+        self.check_previous(event, previous)
+        self.wait(interaction, at, had_agent=False)
+        if previous is not None:
+            self.previous[interaction] = previous
 
     def requeued(self, event, at):
-        self.wait(event, had_agent=True)
-
-    def wait(self, event, had_agent):
         interaction = self.known(event)
+        # Once an agent has had it, no agent comes first.
+        self.check_previous(event, None)
+        self.wait(interaction, at, had_agent=True)
+
+    def wait(self, interaction, at, had_agent):
         self.forget(interaction)
         self.had_agent[interaction] = had_agent
+        self.waits_since[interaction] = self.clock.time(at)
+
+    def previous_agent(self, interaction):
+        """The agent who had the customer's last interaction, if the text that begins this one came soon enough."""
+        within = in_nanoseconds(self.config.get("sessionReopenSeconds"))
+        last = self.last_agents.get(self.customers[interaction])
+        if within is None or last is None:
+            return None
+        agent, closed = last
+        return agent if self.arrived_on_clock[interaction] - closed <= within else None
 
     def forget(self, interaction):
-        """Forgets who had it, that it waited and whom it was offered to, but not how many offers it had."""
-        for of_interactions in (self.had_agent, self.owners, self.offers, self.rests):
+        """Forgets who had it, that it waited and whom it was offered to, but not its offers' number or its time-out."""
+        waiting = (self.had_agent, self.waits_since, self.asked_until, self.previous, self.offers, self.rests)
+        for of_interactions in (self.owners, *waiting):
             of_interactions.pop(interaction, None)
 
     def assigned(self, event, at):
@@ -164,30 +208,33 @@ class History:
         if event.get("offer") is not None:
             self.check_acceptance(event, at)
             self.agents[event["user"]].begin_count_anew()
-        elif event.get("position") is not None:
+        elif self.is_choice(event):
             self.check_assignment(event, at)
-            self.chosen(event["user"], event["position"])
-        elif interaction in self.offers:
-            raise Difference("agents are asked about it, but the event has no offer that was accepted")
+            self.chosen(event["user"], event.get("position"))
         self.forget(interaction)
         self.owners[interaction] = event["user"]
         self.agents[event["user"]].last_given = at
 
+    def is_choice(self, event):
+        """Whether it says so, or the interaction waited and no supervisor gave it to somebody."""
+        says_so = event.get("position") is not None or is_previous(event)
+        return says_so or (event["interaction"] in self.had_agent and event.get("by") is None)
+
     def chosen(self, user, position):
-        self.seed = (self.seed + GAMMA) & MASK
-        self.turn = (position, user.encode())
+        # Without a position it is nobody's turn and no chance is used up: RingAll, or the previous agent.
+        if position is not None:
+            self.seed = (self.seed + GAMMA) & MASK
+            self.turn = (position, user.encode())
 
     def offered(self, event, at):
         interaction = self.known(event)
         self.check_offer(event, at)
-        rings_all = event.get("position") is None
-        if not rings_all:
-            self.chosen(event["users"][0], event["position"])
+        self.chosen(event["users"][0], event.get("position"))
         self.offers_made[interaction] += 1
         timeout = round(event["timeoutSeconds"] * SECOND)
         self.offers[interaction] = Offer(
             number=event["offer"],
-            rings_all=rings_all,
+            rings_all=event.get("position") is None and not is_previous(event),
             timeout=timeout,
             end=self.clock.time(at) + timeout,
             asked=set(event["users"]),
@@ -229,6 +276,7 @@ class History:
         offer.may_accept.difference_update(users)
         if not offer.may_accept:
             del self.offers[interaction]
+            self.asked_until[interaction] = self.clock.time(at)
             end = self.clock.time(at) + offer.timeout
             self.rests.setdefault(interaction, {}).update({user: Rest(end) for user in offer.not_taken})
 
@@ -247,9 +295,19 @@ class History:
         rest = self.rests.get(interaction, {}).get(user)
         return rest is not None and not rest.over
 
+    def queue_timed_out(self, event, at):
+        interaction = self.known(event)
+        self.check_time_out(interaction, self.clock.time(at))
+        self.timed_out.add(interaction)
+        self.checked["timedOut"] += 1
+
     def closed(self, event, at):
         interaction = self.known(event)
-        del self.arrived[interaction]
+        if interaction in self.owners:
+            self.last_agents[self.customers[interaction]] = (self.owners[interaction], self.clock.time(at))
+        for of_interactions in (self.arrived, self.arrived_on_clock, self.customers):
+            del of_interactions[interaction]
+        self.timed_out.discard(interaction)
         self.forget(interaction)
         if event.get("completedOn") is not None:
             self.finished(event, at)
@@ -282,7 +340,7 @@ class History:
 
     def check_assignment(self, event, at):
         if self.asks:
-            raise Difference("with mode Ask, whom the strategy chooses is not given an interaction, but asked")
+            raise Difference("with mode Ask nobody is given an interaction that waits, they are asked")
         if self.strategy == "RingAll":
             raise Difference("RingAll chooses nobody with mode Assign")
         self.check_choice(event, [event["user"]], at)
@@ -301,6 +359,56 @@ class History:
         if self.strategy == "RingAll":
             self.check_asked_before(self.queue(), event["users"], at)
         self.check_choice(event, event["users"], at)
+
+    def check_previous(self, event, previous):
+        if event.get("previousAgent") != previous:
+            raise Difference(
+                f"{previous or 'nobody'} comes first as the previous agent, "
+                f"the event says {event.get('previousAgent') or 'nobody'}"
+            )
+
+    def check_waits(self, now):
+        """Checks that nothing should have timed out before now, and did not."""
+        if self.limit_lowered:
+            self.limit_lowered, self.limit_since = False, now
+        for interaction in self.queue():
+            due = self.due(interaction)
+            if due is None or interaction in self.offers:
+                continue
+            due = max(due, self.asked_until.get(interaction, due))
+            if due < now:
+                raise Difference(
+                    f"interaction {self.describe_waiting(interaction)} should have timed out at {shown_time(due)} "
+                    f"in the channel's own time, it is {shown_time(now)}"
+                )
+
+    def due(self, interaction):
+        """When it times out unless agents are asked about it then, or None. Not before an edit that makes it so."""
+        if self.max_wait is None or interaction in self.timed_out:
+            return None
+        return max(self.waits_since[interaction] + self.max_wait, self.limit_since)
+
+    def check_time_out(self, interaction, now):
+        if interaction not in self.had_agent:
+            raise Difference(f"interaction {interaction} does not wait, so it does not time out")
+        if interaction in self.offers:
+            raise Difference(f"agents are asked: interaction {self.describe_waiting(interaction)}")
+        if self.max_wait is None:
+            raise Difference("interactions may wait as long as they like")
+        if interaction in self.timed_out:
+            raise Difference(f"interaction {interaction} timed out already")
+        too_early = self.waits_since[interaction] + self.max_wait - now
+        if too_early > 0:
+            raise Difference(f"interaction {interaction} times out only in {too_early / SECOND} s")
+
+    def check_timed_out_before(self, interaction, now):
+        """What was due while agents were asked times out when that ends, before anybody else is chosen for it."""
+        due = self.due(interaction)
+        if due is not None and due < now:
+            raise Difference(
+                f"interaction {interaction} should have timed out when its offer ended, "
+                f"as it was due at {shown_time(due)} in the channel's own time"
+            )
 
     def check_acceptance(self, event, at):
         if event.get("position") is not None:
@@ -339,7 +447,7 @@ class History:
     def check_extension(self, event, offer, at):
         self.check_enabled()
         self.check_volume()
-        # Also one that another strategy made before RingAll was configured stays as it is.
+        # Also one that another strategy made before RingAll was configured stays as it is, or of the previous agent.
         if not (self.asks and self.strategy == "RingAll" and offer.rings_all):
             raise Difference("only RingAll asks others while an offer runs")
         if self.clock.time(at) >= offer.end:
@@ -412,8 +520,9 @@ class History:
     def check_choice(self, event, users, at):
         self.check_enabled()
         self.check_interaction(event)
+        self.check_timed_out_before(event["interaction"], self.clock.time(at))
         several = self.check_agents(event, users, at)
-        self.checked[self.strategy] += 1
+        self.checked["previous" if is_previous(event) else self.strategy] += 1
         self.checked["withSeveral"] += several
 
     def is_enabled(self):
@@ -447,6 +556,8 @@ class History:
     def describe_waiting(self, interaction):
         before = "had an agent" if self.had_agent[interaction] else "had no agent"
         described = f"{interaction}: {before}, arrived {self.arrived[interaction]}"
+        if interaction in self.previous:
+            described += f", previous agent {self.previous[interaction]}"
         if interaction in self.offers:
             return f"{described}, is offered to {names(self.offers[interaction].may_accept)}"
         return described + self.describe_rests(interaction)
@@ -462,13 +573,15 @@ class History:
         """Whether there were several candidates."""
         ordered = self.candidates(event["interaction"], at)
         random = mix(self.seed + GAMMA)
+        # The previous agent is the only candidate, whom every strategy would choose.
         choice = choose(self.strategy, ordered, random)
-        by_rules = (sorted(candidate["user"] for candidate in choice), self.position_of(choice))
-        by_event = (sorted(users), event.get("position"))
+        previous = self.comes_first(event["interaction"]) is not None
+        position = None if previous else self.position_of(choice)
+        by_rules = (sorted(candidate["user"] for candidate in choice), position, previous)
+        by_event = (sorted(users), event.get("position"), is_previous(event))
         if by_rules != by_event:
             raise Difference(
-                f"the rules choose {names(by_rules[0])} with position {by_rules[1]}, "
-                f"the event says {names(by_event[0])} with position {by_event[1]}; "
+                f"the rules choose {described_choice(*by_rules)}, the event says {described_choice(*by_event)}; "
                 f"interaction {self.describe_waiting(event['interaction'])}; candidates in order:\n"
                 f"{describe(self.strategy, ordered, random)}"
             )
@@ -486,10 +599,20 @@ class History:
         """The members whom an interaction that waits may be given or offered to."""
         if interaction in self.offers:
             return []
+        first = self.comes_first(interaction)
+        if first is not None:
+            return [first]
         available = [member for member in self.config["members"] if self.is_available(member)]
         rests = self.rests.get(interaction, {})
         not_asked = [member for member in available if member["user"] not in rests]
         return not_asked or self.rested_first(available, rests)
+
+    def comes_first(self, interaction):
+        """The member who is the previous agent, while they are available and were not asked about it in vain."""
+        member = self.members.get(self.previous.get(interaction))
+        if member is None or member["user"] in self.rests.get(interaction, {}):
+            return None
+        return member if self.is_available(member) else None
 
     def rested_first(self, available, rests):
         rested = [member for member in available if rests[member["user"]].over]
@@ -519,6 +642,19 @@ class History:
         }
 
 
+def in_nanoseconds(seconds):
+    return None if seconds is None else seconds * SECOND
+
+
+def is_previous(event):
+    """Whether the event says that the previous agent came first."""
+    return event.get("previous") or False
+
+
+def described_choice(users, position, previous):
+    return f"{names(users)} with position {position}" + (" as the previous agent" if previous else "")
+
+
 HANDLERS = {
     "EngineStarted": History.engine_started,
     "AgentOnline": History.agent_online,
@@ -535,6 +671,7 @@ HANDLERS = {
     "OfferWithdrawn": History.withdrawn,
     "OfferRested": History.rested,
     "InteractionRequeued": History.requeued,
+    "QueueTimedOut": History.queue_timed_out,
     "InteractionClosed": History.closed,
 }
 
@@ -554,7 +691,7 @@ def follow(line, history, checked):
 
 
 def main():
-    checked = Counter(dict.fromkeys([*COMPARED_BY, "withSeveral"], 0))
+    checked = Counter(dict.fromkeys([*COMPARED_BY, "withSeveral", "previous", "timedOut"], 0))
     history = History("none", checked)
     number, text = 0, ""
     try:
