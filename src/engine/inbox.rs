@@ -69,7 +69,9 @@ impl Request {
         match self {
             Self::Inbound(inbound) => !matches!(keyword(&inbound.message, words), Some(Keyword::Stop | Keyword::Start)),
             Self::Start { .. } => true,
-            Self::Command(command) => matches!(command, Command::Reply { .. } | Command::Note { .. }),
+            Self::Command(command) => {
+                matches!(command, Command::Reply { .. } | Command::Note { .. } | Command::Transfer { .. })
+            }
             Self::Receipt(_) | Self::SendResult { .. } => false,
         }
     }

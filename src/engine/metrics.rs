@@ -297,6 +297,10 @@ const fn transfer_end_name(reason: TransferEndReason) -> &'static str {
         TransferEndReason::AgentOffline => "AgentOffline",
         TransferEndReason::AgentNotPresent => "AgentNotPresent",
         TransferEndReason::AgentRemoved => "AgentRemoved",
+        TransferEndReason::OwnerOffline => "OwnerOffline",
+        TransferEndReason::OwnerRemoved => "OwnerRemoved",
+        TransferEndReason::Assigned => "Assigned",
+        TransferEndReason::Closed => "Closed",
     }
 }
 

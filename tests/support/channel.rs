@@ -358,9 +358,7 @@ impl Writer<'_> {
                 let to = to.map_or(TransferTo::Queue, |user| TransferTo::Agent(user.into()));
                 Command::Transfer { user, interaction: id, epoch, to }
             }
-            Step::Assign { to, .. } => {
-                Command::Assign { user: "eva".into(), interaction: id, epoch, to: (*to).into() }
-            }
+            Step::Assign { to, .. } => Command::Assign { user: "eva".into(), interaction: id, epoch, to: (*to).into() },
             Step::Close { .. } => Command::Close { user: "eva".into(), interaction: id, epoch, disposition: None },
             Step::CancelTransfer { .. } => Command::CancelTransfer { user, interaction: id, epoch },
             _ => Command::Note { user, interaction: id, epoch: None, text: "TEXT-note".into() },

@@ -349,7 +349,7 @@ pub struct OptOut {
     /// set that you leave out keeps its usual words; a word that would then stand in two sets is refused by the condition `Ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keywords: Option<OptOutKeywords>,
-    /// Texts of your own instead of the usual ones. A text that you leave out is the usual one.
+    /// Texts of your own instead of the usual ones. A text that you leave out is the usual one, in English, and names the first of the words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<OptOutMessages>,
 }
@@ -372,18 +372,18 @@ pub enum OptOutAnsweredBy {
     .message("a word stands in two of stop, start and help: keep it in one"))]
 pub struct OptOutKeywords {
     /// Words that opt a customer out, instead of the usual ones (STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT, OPT OUT).
-    /// Capital letters; at most 32 words. STOP must stay among them.
+    /// At most 32 words. STOP must stay among them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 32), regex(pattern = pattern::KEYWORD)))]
     #[x_kube(merge_strategy = ListMerge::Set, validation = Rule::new("'STOP' in self")
         .message("STOP must stay among the stop words, as carriers and the law expect: add it"))]
     pub stop: Vec<String>,
-    /// Words that opt a customer in again, instead of the usual ones (START, UNSTOP). Capital letters; at most 32 words.
+    /// Words that opt a customer in again, instead of the usual ones (START, UNSTOP). At most 32 words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 32), regex(pattern = pattern::KEYWORD)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub start: Vec<String>,
-    /// Words that ask for help, instead of the usual ones (HELP, INFO). Capital letters; at most 32 words.
+    /// Words that ask for help, instead of the usual ones (HELP, INFO). At most 32 words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 32), regex(pattern = pattern::KEYWORD)))]
     #[x_kube(merge_strategy = ListMerge::Set)]

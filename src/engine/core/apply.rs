@@ -122,10 +122,8 @@ fn apply_to_interaction(state: &mut State, event: &InteractionEvent, at: Timesta
         InteractionEvent::InteractionRequeued { interaction, epoch, .. } => {
             let own_since = state.scalars.clock.at(at);
             state.with_interaction(*interaction, |interaction| {
-                // Those go on being asked who are, if it was handed over to the queue.
-                let offer = interaction.offer_mut().and_then(Option::take);
                 let place = Place::Head(interaction.arrived_at);
-                interaction.phase = Phase::Queued { place, since: at, own_since, offer };
+                interaction.phase = Phase::Queued { place, since: at, own_since, offer: None };
                 interaction.epoch = *epoch;
             });
         }

@@ -60,6 +60,16 @@ impl ChannelClock {
         if self.stopped_at.is_some() { None } else { Some(later(time.0, self.stood_still)) }
     }
 
+    /// Since when it stands still; none while it runs.
+    pub const fn stopped_at(&self) -> Option<Timestamp> {
+        self.stopped_at
+    }
+
+    /// How long it has stood still in all, but for what it does now.
+    pub const fn stood_still(&self) -> SignedDuration {
+        self.stood_still
+    }
+
     /// Whether it stands still.
     pub const fn is_stopped(&self) -> bool {
         self.stopped_at.is_some()

@@ -57,7 +57,7 @@ fn ended(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
             Some(vec![InteractionEvent::OfferRested { interaction: *id, users }.into()])
         }
         Timer::TransferTimedOut(id) => {
-            Some(vec![transferring::ended(state.interaction(*id)?, TransferEndReason::TimedOut).into()])
+            Some(vec![transferring::ended(state.interaction(*id)?, TransferEndReason::TimedOut)?.into()])
         }
         Timer::QueueTimedOut(id) => Some(vec![InteractionEvent::QueueTimedOut { interaction: *id }.into()]),
         Timer::InteractionIdle(id) => idle(state, *id, now),
@@ -68,6 +68,7 @@ fn ended(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
 fn idle(state: &State, id: InteractionId, now: Timestamp) -> Option<Vec<Happened>> {
     let interaction = state.interaction(id)?;
     let sample = service_level::sampled(state, interaction, SampleResult::Unanswered, now);
+    let transfer = transferring::ended(interaction, TransferEndReason::Closed);
     let owner = interaction.owner().cloned();
     let reason = CloseReason::Idle;
     let closed = InteractionEvent::InteractionClosed {
@@ -78,7 +79,7 @@ fn idle(state: &State, id: InteractionId, now: Timestamp) -> Option<Vec<Happened
         disposition: None,
         by: None,
     };
-    Some(sample.into_iter().chain([closed]).map(Happened::from).collect())
+    Some(sample.into_iter().chain(transfer).chain([closed]).map(Happened::from).collect())
 }
 
 impl State {

@@ -63,11 +63,12 @@ pub(super) fn decline(
     draft.member(user)?;
     let interaction = draft.state.interaction(id).ok_or(Refusal::NotOpen(id))?;
     is_asked(interaction, user, offer)?;
-    draft.push(if interaction.recipient().is_some() {
-        transferring::ended(interaction, TransferEndReason::Declined)
-    } else {
-        InteractionEvent::OfferDeclined { interaction: id, offer, user: user.clone() }
-    });
+    let by_name = interaction.recipient().and_then(|_| transferring::ended(interaction, TransferEndReason::Declined));
+    draft.push(by_name.unwrap_or_else(|| InteractionEvent::OfferDeclined {
+        interaction: id,
+        offer,
+        user: user.clone(),
+    }));
     Ok(Answer::Done)
 }
 
@@ -99,7 +100,7 @@ fn withdraw_all(
     let ended = of.into_iter().filter_map(|(id, users)| {
         let interaction = state.interaction(id)?;
         if interaction.recipient().is_some() {
-            return Some(transferring::ended(interaction, reason.into()));
+            return transferring::ended(interaction, reason.into());
         }
         let offer = interaction.offer()?.id;
         Some(InteractionEvent::OfferWithdrawn { interaction: id, offer, users, reason })

@@ -1,13 +1,16 @@
 //! Agents come and go.
 
+use std::collections::BTreeSet;
+
 use super::{
     agent::Agent,
     command::{Answer, Refusal},
     draft::Draft,
     event::{AgentEvent, InteractionEvent, RequeueReason, WithdrawalReason},
-    ids::UserId,
+    ids::{InteractionId, UserId},
     offering,
     state::State,
+    transferring,
 };
 
 /// The agent's first stream opened.
@@ -45,27 +48,32 @@ pub(super) fn set_presence(draft: &mut Draft<'_>, user: &UserId, present: bool) 
 /// Takes all interactions from an agent and puts them at the head of the queue.
 pub(super) fn release(state: &State, user: &UserId, reason: RequeueReason) -> Vec<InteractionEvent> {
     let open = state.agent(user).into_iter().flat_map(|agent| &agent.open);
-    open.filter_map(|id| state.interaction(*id))
-        .map(|interaction| InteractionEvent::InteractionRequeued {
+    let released = open.filter_map(|id| state.interaction(*id)).flat_map(|interaction| {
+        let requeued = InteractionEvent::InteractionRequeued {
             interaction: interaction.id,
             user: user.clone(),
             epoch: interaction.epoch.next(),
             reason,
-        })
-        .collect()
+        };
+        transferring::ended(interaction, reason.into()).into_iter().chain([requeued])
+    });
+    released.collect()
 }
 
 /// Takes their interactions and offers from agents who are no members any more: they could neither see nor finish them. Supervisors keep
 /// what they have.
 pub(super) fn release_removed(draft: &mut Draft<'_>) {
     let state = draft.state;
-    let removed: Vec<&UserId> =
-        state.agents.keys().filter(|user| draft.config().members.get(user).is_none()).collect();
-    // What one of them hands over to another one is handed over to nobody before it goes back to the queue.
-    let offers = removed.iter().flat_map(|user| offering::withdraw(state, user, WithdrawalReason::AgentRemoved));
+    let removed: Vec<&UserId> = state.agents.keys().filter(|user| draft.config().members.get(user).is_none()).collect();
     let gone = removed.iter().filter(|user| !draft.config().serves(user));
-    let released = gone.flat_map(|user| release(state, user, RequeueReason::OwnerRemoved));
-    for what in offers.chain(released).collect::<Vec<InteractionEvent>>() {
-        draft.push(what);
+    let mut ended: BTreeSet<InteractionId> = BTreeSet::new();
+    let released: Vec<InteractionEvent> =
+        gone.flat_map(|user| release(state, user, RequeueReason::OwnerRemoved)).collect();
+    let offers = removed.iter().flat_map(|user| offering::withdraw(state, user, WithdrawalReason::AgentRemoved));
+    for what in released.into_iter().chain(offers) {
+        // Both the one who hands over and the one who is asked may be removed.
+        if !matches!(what, InteractionEvent::TransferEnded { interaction, .. } if !ended.insert(interaction)) {
+            draft.push(what);
+        }
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use super::{
     command::{Answer, Refusal},
     draft::Draft,
-    event::{CloseReason, InteractionEvent, Purpose, SampleResult},
+    event::{CloseReason, InteractionEvent, Purpose, SampleResult, TransferEndReason},
     ids::{DispositionName, Epoch, InteractionId, UserId},
     interaction::Interaction,
-    sending, service_level,
+    sending, service_level, transferring,
 };
 
 /// The owner answers the customer.
@@ -45,6 +45,7 @@ pub(super) fn finish(
         return Err(Refusal::DispositionMissing);
     }
     service_level::sample(draft, interaction, SampleResult::NoReply);
+    transferring::end(draft, interaction, TransferEndReason::Closed);
     draft.push(InteractionEvent::InteractionClosed {
         interaction: interaction.id,
         reason: CloseReason::Finished,

@@ -62,6 +62,7 @@ impl PartialEq for State {
             && self.samples == other.samples
             && self.unoffered == other.unoffered
             && self.offered == other.offered
+            && self.handed_over == other.handed_over
             && self.timers == other.timers
     }
 }

@@ -4,7 +4,7 @@ use super::{
     agent::Agent,
     command::{Answer, Refusal},
     draft::Draft,
-    event::{CloseReason, InteractionEvent, SampleResult},
+    event::{CloseReason, InteractionEvent, SampleResult, TransferEndReason},
     ids::{DispositionName, Epoch, InteractionId, UserId},
     reply, service_level, transferring,
 };
@@ -31,6 +31,7 @@ pub(super) fn assign(
         return Err(Refusal::NoStream);
     }
     let epoch = interaction.epoch.next();
+    transferring::end(draft, interaction, TransferEndReason::Assigned);
     draft.push(InteractionEvent::InteractionAssigned {
         interaction: id,
         user: to.clone(),
@@ -59,6 +60,7 @@ pub(super) fn close(
     let interaction = reply::at_epoch(draft, id, epoch)?;
     reply::check_disposition(draft, disposition)?;
     service_level::sample(draft, interaction, SampleResult::NoReply);
+    transferring::end(draft, interaction, TransferEndReason::Closed);
     draft.push(InteractionEvent::InteractionClosed {
         interaction: id,
         reason: CloseReason::BySupervisor,

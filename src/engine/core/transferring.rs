@@ -54,20 +54,23 @@ pub(super) fn is_there(draft: &Draft<'_>, recipient: &UserId) -> Result<(), Refu
 }
 
 /// The owner keeps the interaction after all.
-pub(super) fn cancel(
-    draft: &mut Draft<'_>,
-    user: &UserId,
-    id: InteractionId,
-    epoch: Epoch,
-) -> Result<Answer, Refusal> {
+pub(super) fn cancel(draft: &mut Draft<'_>, user: &UserId, id: InteractionId, epoch: Epoch) -> Result<Answer, Refusal> {
     let interaction = reply::owned(draft, user, id, epoch)?;
-    interaction.transfer().ok_or(Refusal::NotInTransfer)?;
-    draft.push(ended(interaction, TransferEndReason::Canceled));
+    let ended = ended(interaction, TransferEndReason::Canceled).ok_or(Refusal::NotInTransfer)?;
+    draft.push(ended);
     Ok(Answer::Done)
 }
 
-/// Nobody takes what is handed over.
-pub(super) fn ended(interaction: &Interaction, reason: TransferEndReason) -> InteractionEvent {
+/// Nobody takes what is handed over, if it is.
+pub(super) fn ended(interaction: &Interaction, reason: TransferEndReason) -> Option<InteractionEvent> {
+    interaction.transfer()?;
     let to = interaction.recipient().map(|(user, _)| user.clone());
-    InteractionEvent::TransferEnded { interaction: interaction.id, to, reason }
+    Some(InteractionEvent::TransferEnded { interaction: interaction.id, to, reason })
+}
+
+/// Ends what runs of a transfer, before the interaction leaves its owner in another way.
+pub(super) fn end(draft: &mut Draft<'_>, interaction: &Interaction, reason: TransferEndReason) {
+    if let Some(ended) = ended(interaction, reason) {
+        draft.push(ended);
+    }
 }

@@ -10,8 +10,8 @@ use super::{
     path::{OfCustomer, OfInteraction},
     problem::Failure,
     view::{
-        self, BlockedStart, BlockedStarts, Conversation, Disposition, Dispositions, Interaction, Interactions, Me, Message, Messages, MyChannel,
-        MyOffer, ServiceLevel, Statistics,
+        self, BlockedStart, BlockedStarts, Conversation, Disposition, Dispositions, Interaction, Interactions, Me,
+        Message, Messages, MyChannel, MyOffer, ServiceLevel, Statistics,
     },
 };
 use crate::{

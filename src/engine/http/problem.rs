@@ -122,7 +122,9 @@ pub(super) fn of_refusal(refusal: &Refusal) -> Problem {
         Refusal::AlreadyTheirs(_) => (409, "already-theirs", "The agent has the interaction", Some("/agent")),
         Refusal::NoStream => (409, "no-stream", "Who takes an interaction over must be online", None),
         Refusal::DispositionMissing => (422, "disposition-missing", "A disposition is asked for", Some("/disposition")),
-        Refusal::NoSuchDisposition(_) => (422, "no-such-disposition", "There is no such disposition", Some("/disposition")),
+        Refusal::NoSuchDisposition(_) => {
+            (422, "no-such-disposition", "There is no such disposition", Some("/disposition"))
+        }
         Refusal::InTransfer => (409, "in-transfer", "The interaction is being transferred", None),
         Refusal::NotInTransfer => (409, "not-in-transfer", "The interaction is not being transferred", None),
         Refusal::TransferToOneself => (422, "transfer-to-oneself", "The agent has the interaction", Some("/to/agent")),

@@ -180,13 +180,11 @@ fn interactions_by_row(sql: &Connection) -> Result<Vec<Interaction>, StoreError>
 
 fn read_phase(row: &Row<'_>) -> Result<Phase, StoreError> {
     let (state, at_head): (String, bool) = (row.get(4)?, row.get(5)?);
-    match (state.as_str(), instant(row, 6)?, user(row, 7)?) {
+    match (state.as_str(), instant(row, 6)?.zip(instant(row, 17)?), user(row, 7)?) {
         ("Opened", None, None) => Ok(Phase::Opened),
-        ("Queued", Some(at), None) => {
+        ("Queued", Some((at, own_since)), None) => {
             let place = if at_head { Place::Head(at) } else { Place::Tail(at) };
-            let since = instant(row, 11)?.unwrap_or(at);
-            // What waits since before this was written down waits a little longer, if the channel was ever disabled.
-            let own_since = ChannelTime::from(instant(row, 17)?.unwrap_or(since));
+            let (since, own_since) = (instant(row, 11)?.unwrap_or(at), own_since.into());
             Ok(Phase::Queued { place, since, own_since, offer: json(row, 13)? })
         }
         ("Active", None, Some(owner)) => Ok(Phase::Active { owner, transfer: json(row, 19)? }),

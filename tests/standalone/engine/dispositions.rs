@@ -18,7 +18,8 @@ async fn a_disposition_is_chosen_recorded_and_kept_when_the_campaign_has_it_no_m
     let listed = engine.get("ana", &below("/dispositions")).await;
     assert_eq!(listed, json!({ "items": of_campaign, "required": true }));
 
-    let (status, started) = engine.post("ana", &below("/interactions"), json!({ "number": MIA, "text": "Hello" })).await;
+    let (status, started) =
+        engine.post("ana", &below("/interactions"), json!({ "number": MIA, "text": "Hello" })).await;
     assert_eq!(status, 201, "{started}");
     let interaction = below(&format!("/interactions/{}", started["interaction"]));
     let finish = format!("{interaction}/finish");
@@ -32,11 +33,12 @@ async fn a_disposition_is_chosen_recorded_and_kept_when_the_campaign_has_it_no_m
     let shown = |seen: Value| (seen["state"].clone(), seen["disposition"].clone());
     assert_eq!(shown(engine.get("ana", &interaction).await), (json!("Closed"), json!("sold")));
 
-    engine.configure(|document| {
-        document["campaign"]["dispositions"] = json!([]);
-        document["campaign"]["dispositionRequired"] = json!(false);
-    })
-    .await;
+    engine
+        .configure(|document| {
+            document["campaign"]["dispositions"] = json!([]);
+            document["campaign"]["dispositionRequired"] = json!(false);
+        })
+        .await;
     engine.crash().await;
     assert_eq!(shown(engine.get("ana", &interaction).await), (json!("Closed"), json!("sold")));
 }

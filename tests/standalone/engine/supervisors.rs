@@ -40,7 +40,8 @@ async fn a_supervisor_reassigns_takes_over_answers_and_closes() {
     let interaction = engine.get("eva", &below("/interactions?state=Active")).await["items"][0]["id"].clone();
     assert_eq!(shown(&engine, &interaction).await["owner"], "ana");
     let agents = engine.get("eva", &below("/agents")).await["items"].clone();
-    let seen: Vec<_> = agents.as_array().unwrap().iter().map(|it| (&it["user"], &it["online"], &it["interactions"])).collect();
+    let seen: Vec<_> =
+        agents.as_array().unwrap().iter().map(|it| (&it["user"], &it["online"], &it["interactions"])).collect();
     assert_eq!(seen, [(&json!("ana"), &json!(true), &json!([interaction])), (&json!("bo"), &json!(true), &json!([]))]);
 
     let to_bo = json!({ "epoch": 1, "agent": "bo" });
@@ -60,7 +61,10 @@ async fn a_supervisor_reassigns_takes_over_answers_and_closes() {
     assert_eq!(act(&engine, "eva", &interaction, "reply", reply).await.0, 202);
     gateway.wait_for(1).await;
     let me = engine.get("eva", "/v1/me").await["channels"][0].clone();
-    assert_eq!((&me["supervises"], &me["receive"], &me["interactions"]), (&json!(true), &json!(false), &json!([interaction])));
+    assert_eq!(
+        (&me["supervises"], &me["receive"], &me["interactions"]),
+        (&json!(true), &json!(false), &json!([interaction]))
+    );
 
     assert_eq!(act(&engine, "eva", &interaction, "close", json!({ "epoch": 3 })).await, (200, json!({})));
     let closed = shown(&engine, &interaction).await;
@@ -83,10 +87,18 @@ async fn only_supervisors_may_and_what_is_wrong_is_named() {
     ];
     for (user, action, body, status, reason) in cases {
         let (found, problem) = act(&engine, user, &interaction, action, body).await;
-        assert_eq!((found, &problem["type"]), (status, &json!(format!("urn:aldis:problem:{reason}"))), "{user} {action}");
+        assert_eq!(
+            (found, &problem["type"]),
+            (status, &json!(format!("urn:aldis:problem:{reason}"))),
+            "{user} {action}"
+        );
     }
     let refused = engine.agent("ana", reqwest::Method::GET, &below("/agents")).send().await.unwrap();
     assert_eq!(refused.status(), 403);
     let start = json!({ "number": MIA, "text": "hi" });
-    assert_eq!(engine.post("eva", &below("/interactions"), start).await.0, 403, "a supervisor who is no member starts none");
+    assert_eq!(
+        engine.post("eva", &below("/interactions"), start).await.0,
+        403,
+        "a supervisor who is no member starts none"
+    );
 }

@@ -20,7 +20,8 @@ async fn ana_has_one(change: impl FnOnce(&mut Value)) -> (Engine, FakeGateway, [
         engine.presence(user, true).await;
     }
     let streams = [stream::open(&engine, "ana", None).await, stream::open(&engine, "bo", None).await];
-    let (status, started) = engine.post("ana", &below("/interactions"), json!({ "number": MIA, "text": "Hello" })).await;
+    let (status, started) =
+        engine.post("ana", &below("/interactions"), json!({ "number": MIA, "text": "Hello" })).await;
     assert_eq!(status, 201, "{started}");
     (engine, gateway, streams, started["interaction"].as_u64().unwrap())
 }
@@ -91,7 +92,10 @@ async fn what_nobody_takes_in_time_stays_where_it_was() {
     assert_eq!(act(&engine, "bo", interaction, "accept", json!({ "offer": 1 })).await.0, 409);
     assert_eq!(counted(&engine, "TimedOut").await, 1);
 
-    assert_eq!(act(&engine, "ana", interaction, "transfer", json!({ "epoch": 1, "to": { "agent": "bo" } })).await.0, 200);
+    assert_eq!(
+        act(&engine, "ana", interaction, "transfer", json!({ "epoch": 1, "to": { "agent": "bo" } })).await.0,
+        200
+    );
     assert_eq!(act(&engine, "ana", interaction, "cancel-transfer", json!({ "epoch": 1 })).await, (200, json!({})));
     let (status, twice) = act(&engine, "ana", interaction, "cancel-transfer", json!({ "epoch": 1 })).await;
     assert_eq!((status, &twice["type"]), (409, &json!("urn:aldis:problem:not-in-transfer")));
@@ -104,7 +108,10 @@ async fn who_writes_again_has_their_agent_first_and_who_waits_for_too_long_is_co
         document["maxQueueSeconds"] = json!(1);
     })
     .await;
-    assert_eq!(act(&engine, "ana", interaction, "transfer", json!({ "epoch": 1, "to": { "agent": "bo" } })).await.0, 200);
+    assert_eq!(
+        act(&engine, "ana", interaction, "transfer", json!({ "epoch": 1, "to": { "agent": "bo" } })).await.0,
+        200
+    );
     assert_eq!(act(&engine, "bo", interaction, "accept", json!({ "offer": 1 })).await.0, 200);
     assert_eq!(act(&engine, "bo", interaction, "finish", json!({ "epoch": 2 })).await.0, 200);
     assert_eq!(engine.inbound("SM-again", MIA, "One more thing").await.0, 200);

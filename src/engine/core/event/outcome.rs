@@ -86,6 +86,23 @@ pub enum TransferEndReason {
     AgentNotPresent,
     /// The agent to whom it should go is no member any more.
     AgentRemoved,
+    /// Its owner was offline for too long.
+    OwnerOffline,
+    /// Its owner is neither a member nor a supervisor any more.
+    OwnerRemoved,
+    /// A supervisor gave it to somebody.
+    Assigned,
+    /// The interaction was closed.
+    Closed,
+}
+
+impl From<RequeueReason> for TransferEndReason {
+    fn from(reason: RequeueReason) -> Self {
+        match reason {
+            RequeueReason::OwnerOffline => Self::OwnerOffline,
+            RequeueReason::OwnerRemoved => Self::OwnerRemoved,
+        }
+    }
 }
 
 impl From<WithdrawalReason> for TransferEndReason {

@@ -53,8 +53,7 @@ fn events() -> Vec<Happened> {
     let withdrawn = |reason| {
         InteractionEvent::OfferWithdrawn { interaction, offer: OfferId(4), users: vec![user()], reason }.into()
     };
-    let transfer_ended =
-        |reason| InteractionEvent::TransferEnded { interaction, to: Some("bo".into()), reason }.into();
+    let transfer_ended = |reason| InteractionEvent::TransferEnded { interaction, to: Some("bo".into()), reason }.into();
     let sampled = |result| {
         InteractionEvent::ServiceLevelSampled {
             interaction,
@@ -243,13 +242,18 @@ fn events() -> Vec<Happened> {
             timeout_seconds: Some(60),
         }
         .into(),
-        InteractionEvent::TransferStarted { interaction, user: user(), to: None, offer: None, timeout_seconds: None }.into(),
+        InteractionEvent::TransferStarted { interaction, user: user(), to: None, offer: None, timeout_seconds: None }
+            .into(),
         transfer_ended(TransferEndReason::Canceled),
         transfer_ended(TransferEndReason::Declined),
         transfer_ended(TransferEndReason::TimedOut),
         transfer_ended(TransferEndReason::AgentOffline),
         transfer_ended(TransferEndReason::AgentNotPresent),
         transfer_ended(TransferEndReason::AgentRemoved),
+        transfer_ended(TransferEndReason::OwnerOffline),
+        transfer_ended(TransferEndReason::OwnerRemoved),
+        transfer_ended(TransferEndReason::Assigned),
+        transfer_ended(TransferEndReason::Closed),
         InteractionEvent::TransferEnded { interaction, to: None, reason: TransferEndReason::TimedOut }.into(),
         InteractionEvent::InteractionAssigned {
             interaction,

@@ -15,7 +15,7 @@ use crate::engine::core::{
 };
 
 /// Nanoseconds offline after which an agent loses what they have.
-const AWAY_LIMIT: i128 = 300_000_000_000;
+pub(super) const AWAY_LIMIT: i128 = 300_000_000_000;
 
 /// An interaction as the events tell of it.
 #[derive(Clone, Debug)]
@@ -283,10 +283,8 @@ impl Model {
                 }
                 let told = self.interaction(*interaction);
                 assert_eq!((told.owner.take().as_ref(), told.epoch.next()), (Some(user), *epoch), "{event:?}");
-                let stood = told.stands();
+                assert!(told.transfer.is_none() && told.in_vain.is_empty() && told.offer.is_none());
                 (told.queued, told.requeued, told.epoch, told.queued_at) = (true, true, *epoch, own_time);
-                told.transfer = None;
-                assert!(stood || (told.in_vain.is_empty() && told.offer.is_none()));
             }
             InteractionEvent::InteractionClosed { interaction, reason, owner, .. } => {
                 self.closed(*interaction, *reason, owner.as_ref(), event.at, config);
@@ -375,14 +373,7 @@ impl Model {
         assert!(!(rejected && outcome == InboundOutcome::QueueFull && open.is_some()));
     }
 
-    fn assigned(
-        &mut self,
-        id: InteractionId,
-        user: &UserId,
-        epoch: Epoch,
-        was_asked: bool,
-        config: &ChannelConfig,
-    ) {
+    fn assigned(&mut self, id: InteractionId, user: &UserId, epoch: Epoch, was_asked: bool, config: &ChannelConfig) {
         assert!(!self.disabled, "assigned while disabled");
         let told = self.interaction(id);
         assert_eq!((&told.owner, told.epoch.next()), (&None, epoch), "one owner");
@@ -419,7 +410,7 @@ impl Model {
             self.sample(id, SampleResult::NoReply, at, config);
         }
         let told = self.interactions.remove(&id).expect("it is open");
-        assert_eq!(told.owner.as_ref(), owner);
+        assert_eq!((told.owner.as_ref(), told.transfer), (owner, None));
         let ended_at = self.own_time(at);
         let heard = self.customer(told.customer);
         assert_eq!(heard.open.take(), Some(id));

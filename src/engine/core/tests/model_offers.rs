@@ -235,7 +235,8 @@ impl Model {
             let penalty = |user: &UserId| config.members.get(user).map(|member| member.penalty);
             let highest = offer.asked.iter().filter_map(penalty).max();
             let rests = |user: &UserId| told.in_vain.get(user).is_some_and(|(_, is_over)| !is_over);
-            let may_join = |user: &&UserId| !rests(user) && penalty(user) <= highest && told.owner.as_ref() != Some(*user);
+            let may_join =
+                |user: &&UserId| !rests(user) && penalty(user) <= highest && told.owner.as_ref() != Some(*user);
             let left = available.difference(&offer.asked).filter(may_join);
             assert_eq!(left.collect::<Vec<_>>(), Vec::<&UserId>::new(), "not asked: {told:?}");
         }

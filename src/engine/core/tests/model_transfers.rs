@@ -1,7 +1,7 @@
 //! What must be true of transfers in any history, recomputed from the events alone.
 
 use super::{
-    model::{Model, Told},
+    model::{AWAY_LIMIT, Model, Told},
     model_offers::OFFERS_AWAY_LIMIT,
 };
 use crate::engine::core::{
@@ -39,7 +39,7 @@ impl Model {
                 assert!(!self.disabled, "{event:?}");
                 let limit = config.max_transfer.map(|limit| limit.as_secs());
                 assert_eq!(timeout_seconds.map(i64::from), limit, "{event:?}");
-                for to in to {
+                if let Some(to) = to {
                     let member = config.members.get(to).expect("a member");
                     let is_there = self.seen.contains(to) && !self.offline_since.contains_key(to);
                     assert!(is_there && self.present.contains(to) && member.receive && to != user, "{event:?}");
@@ -57,6 +57,7 @@ impl Model {
             InteractionEvent::TransferEnded { interaction, to, reason } => {
                 let told = self.interaction(*interaction);
                 let transfer = told.transfer.take().expect("it is handed over");
+                let owner = told.owner.clone().expect("somebody hands it over");
                 (told.offer, told.in_vain) = (None, Default::default());
                 assert_eq!(transfer.to.as_ref().map(|(user, _)| user), to.as_ref(), "{event:?}");
                 let is_so = |model: &Self, holds: fn(&Self, &UserId, i128) -> bool| {
@@ -70,9 +71,13 @@ impl Model {
                         TransferEndReason::AgentOffline => is_so(self, |model, user, now| {
                             model.offline_since.get(user).is_some_and(|since| now - since >= OFFERS_AWAY_LIMIT)
                         }),
-                        TransferEndReason::AgentNotPresent => is_so(self, |model, user, _| !model.present.contains(user)),
+                        TransferEndReason::AgentNotPresent =>
+                            is_so(self, |model, user, _| !model.present.contains(user)),
                         TransferEndReason::AgentRemoved =>
                             to.as_ref().is_some_and(|user| config.members.get(user).is_none()),
+                        TransferEndReason::OwnerOffline => self.away(&owner, event.at) >= AWAY_LIMIT,
+                        TransferEndReason::OwnerRemoved => !config.serves(&owner),
+                        TransferEndReason::Assigned | TransferEndReason::Closed => true,
                     },
                     "{event:?}"
                 );
@@ -88,7 +93,8 @@ impl Model {
     pub(super) fn taken(&mut self, id: InteractionId, from: Option<&UserId>, by_supervisor: bool) {
         let told = self.interaction(id);
         assert_eq!(told.owner.as_ref(), from);
-        let may_be = told.transfer.take().is_some() || by_supervisor;
+        let is_handed_over = told.transfer.take().is_some();
+        let may_be = if by_supervisor { !is_handed_over } else { is_handed_over };
         assert!(told.owner.is_none() || may_be, "an owner keeps it until they hand it over");
         told.owner = None;
     }

@@ -37,21 +37,37 @@ fn who_writes_again_in_time_goes_to_their_last_agent() {
         ("at once", |_| {}, "bo"),
         ("at the last instant", |desk| desk.pass_seconds(100), "bo"),
         ("too late", |desk| desk.pass_seconds(101), "ana"),
-        ("while the channel was disabled no time passed", |desk| {
-            desk.configure(|config| config.enabled = false);
-            desk.pass_seconds(1000);
-            desk.configure(|config| config.enabled = true);
-        }, "bo"),
-        ("what waited in the gateway counts as of its arrival there", |desk| {
-            desk.pass_seconds(1000);
-            desk.in_spool = SignedDuration::from_secs(950);
-        }, "bo"),
-        ("after a restart", |desk| {
-            desk.restart();
-            ["ana", "bo", "cy"].iter().for_each(|user| desk.online(user));
-        }, "bo"),
+        (
+            "while the channel was disabled no time passed",
+            |desk| {
+                desk.configure(|config| config.enabled = false);
+                desk.pass_seconds(1000);
+                desk.configure(|config| config.enabled = true);
+            },
+            "bo",
+        ),
+        (
+            "what waited in the gateway counts as of its arrival there",
+            |desk| {
+                desk.pass_seconds(1000);
+                desk.in_spool = SignedDuration::from_secs(950);
+            },
+            "bo",
+        ),
+        (
+            "after a restart",
+            |desk| {
+                desk.restart();
+                ["ana", "bo", "cy"].iter().for_each(|user| desk.online(user));
+            },
+            "bo",
+        ),
         ("who is not present is not waited for", |desk| desk.present("bo", false), "ana"),
-        ("nor who is no member any more", |desk| desk.configure(|config| config.members = without(&config.members, "bo")), "ana"),
+        (
+            "nor who is no member any more",
+            |desk| desk.configure(|config| config.members = without(&config.members, "bo")),
+            "ana",
+        ),
         ("the setting is off", |desk| desk.configure(|config| config.session_reopen = None), "ana"),
     ];
     for (what, meanwhile, expected) in cases {
@@ -98,7 +114,9 @@ fn the_strategy_is_not_asked_and_keeps_its_turn() {
     assert_eq!(desk.owner(returned), Some("bo"));
     assert_eq!((desk.state.scalars().turn.clone(), desk.state.scalars().seed), (turn, seed));
     let assigned = desk.log.iter().rev().find_map(|event| match &event.what {
-        Happened::Interaction(InteractionEvent::InteractionAssigned { position, previous, .. }) => Some((*position, *previous)),
+        Happened::Interaction(InteractionEvent::InteractionAssigned { position, previous, .. }) => {
+            Some((*position, *previous))
+        }
         _ => None,
     });
     assert_eq!(assigned, Some((None, true)));

@@ -22,44 +22,68 @@ fn what_waits_for_too_long_says_so_once_and_goes_on_waiting() {
     type Meanwhile = fn(&mut Desk);
     let cases: [(&str, Meanwhile, &[i64]); 7] = [
         ("nobody comes", |desk| desk.pass_seconds(1000), &[60]),
-        ("the engine is restarted", |desk| {
-            desk.pass_seconds(50);
-            desk.restart();
-            desk.pass_seconds(1000);
-            desk.restart();
-            desk.pass_seconds(1000);
-        }, &[60]),
-        ("the channel is disabled for a while", |desk| {
-            desk.pass_seconds(50);
-            desk.configure(|config| config.enabled = false);
-            desk.pass_seconds(100);
-            desk.configure(|config| config.enabled = true);
-            desk.pass_seconds(1000);
-        }, &[160]),
-        ("the limit is edited", |desk| {
-            desk.pass_seconds(50);
-            desk.configure(|config| config.max_queue = Some(SignedDuration::from_secs(20)));
-            desk.configure(|config| config.max_queue = Some(SignedDuration::from_secs(500)));
-            desk.pass_seconds(1000);
-        }, &[50]),
-        ("the limit is taken away", |desk| {
-            desk.configure(|config| config.max_queue = None);
-            desk.pass_seconds(1000);
-        }, &[]),
-        ("an agent has it in time, and loses it", |desk| {
-            desk.pass_seconds(59);
-            desk.online("ana");
-            desk.present("ana", true);
-            desk.offline("ana");
-            desk.pass_seconds(1000);
-        }, &[59 + 300 + 60]),
-        ("an agent has it too late, and loses it", |desk| {
-            desk.pass_seconds(60);
-            desk.online("ana");
-            desk.present("ana", true);
-            desk.offline("ana");
-            desk.pass_seconds(1000);
-        }, &[60]),
+        (
+            "the engine is restarted",
+            |desk| {
+                desk.pass_seconds(50);
+                desk.restart();
+                desk.pass_seconds(1000);
+                desk.restart();
+                desk.pass_seconds(1000);
+            },
+            &[60],
+        ),
+        (
+            "the channel is disabled for a while",
+            |desk| {
+                desk.pass_seconds(50);
+                desk.configure(|config| config.enabled = false);
+                desk.pass_seconds(100);
+                desk.configure(|config| config.enabled = true);
+                desk.pass_seconds(1000);
+            },
+            &[160],
+        ),
+        (
+            "the limit is edited",
+            |desk| {
+                desk.pass_seconds(50);
+                desk.configure(|config| config.max_queue = Some(SignedDuration::from_secs(20)));
+                desk.configure(|config| config.max_queue = Some(SignedDuration::from_secs(500)));
+                desk.pass_seconds(1000);
+            },
+            &[50],
+        ),
+        (
+            "the limit is taken away",
+            |desk| {
+                desk.configure(|config| config.max_queue = None);
+                desk.pass_seconds(1000);
+            },
+            &[],
+        ),
+        (
+            "an agent has it in time, and loses it",
+            |desk| {
+                desk.pass_seconds(59);
+                desk.online("ana");
+                desk.present("ana", true);
+                desk.offline("ana");
+                desk.pass_seconds(1000);
+            },
+            &[59 + 300 + 60],
+        ),
+        (
+            "an agent has it too late, and loses it",
+            |desk| {
+                desk.pass_seconds(60);
+                desk.online("ana");
+                desk.present("ana", true);
+                desk.offline("ana");
+                desk.pass_seconds(1000);
+            },
+            &[60],
+        ),
     ];
     for (what, meanwhile, expected) in cases {
         let mut desk = Desk::new(limited(60));

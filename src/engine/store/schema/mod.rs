@@ -1,24 +1,29 @@
 //! The tables, and how older ones become today's.
 
 mod last_activity;
+mod own_times;
 
 use rusqlite::{Connection, Transaction};
 
 use super::error::StoreError;
 
-/// What is done to the rows before the SQL of a step.
-type Before = fn(&Transaction<'_>) -> Result<(), StoreError>;
+/// Part of a step.
+enum Part {
+    Sql(&'static str),
+    /// What is done to the rows.
+    Rows(fn(&Transaction<'_>) -> Result<(), StoreError>),
+}
 
 /// One step each; step `n` makes schema version `n + 1`. A step that was released is never changed.
-const STEPS: [(Option<Before>, &str); 8] = [
-    (None, include_str!("1.sql")),
-    (None, include_str!("2.sql")),
-    (None, include_str!("3.sql")),
-    (Some(last_activity::write), include_str!("4.sql")),
-    (None, include_str!("5.sql")),
-    (None, include_str!("6.sql")),
-    (None, include_str!("7.sql")),
-    (None, include_str!("8.sql")),
+const STEPS: [&[Part]; 8] = [
+    &[Part::Sql(include_str!("1.sql"))],
+    &[Part::Sql(include_str!("2.sql"))],
+    &[Part::Sql(include_str!("3.sql"))],
+    &[Part::Rows(last_activity::write), Part::Sql(include_str!("4.sql"))],
+    &[Part::Sql(include_str!("5.sql"))],
+    &[Part::Sql(include_str!("6.sql"))],
+    &[Part::Sql(include_str!("7.sql"))],
+    &[Part::Sql(include_str!("8.sql")), Part::Rows(own_times::write)],
 ];
 
 /// The schema version that this engine writes.
@@ -37,9 +42,11 @@ pub(super) fn migrate(tx: &Transaction<'_>) -> Result<(), StoreError> {
         return Ok(());
     }
     let from = usize::try_from(version).unwrap_or(0);
-    for (before, step) in STEPS.iter().skip(from) {
-        before.map_or(Ok(()), |before| before(tx))?;
-        tx.execute_batch(step)?;
+    for part in STEPS.iter().skip(from).copied().flatten() {
+        match part {
+            Part::Sql(sql) => tx.execute_batch(sql)?,
+            Part::Rows(change) => change(tx)?,
+        }
     }
     Ok(tx.pragma_update(None, "user_version", NEWEST)?)
 }

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Hours, Sums, sum, validate};
 use crate::{
-    api::{Campaign, CampaignSpec, CampaignStatus, ConditionType, Reason},
+    api::{Campaign, CampaignStatus, ConditionType, Reason},
     operator::{
         controllers::{
             summary::{self, summarize},

@@ -1,10 +1,7 @@
 //! From a channel and what it refers to into types that cannot be wrong.
 
 use crate::{
-    api::{
-        Reason, SmsConnector,
-        sms_channel::Strategy,
-    },
+    api::{Reason, SmsConnector, sms_channel::Strategy},
     operator::{
         controllers::{
             campaign,

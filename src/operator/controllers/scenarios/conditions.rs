@@ -92,7 +92,9 @@ async fn what_an_engine_says_of_its_queue_is_told_although_its_channel_cannot_be
         world.relist();
     };
     let not_supported = |world: &World| {
-        world.edit(&path("smschannels", "support"), |channel| channel["spec"]["automations"] = json!({"onStart": {"name": "greeting"}}));
+        world.edit(&path("smschannels", "support"), |channel| {
+            channel["spec"]["automations"] = json!({"onStart": {"name": "greeting"}})
+        });
     };
     let cases: [Case<'_>; 2] = [("CampaignNotFound", &without_its_campaign), ("NotSupportedYet", &not_supported)];
     for (reason, break_plan) in cases {
