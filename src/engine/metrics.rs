@@ -60,6 +60,7 @@ pub(super) struct Metrics {
     waiting: Gauge,
     oldest_wait: Gauge,
     active: Gauge,
+    transferring: Gauge,
     agents_online: Gauge,
     agents_available: Gauge,
     outbox_waiting: Gauge,
@@ -87,6 +88,7 @@ impl Metrics {
             waiting: Gauge::default(),
             oldest_wait: Gauge::default(),
             active: Gauge::default(),
+            transferring: Gauge::default(),
             agents_online: Gauge::default(),
             agents_available: Gauge::default(),
             outbox_waiting: Gauge::default(),
@@ -105,7 +107,7 @@ impl Metrics {
         registry.register("service_level_samples", "Interactions whose wait ended, by how", self.samples.clone());
         registry.register(
             "offers",
-            "Offers that an agent accepted or declined, or that were withdrawn from an agent, by which and why",
+            "Offers that an agent accepted or declined, or that were withdrawn from an agent, by which and why; accepted ones also by name (transfers)",
             self.offers.clone(),
         );
         let help = "Interactions that agents handed over, by whether another one took them, or why nobody did";
@@ -133,6 +135,8 @@ impl Metrics {
         let help = "How long the interaction that waits longest has waited";
         registry.register_with_unit("queue_oldest_wait", help, Unit::Seconds, self.oldest_wait.clone());
         registry.register("interactions_active", "Interactions that agents have", self.active.clone());
+        let help = "Interactions that agents have, hand over, and that nobody has taken yet; they do not count in queue_waiting";
+        registry.register("interactions_transferring", help, self.transferring.clone());
         registry.register("agents_online", "Agents with an open stream", self.agents_online.clone());
         registry.register("agents_available", "Agents who can be given an interaction", self.agents_available.clone());
         registry.register("outbox_waiting", "Messages that wait to be sent", self.outbox_waiting.clone());
@@ -254,6 +258,7 @@ impl Metrics {
         self.waiting.set(gauge(statistics.waiting));
         self.oldest_wait.set(gauge(statistics.oldest_wait_seconds));
         self.active.set(gauge(statistics.active));
+        self.transferring.set(gauge(statistics.transferring));
         self.agents_online.set(gauge(statistics.agents_online));
         self.agents_available.set(gauge(statistics.agents_available));
         self.outbox_waiting.set(gauge(statistics.outbox_waiting));

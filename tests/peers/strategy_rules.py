@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import inf
 
 GAMMA = 0x9E3779B97F4A7C15
 MASK = 2**64 - 1
@@ -10,8 +11,10 @@ WEIGHT = 10**12
 SECOND = 10**9
 # So long may agents be offline before an offer ends for them.
 OFFLINE = 30 * SECOND
-# The event that withdraws an offer for another reason may follow in the same instant after an answer.
-OVER_AT_ONCE = ("TimedOut", "AgentOffline")
+# So long may who has an interaction be offline before they lose it.
+GONE = 300 * SECOND
+# The event that ends an offer or a transfer for another reason may follow in the same instant after an answer.
+OVER_AT_ONCE = ("TimedOut", "AgentOffline", "OwnerOffline")
 # Who lets so many offers pass in a row is set to not present.
 MISSED = 3
 EPOCH = datetime(1970, 1, 1)
@@ -38,14 +41,25 @@ class Difference(Exception):
 @dataclass
 class Agent:
     online: bool = False
-    # In the channel's own time.
-    offline_since: int = 0
+    # In the channel's own time. Of who was never seen it is not known.
+    offline_since: float = inf
     present: bool = False
     last_finished: str = NEVER
     last_given: str = NEVER
     # How many offers they let pass in a row, and when the last that counts ended, in the channel's own time.
     missed: int = 0
     missed_at: int = 0
+
+    def is_offline_for(self, span, now):
+        return now >= self.is_offline_until(span)
+
+    def is_offline_until(self, span):
+        """When they will have been offline for the span if they do not come back, in the channel's own time."""
+        return inf if self.online else self.offline_since + span
+
+    def let_too_many_pass(self):
+        """Whether they let so many offers pass that they are asked about nothing."""
+        return self.missed >= MISSED
 
     def begin_count_anew(self):
         self.missed, self.missed_at = 0, 0
@@ -61,12 +75,25 @@ class Offer:
 
     number: int
     rings_all: bool
-    timeout: int
-    end: int
+    timeout: float
+    end: float
     asked: set
     may_accept: set
     # Who declined it or let its time pass: they rest when it ends in vain.
     not_taken: set = field(default_factory=set)
+
+
+@dataclass
+class Transfer:
+    """A transfer that runs: to an agent by name, whose offer runs with it, or to the queue."""
+
+    user: str
+    to: str | None
+    # In the channel's own time.
+    end: float
+
+    def described_to(self):
+        return self.to or "the queue"
 
 
 @dataclass
@@ -177,6 +204,10 @@ def describe_candidate(strategy, candidate):
 
 def shown(value):
     return "never" if value == NEVER else value
+
+
+def in_nanoseconds(seconds):
+    return None if seconds is None else seconds * SECOND
 
 
 def names(users):

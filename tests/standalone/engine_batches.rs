@@ -34,7 +34,11 @@ fn rows(path: &Path) -> Vec<(String, Vec<Vec<Value>>)> {
     ];
     let whole = tables.map(|table| format!("SELECT * FROM {table} ORDER BY 1, 2"));
     let interactions = "SELECT id, customer, state, started_by, opted_out, arrived_at, owner, epoch, closed_at, close_reason, first_message,
-                               last_message, place_at, queued_at, waiting_since,
+                               last_message, place_at, queued_at, waiting_since, offer, asked_in_vain, previous_agent, queued_own_at, transfer,
+                               disposition,
+                               CASE WHEN closed_at IS NULL THEN offers END,
+                               CASE WHEN closed_at IS NULL THEN accepted END,
+                               CASE WHEN closed_at IS NULL THEN queue_timed_out END,
                                CASE WHEN closed_at IS NULL THEN at_head END,
                                CASE WHEN closed_at IS NULL THEN max(active_at, (SELECT max(own_at) FROM message
                                                                                 WHERE interaction = interaction.id)) END

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt::Write as _, io::Write as _, num::NonZeroU3
 
 use aldis::engine::core::{
     config::{ChannelConfig, Member, OfferMode, Strategy},
+    ids::UserId,
     schedule::Schedule,
 };
 use jiff::{
@@ -18,6 +19,8 @@ use crate::support::{
 };
 
 const USERS: [&str; 6] = ["ana", "bo", "cy", "dee", "Eli", "åsa"];
+/// Who is no member.
+const SUPERVISOR: &str = "eva";
 const STRATEGIES: [Strategy; 7] = [
     Strategy::LeastRecent,
     Strategy::FewestInteractions,
@@ -95,9 +98,12 @@ impl History {
             45..55 => Step::AnswerOffer { nth, accepts: self.random.u32(..3) > 0 },
             55..60 => Step::Stream { user, open: self.random.u32(..4) > 0 },
             60..68 => Step::Presence { user, present: self.random.u32(..4) > 0 },
+            68..71 => Step::Start { user, customer: self.random.u8(30..40) },
             71..76 => Step::Transfer { nth, to: self.random.bool().then_some(user) },
             76 => Step::CancelTransfer { nth },
-            68..71 => Step::Start { user, customer: self.random.u8(30..40) },
+            77 => Step::Assign { nth, to: self.one(&[user, user, SUPERVISOR]) },
+            78 => Step::Close { nth },
+            79 => Step::Stream { user: SUPERVISOR, open: self.random.u32(..4) > 0 },
             // Whoever is asked all the time answers hardly ever.
             _ if self.asks => Step::Pass { seconds: self.one(&[0, 1, 5, 20, 31, 60, 290]) },
             _ => Step::Pass { seconds: self.one(&[0, 1, 5, 60, 290, 3600, 30_000]) },
@@ -107,7 +113,7 @@ impl History {
     /// By itself, since the second implementation must know what is in force when something happens.
     fn configuration(&mut self) -> Step {
         match self.random.u32(..9) {
-            8 => {
+            7 => {
                 let reopen_seconds = self.one(&[None, Some(100), Some(10_000)]);
                 Step::Return { reopen_seconds, max_queue_seconds: self.one(&[None, Some(10), Some(300)]) }
             }
@@ -144,6 +150,7 @@ impl History {
             "zoneOffsetSeconds": self.offset, "members": members,
             "sessionReopenSeconds": config.session_reopen.map(|within| within.as_secs()),
             "maxTransferSeconds": config.max_transfer.map(|limit| limit.as_secs()),
+            "supervisors": config.supervisors.iter().map(UserId::as_str).collect::<Vec<_>>(),
             "maxQueueSeconds": config.max_queue.map(|limit| limit.as_secs()),
         }});
         writeln!(self.lines, "{line}").unwrap();

@@ -415,7 +415,7 @@ pub enum Refusal {
     #[error("the interaction is being transferred already; cancel that first")]
     InTransfer,
     /// The interaction is not being handed over.
-    #[error("the interaction is not being transferred: it was taken, declined, or took too long")]
+    #[error("the interaction is not being transferred: it was taken back, declined, or took too long")]
     NotInTransfer,
     /// An agent cannot hand over to themselves.
     #[error("the interaction is yours already; name another agent, or the queue")]

@@ -13,6 +13,8 @@ pub struct Statistics {
     pub oldest_wait_seconds: u64,
     /// Interactions that an agent has.
     pub active: u64,
+    /// Those of them that their agents hand over and nobody has taken yet.
+    pub transferring: u64,
     /// Agents with an open stream.
     pub agents_online: u64,
     /// Agents who can be given an interaction.
@@ -39,6 +41,7 @@ impl State {
                 .and_then(|oldest| u64::try_from(now.duration_since(oldest).as_secs()).ok())
                 .unwrap_or(0),
             active: (self.interactions.len() - self.queue_len()) as u64,
+            transferring: self.interactions().filter(|interaction| interaction.transfer().is_some()).count() as u64,
             agents_online: online.filter(|agent| agent.is_online()).count() as u64,
             agents_available: self.ranking.len() as u64,
             outbox_waiting: self.outbox.len() as u64 - in_flight,

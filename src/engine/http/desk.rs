@@ -215,6 +215,7 @@ pub(super) async fn statistics(State(shared): State<Shared>, _: Agent) -> Result
         waiting: now.waiting,
         oldest_wait_seconds: now.oldest_wait_seconds,
         active: now.active,
+        transferring: now.transferring,
         agents_online: now.agents_online,
         agents_available: now.agents_available,
         outbox: now.outbox_waiting + now.outbox_in_flight,

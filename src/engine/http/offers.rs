@@ -29,7 +29,8 @@ pub(super) struct OfferBody {
     pub offer: u64,
 }
 
-/// Accept an offered interaction (`offer.mode: Ask`). The first agent to do so has it; the others are told that the offer is over.
+/// Accept an interaction that you are asked about: that the strategy offers (`offer.mode: Ask`), or that another agent hands over to you. The first agent
+/// to do so has it; the others are told that the offer is over.
 #[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/accept", tag = "interactions", request_body = OfferBody,
     params(("id" = u64, Path, description = "The interaction"),
            ("Idempotency-Key" = String, Header, description = "Names the request; the same key gets the same answer for 24 hours")),
@@ -52,7 +53,8 @@ pub(super) async fn accept(
         .await
 }
 
-/// Decline an offered interaction (`offer.mode: Ask`). Another agent is asked; you only when nobody else is available, after the offer's time.
+/// Decline an interaction that you are asked about. Of what the strategy offers another agent is asked, and you only when nobody else is available, after
+/// the offer's time; what another agent hands over to you stays theirs.
 #[utoipa::path(post, path = "/v1/channels/{channel}/interactions/{id}/decline", tag = "interactions", request_body = OfferBody,
     params(("id" = u64, Path, description = "The interaction"),
            ("Idempotency-Key" = String, Header, description = "Names the request; the same key gets the same answer for 24 hours")),

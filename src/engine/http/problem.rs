@@ -119,7 +119,7 @@ pub(super) fn of_refusal(refusal: &Refusal) -> Problem {
         Refusal::MayNotInitiate(_) => (403, "may-not-initiate", "The member may not start interactions", None),
         Refusal::AtCapacity { .. } => (409, "at-capacity", "The agent has no room for another interaction", None),
         Refusal::NotASupervisor(_) => (403, "not-a-supervisor", "Only supervisors of the campaign may do this", None),
-        Refusal::AlreadyTheirs(_) => (409, "already-theirs", "The agent has the interaction", Some("/agent")),
+        Refusal::AlreadyTheirs(_) => (409, "already-theirs", "The agent has the interaction", Some("/to/agent")),
         Refusal::NoStream => (409, "no-stream", "Who takes an interaction over must be online", None),
         Refusal::DispositionMissing => (422, "disposition-missing", "A disposition is asked for", Some("/disposition")),
         Refusal::NoSuchDisposition(_) => {

@@ -29,7 +29,15 @@ use crate::{
 pub(super) struct AssignBody {
     /// The interaction's `epoch` as the supervisor knows it; another one means that it has changed hands.
     pub epoch: u32,
-    /// The agent who gets it, as the campaign's members are written; or the supervisor's own name, to take it over.
+    /// Who gets it.
+    pub to: AssignTo,
+}
+
+/// Who gets an interaction.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AssignTo {
+    /// The agent, as the campaign's members are written; or the supervisor's own name, to take it over.
     pub agent: String,
 }
 
@@ -57,7 +65,7 @@ pub(super) async fn assign(
     change: Change<AssignBody>,
 ) -> Result<Response, Failure> {
     let (user, epoch) = (change.agent.user.clone(), Epoch(change.body.epoch));
-    let to = UserId::from(change.body.agent.as_str());
+    let to = UserId::from(change.body.to.agent.as_str());
     let request = Request::Command(Command::Assign { user, interaction, epoch, to });
     change
         .ask(&shared, request, |outcome| {

@@ -1,7 +1,7 @@
 //! Agents hand interactions over.
 
 use axum::{extract::State, response::Response};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     Shared,
@@ -32,12 +32,12 @@ pub(super) struct TransferBody {
 }
 
 /// To whom an interaction is handed over.
-#[derive(Clone, Debug, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum TransferTo {
-    /// To this agent, as the campaign's members are written. They must be online and present, and are asked.
+    /// To this agent, as the campaign's members are written. They must be online and present, and are asked whether they take it.
     Agent(String),
-    /// Back to the queue: to whom the channel's strategy names, but for you.
+    /// Back to the queue: to whom the channel's strategy names, but for its owner.
     Queue,
 }
 

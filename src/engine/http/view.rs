@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::transfers::TransferTo;
 use crate::{
     engine::{
         core::{
@@ -223,7 +224,7 @@ pub(super) struct Interaction {
     /// When the engine took its first message.
     #[schema(value_type = String, format = DateTime)]
     pub arrived_at: Timestamp,
-    /// Since when the customer waits for the first reply, while they do.
+    /// Since when the customer waits for the answer that `serviceLevel.answeredBy` says, while they do.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub waiting_since: Option<Timestamp>,
@@ -264,10 +265,9 @@ impl From<offer::Offer> for Offer {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Transfer {
-    /// The agent who is asked; absent when it stands in the queue.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
-    /// What that agent is asked: accept and decline show it.
+    /// To whom.
+    pub to: TransferTo,
+    /// What the agent is asked, when one is named: accept and decline show it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub offer: Option<u64>,
 }
@@ -275,8 +275,8 @@ pub(super) struct Transfer {
 impl From<&transfer::Transfer> for Transfer {
     fn from(transfer: &transfer::Transfer) -> Self {
         match &transfer.to {
-            Recipient::Agent { user, offer } => Self { to: Some(user.to_string()), offer: Some(offer.0) },
-            Recipient::Queue { .. } => Self { to: None, offer: None },
+            Recipient::Agent { user, offer } => Self { to: TransferTo::Agent(user.to_string()), offer: Some(offer.0) },
+            Recipient::Queue { .. } => Self { to: TransferTo::Queue, offer: None },
         }
     }
 }
@@ -417,6 +417,8 @@ pub(super) struct Statistics {
     pub oldest_wait_seconds: u64,
     /// Interactions that agents have.
     pub active: u64,
+    /// Those of them that they hand over and nobody has taken yet.
+    pub transferring: u64,
     /// Agents with an open stream.
     pub agents_online: u64,
     /// Agents who can be given an interaction.

@@ -44,7 +44,7 @@ async fn a_supervisor_reassigns_takes_over_answers_and_closes() {
         agents.as_array().unwrap().iter().map(|it| (&it["user"], &it["online"], &it["interactions"])).collect();
     assert_eq!(seen, [(&json!("ana"), &json!(true), &json!([interaction])), (&json!("bo"), &json!(true), &json!([]))]);
 
-    let to_bo = json!({ "epoch": 1, "agent": "bo" });
+    let to_bo = json!({ "epoch": 1, "to": { "agent": "bo" } });
     assert_eq!(act(&engine, "eva", &interaction, "assign", to_bo.clone()).await, (200, json!({ "epoch": 2 })));
     assert_eq!(shown(&engine, &interaction).await["owner"], "bo");
     let assigned = streams[0].until("InteractionAssigned").await.pop().unwrap().data;
@@ -52,7 +52,7 @@ async fn a_supervisor_reassigns_takes_over_answers_and_closes() {
     let assigned = streams[0].until("InteractionAssigned").await.pop().unwrap().data;
     assert_eq!((&assigned["user"], &assigned["from"], &assigned["by"]), (&json!("bo"), &json!("ana"), &json!("eva")));
 
-    let to_eva = json!({ "epoch": 2, "agent": "eva" });
+    let to_eva = json!({ "epoch": 2, "to": { "agent": "eva" } });
     let (status, problem) = act(&engine, "eva", &interaction, "assign", to_eva.clone()).await;
     assert_eq!((status, &problem["type"]), (409, &json!("urn:aldis:problem:no-stream")));
     streams.push(stream::open(&engine, "eva", None).await);
@@ -77,11 +77,11 @@ async fn only_supervisors_may_and_what_is_wrong_is_named() {
     assert_eq!(engine.inbound("SM-1", TOM, "hello").await.0, 200);
     let interaction = engine.get("eva", &below("/interactions")).await["items"][0]["id"].clone();
     let cases = [
-        ("bo", "assign", json!({ "epoch": 1, "agent": "bo" }), 403, "not-a-supervisor"),
+        ("bo", "assign", json!({ "epoch": 1, "to": { "agent": "bo" } }), 403, "not-a-supervisor"),
         ("ana", "close", json!({ "epoch": 1 }), 403, "not-a-supervisor"),
-        ("eva", "assign", json!({ "epoch": 0, "agent": "bo" }), 409, "stale-epoch"),
-        ("eva", "assign", json!({ "epoch": 1, "agent": "ana" }), 409, "already-theirs"),
-        ("eva", "assign", json!({ "epoch": 1, "agent": "nobody" }), 422, "no-such-member"),
+        ("eva", "assign", json!({ "epoch": 0, "to": { "agent": "bo" } }), 409, "stale-epoch"),
+        ("eva", "assign", json!({ "epoch": 1, "to": { "agent": "ana" } }), 409, "already-theirs"),
+        ("eva", "assign", json!({ "epoch": 1, "to": { "agent": "nobody" } }), 422, "no-such-member"),
         ("eva", "close", json!({ "epoch": 1, "disposition": "won" }), 422, "no-such-disposition"),
         ("eva", "reply", json!({ "epoch": 1, "text": "hi" }), 409, "not-owner"),
     ];

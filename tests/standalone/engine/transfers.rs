@@ -57,7 +57,7 @@ async fn an_agent_asks_another_one_who_takes_it() {
     assert_eq!(act(&engine, "ana", interaction, "transfer", to_bo.clone()).await, (200, json!({})));
     let transferred = shown(&engine, interaction).await;
     assert_eq!((&transferred["owner"], &transferred["state"]), (&json!("ana"), &json!("Active")));
-    assert_eq!(transferred["transfer"], json!({ "to": "bo", "offer": 1 }));
+    assert_eq!(transferred["transfer"], json!({ "to": { "agent": "bo" }, "offer": 1 }));
     assert_eq!(offers(&engine, "bo").await, json!([{ "interaction": interaction, "offer": 1, "from": "ana" }]));
     assert_eq!(offers(&engine, "ana").await, json!([]));
     let (status, again) = act(&engine, "ana", interaction, "transfer", to_bo).await;
@@ -65,7 +65,7 @@ async fn an_agent_asks_another_one_who_takes_it() {
     assert_eq!(act(&engine, "ana", interaction, "reply", json!({ "epoch": 1, "text": "One moment" })).await.0, 202);
 
     engine.crash().await;
-    assert_eq!(shown(&engine, interaction).await["transfer"], json!({ "to": "bo", "offer": 1 }));
+    assert_eq!(shown(&engine, interaction).await["transfer"], json!({ "to": { "agent": "bo" }, "offer": 1 }));
     assert_eq!(act(&engine, "bo", interaction, "accept", json!({ "offer": 1 })).await, (200, json!({ "epoch": 2 })));
     let taken = shown(&engine, interaction).await;
     assert_eq!((&taken["owner"], &taken["transfer"]), (&json!("bo"), &Value::Null));
@@ -91,12 +91,20 @@ async fn what_nobody_takes_in_time_stays_where_it_was() {
     assert_eq!(shown(&engine, interaction).await["owner"], "ana");
     assert_eq!(act(&engine, "bo", interaction, "accept", json!({ "offer": 1 })).await.0, 409);
     assert_eq!(counted(&engine, "TimedOut").await, 1);
+}
 
+#[tokio::test]
+async fn what_is_taken_back_cannot_be_taken() {
+    let (engine, _gateway, _streams, interaction) = ana_has_one(|_| {}).await;
     assert_eq!(
         act(&engine, "ana", interaction, "transfer", json!({ "epoch": 1, "to": { "agent": "bo" } })).await.0,
         200
     );
+    assert_eq!(engine.get("ana", &below("/statistics")).await["transferring"], 1);
+    assert!(engine.metrics().await.contains("aldis_engine_interactions_transferring{channel=\"support\"} 1"));
     assert_eq!(act(&engine, "ana", interaction, "cancel-transfer", json!({ "epoch": 1 })).await, (200, json!({})));
+    assert_eq!(act(&engine, "bo", interaction, "accept", json!({ "offer": 1 })).await.0, 409);
+    assert_eq!(engine.get("ana", &below("/statistics")).await["transferring"], 0);
     let (status, twice) = act(&engine, "ana", interaction, "cancel-transfer", json!({ "epoch": 1 })).await;
     assert_eq!((status, &twice["type"]), (409, &json!("urn:aldis:problem:not-in-transfer")));
 }

@@ -410,7 +410,7 @@ impl Model {
             self.sample(id, SampleResult::NoReply, at, config);
         }
         let told = self.interactions.remove(&id).expect("it is open");
-        assert_eq!((told.owner.as_ref(), told.transfer), (owner, None));
+        assert!(told.owner.as_ref() == owner && told.transfer.is_none());
         let ended_at = self.own_time(at);
         let heard = self.customer(told.customer);
         assert_eq!(heard.open.take(), Some(id));
