@@ -19,7 +19,7 @@ use crate::support::{
 };
 
 const USERS: [&str; 6] = ["ana", "bo", "cy", "dee", "Eli", "åsa"];
-/// Who is no member.
+/// A supervisor who is no member.
 const SUPERVISOR: &str = "eva";
 const STRATEGIES: [Strategy; 7] = [
     Strategy::LeastRecent,
@@ -217,7 +217,11 @@ fn a_second_implementation_of_the_rules_makes_the_same_choices() {
         writeln!(lines, "{}", json!({ "history": number })).unwrap();
         lines += &History::of(&dir.path().join(format!("{number}.db")), strategy, random.fork());
     }
-    let said = checked(&lines).unwrap_or_else(|said| panic!("seed {seed}: {said}"));
+    let said = checked(&lines).unwrap_or_else(|said| {
+        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join("strategies.jsonl");
+        std::fs::write(&kept, &lines).unwrap();
+        panic!("seed {seed}, all histories are in {}: {said}", kept.display())
+    });
     println!("seed {seed}: {said}");
     for strategy in STRATEGIES {
         let choices = said[format!("{strategy:?}")].as_u64().unwrap_or(0);

@@ -134,7 +134,7 @@ pub enum Command {
         interaction: InteractionId,
         /// The epoch that they know.
         epoch: Epoch,
-        /// Who gets it.
+        /// The agent, or the supervisor themselves, who gets it.
         to: UserId,
     },
     /// A supervisor ends an interaction.

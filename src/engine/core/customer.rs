@@ -34,7 +34,7 @@ pub struct Customer {
 pub struct LastAgent {
     /// The agent.
     pub user: UserId,
-    /// When it ended.
+    /// When it ended, in the time for which the channel was enabled.
     pub ended_at: ChannelTime,
 }
 

@@ -9,7 +9,7 @@ use super::{
     config::{ChannelConfig, Member},
     customer::Customer,
     event::{CustomerEvent, EngineEvent, Event, Happened},
-    ids::{CustomerId, InteractionId, MessageId, NoteId, UserId},
+    ids::{CustomerId, DispositionName, InteractionId, MessageId, NoteId, UserId},
     state::{Scalars, State},
 };
 
@@ -98,6 +98,12 @@ impl<'s> Draft<'s> {
     /// Refuses who is neither a member nor a supervisor.
     pub(super) fn serving(&self, user: &UserId) -> Result<(), Refusal> {
         self.config().serves(user).then_some(()).ok_or_else(|| Refusal::NotAMember(user.clone()))
+    }
+
+    /// Refuses an outcome that the campaign does not have.
+    pub(super) fn has_disposition(&self, disposition: Option<&DispositionName>) -> Result<(), Refusal> {
+        let unknown = disposition.filter(|chosen| !self.config().dispositions.contains(*chosen));
+        unknown.map_or(Ok(()), |chosen| Err(Refusal::NoSuchDisposition(chosen.clone())))
     }
 
     /// A person vouches for restored storage.

@@ -19,8 +19,9 @@ impl State {
     /// yet to the gateway.
     pub fn execute(&mut self, command: &Command, now: Timestamp) -> Decision {
         let mut events = Vec::new();
-        // Until the engine runs nobody is online or away, so nothing can be due for it; a leap of the clock makes nothing due.
-        if !matches!(command, Command::Started { .. } | Command::ClockLeapt { .. }) {
+        // Until the engine runs nobody is online or away, so nothing can be due for it; a leap of the clock makes nothing due. Under another
+        // configuration nothing is given before those who are members no more have lost what they had.
+        if !matches!(command, Command::Started { .. } | Command::ClockLeapt { .. } | Command::ConfigChanged { .. }) {
             self.do_what_is_due(now, &mut events);
         }
         let decision = decide(self, command, now);

@@ -28,6 +28,7 @@ pub mod offer;
 mod offering;
 pub mod opt_out;
 pub mod outbox;
+mod ownership;
 mod presence;
 mod queue;
 mod random;

@@ -71,8 +71,13 @@ pub(super) fn release_removed(draft: &mut Draft<'_>) {
         gone.flat_map(|user| release(state, user, RequeueReason::OwnerRemoved)).collect();
     let offers = removed.iter().flat_map(|user| offering::withdraw(state, user, WithdrawalReason::AgentRemoved));
     for what in released.into_iter().chain(offers) {
-        // Both the one who hands over and the one who is asked may be removed.
-        if !matches!(what, InteractionEvent::TransferEnded { interaction, .. } if !ended.insert(interaction)) {
+        // Both the one who hands over and those who are asked may be removed: nobody is asked any more then.
+        let is_over = match what {
+            InteractionEvent::TransferEnded { interaction, .. } => !ended.insert(interaction),
+            InteractionEvent::OfferWithdrawn { interaction, .. } => ended.contains(&interaction),
+            _ => false,
+        };
+        if !is_over {
             draft.push(what);
         }
     }

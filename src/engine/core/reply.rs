@@ -7,8 +7,7 @@ use super::{
     draft::Draft,
     event::{CloseReason, InteractionEvent, Purpose, SampleResult, TransferEndReason},
     ids::{DispositionName, Epoch, InteractionId, UserId},
-    interaction::Interaction,
-    sending, service_level, transferring,
+    ownership, sending, service_level, transferring,
 };
 
 /// The owner answers the customer.
@@ -19,7 +18,7 @@ pub(super) fn reply(
     epoch: Epoch,
     text: &Arc<str>,
 ) -> Result<Answer, Refusal> {
-    let interaction = owned(draft, user, interaction, epoch)?;
+    let interaction = ownership::owned(draft, user, interaction, epoch)?;
     if !draft.config().enabled {
         return Err(Refusal::Disabled);
     }
@@ -38,9 +37,9 @@ pub(super) fn finish(
     epoch: Epoch,
     disposition: Option<&DispositionName>,
 ) -> Result<Answer, Refusal> {
-    let interaction = owned(draft, user, interaction, epoch)?;
+    let interaction = ownership::owned(draft, user, interaction, epoch)?;
     let config = draft.config();
-    check_disposition(draft, disposition)?;
+    draft.has_disposition(disposition)?;
     if disposition.is_none() && config.disposition_required {
         return Err(Refusal::DispositionMissing);
     }
@@ -66,10 +65,10 @@ pub(super) fn note(
     text: &Arc<str>,
 ) -> Result<Answer, Refusal> {
     let open = match epoch {
-        Some(epoch) => owned(draft, user, interaction, epoch)?,
+        Some(epoch) => ownership::owned(draft, user, interaction, epoch)?,
         None => {
             draft.serving(user)?;
-            open(draft, interaction)?
+            ownership::open(draft, interaction)?
         }
     };
     if text.trim().is_empty() {
@@ -78,39 +77,4 @@ pub(super) fn note(
     let note = draft.new_note(text);
     draft.push(InteractionEvent::NoteAdded { note, interaction: open.id, user: user.clone() });
     Ok(Answer::Noted { note })
-}
-
-fn open<'s>(draft: &Draft<'s>, id: InteractionId) -> Result<&'s Interaction, Refusal> {
-    draft.state.interaction(id).ok_or(Refusal::NotOpen(id))
-}
-
-/// The interaction, if who asks knows its epoch.
-pub(super) fn at_epoch<'s>(draft: &Draft<'s>, id: InteractionId, shown: Epoch) -> Result<&'s Interaction, Refusal> {
-    let interaction = open(draft, id)?;
-    if interaction.epoch == shown {
-        Ok(interaction)
-    } else {
-        Err(Refusal::StaleEpoch { current: interaction.epoch, shown })
-    }
-}
-
-/// Refuses an outcome that the campaign does not have.
-pub(super) fn check_disposition(draft: &Draft<'_>, disposition: Option<&DispositionName>) -> Result<(), Refusal> {
-    let unknown = disposition.filter(|chosen| !draft.config().dispositions.contains(*chosen));
-    unknown.map_or(Ok(()), |chosen| Err(Refusal::NoSuchDisposition(chosen.clone())))
-}
-
-/// The interaction, if this user has it and knows its epoch.
-pub(super) fn owned<'s>(
-    draft: &Draft<'s>,
-    user: &UserId,
-    id: InteractionId,
-    shown: Epoch,
-) -> Result<&'s Interaction, Refusal> {
-    draft.serving(user)?;
-    let interaction = at_epoch(draft, id, shown)?;
-    if interaction.owner() != Some(user) {
-        return Err(Refusal::NotOwner);
-    }
-    Ok(interaction)
 }

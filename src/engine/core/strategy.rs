@@ -14,7 +14,7 @@ use super::{
 pub(super) struct Chosen {
     /// The one; of all who are asked, the first.
     pub(super) first: UserId,
-    /// Who is asked too.
+    /// All others who are asked at the same time.
     pub(super) others: Vec<UserId>,
     /// The position of the one whose turn it was; none when all are asked, or the previous agent is.
     pub(super) position: Option<u32>,

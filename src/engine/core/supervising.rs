@@ -6,7 +6,7 @@ use super::{
     draft::Draft,
     event::{CloseReason, InteractionEvent, SampleResult, TransferEndReason},
     ids::{DispositionName, Epoch, InteractionId, UserId},
-    reply, service_level, transferring,
+    ownership, service_level, transferring,
 };
 
 /// An interaction goes to an agent, or to the supervisor, whoever has it and whether or not they have room for another one.
@@ -18,7 +18,7 @@ pub(super) fn assign(
     to: &UserId,
 ) -> Result<Answer, Refusal> {
     supervises(draft, user)?;
-    let interaction = reply::at_epoch(draft, id, epoch)?;
+    let interaction = ownership::at_epoch(draft, id, epoch)?;
     if !draft.config().enabled {
         return Err(Refusal::Disabled);
     }
@@ -57,8 +57,8 @@ pub(super) fn close(
     disposition: Option<&DispositionName>,
 ) -> Result<Answer, Refusal> {
     supervises(draft, user)?;
-    let interaction = reply::at_epoch(draft, id, epoch)?;
-    reply::check_disposition(draft, disposition)?;
+    let interaction = ownership::at_epoch(draft, id, epoch)?;
+    draft.has_disposition(disposition)?;
     service_level::sample(draft, interaction, SampleResult::NoReply);
     transferring::end(draft, interaction, TransferEndReason::Closed);
     draft.push(InteractionEvent::InteractionClosed {

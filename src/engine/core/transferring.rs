@@ -7,7 +7,7 @@ use super::{
     event::{InteractionEvent, TransferEndReason},
     ids::{Epoch, InteractionId, OfferId, UserId},
     interaction::Interaction,
-    reply,
+    ownership,
 };
 
 /// The owner hands an interaction over. It stays theirs until somebody has taken it.
@@ -18,7 +18,7 @@ pub(super) fn transfer(
     epoch: Epoch,
     to: &TransferTo,
 ) -> Result<Answer, Refusal> {
-    let interaction = reply::owned(draft, user, id, epoch)?;
+    let interaction = ownership::owned(draft, user, id, epoch)?;
     if !draft.config().enabled {
         return Err(Refusal::Disabled);
     }
@@ -55,7 +55,7 @@ pub(super) fn is_there(draft: &Draft<'_>, recipient: &UserId) -> Result<(), Refu
 
 /// The owner keeps the interaction after all.
 pub(super) fn cancel(draft: &mut Draft<'_>, user: &UserId, id: InteractionId, epoch: Epoch) -> Result<Answer, Refusal> {
-    let interaction = reply::owned(draft, user, id, epoch)?;
+    let interaction = ownership::owned(draft, user, id, epoch)?;
     let ended = ended(interaction, TransferEndReason::Canceled).ok_or(Refusal::NotInTransfer)?;
     draft.push(ended);
     Ok(Answer::Done)

@@ -29,7 +29,7 @@ use crate::{
 pub(super) struct AssignBody {
     /// The interaction's `epoch` as the supervisor knows it; another one means that it has changed hands.
     pub epoch: u32,
-    /// Who gets it.
+    /// The agent or supervisor who gets it.
     pub to: AssignTo,
 }
 

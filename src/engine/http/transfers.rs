@@ -1,14 +1,14 @@
 //! Agents hand interactions over.
 
 use axum::{extract::State, response::Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::{
     Shared,
     keyed::{Change, recorded},
     path::OfInteraction,
     problem::Failure,
-    view::Done,
+    view::{Done, TransferTo},
 };
 use crate::{
     engine::{
@@ -29,16 +29,6 @@ pub(super) struct TransferBody {
     pub epoch: u32,
     /// To whom: `"queue"`, or `{"agent": "<user>"}`.
     pub to: TransferTo,
-}
-
-/// To whom an interaction is handed over.
-#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum TransferTo {
-    /// To this agent, as the campaign's members are written. They must be online and present, and are asked whether they take it.
-    Agent(String),
-    /// Back to the queue: to whom the channel's strategy names, but for its owner.
-    Queue,
 }
 
 /// The end of a transfer.

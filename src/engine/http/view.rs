@@ -3,7 +3,6 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::transfers::TransferTo;
 use crate::{
     engine::{
         core::{
@@ -259,6 +258,16 @@ impl From<offer::Offer> for Offer {
         let to = offer.to.into_iter().map(String::from).collect();
         Self { id: offer.id.0, to, timeout_seconds: offer.timeout_seconds }
     }
+}
+
+/// To whom an interaction is handed over.
+#[derive(Clone, Debug, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) enum TransferTo {
+    /// To this agent, as the campaign's members are written. They must be online and present, and are asked whether they take it.
+    Agent(String),
+    /// Back to the queue: to whom the channel's strategy names, but for its owner.
+    Queue,
 }
 
 /// The owner of an interaction hands it over. It is theirs until somebody has taken it.

@@ -120,7 +120,7 @@ pub struct Campaign {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Disposition {
-    /// What is recorded.
+    /// The name that is recorded with the interaction.
     pub name: String,
     /// Where agents find it, with slashes between the levels.
     pub path: String,

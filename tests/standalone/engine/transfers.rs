@@ -101,7 +101,12 @@ async fn what_is_taken_back_cannot_be_taken() {
         200
     );
     assert_eq!(engine.get("ana", &below("/statistics")).await["transferring"], 1);
-    assert!(engine.metrics().await.contains("aldis_engine_interactions_transferring{channel=\"support\"} 1"));
+    eventually("the gauge shows it", || async {
+        let metrics = engine.metrics().await;
+        let is_shown = metrics.contains("aldis_engine_interactions_transferring{channel=\"support\"} 1");
+        if is_shown { Ok(()) } else { Err("not yet") }
+    })
+    .await;
     assert_eq!(act(&engine, "ana", interaction, "cancel-transfer", json!({ "epoch": 1 })).await, (200, json!({})));
     assert_eq!(act(&engine, "bo", interaction, "accept", json!({ "offer": 1 })).await.0, 409);
     assert_eq!(engine.get("ana", &below("/statistics")).await["transferring"], 0);

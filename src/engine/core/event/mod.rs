@@ -284,7 +284,7 @@ pub enum InteractionEvent {
         /// The agent who should take it; none = it stood in the queue.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         to: Option<UserId>,
-        /// What ended it.
+        /// Why nobody took it.
         reason: TransferEndReason,
     },
     /// An interaction went from its owner back to the head of the queue; it keeps its arrival time.

@@ -28,7 +28,7 @@ use crate::{
 };
 
 const USERS: [&str; 4] = ["ana", "bo", "cy", SUPERVISOR];
-/// Who is no member.
+/// A supervisor who is no member.
 const SUPERVISOR: &str = "eva";
 
 /// Something that happens to a desk. Indexes pick among what there is.

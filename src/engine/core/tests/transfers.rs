@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use super::desk::{Desk, ask, config, member, without};
 use crate::engine::core::{
     command::{Refusal, TransferTo},
-    config::{ChannelConfig, OfferMode, Strategy},
+    config::{ChannelConfig, Member, OfferMode, Strategy},
     event::{Happened, InteractionEvent, TransferEndReason},
     ids::{Epoch, InteractionId, OfferId},
     interaction::Interaction,
@@ -207,7 +207,7 @@ fn what_cannot_be_handed_over_is_refused_with_its_reason() {
         .iter()
         .map(|it| {
             let receive = it.user.as_str() != "dee";
-            crate::engine::core::config::Member { receive, ..it.clone() }
+            Member { receive, ..it.clone() }
         })
         .collect();
     let (mut desk, open) = ana_has_one(config, &["ana", "bo", "dee"]);
@@ -263,4 +263,18 @@ fn a_wait_that_is_measured_goes_on_until_somebody_replies() {
     desk.reply("bo", open).unwrap();
     let level = desk.state.service_level(desk.now);
     assert_eq!((level.answered, level.answered_in_target), (1, 0));
+}
+
+#[test]
+fn what_a_removed_agent_handed_over_goes_to_the_queue_before_anybody_is_given_it() {
+    let mut config = desk_of_three(OfferMode::Assign, 2);
+    let bo = config.members.get(&"bo".into()).unwrap().clone();
+    let idle = Member { receive: false, ..bo.clone() };
+    config.members = [member("ana", 1, 2), idle].into_iter().collect();
+    let (mut desk, open) = ana_has_one(config, &["ana", "bo"]);
+    desk.transfer("ana", open, TransferTo::Queue).unwrap();
+    assert_eq!(desk.owner(open), Some("ana"));
+    desk.configure(|config| config.members = [bo].into_iter().collect());
+    assert_eq!(ends(&desk), [TransferEndReason::OwnerRemoved]);
+    assert_eq!((desk.owner(open), desk.epoch(open)), (Some("bo"), Epoch(3)), "by way of the queue");
 }
