@@ -103,7 +103,8 @@ pub struct CampaignSpec {
     #[schemars(length(max = 500))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub dispositions: Vec<Disposition>,
-    /// Whether an agent must choose a disposition to finish. What ends by itself has none in any case. Default `false`.
+    /// Whether an agent must choose a disposition to finish. A supervisor who closes an interaction need not, and what ends by itself has none.
+    /// Default `false`.
     #[serde(default)]
     pub disposition_required: bool,
 }

@@ -319,7 +319,7 @@ pub struct Session {
     #[schemars(range(min = 60, max = 2592000))]
     pub idle_seconds: i32,
     /// Seconds after an interaction's end in which a new one of the same customer goes to the previous agent before others, while they are
-    /// available; 0 to 2592000. 0: never. Default 0.
+    /// available; 0 to 2592000. 0: never. Who is forgotten after `engine.storage.retentionDays` has none. Default 0.
     #[serde(default)]
     #[schemars(range(min = 0, max = 2592000))]
     pub reopen_seconds: i32,
@@ -345,11 +345,11 @@ pub struct OptOut {
     /// Opt-Out, for example), and the engine says nothing. Default `Aldis`.
     #[serde(default)]
     pub answered_by: OptOutAnsweredBy,
-    /// Words of your own instead of the usual ones. Upper and lower case, spaces and punctuation do not count in what customers write. A
-    /// set that you leave out keeps its usual words; a word that would then stand in two sets is refused by the condition `Ready`.
+    /// Words of your own beside the usual ones, which count in any case. Upper and lower case, spaces and punctuation do not count in what
+    /// customers write. A word that would stand in two sets is refused by the condition `Ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keywords: Option<OptOutKeywords>,
-    /// Texts of your own instead of the usual ones. A text that you leave out is the usual one, in English, and names the first of the words.
+    /// Texts of your own instead of the usual ones. A text that you leave out is the usual one, in English.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub messages: Option<OptOutMessages>,
 }
@@ -365,25 +365,24 @@ pub enum OptOutAnsweredBy {
     Provider,
 }
 
-/// Words of your own instead of the usual ones.
+/// Words of your own beside the usual ones.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("(!has(self.stop) || ((!has(self.start) || !self.stop.exists(w, w in self.start)) && (!has(self.help) || !self.stop.exists(w, w in self.help)))) && (!has(self.start) || !has(self.help) || !self.start.exists(w, w in self.help))")
     .message("a word stands in two of stop, start and help: keep it in one"))]
 pub struct OptOutKeywords {
-    /// Words that opt a customer out, instead of the usual ones (STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT, OPT OUT).
-    /// At most 32 words. STOP must stay among them.
+    /// Words that opt a customer out, beside the usual ones (STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT, OPT OUT).
+    /// At most 32 words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 32), regex(pattern = pattern::KEYWORD)))]
-    #[x_kube(merge_strategy = ListMerge::Set, validation = Rule::new("'STOP' in self")
-        .message("STOP must stay among the stop words, as carriers and the law expect: add it"))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
     pub stop: Vec<String>,
-    /// Words that opt a customer in again, instead of the usual ones (START, UNSTOP). At most 32 words.
+    /// Words that opt a customer in again, beside the usual ones (START, UNSTOP). At most 32 words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 32), regex(pattern = pattern::KEYWORD)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub start: Vec<String>,
-    /// Words that ask for help, instead of the usual ones (HELP, INFO). At most 32 words.
+    /// Words that ask for help, beside the usual ones (HELP, INFO). At most 32 words.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 32), regex(pattern = pattern::KEYWORD)))]
     #[x_kube(merge_strategy = ListMerge::Set)]

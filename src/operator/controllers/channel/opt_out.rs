@@ -12,22 +12,10 @@ use crate::{
     wire::config::engine,
 };
 
-/// STOP is always among the stop words.
+const STOPPED: &str =
+    "You are unsubscribed and will get no more messages from this number. Reply START to get messages again.";
+const STARTED: &str = "You are subscribed again. Reply HELP for help, STOP to unsubscribe.";
 const HELP: &str = "Write your question to this number and somebody will answer. Reply STOP to unsubscribe.";
-
-fn stopped(start_words: &[String]) -> String {
-    let start = first(start_words);
-    format!("You are unsubscribed and will get no more messages from this number. Reply {start} to get messages again.")
-}
-
-fn started(help_words: &[String]) -> String {
-    let help = first(help_words);
-    format!("You are subscribed again. Reply {help} for help, STOP to unsubscribe.")
-}
-
-fn first(words: &[String]) -> &str {
-    words.first().map_or("", String::as_str)
-}
 
 /// What the engine is told.
 ///
@@ -40,8 +28,6 @@ pub(super) fn for_engine(spec: &OptOut) -> Result<engine::OptOut, Error> {
     let help_keywords = words(own.help, HELP_WORDS);
     check([("stop", &stop_keywords), ("start", &start_keywords), ("help", &help_keywords)])?;
     let texts = spec.messages.clone().unwrap_or_default();
-    let stopped_message = text("stopped", texts.stopped, || stopped(&start_keywords))?;
-    let started_message = text("started", texts.started, || started(&help_keywords))?;
     Ok(engine::OptOut {
         answered_by: match spec.answered_by {
             OptOutAnsweredBy::Aldis => engine::OptOutAnsweredBy::Aldis,
@@ -50,14 +36,15 @@ pub(super) fn for_engine(spec: &OptOut) -> Result<engine::OptOut, Error> {
         stop_keywords,
         start_keywords,
         help_keywords,
-        stopped_message,
-        started_message,
-        help_message: text("help", texts.help, || HELP.to_owned())?,
+        stopped_message: text("stopped", texts.stopped, STOPPED)?,
+        started_message: text("started", texts.started, STARTED)?,
+        help_message: text("help", texts.help, HELP)?,
     })
 }
 
+/// The usual words count in any case: the law and carriers expect them, and the texts name them.
 fn words(own: Vec<String>, usual: &[&str]) -> Vec<String> {
-    if own.is_empty() { usual.iter().map(|word| (*word).to_owned()).collect() } else { own }
+    usual.iter().map(|word| (*word).to_owned()).chain(own).collect()
 }
 
 /// A word of one's own may be a usual one of another set, which the schema cannot see.
@@ -74,8 +61,8 @@ fn check(sets: [(&'static str, &Vec<String>); 3]) -> Result<(), Error> {
         }
         if let Some(other) = means.insert(folded, set).filter(|other| *other != set) {
             let message = format!(
-                "spec.optOut.keywords: {word} would be a word for {other} and for {set}: keep it in one, and where the usual words are \
-                 in the way list your own"
+                "spec.optOut.keywords: {word} would be a word for {other} and for {set}: keep it in one; the usual words ({}) always count",
+                STOP_WORDS.iter().chain(START_WORDS).chain(HELP_WORDS).copied().collect::<Vec<_>>().join(", ")
             );
             return Err(Error::stalled(Reason::InvalidSpec, message));
         }
@@ -83,7 +70,7 @@ fn check(sets: [(&'static str, &Vec<String>); 3]) -> Result<(), Error> {
     Ok(())
 }
 
-fn text(field: &str, own: Option<String>, usual: impl FnOnce() -> String) -> Result<String, Error> {
+fn text(field: &str, own: Option<String>, usual: &str) -> Result<String, Error> {
     match own {
         Some(text) if text.trim().is_empty() => {
             let message = format!(
@@ -92,7 +79,7 @@ fn text(field: &str, own: Option<String>, usual: impl FnOnce() -> String) -> Res
             Err(Error::stalled(Reason::InvalidSpec, message))
         }
         Some(text) => Ok(text),
-        None => Ok(usual()),
+        None => Ok(usual.to_owned()),
     }
 }
 
@@ -107,23 +94,19 @@ mod tests {
     }
 
     #[test]
-    fn what_a_channel_does_not_set_is_the_usual() {
+    fn own_words_are_added_to_the_usual_ones_and_own_texts_replace_them() {
         let usual = opt_out(json!({})).unwrap();
         assert_eq!(usual.stop_keywords, STOP_WORDS);
         assert_eq!((usual.start_keywords.len(), usual.help_keywords.len()), (START_WORDS.len(), HELP_WORDS.len()));
-        assert!(usual.stopped_message.ends_with("Reply START to get messages again."), "{}", usual.stopped_message);
-        let own = opt_out(json!({"keywords": {"stop": ["STOP", "BAJA"]}, "messages": {"stopped": "Adiós."}})).unwrap();
-        assert_eq!(own.stop_keywords, ["STOP", "BAJA"]);
-        assert_eq!(own.start_keywords, START_WORDS);
-        assert_eq!(own.stopped_message, "Adiós.");
-        assert_eq!(own.started_message, "You are subscribed again. Reply HELP for help, STOP to unsubscribe.");
-    }
-
-    #[test]
-    fn the_usual_texts_name_the_words_that_are_in_force() {
-        let own = opt_out(json!({"keywords": {"start": ["ALTA", "START"], "help": ["AYUDA"]}})).unwrap();
-        assert!(own.stopped_message.ends_with("Reply ALTA to get messages again."), "{}", own.stopped_message);
-        assert_eq!(own.started_message, "You are subscribed again. Reply AYUDA for help, STOP to unsubscribe.");
+        assert_eq!(usual.stopped_message, STOPPED);
+        let own = json!({
+            "keywords": {"stop": ["BAJA"], "start": ["ALTA"], "help": ["AYUDA"]}, "messages": {"stopped": "Adiós."},
+        });
+        let own = opt_out(own).unwrap();
+        assert_eq!(own.stop_keywords, [STOP_WORDS, &["BAJA"]].concat());
+        assert_eq!(own.start_keywords, [START_WORDS, &["ALTA"]].concat());
+        assert_eq!(own.help_keywords, [HELP_WORDS, &["AYUDA"]].concat());
+        assert_eq!((own.stopped_message.as_str(), own.started_message.as_str()), ("Adiós.", STARTED));
     }
 
     #[test]
@@ -131,7 +114,7 @@ mod tests {
         let cases = [
             (json!({"keywords": {"start": ["STOP"]}}), "STOP would be a word for stop and for start"),
             (json!({"keywords": {"help": ["START"]}}), "START would be a word for start and for help"),
-            (json!({"keywords": {"stop": ["STOP", "Info"]}}), "INFO would be a word for stop and for help"),
+            (json!({"keywords": {"stop": ["Info"]}}), "INFO would be a word for stop and for help"),
             (json!({"keywords": {"help": ["HELP", "-"]}}), "spec.optOut.keywords.help: \"-\" has neither a letter"),
             (json!({"messages": {"help": "  "}}), "spec.optOut.messages.help"),
         ];
@@ -141,6 +124,9 @@ mod tests {
             };
             assert!(message.contains(expected), "{message}");
         }
-        assert!(opt_out(json!({"keywords": {"start": ["YES"], "help": ["START"]}})).is_ok(), "START is free then");
+        assert!(
+            opt_out(json!({"keywords": {"stop": ["stop"], "start": ["YES", "START"]}})).is_ok(),
+            "a word may be said twice"
+        );
     }
 }
