@@ -166,3 +166,29 @@ fn another_store_must_be_accepted_by_hand() {
         assert_eq!(settings(&document, &json!([])).unwrap().accepts_store("s-1"), accepted, "{what}");
     }
 }
+
+#[test]
+fn each_setting_reaches_the_state_machine() {
+    let mut document = document();
+    for (field, value) in [("maxQueueSeconds", 23), ("maxTransferSeconds", 24), ("sessionReopenSeconds", 28)] {
+        document[field] = value.into();
+    }
+    document["serviceLevel"]["answeredBy"] = "Accept".into();
+    document["campaign"]["supervisors"] = json!(["eva"]);
+    document["campaign"]["dispositions"] = json!([{"name": "sold", "path": "sale/yes"}]);
+    document["campaign"]["dispositionRequired"] = true.into();
+    let settings = settings(&document, &json!([])).unwrap();
+    let channel = &settings.channel;
+    let seconds = |limit: Option<SignedDuration>| limit.map(|limit| limit.as_secs());
+    assert_eq!(
+        (seconds(channel.max_queue), seconds(channel.max_transfer), seconds(channel.session_reopen)),
+        (Some(23), Some(24), Some(28))
+    );
+    assert_eq!(channel.service_level.answered_by, config::AnsweredBy::Accept);
+    assert!(channel.disposition_required && channel.dispositions.contains(&"sold".into()));
+    assert_eq!(settings.dispositions[0].path, "sale/yes");
+    assert!(
+        settings.supervises("eva") && settings.serves("eva") && !settings.supervises("ana") && settings.serves("ana")
+    );
+    assert!(!settings.serves("bob"));
+}

@@ -136,6 +136,37 @@ fn a_channel() {
     insta::assert_yaml_snapshot!(shown(channel_plan(json!({})).children.list()));
 }
 
+/// The document of a channel and a campaign with nothing that could be mistaken for something else, and no default.
+#[test]
+fn a_channel_with_everything_in_it() {
+    let mut observed = observed_channel(&json!({
+        "enabled": false, "strategy": "RingAll", "offer": {"mode": "Ask", "timeoutSeconds": 21},
+        "maxQueued": 22, "maxQueueSeconds": 23, "maxTransferSeconds": 24, "queueFullMessage": "full",
+        "outOfHours": {"message": "closed"}, "blocklist": {"inbound": false, "outbound": true},
+        "serviceLevel": {"targetSeconds": 25, "answeredBy": "Accept", "windowSeconds": 326},
+        "session": {"idleSeconds": 127, "reopenSeconds": 28},
+        "optOut": {"keywords": {"stop": ["BAJA"], "start": ["ALTA"], "help": ["AYUDA"]},
+                   "messages": {"stopped": "out", "started": "in", "help": "helped"}},
+        "engine": {"storage": {"retentionDays": 29}},
+    }));
+    observed.campaign = Some(Arc::new(object(
+        "Campaign",
+        "support",
+        &json!({
+            "enabled": false, "timeZone": "Europe/Madrid",
+            "members": [{"user": "ana", "position": 31, "penalty": 32, "receive": false, "initiate": false, "maxInteractions": 33}],
+            "supervisors": [{"user": "eva"}],
+            "dispositions": [{"name": "sold", "path": "sale/yes"}], "dispositionRequired": true,
+        }),
+    )));
+    let Ok(references) = channel::references(&observed) else { panic!("everything is there") };
+    let valid = channel::validate(&observed, &references).unwrap();
+    let plan = channel::plan(&Owner::channel(&observed.channel), &valid, &observed, &settings()).unwrap();
+    let shown = shown(plan.children.list());
+    let documents = shown.iter().find(|manifest| manifest["kind"] == "ConfigMap").unwrap();
+    insta::assert_yaml_snapshot!(documents["data"]["config.json"]);
+}
+
 #[test]
 fn the_same_input_gives_the_same_plan() {
     let (one, other) = (channel_plan(json!({})), channel_plan(json!({})));
