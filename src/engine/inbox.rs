@@ -70,7 +70,10 @@ impl Request {
             Self::Inbound(inbound) => !matches!(keyword(&inbound.message, words), Some(Keyword::Stop | Keyword::Start)),
             Self::Start { .. } => true,
             Self::Command(command) => {
-                matches!(command, Command::Reply { .. } | Command::Note { .. } | Command::Transfer { .. })
+                matches!(
+                    command,
+                    Command::Reply { .. } | Command::Note { .. } | Command::Transfer { .. } | Command::Assign { .. }
+                )
             }
             Self::Receipt(_) | Self::SendResult { .. } => false,
         }

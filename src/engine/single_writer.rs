@@ -165,6 +165,7 @@ impl SingleWriter {
         self.clock.read();
         let asked = jobs.iter().filter(|job| job.is_asked_for()).count();
         let (mut requests, mut commands, mut looks) = (Vec::new(), Vec::new(), Vec::new());
+        let mut streams = Vec::new();
         let (mut settings, mut stop) = (None, false);
         let exhausted = inbox.fill() == Fill::Exhausted;
         commands.extend(self.clock.take_leap().map(|by| Command::ClockLeapt { by }));
@@ -176,11 +177,13 @@ impl SingleWriter {
                     commands.extend(self.put_in_force(&new, true));
                     settings = Some(new);
                 }
-                Job::StreamOpened(user) => commands.extend(self.open_streams.opened(user).filter(|_| !exhausted)),
-                Job::StreamClosed(user) => commands.extend(self.open_streams.closed(user).filter(|_| !exhausted)),
+                Job::StreamOpened(user) => streams.extend(self.open_streams.opened(user).filter(|_| !exhausted)),
+                Job::StreamClosed(user) => streams.extend(self.open_streams.closed(user).filter(|_| !exhausted)),
                 Job::Stop => stop = true,
             }
         }
+        // Another configuration is in force already: it is made known before anything is given by it.
+        commands.append(&mut streams);
         if std::mem::replace(&mut self.streams_unknown, exhausted) && !exhausted {
             commands.extend(self.open_streams.differences(&self.state));
         }

@@ -240,3 +240,32 @@ fn the_last_activity_that_a_killed_process_did_not_write_is_not_lost_with_the_sc
 fn every_schema_has_a_frozen_store() {
     assert_eq!(FROZEN.len() as i64, aldis::engine::store::schema::NEWEST);
 }
+
+/// Schema 8 writes times of the channel's own down. What its clock stood still is known in sum only.
+#[test]
+fn the_own_times_of_an_older_store_are_those_of_its_clock() {
+    let closed_at = |sql: &Connection| {
+        let query = "SELECT max(closed_at) FROM interaction WHERE customer = 1 AND owner IS NOT NULL";
+        sql.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let cases: [(&str, Option<&str>, i64); 4] =
+        [("PT0S", None, 0), ("PT100S", None, 100), ("-PT100S", None, 0), ("PT0S", Some("2026-11-22T15:10:20Z"), 10)];
+    for (stood_still, stopped_at, less) in cases {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let sql = Connection::open(&path).unwrap();
+        sql.execute_batch(FROZEN[6]).unwrap();
+        let set = "UPDATE store SET scalars = json_set(scalars, '$.clock.stoodStill', ?1, '$.clock.stoppedAt', ?2)";
+        assert_eq!(sql.execute(set, rusqlite::params![stood_still, stopped_at]).unwrap(), 1);
+        drop(sql);
+        let now: Timestamp = "2026-11-22T15:12:00Z".parse().unwrap();
+        drop(Channel::open(&path, config(), now).unwrap());
+        let sql = Connection::open(&path).unwrap();
+        let own = |query: &str| sql.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
+        let ended = own("SELECT last_ended_at FROM customer WHERE id = 1");
+        assert_eq!(closed_at(&sql) - ended, less * 1_000_000_000, "{stood_still} {stopped_at:?}");
+        let waits =
+            own("SELECT max(queued_at - queued_own_at) FROM interaction WHERE state = 'Queued' AND at_head = 0");
+        assert_eq!(waits, less * 1_000_000_000, "{stood_still} {stopped_at:?}");
+    }
+}

@@ -227,6 +227,10 @@ fn a_second_implementation_of_the_rules_makes_the_same_choices() {
         let choices = said[format!("{strategy:?}")].as_u64().unwrap_or(0);
         assert!(choices > 100, "seed {seed}: only {choices} choices of {strategy:?}");
     }
+    for checked in ["previous", "timedOut", "transfers", "assigned"] {
+        let count = said[checked].as_u64().unwrap_or(0);
+        assert!(count > 20, "seed {seed}: only {count} of {checked}: {said}");
+    }
 
     // It finds a choice that is another one.
     let other = r#""user":"ana""#;

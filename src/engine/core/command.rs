@@ -423,9 +423,15 @@ pub enum Refusal {
     /// Nobody of this name is a member of the campaign.
     #[error("{0} is not a member of the campaign; name a member as the campaign writes them")]
     NoSuchMember(UserId),
-    /// The agent is not there to be asked.
-    #[error("{0} cannot be asked: they are offline or not present, or the campaign gives them no interactions")]
-    NotThere(UserId),
+    /// The agent has no stream open.
+    #[error("{0} can be given nothing now: they are offline")]
+    AgentOffline(UserId),
+    /// The agent says that they take no interactions.
+    #[error("{0} can be given nothing now: they say that they take no interactions")]
+    AgentNotPresent(UserId),
+    /// The campaign gives the agent no interactions.
+    #[error("{0} can be given nothing: their membership has receive: false")]
+    MayNotReceive(UserId),
     /// The channel or its campaign is disabled.
     #[error("the channel or its campaign is disabled")]
     Disabled,

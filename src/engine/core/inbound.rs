@@ -147,16 +147,17 @@ fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, message:
     record(draft, message, customer, InboundOutcome::Queued, Some(interaction));
     // Who cannot be answered is not waiting for an answer.
     let measured = customer.can_receive && !customer.opted_out;
-    let previous_agent = previous_agent(draft, inbound, customer);
+    let previous_agent = previous_agent(draft, customer);
     draft.push(InteractionEvent::InteractionQueued { interaction, measured, previous_agent });
     InboundOutcome::Queued
 }
 
-/// The agent whom the customer had last, if they wrote soon enough after it ended. The time that the message waited in the gateway does not count.
-fn previous_agent(draft: &Draft<'_>, inbound: &Inbound, customer: &Customer) -> Option<UserId> {
+/// The agent whom the customer had last, if that ended so short a time ago. Of the time that the message waited in the gateway nobody knows whether the
+/// channel was disabled in it, so all of it counts.
+fn previous_agent(draft: &Draft<'_>, customer: &Customer) -> Option<UserId> {
     let (within, last) = (draft.config().session_reopen?, customer.last_agent.as_ref()?);
-    let wrote_at = draft.state.scalars.clock.at(inbound.received_at.min(draft.now));
-    (wrote_at.since(last.ended_at) <= within).then(|| last.user.clone())
+    let now = draft.state.scalars.clock.at(draft.now);
+    (now.since(last.ended_at) <= within).then(|| last.user.clone())
 }
 
 fn record(

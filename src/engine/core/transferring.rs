@@ -49,8 +49,17 @@ fn may_be_asked(draft: &Draft<'_>, user: &UserId, recipient: &UserId) -> Result<
 /// Whether an agent is there to be given something.
 pub(super) fn is_there(draft: &Draft<'_>, recipient: &UserId) -> Result<(), Refusal> {
     let member = draft.config().members.get(recipient).ok_or_else(|| Refusal::NoSuchMember(recipient.clone()))?;
-    let is_there = |agent: &&Agent| member.receive && agent.present && agent.is_online();
-    draft.state.agent(recipient).filter(is_there).map(drop).ok_or_else(|| Refusal::NotThere(recipient.clone()))
+    let agent = draft.state.agent(recipient);
+    if !member.receive {
+        return Err(Refusal::MayNotReceive(recipient.clone()));
+    }
+    if !agent.is_some_and(Agent::is_online) {
+        return Err(Refusal::AgentOffline(recipient.clone()));
+    }
+    if !agent.is_some_and(|agent| agent.present) {
+        return Err(Refusal::AgentNotPresent(recipient.clone()));
+    }
+    Ok(())
 }
 
 /// The owner keeps the interaction after all.

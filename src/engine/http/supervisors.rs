@@ -1,5 +1,7 @@
 //! What supervisors see and do.
 
+use std::collections::BTreeSet;
+
 use axum::{Json, extract::State, response::Response};
 use serde::Deserialize;
 
@@ -14,6 +16,7 @@ use super::{
 use crate::{
     engine::{
         core::{
+            self,
             agent::Agent,
             command::{Answer, Command},
             ids::{DispositionName, Epoch, UserId},
@@ -101,23 +104,29 @@ pub(super) async fn agents(State(shared): State<Shared>, _: Supervisor) -> Resul
     let items = shared
         .engine
         .inspect(|seen| {
-            let members = seen.state.config().members.iter();
-            members
-                .map(|member| {
-                    let agent = seen.state.agent(&member.user);
-                    AgentAtWork {
-                        user: member.user.to_string(),
-                        online: agent.is_some_and(Agent::is_online),
-                        present: agent.is_some_and(|agent| agent.present),
-                        receive: member.receive,
-                        max_interactions: member.max_interactions,
-                        interactions: agent.iter().flat_map(|agent| &agent.open).map(|id| id.0).collect(),
-                        offers: agent.iter().flat_map(|agent| &agent.offers).map(|id| id.0).collect(),
-                        last_finish: agent.and_then(|agent| agent.last_finish),
-                    }
-                })
-                .collect()
+            let config = seen.state.config();
+            let has_something = |agent: &Agent| agent.is_online() || !agent.open.is_empty() || !agent.offers.is_empty();
+            let supervisors =
+                config.supervisors.iter().filter(|user| seen.state.agent(user).is_some_and(has_something));
+            let users: BTreeSet<&UserId> =
+                config.members.iter().map(|member| &member.user).chain(supervisors).collect();
+            users.into_iter().map(|user| at_work(seen.state, user)).collect()
         })
         .await?;
     Ok(Json(Agents { items }))
+}
+
+fn at_work(state: &core::state::State, user: &UserId) -> AgentAtWork {
+    let (member, agent) = (state.config().members.get(user), state.agent(user));
+    AgentAtWork {
+        user: user.to_string(),
+        online: agent.is_some_and(Agent::is_online),
+        present: agent.is_some_and(|agent| agent.present),
+        receive: member.is_some_and(|member| member.receive),
+        supervises: state.config().supervisors.contains(user),
+        max_interactions: member.map_or(0, |member| member.max_interactions),
+        interactions: agent.iter().flat_map(|agent| &agent.open).map(|id| id.0).collect(),
+        offers: agent.iter().flat_map(|agent| &agent.offers).map(|id| id.0).collect(),
+        last_finish: agent.and_then(|agent| agent.last_finish),
+    }
 }

@@ -105,7 +105,7 @@ pub(super) struct MyOffer {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Agents {
-    /// The campaign's members, in order of their names.
+    /// The campaign's members, and supervisors who are online or have something, in order of their names.
     pub items: Vec<AgentAtWork>,
 }
 
@@ -121,7 +121,9 @@ pub(super) struct AgentAtWork {
     pub present: bool,
     /// Whether the campaign gives them interactions.
     pub receive: bool,
-    /// Open interactions at once.
+    /// Whether they are a supervisor.
+    pub supervises: bool,
+    /// Open interactions at once; 0 for a supervisor who is no member.
     pub max_interactions: u32,
     /// The interactions that they have.
     pub interactions: Vec<u64>,
@@ -235,7 +237,7 @@ pub(super) struct Interaction {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "Finished")]
     pub close_reason: Option<CloseReason>,
-    /// Its outcome, as its owner said when they finished it; absent when they said nothing, or it ended by itself.
+    /// Its outcome, as its owner or a supervisor said when they ended it; absent when they said nothing, or it ended by itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "refund-granted")]
     pub disposition: Option<String>,
@@ -448,7 +450,7 @@ pub(super) struct Statistics {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct ServiceLevel {
-    /// Interactions that an agent replied to.
+    /// Interactions that an agent answered, by what `serviceLevel.answeredBy` says.
     pub answered: u64,
     /// Of these, in target.
     pub answered_in_target: u64,

@@ -309,7 +309,7 @@ pub enum InteractionEvent {
         /// When its owner finished it: the date in the campaign's time zone, on which it counts as completed by them.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         completed_on: Option<Date>,
-        /// Its outcome, as its owner said when they finished it.
+        /// Its outcome, as its owner or a supervisor said when they ended it.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         disposition: Option<DispositionName>,
         /// The supervisor who closed it.

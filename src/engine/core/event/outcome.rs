@@ -134,13 +134,13 @@ pub enum CloseReason {
 /// How an interaction ended for a customer who waited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SampleResult {
-    /// An agent replied.
+    /// An agent replied or, where that counts as the answer, had it.
     Answered,
     /// The system closed it.
     Unanswered,
     /// The customer opted out.
     Abandoned,
-    /// An agent finished it without a reply.
+    /// An agent finished it, or a supervisor closed it, without a reply.
     NoReply,
 }
 

@@ -58,3 +58,18 @@ fn where_one_is_required_nobody_finishes_without_and_what_ends_by_itself_has_non
     finish(&mut desk, open, Some("lost")).unwrap();
     assert_eq!(ended(&desk), Some((CloseReason::Finished, Some("lost".into()))));
 }
+
+#[test]
+fn a_supervisor_may_say_one_and_need_not() {
+    for (chosen, recorded) in [(None, None), (Some("sold"), Some("sold".into()))] {
+        let (mut desk, interaction) = ana_has_one(true);
+        desk.configure(|config| config.supervisors = ["eva".into()].into());
+        let close = |desk: &mut Desk, disposition: Option<&str>| {
+            let (user, epoch, disposition) = ("eva".into(), desk.epoch(interaction), disposition.map(Into::into));
+            desk.execute(&Command::Close { user, interaction, epoch, disposition }).answer.map(drop)
+        };
+        assert_eq!(close(&mut desk, Some("won")), Err(Refusal::NoSuchDisposition("won".into())));
+        close(&mut desk, chosen).unwrap();
+        assert_eq!(ended(&desk), Some((CloseReason::BySupervisor, recorded)));
+    }
+}

@@ -72,8 +72,6 @@ struct Heard {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Model {
     last: Option<Timestamp>,
-    /// Nanoseconds by which the clock is behind the time of the last event.
-    pub(super) clock_behind: i128,
     pub(super) disabled: bool,
     /// Nanoseconds for which the channel was enabled, up to the last switch, and when that was.
     enabled_for: i128,
@@ -221,10 +219,9 @@ impl Model {
                 let customer = self.interactions[interaction].customer;
                 let counts = self.customers[&customer].can_receive && !self.customers[&customer].opted_out;
                 assert_eq!(*measured, counts, "{event:?}");
-                let wrote_at = own_time - self.clock_behind;
                 let last = self.customers[&customer].last_agent.as_ref();
                 let returns = |(_, ended): &&(UserId, i128)| {
-                    config.session_reopen.is_some_and(|within| wrote_at - ended <= within.as_nanos())
+                    config.session_reopen.is_some_and(|within| own_time - ended <= within.as_nanos())
                 };
                 assert_eq!(previous_agent.as_ref(), last.filter(returns).map(|(user, _)| user), "{event:?}");
                 let told = self.interaction(*interaction);

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::desk::{Desk, ask, config, member, without};
 use crate::engine::core::{
+    command::TransferTo,
     config::{ChannelConfig, OfferMode, Strategy},
     event::{Happened, InteractionEvent},
     ids::InteractionId,
@@ -47,12 +48,16 @@ fn who_writes_again_in_time_goes_to_their_last_agent() {
             "bo",
         ),
         (
-            "what waited in the gateway counts as of its arrival there",
+            "the time in the gateway counts, and not what was disabled before it came",
             |desk| {
+                desk.pass_seconds(50);
+                desk.configure(|config| config.enabled = false);
                 desk.pass_seconds(1000);
-                desk.in_spool = SignedDuration::from_secs(950);
+                desk.configure(|config| config.enabled = true);
+                desk.pass_seconds(51);
+                desk.in_spool = SignedDuration::from_secs(60);
             },
-            "bo",
+            "ana",
         ),
         (
             "after a restart",
@@ -94,12 +99,12 @@ fn any_end_with_an_agent_counts_and_none_without() {
     ["ana", "bo", "cy"].iter().for_each(|user| desk.present(user, true));
     let open = text(&mut desk, 1);
     assert_eq!(desk.owner(open), Some("bo"), "still Bo");
-    desk.offline("bo");
+    desk.transfer("bo", open, TransferTo::Agent("cy".into())).unwrap();
+    desk.accept("cy", open).unwrap();
     desk.pass_seconds(60);
     assert_eq!(desk.open(1), None, "closed, since nobody wrote");
-    desk.online("bo");
     let open = text(&mut desk, 1);
-    assert_eq!(desk.owner(open), Some("bo"), "what was closed by itself was Bo's too");
+    assert_eq!(desk.owner(open), Some("cy"), "what was closed by itself was Cy's");
 }
 
 #[test]

@@ -415,8 +415,6 @@ impl History {
     fn check(&mut self) {
         let desk = &self.desk;
         let config = desk.state.config().clone();
-        let behind = desk.state.scalars().last.as_nanosecond() - desk.now.as_nanosecond();
-        self.model.clock_behind = behind.max(0);
         for event in &desk.log[self.followed..] {
             self.model.follow(event, &config, desk.state.storage_accepted());
         }

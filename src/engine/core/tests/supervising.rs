@@ -66,7 +66,9 @@ fn who_has_no_room_gets_it_all_the_same_and_who_is_not_there_does_not() {
     assign(&mut desk, "eva", third, "ana").unwrap();
     assert_eq!(desk.owner(third), Some("ana"));
     desk.present("bo", false);
-    assert_eq!(assign(&mut desk, "eva", third, "bo"), Err(Refusal::NotThere("bo".into())));
+    assert_eq!(assign(&mut desk, "eva", third, "bo"), Err(Refusal::AgentNotPresent("bo".into())));
+    desk.offline("bo");
+    assert_eq!(assign(&mut desk, "eva", third, "bo"), Err(Refusal::AgentOffline("bo".into())));
     assert_eq!(assign(&mut desk, "eva", third, "dee"), Err(Refusal::NoSuchMember("dee".into())));
     assert_eq!(assign(&mut desk, "ana", third, "bo"), Err(Refusal::NotASupervisor("ana".into())));
     assert_eq!(close(&mut desk, "ana", third), Err(Refusal::NotASupervisor("ana".into())));

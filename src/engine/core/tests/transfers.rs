@@ -215,8 +215,8 @@ fn what_cannot_be_handed_over_is_refused_with_its_reason() {
     let cases = [
         ("ana", to("ana"), Refusal::TransferToOneself),
         ("ana", to("eve"), Refusal::NoSuchMember("eve".into())),
-        ("ana", to("cy"), Refusal::NotThere("cy".into())),
-        ("ana", to("dee"), Refusal::NotThere("dee".into())),
+        ("ana", to("cy"), Refusal::AgentNotPresent("cy".into())),
+        ("ana", to("dee"), Refusal::MayNotReceive("dee".into())),
         ("bo", to("cy"), Refusal::NotOwner),
         ("eve", to("bo"), Refusal::NotAMember("eve".into())),
     ];

@@ -77,7 +77,7 @@ pub struct InteractionRow {
     pub closed_at: Option<Timestamp>,
     /// None while it is open.
     pub close_reason: Option<CloseReason>,
-    /// Its outcome, as its owner said when they finished it.
+    /// Its outcome, as its owner or a supervisor said when they ended it.
     pub disposition: Option<DispositionName>,
     /// The agents who are asked, while it stands in the queue and some are.
     pub offer: Option<Offer>,

@@ -5,4 +5,4 @@ ALTER TABLE interaction ADD COLUMN previous_agent TEXT;                         
 ALTER TABLE interaction ADD COLUMN queued_own_at INTEGER;                          -- queued_at in the channel's own time
 ALTER TABLE interaction ADD COLUMN queue_timed_out INTEGER NOT NULL DEFAULT 0;     -- it has waited for too long, and that was said
 ALTER TABLE interaction ADD COLUMN transfer TEXT;                                  -- JSON: its owner hands it over
-ALTER TABLE interaction ADD COLUMN disposition TEXT;                               -- its outcome, as its owner said when they finished it
+ALTER TABLE interaction ADD COLUMN disposition TEXT;                               -- its outcome, as its owner or a supervisor said when they ended it

@@ -12,7 +12,7 @@ struct Scalars {
 }
 
 /// How long the clock had stood still at each of these times is not known any more: all of it is taken off, so that a customer counts as gone for
-/// no less, and something waits for no less, than is true.
+/// no less, and something waits for no less, than is true. A clock that was set back may have made that negative; then nothing is taken off.
 pub(super) fn write(tx: &Transaction<'_>) -> Result<(), StoreError> {
     let stored = tx
         .prepare("SELECT scalars FROM store")?
@@ -23,7 +23,7 @@ pub(super) fn write(tx: &Transaction<'_>) -> Result<(), StoreError> {
     let Scalars { clock }: Scalars =
         serde_json::from_str(&scalars).map_err(|error| StoreError::Contents(format!("store.scalars: {error}")))?;
     let stopped_at = clock.stopped_at().map_or(i64::MAX, codec::nanos);
-    let stood_still = i64::try_from(clock.stood_still().as_nanos()).unwrap_or(i64::MAX);
+    let stood_still = i64::try_from(clock.stood_still().as_nanos().max(0)).unwrap_or(i64::MAX);
     tx.execute(
         "UPDATE customer SET last_ended_at = min(had.ended_at, ?1) - ?2
          FROM (SELECT customer, max(closed_at) AS ended_at FROM interaction
