@@ -4,6 +4,7 @@
 
 pub(crate) mod admin;
 pub mod api;
+pub mod bot;
 pub mod engine;
 pub mod gateway;
 pub mod generate;

@@ -11,12 +11,15 @@ use jiff::{SignedDuration, civil, tz::TimeZone};
 
 use super::core::{
     blocklist::{Blocklist, Direction, Entry},
+    bot_run::{BotRef, Bots},
     config::{self, ChannelConfig, Member, Members, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
-    ids::UserId,
+    ids::{BotVersion, UserId},
     opt_out::{AnsweredBy, Keyword, OptOut, Texts},
     schedule::{Schedule, TimeRange},
 };
 use crate::{
+    api::BotSpec,
+    bot::{self, CompiledBot},
     sms::PhoneNumber,
     wire::{
         config::{
@@ -45,6 +48,10 @@ pub struct Settings {
     pub max_queued: u32,
     /// Days that closed interactions and their messages are kept.
     pub retention_days: u32,
+    /// The campaign's name.
+    pub campaign_name: String,
+    /// The bots that conversations begin with, by their versions: as they are declared, and without faults.
+    pub bots: BTreeMap<BotVersion, (BotSpec, Arc<CompiledBot>)>,
     /// What agents may choose as the outcome of an interaction, in the order in which they are shown.
     pub dispositions: Vec<document::Disposition>,
     /// What the operator knows of the store.
@@ -84,18 +91,21 @@ impl Settings {
     pub fn new(loaded: Loaded<EngineConfig>) -> Result<Self, ConfigError> {
         let Loaded { hash, document, parts } = loaded;
         let channel = channel(&document, parts.into_iter().flat_map(|part| part.entries))?;
+        let bots = bots(&document.bots)?;
         let roles = Verifier::new(&document.role_issuers).map_err(|error| ConfigError::new("roleIssuers", error))?;
         let agents = Verifier::new(&document.agent_issuers).map_err(|error| ConfigError::new("agentIssuers", error))?;
         check_gateway(&document.gateway)?;
         Ok(Self {
             hash,
             channel_name: document.channel.name,
-            channel: Arc::new(channel),
+            channel: Arc::new(ChannelConfig { bots: bots.named, ..channel }),
             number: document.number,
             gateway: document.gateway,
             max_queued: document.max_queued,
             retention_days: at_least_one("retentionDays", document.retention_days)?.get(),
             dispositions: document.campaign.dispositions,
+            campaign_name: document.campaign.name,
+            bots: bots.compiled,
             store: document.store,
             clock_accepted: document.clock_accepted,
             roles,
@@ -168,6 +178,7 @@ fn channel(
         max_transfer: seconds_or_none(document.max_transfer_seconds),
         queue_full_message: text("queueFullMessage", document.queue_full_message.as_ref())?,
         out_of_hours_message: text("outOfHoursMessage", document.out_of_hours_message.as_ref())?,
+        bots: Bots::default(),
         blocklist: Blocklist::new(document.blocklist.inbound, document.blocklist.outbound, entries.map(entry)),
         opt_out: opt_out(&document.opt_out)?,
         service_level: ServiceLevelGoal {
@@ -188,6 +199,40 @@ fn channel(
             )?),
         },
     })
+}
+
+/// The bots of a document.
+#[derive(Default)]
+struct CheckedBots {
+    named: Bots,
+    compiled: BTreeMap<BotVersion, (BotSpec, Arc<CompiledBot>)>,
+}
+
+fn bots(document: &document::Bots) -> Result<CheckedBots, ConfigError> {
+    let mut checked = CheckedBots::default();
+    let document::Bots { on_start, on_queue_timeout, on_end } = document;
+    checked.named.on_start = checked.add("bots.onStart", on_start.as_ref())?;
+    checked.named.on_queue_timeout = checked.add("bots.onQueueTimeout", on_queue_timeout.as_ref())?;
+    checked.named.on_end = checked.add("bots.onEnd", on_end.as_ref())?;
+    Ok(checked)
+}
+
+impl CheckedBots {
+    fn add(&mut self, field: &str, bot: Option<&document::Bot>) -> Result<Option<BotRef>, ConfigError> {
+        let Some(bot) = bot else { return Ok(None) };
+        // The operator looks where a bot may call.
+        let compiled = bot::compile(&bot.spec, &bot::Surroundings::new(&|_| Ok(()))).map_err(|faults| {
+            let first = faults.first().map(ToString::to_string).unwrap_or_default();
+            ConfigError::new(field, format!("{} has faults: {first}", bot.name))
+        })?;
+        if let Some(step) = bot.spec.steps.iter().find(|step| step.http.is_some()) {
+            let problem = format!("step {} of {} calls a service, which this version cannot do", step.name, bot.name);
+            return Err(ConfigError::new(field, problem));
+        }
+        let version = BotVersion::from(compiled.version());
+        self.compiled.insert(version.clone(), (bot.spec.clone(), Arc::new(compiled)));
+        Ok(Some(BotRef { name: bot.name.as_str().into(), version }))
+    }
 }
 
 fn offer(document: &EngineConfig) -> Result<OfferMode, ConfigError> {

@@ -13,11 +13,14 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
+use crate::bot::{self, Taken};
+
 use super::core::{
+    bot_run::BotSlot,
     delivery::{FailureClass, MessageStatus},
     event::{
-        AgentEvent, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, OutboundEvent, SampleResult,
-        TransferEndReason, WithdrawalReason,
+        AgentEvent, BotEndReason, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, OutboundEvent,
+        SampleResult, TransferEndReason, WithdrawalReason,
     },
     statistics::Statistics,
 };
@@ -43,6 +46,25 @@ struct Sampled {
     in_target: Name,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct OfBot {
+    bot: String,
+    slot: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BotEnd {
+    bot: String,
+    reason: Name,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BotStep {
+    bot: String,
+    step: String,
+    outcome: Name,
+}
+
 /// What the engine counts and measures. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Metrics {
@@ -52,6 +74,9 @@ pub(super) struct Metrics {
     offers: Family<Outcome, Counter>,
     transfers: Family<Outcome, Counter>,
     queue_timeouts: Counter,
+    bots_started: Family<OfBot, Counter>,
+    bots_ended: Family<BotEnd, Counter>,
+    bot_steps: Family<BotStep, Counter>,
     starts_blocked: Counter,
     set_not_present: Counter,
     streams_displaced: Counter,
@@ -80,6 +105,9 @@ impl Metrics {
             offers: Family::default(),
             transfers: Family::default(),
             queue_timeouts: Counter::default(),
+            bots_started: Family::default(),
+            bots_ended: Family::default(),
+            bot_steps: Family::default(),
             starts_blocked: Counter::default(),
             set_not_present: Counter::default(),
             streams_displaced: Counter::default(),
@@ -114,6 +142,11 @@ impl Metrics {
         registry.register("transfers", help, self.transfers.clone());
         let help = "Interactions that waited in the queue for maxQueueSeconds";
         registry.register("queue_timeouts", help, self.queue_timeouts.clone());
+        let help = "Conversations that bots began, by when they run";
+        registry.register("bots_started", help, self.bots_started.clone());
+        let help = "Conversations that bots ended, or that ended with them, by what ended them";
+        registry.register("bots_ended", help, self.bots_ended.clone());
+        registry.register("bot_steps", "Steps that bots took, by what came of them", self.bot_steps.clone());
         let help = "Starts of interactions that a blocklist stopped; GET /v1/channels/{channel}/blocked-starts has the numbers";
         registry.register("starts_blocked", help, self.starts_blocked.clone());
         let help = "Times that agents let three offers in a row pass and were set to not present";
@@ -192,6 +225,21 @@ impl Metrics {
             Happened::Interaction(InteractionEvent::QueueTimedOut { .. }) => {
                 self.queue_timeouts.inc();
             }
+            Happened::Interaction(InteractionEvent::BotStarted { bot, slot, .. }) => {
+                let (bot, slot) = (bot.as_str().into(), Name(slot_name(*slot)));
+                self.bots_started.get_or_create(&OfBot { bot, slot }).inc();
+            }
+            Happened::Interaction(InteractionEvent::BotStepped { bot, taken, .. }) => {
+                for Taken { step, outcome, .. } in taken {
+                    let (bot, step) = (bot.as_str().into(), step.clone());
+                    let outcome = Name(step_outcome_name(*outcome));
+                    self.bot_steps.get_or_create(&BotStep { bot, step, outcome }).inc();
+                }
+            }
+            Happened::Interaction(InteractionEvent::BotEnded { bot, reason, .. }) => {
+                let (bot, reason) = (bot.as_str().into(), Name(bot_end_name(*reason)));
+                self.bots_ended.get_or_create(&BotEnd { bot, reason }).inc();
+            }
             Happened::Agent(AgentEvent::StartBlocked { .. }) => {
                 self.starts_blocked.inc();
             }
@@ -201,6 +249,8 @@ impl Metrics {
             | Happened::Customer(_)
             | Happened::Interaction(
                 InteractionEvent::InteractionOpened { .. }
+                | InteractionEvent::BotTimedOut { .. }
+                | InteractionEvent::BotNoted { .. }
                 | InteractionEvent::InteractionQueued { .. }
                 | InteractionEvent::InteractionOffered { .. }
                 | InteractionEvent::OfferExtended { .. }
@@ -282,6 +332,7 @@ const fn inbound_name(outcome: InboundOutcome) -> &'static str {
         InboundOutcome::OutOfHours => "OutOfHours",
         InboundOutcome::QueueFull => "QueueFull",
         InboundOutcome::Queued => "Queued",
+        InboundOutcome::Bot => "Bot",
     }
 }
 
@@ -306,6 +357,48 @@ const fn transfer_end_name(reason: TransferEndReason) -> &'static str {
         TransferEndReason::OwnerRemoved => "OwnerRemoved",
         TransferEndReason::Assigned => "Assigned",
         TransferEndReason::Closed => "Closed",
+    }
+}
+
+const fn slot_name(slot: BotSlot) -> &'static str {
+    match slot {
+        BotSlot::OnStart => "OnStart",
+        BotSlot::OnQueueTimeout => "OnQueueTimeout",
+        BotSlot::OnEnd => "OnEnd",
+    }
+}
+
+const fn bot_end_name(reason: BotEndReason) -> &'static str {
+    match reason {
+        BotEndReason::HandedOff => "HandedOff",
+        BotEndReason::Finished => "Finished",
+        BotEndReason::NoAnswer => "NoAnswer",
+        BotEndReason::TimedOut => "TimedOut",
+        BotEndReason::TooManyVariables => "TooManyVariables",
+        BotEndReason::TooManyTurns => "TooManyTurns",
+        BotEndReason::Lost => "Lost",
+        BotEndReason::OptedOut => "OptedOut",
+        BotEndReason::Assigned => "Assigned",
+        BotEndReason::Closed => "Closed",
+    }
+}
+
+const fn step_outcome_name(outcome: bot::Outcome) -> &'static str {
+    match outcome {
+        bot::Outcome::Said => "Said",
+        bot::Outcome::Blank => "Blank",
+        bot::Outcome::Asked => "Asked",
+        bot::Outcome::Answered => "Answered",
+        bot::Outcome::Invalid => "Invalid",
+        bot::Outcome::NoAnswer => "NoAnswer",
+        bot::Outcome::TimedOut => "TimedOut",
+        bot::Outcome::Case => "Case",
+        bot::Outcome::Otherwise => "Otherwise",
+        bot::Outcome::Set => "Set",
+        bot::Outcome::Open => "Open",
+        bot::Outcome::Closed => "Closed",
+        bot::Outcome::HandedOff => "HandedOff",
+        bot::Outcome::Finished => "Finished",
     }
 }
 

@@ -1,5 +1,6 @@
 //! The engine of one channel: durable queue, agents, outbox.
 
+mod bot_turns;
 mod clock;
 pub mod config;
 pub mod core;

@@ -20,6 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    bot_turns::BotTurns,
     clock::Clock,
     config::{ConfigError, Settings},
     core::{ids::first_of_life, state::State},
@@ -268,6 +269,7 @@ impl Engine {
             outbound,
             metrics: metrics.clone(),
             open_streams: OpenStreams::default(),
+            bot_turns: BotTurns::default(),
             handed_over: std::collections::HashMap::new(),
             ids_from,
             forget_at: clock.time(),

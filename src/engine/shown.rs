@@ -26,6 +26,11 @@ const fn is_shown(what: &Happened) -> bool {
         Happened::Interaction(event) => match event {
             InteractionEvent::InteractionOpened { .. }
             | InteractionEvent::InteractionQueued { .. }
+            | InteractionEvent::BotStarted { .. }
+            | InteractionEvent::BotStepped { .. }
+            | InteractionEvent::BotTimedOut { .. }
+            | InteractionEvent::BotEnded { .. }
+            | InteractionEvent::BotNoted { .. }
             | InteractionEvent::QueueTimedOut { .. }
             | InteractionEvent::InteractionAssigned { .. }
             | InteractionEvent::InteractionOffered { .. }

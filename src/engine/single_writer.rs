@@ -13,6 +13,7 @@ use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use tracing::field;
 
 use super::{
+    bot_turns::BotTurns,
     clock::Clock,
     config::Settings,
     core::{
@@ -64,6 +65,7 @@ pub(super) struct SingleWriter {
     pub(super) outbound: UnboundedSender<Handover>,
     pub(super) metrics: Metrics,
     pub(super) open_streams: OpenStreams,
+    pub(super) bot_turns: BotTurns,
     /// Attempts that were handed over and not answered yet.
     pub(super) handed_over: HashMap<MessageId, Attempt>,
     /// The first id of this life of the store.
@@ -140,7 +142,8 @@ impl SingleWriter {
     }
 
     fn until_wakeup(&mut self, fill: Fill) -> Duration {
-        if self.has_room_again {
+        let bots_are_due = fill < Fill::Exhausted && self.state.bot_turns().next().is_some();
+        if self.has_room_again || bots_are_due {
             return Duration::ZERO;
         }
         self.clock.read();
@@ -188,6 +191,9 @@ impl SingleWriter {
             commands.extend(self.open_streams.differences(&self.state));
         }
         let has_room_again = std::mem::take(&mut self.has_room_again);
+        if !exhausted && settings.is_none() {
+            commands.extend(self.bot_turns.due(&self.state, &self.store, &self.settings.load())?);
+        }
         let due = self.state.next_wakeup().is_some_and(|at| at <= self.now());
         let has_nothing_else = requests.is_empty() && commands.is_empty();
         if !exhausted && (has_room_again || (due && has_nothing_else)) {
@@ -252,13 +258,20 @@ impl SingleWriter {
         let asked = requests.len();
         let now = self.now();
         if settings.is_some() {
+            self.bot_turns.forget(&self.state);
             let window = self.state.config().service_level.window;
             // A clock that is set back brings samples into the window again.
             let from = now.min(self.clock.time()).saturating_sub(window).unwrap_or(Timestamp::MIN);
             self.state.replace_samples(self.store.samples(from)?);
         }
         let tokens = self.store.receipt_tokens().clone();
+        let begins = commands.iter().any(|command| matches!(command, Command::Started { .. }));
         let mut transaction = self.store.begin()?;
+        if let Some(settings) = &settings {
+            transaction.keep_bot_versions(&settings.bots)?;
+        } else if begins {
+            transaction.keep_bot_versions(&self.settings.load().bots)?;
+        }
         let mut batch = Batch { state: &mut self.state, tokens: &tokens, now, events: Vec::new(), owed: Vec::new() };
         let prefetched = prefetch(&transaction, batch.state, requests.iter().map(|(request, _)| request))?;
         for command in commands {

@@ -35,7 +35,7 @@ pub(super) fn status(
         queue: QueueStatus {
             waiting: statistics.waiting,
             oldest_wait_seconds: statistics.oldest_wait_seconds,
-            with_bot: 0,
+            with_bot: statistics.with_bot,
             active: statistics.active,
             waiting_beyond_target: level.waiting_beyond_target,
             max_queued: settings.max_queued.into(),

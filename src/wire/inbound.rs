@@ -93,6 +93,8 @@ pub enum InboundOutcome {
     QueueFull,
     /// A new interaction was queued (or given to an agent at once).
     Queued,
+    /// A new interaction began, and a bot talks to the customer before it is queued.
+    Bot,
 }
 
 /// The engine's answer to [`InboundMessage`].

@@ -26,9 +26,26 @@ async fn what_is_missing_is_named_and_waited_for() {
 async fn a_field_that_is_not_carried_out_stalls_and_is_named() {
     let (desk, _operator) = Desk::at_work().await;
     desk.apply(&desk.channel("support", "+15551230001", ", automations: {onStart: {name: greeting}}"));
-    let message = desk.until("smschannel/support", "Stalled", "True", "NotSupportedYet");
+    let message = desk.until("smschannel/support", "ReferencesResolved", "False", "BotNotFound");
     assert!(message.contains("spec.automations.onStart"), "{message}");
+    let bot = |step: &str| {
+        format!(
+            "apiVersion: aldis.dev/v1alpha1\nkind: Bot\nmetadata: {{name: greeting}}\n\
+             spec: {{steps: [{step}, {{name: end, handOff: {{}}}}]}}"
+        )
+    };
+    desk.apply(&bot("{name: call, http: {url: 'https://crm.example.com/', onError: end}}"));
+    let message = desk.until("smschannel/support", "Stalled", "True", "NotSupportedYet");
+    assert!(message.contains("spec.automations.onStart") && message.contains("step call of bot greeting"), "{message}");
     assert_eq!(desk.config("sms-support")["strategy"], "LeastRecent", "what ran goes on");
+    desk.apply(&bot("{name: hello, say: {text: Hello}}"));
+    desk.wait_ready("smschannel/support");
+    assert_eq!(desk.config("sms-support")["bots"]["onStart"]["spec"]["steps"][0]["say"]["text"], "Hello");
+    desk.apply(&bot("{name: hello, say: {text: Welcome}}"));
+    eventually("the edited bot is in force", || {
+        let text = desk.config("sms-support")["bots"]["onStart"]["spec"]["steps"][0]["say"]["text"].clone();
+        (text == "Welcome").then_some(())
+    });
     desk.apply(&desk.channel("support", "+15551230001", ", strategy: Linear"));
     desk.wait_ready("smschannel/support");
     assert_eq!(desk.config("sms-support")["strategy"], "Linear");

@@ -17,20 +17,21 @@ use crate::sources::{is_for_tests, rust_files};
 /// Each room, and the rooms that it may name. A file belongs to the longest room that is a prefix of its path.
 const ROOMS: &[(&str, &[&str])] = &[
     ("api", &[]),
+    ("bot", &["api", "sms"]),
     ("hours", &[]),
     ("sms", &[]),
     ("process", &[]),
     ("admin", &["process"]),
     ("wire", &["api", "process", "sms"]),
-    ("engine::core", &["hours", "sms", "wire::config"]),
-    ("engine", &["admin", "engine::core", "process", "sms", "wire"]),
+    ("engine::core", &["bot", "hours", "sms", "wire::config"]),
+    ("engine", &["admin", "api", "bot", "engine::core", "process", "sms", "wire"]),
     ("gateway", &["admin", "process", "sms", "wire"]),
     ("operator::runtime", &["api", "process"]),
     ("operator::resources", &["api", "operator::runtime", "sms", "wire"]),
     ("operator::observed", &["api", "operator::resources", "operator::runtime", "process", "sms", "wire"]),
     (
         "operator::controllers",
-        &["api", "hours", "operator::observed", "operator::resources", "operator::runtime", "sms", "wire"],
+        &["api", "bot", "hours", "operator::observed", "operator::resources", "operator::runtime", "sms", "wire"],
     ),
     (
         "operator",

@@ -2,6 +2,8 @@
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod arrows;
+mod bot_examples;
+mod bots;
 mod build_folder;
 mod comments;
 mod compat;

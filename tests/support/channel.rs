@@ -144,6 +144,7 @@ pub fn config() -> ChannelConfig {
         max_transfer: Some(SignedDuration::from_secs(90)),
         queue_full_message: Some("TEXT-full".into()),
         out_of_hours_message: Some("TEXT-closed".into()),
+        bots: Default::default(),
         blocklist: Blocklist::default(),
         opt_out: OptOut::new(AnsweredBy::Aldis, words, texts),
         service_level: ServiceLevelGoal {

@@ -15,7 +15,7 @@ pub use step::{
 };
 
 /// What a bot says and asks.
-#[derive(CustomResource, Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
+#[derive(CustomResource, Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[kube(
     group = "aldis.dev",
@@ -70,12 +70,12 @@ pub struct BotSpec {
     #[schemars(length(min = 1, max = 200))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
     pub steps: Vec<Step>,
-    /// Seconds that the bot waits for the customer where a step says nothing else; 10 to 86400. Then it says `idleMessage` and ends as if it
-    /// had failed: a bot on start hands off to the queue, the others finish. Default 600.
+    /// Seconds that the bot waits for the customer where a step has no `timeoutSeconds`; 10 to 86400. Then the step's `onTimeout` follows. Without
+    /// it the bot says `idleMessage` and has failed: on start the interaction goes to the queue, otherwise it is closed. Default 600.
     #[serde(default = "idle_seconds")]
     #[schemars(range(min = 10, max = 86400))]
     pub idle_seconds: i32,
-    /// Text to a customer who said nothing for `idleSeconds`. Absent: no text.
+    /// Text to a customer who gave no answer in time where the step has no `onTimeout`; `{{ variable }}` as in `say`. Absent: no text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = TEXT_MAX))]
     pub idle_message: Option<String>,

@@ -38,7 +38,7 @@ pub struct Step {
     /// Calls a service.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Http>,
-    /// Ends the bot and puts the interaction into the queue.
+    /// Ends the bot: the interaction goes to the queue, or goes on waiting there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hand_off: Option<HandOff>,
     /// Ends the bot and closes the interaction.
@@ -87,7 +87,7 @@ pub struct Ask {
     #[serde(default = "attempts")]
     #[schemars(range(min = 1, max = 10))]
     pub attempts: i32,
-    /// Text before the question is put again. Absent: the question alone.
+    /// Text before the question when it is put again; `{{ variable }}` as in `say`. Absent: the question alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = TEXT_MAX))]
     pub invalid_text: Option<String>,
@@ -219,7 +219,7 @@ pub struct InHours {
     pub closed: String,
 }
 
-/// Calls a service. It may run twice when an engine restarts in the middle: each run carries an `Idempotency-Key` header of its own, the
+/// Calls a service. Not carried out yet: a channel that names a bot with such a step says so by the condition `Ready`. It may run twice when an engine restarts in the middle: each run carries an `Idempotency-Key` header of its own, the
 /// same in both calls.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
@@ -328,7 +328,7 @@ pub struct JsonField {
     pub value: String,
 }
 
-/// Ends the bot and puts the interaction into the queue.
+/// Ends the bot: the interaction goes to the queue, or goes on waiting there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct HandOff {

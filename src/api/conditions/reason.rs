@@ -57,6 +57,12 @@ closed! {
         CampaignNotFound,
         /// The campaign exists but its spec is not valid. Look at the campaign's conditions.
         CampaignInvalid,
+        /// A bot does not exist in this namespace. Create it, or correct `automations`. The engine goes on with the configuration that it has.
+        BotNotFound,
+        /// A bot has faults, or answers that are words by which this channel's customers opt out. The message has the first one; the Bot's
+        /// status has those that do not depend on the channel. The engine goes on with the configuration that it has, and nothing else that is
+        /// changed in the channel is put in force until the bot is mended or not named any more.
+        BotInvalid,
         /// The connector does not exist in this namespace. Create it, or correct `connectorRef`.
         ConnectorNotFound,
         /// The connector is disabled: what customers write is taken, and answers wait, since nothing is sent. Enable the connector, or
@@ -251,6 +257,7 @@ impl Reason {
                 | Self::VolumeCannotGrow
                 | Self::RefusedByPolicy
                 | Self::CampaignInvalid
+                | Self::BotInvalid
                 | Self::ConnectorDisabled
                 | Self::NumberNotInConnector
                 | Self::NumberNotAtProvider

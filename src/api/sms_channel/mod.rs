@@ -108,7 +108,7 @@ pub struct SmsChannelSpec {
     /// Whether the blocklists of the namespace bind this channel.
     #[serde(default)]
     pub blocklist: BlocklistUse,
-    /// Bots that talk to customers. Not carried out yet, and refused by the condition `Ready`.
+    /// Bots that talk to customers, of this namespace. A step `http` is not carried out yet, and refused by the condition `Ready`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automations: Option<Automations>,
     /// When a conversation ends by itself, and when it goes on.
@@ -294,7 +294,7 @@ pub struct Automations {
     /// The bot that a new interaction meets before the queue. If it fails, the interaction goes to the queue. Absent: straight to the queue.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_start: Option<LocalRef>,
-    /// The bot that runs after an agent has finished, for example a survey. Absent: none.
+    /// The bot that runs after an agent has finished, for example a survey. The agent is free meanwhile. Absent: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub on_end: Option<LocalRef>,
     /// The bot that runs when an interaction has waited for `maxQueueSeconds`. Absent: it goes on waiting.

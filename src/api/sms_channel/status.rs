@@ -52,7 +52,7 @@ pub struct QueueStatus {
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub oldest_wait_seconds: i64,
-    /// Interactions with a bot.
+    /// Interactions that a bot talks to before they wait for an agent.
     #[serde(default)]
     #[schemars(range(min = 0))]
     pub with_bot: i64,

@@ -9,6 +9,7 @@ use jiff::SignedDuration;
 
 use super::{
     blocklist::Blocklist,
+    bot_run::Bots,
     ids::{DispositionName, UserId},
     opt_out::OptOut,
     schedule::Schedule,
@@ -43,6 +44,8 @@ pub struct ChannelConfig {
     pub queue_full_message: Option<String>,
     /// Sent to a customer who writes outside the hours.
     pub out_of_hours_message: Option<String>,
+    /// What talks to customers by itself.
+    pub bots: Bots,
     /// Numbers that are kept out.
     pub blocklist: Blocklist,
     /// Words that opt out and in, and what is said then.

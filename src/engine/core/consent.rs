@@ -1,9 +1,12 @@
 //! What an opt-out does to what is open.
 
 use super::{
+    bot_lifecycle,
     customer::Customer,
     draft::Draft,
-    event::{CloseReason, CustomerEvent, InteractionEvent, OptOutBy, OutboundEvent, Purpose, SampleResult},
+    event::{
+        BotEndReason, CloseReason, CustomerEvent, InteractionEvent, OptOutBy, OutboundEvent, Purpose, SampleResult,
+    },
     ids::MessageId,
     service_level,
 };
@@ -29,13 +32,15 @@ pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: Messa
     }
     let Some(interaction) = customer.open.and_then(|open| draft.state.interaction(open)) else { return };
     service_level::sample(draft, interaction, SampleResult::Abandoned);
-    if interaction.is_queued() {
+    let finished = interaction.finished();
+    if interaction.owner().is_none() {
+        bot_lifecycle::end(draft, interaction, BotEndReason::OptedOut, 0);
         draft.push(InteractionEvent::InteractionClosed {
             interaction: interaction.id,
             reason: CloseReason::OptedOut,
-            owner: None,
+            owner: finished.map(|finished| finished.owner.clone()),
             completed_on: None,
-            disposition: None,
+            disposition: finished.and_then(|finished| finished.disposition.clone()),
             by: None,
         });
     }

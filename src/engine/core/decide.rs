@@ -3,6 +3,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
+    bot_turn,
     command::{Answer, Command, Decision, Refusal},
     draft::Draft,
     event::{ClockEvent, EngineEvent},
@@ -63,6 +64,7 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
         Command::Close { user, interaction, epoch, disposition } => {
             return supervising::close(draft, user, *interaction, *epoch, disposition.as_ref());
         }
+        Command::BotTurn(turn) => return bot_turn::turn(draft, turn),
         Command::Finish { user, interaction, epoch, disposition } => {
             return reply::finish(draft, user, *interaction, *epoch, disposition.as_ref());
         }

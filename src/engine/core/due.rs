@@ -3,11 +3,14 @@
 use jiff::Timestamp;
 
 use super::{
+    bot_lifecycle,
+    bot_run::BotSlot,
     event::{
         ClockEvent, CloseReason, Event, Happened, InteractionEvent, RequeueReason, SampleResult, TransferEndReason,
         WithdrawalReason,
     },
     ids::InteractionId,
+    interaction::Interaction,
     offering,
     outbox::Outbound,
     presence, queue, sending, service_level,
@@ -59,9 +62,20 @@ fn ended(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
         Timer::TransferTimedOut(id) => {
             Some(vec![transferring::ended(state.interaction(*id)?, TransferEndReason::TimedOut)?.into()])
         }
-        Timer::QueueTimedOut(id) => Some(vec![InteractionEvent::QueueTimedOut { interaction: *id }.into()]),
+        Timer::QueueTimedOut(id) => Some(queue_timed_out(state, state.interaction(*id)?)),
+        Timer::BotTimedOut(id) => Some(vec![InteractionEvent::BotTimedOut { interaction: *id }.into()]),
         Timer::InteractionIdle(id) => idle(state, *id, now),
     }
+}
+
+/// An interaction has waited for too long; the channel may have a bot for that.
+fn queue_timed_out(state: &State, interaction: &Interaction) -> Vec<Happened> {
+    let timed_out = InteractionEvent::QueueTimedOut { interaction: interaction.id };
+    let may_meet =
+        state.customer(interaction.customer).is_some_and(|customer| bot_lifecycle::may_meet(state, customer));
+    let bot = state.config.bots.on_queue_timeout.as_ref().filter(|_| may_meet);
+    let started = bot.map(|bot| bot_lifecycle::started(interaction.id, BotSlot::OnQueueTimeout, bot, None, None));
+    [timed_out].into_iter().chain(started).map(Happened::from).collect()
 }
 
 /// An interaction that an agent has was silent for too long. What nobody has is never closed for it.

@@ -101,40 +101,54 @@ impl fmt::Display for UserId {
     }
 }
 
-/// What an agent chose as the outcome of an interaction, by the name that the campaign gives it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(from = "String", into = "String")]
-pub struct DispositionName(Arc<str>);
+/// Names that people gave to what they declared.
+macro_rules! names {
+    ($($(#[doc = $doc:literal])+ $name:ident;)+) => {$(
+        $(#[doc = $doc])+
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(from = "String", into = "String")]
+        pub struct $name(Arc<str>);
 
-impl DispositionName {
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
+        impl $name {
+            /// As it is written.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl From<String> for $name {
+            fn from(name: String) -> Self {
+                Self(name.into())
+            }
+        }
+
+        impl From<&str> for $name {
+            fn from(name: &str) -> Self {
+                Self(name.into())
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> Self {
+                name.0.as_ref().into()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+    )+};
 }
 
-impl From<String> for DispositionName {
-    fn from(name: String) -> Self {
-        Self(name.into())
-    }
-}
-
-impl From<&str> for DispositionName {
-    fn from(name: &str) -> Self {
-        Self(name.into())
-    }
-}
-
-impl From<DispositionName> for String {
-    fn from(disposition: DispositionName) -> Self {
-        disposition.0.as_ref().into()
-    }
-}
-
-impl fmt::Display for DispositionName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
+names! {
+    /// What an agent chose as the outcome of an interaction, by the name that the campaign gives it.
+    DispositionName;
+    /// A bot, by the name of its object.
+    BotName;
+    /// A version of a bot: a digest of its steps.
+    BotVersion;
 }
 
 /// Counts the changes of an interaction's owner. Who acts as owner shows the epoch that they know; an old one is refused.

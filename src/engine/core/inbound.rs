@@ -3,6 +3,8 @@
 use jiff::SignedDuration;
 
 use super::{
+    bot_lifecycle,
+    bot_run::BotSlot,
     command::{Answer, Content, Inbound, Refusal},
     consent,
     customer::Customer,
@@ -144,10 +146,18 @@ fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, message:
         return InboundOutcome::QueueFull;
     }
     let interaction = open(draft, customer);
-    record(draft, message, customer, InboundOutcome::Queued, Some(interaction));
     // Who cannot be answered is not waiting for an answer.
     let measured = customer.can_receive && !customer.opted_out;
     let previous_agent = previous_agent(draft, customer);
+    let has_met_too_many = customer.met_bots.is_some_and(|met| met.is_too_many(draft.now));
+    if let Some(bot) =
+        config.bots.on_start.as_ref().filter(|_| bot_lifecycle::may_meet(draft.state, customer) && !has_met_too_many)
+    {
+        record(draft, message, customer, InboundOutcome::Bot, Some(interaction));
+        draft.push(bot_lifecycle::started(interaction, BotSlot::OnStart, bot, previous_agent, None));
+        return InboundOutcome::Bot;
+    }
+    record(draft, message, customer, InboundOutcome::Queued, Some(interaction));
     draft.push(InteractionEvent::InteractionQueued { interaction, measured, previous_agent });
     InboundOutcome::Queued
 }

@@ -8,7 +8,7 @@ use super::{
     agent::Agent,
     clock::ChannelTime,
     ids::{InteractionId, UserId},
-    interaction::Interaction,
+    interaction::{Interaction, Phase},
     ranking::Ranking,
     state::State,
 };
@@ -26,6 +26,11 @@ impl Slots {
         asked.extend(interaction.recipient().map(|(user, _)| user.clone()));
         Self { owner: interaction.owner().cloned(), asked }
     }
+}
+
+/// Whether a bot talks to a customer who will enter the queue.
+const fn is_before_queue(interaction: &Interaction) -> bool {
+    matches!(interaction.phase, Phase::Bot { finished: None, .. })
 }
 
 impl State {
@@ -59,12 +64,19 @@ impl State {
         self.timers.start(interaction.timers(&self.config));
         if let Some(place) = interaction.place() {
             let at = (place, interaction.id);
-            if interaction.offer().is_none() {
+            if interaction.bot().is_some() {
+                self.with_bot.insert(at)
+            } else if interaction.offer().is_none() {
                 self.unoffered.insert(at)
             } else {
                 self.offered.insert(at)
             };
             self.handed_over += usize::from(interaction.owner().is_some());
+        }
+        self.before_queue += usize::from(is_before_queue(interaction));
+        self.after_end += usize::from(interaction.finished().is_some());
+        if interaction.bot().is_some_and(|run| run.input().is_some()) {
+            self.turns.insert(interaction.id);
         }
     }
 
@@ -74,8 +86,12 @@ impl State {
             let at = (place, interaction.id);
             self.unoffered.remove(&at);
             self.offered.remove(&at);
+            self.with_bot.remove(&at);
             self.handed_over -= usize::from(interaction.owner().is_some());
         }
+        self.before_queue -= usize::from(is_before_queue(interaction));
+        self.after_end -= usize::from(interaction.finished().is_some());
+        self.turns.remove(&interaction.id);
     }
 
     /// Changes the agents only who have another slot than before: a thousand may be asked.

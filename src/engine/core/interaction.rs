@@ -1,13 +1,16 @@
 //! An open interaction: who has it, and its place in the queue.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bot_run::BotRun,
     clock::ChannelTime,
     config::ChannelConfig,
     event::Origin,
-    ids::{CustomerId, Epoch, InteractionId, OfferId, UserId},
+    ids::{CustomerId, DispositionName, Epoch, InteractionId, OfferId, UserId},
     offer::{AskedInVain, Offer},
     timers::Timer,
     transfer::{Recipient, Transfer},
@@ -48,6 +51,9 @@ pub struct Interaction {
     /// It has waited in the queue for too long, and that was said.
     #[serde(default)]
     pub queue_timed_out: bool,
+    /// 0 to 9, as a bot said; higher comes first in the queue.
+    #[serde(default)]
+    pub priority: u8,
 }
 
 impl Interaction {
@@ -55,7 +61,33 @@ impl Interaction {
     pub const fn owner(&self) -> Option<&UserId> {
         match &self.phase {
             Phase::Active { owner, .. } => Some(owner),
-            Phase::Opened | Phase::Queued { .. } => None,
+            Phase::Opened | Phase::Bot { .. } | Phase::Queued { .. } => None,
+        }
+    }
+
+    /// The bot that runs in it.
+    pub const fn bot(&self) -> Option<&BotRun> {
+        match &self.phase {
+            Phase::Bot { run, .. } => Some(run),
+            Phase::Queued { bot, .. } => bot.as_ref(),
+            Phase::Opened | Phase::Active { .. } => None,
+        }
+    }
+
+    /// The same, to change it.
+    pub(super) const fn bot_mut(&mut self) -> Option<&mut BotRun> {
+        match &mut self.phase {
+            Phase::Bot { run, .. } => Some(run),
+            Phase::Queued { bot, .. } => bot.as_mut(),
+            Phase::Opened | Phase::Active { .. } => None,
+        }
+    }
+
+    /// Who finished it, while a bot still talks to the customer.
+    pub const fn finished(&self) -> Option<&Finished> {
+        match &self.phase {
+            Phase::Bot { finished, .. } => finished.as_ref(),
+            Phase::Opened | Phase::Queued { .. } | Phase::Active { .. } => None,
         }
     }
 
@@ -63,7 +95,7 @@ impl Interaction {
     pub const fn queued_since(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Queued { since, .. } => Some(since),
-            Phase::Opened | Phase::Active { .. } => None,
+            Phase::Opened | Phase::Bot { .. } | Phase::Active { .. } => None,
         }
     }
 
@@ -76,7 +108,7 @@ impl Interaction {
     pub const fn transfer(&self) -> Option<&Transfer> {
         match &self.phase {
             Phase::Active { transfer, .. } => transfer.as_ref(),
-            Phase::Opened | Phase::Queued { .. } => None,
+            Phase::Opened | Phase::Bot { .. } | Phase::Queued { .. } => None,
         }
     }
 
@@ -85,7 +117,7 @@ impl Interaction {
         match &self.phase {
             Phase::Queued { offer, .. }
             | Phase::Active { transfer: Some(Transfer { to: Recipient::Queue { offer }, .. }), .. } => offer.as_ref(),
-            Phase::Opened | Phase::Active { .. } => None,
+            Phase::Opened | Phase::Bot { .. } | Phase::Active { .. } => None,
         }
     }
 
@@ -94,7 +126,7 @@ impl Interaction {
         match &mut self.phase {
             Phase::Queued { offer, .. }
             | Phase::Active { transfer: Some(Transfer { to: Recipient::Queue { offer }, .. }), .. } => Some(offer),
-            Phase::Opened | Phase::Active { .. } => None,
+            Phase::Opened | Phase::Bot { .. } | Phase::Active { .. } => None,
         }
     }
 
@@ -110,27 +142,40 @@ impl Interaction {
     pub(super) const fn place(&self) -> Option<Place> {
         match &self.phase {
             Phase::Queued { place, .. } => Some(*place),
-            Phase::Active { transfer: Some(Transfer { to: Recipient::Queue { .. }, .. }), .. } => {
-                Some(Place::Head(self.arrived_at))
-            }
-            Phase::Opened | Phase::Active { .. } => None,
+            Phase::Active { transfer: Some(Transfer { to: Recipient::Queue { .. }, .. }), .. } => Some(self.head()),
+            Phase::Opened | Phase::Bot { .. } | Phase::Active { .. } => None,
         }
     }
 
-    /// Those that run for it. While an agent has it: until it has been silent, or handed over, for too long. While it waits and nobody is
+    /// Its place among those that had an agent before.
+    pub(super) const fn head(&self) -> Place {
+        Place::Head(Reverse(self.priority), self.arrived_at)
+    }
+
+    /// Its place among those that had no agent yet.
+    pub(super) const fn tail(&self) -> Place {
+        Place::Tail(Reverse(self.priority), self.arrived_at)
+    }
+
+    /// Those that run for it. While a bot asks the customer: until it is too late for an answer. While an agent has it: until it has been silent, or handed over, for too long. While it waits and nobody is
     /// asked: until it has waited for too long. While it stands in the queue: until the offer ends, and until somebody who was asked in vain
     /// has rested.
     pub(super) fn timers(&self, config: &ChannelConfig) -> impl Iterator<Item = (ChannelTime, Timer)> + use<> {
         let id = self.id;
         let own = match &self.phase {
             Phase::Opened => [None, None],
+            Phase::Bot { run, .. } => [run.until().map(|until| (until, Timer::BotTimedOut(id))), None],
             Phase::Active { transfer, .. } => [
                 Some((self.active_at.after(config.session_idle), Timer::InteractionIdle(id))),
                 transfer.as_ref().and_then(|transfer| Some((transfer.until?, Timer::TransferTimedOut(id)))),
             ],
-            Phase::Queued { own_since, offer, .. } => {
+            Phase::Queued { own_since, offer, bot, .. } => {
                 let limit = config.max_queue.filter(|_| offer.is_none() && !self.queue_timed_out);
-                [limit.map(|limit| (own_since.after(limit), Timer::QueueTimedOut(id))), None]
+                let until = bot.as_ref().and_then(BotRun::until);
+                [
+                    limit.map(|limit| (own_since.after(limit), Timer::QueueTimedOut(id))),
+                    until.map(|until| (until, Timer::BotTimedOut(id))),
+                ]
             }
         };
         let offer = self.offer().map(|offer| (offer.until, Timer::OfferTimedOut(id)));
@@ -149,6 +194,14 @@ impl Interaction {
 pub enum Phase {
     /// Just begun; the next event of the same decision says where it goes.
     Opened,
+    /// A bot talks to the customer, before it enters the queue or after its agent has finished it.
+    Bot {
+        /// The bot.
+        run: BotRun,
+        /// Its agent has finished it; none = it had none yet.
+        #[serde(default)]
+        finished: Option<Finished>,
+    },
     /// It waits for an agent.
     Queued {
         /// The order among those that wait.
@@ -160,6 +213,9 @@ pub enum Phase {
         /// The agents who are asked.
         #[serde(default)]
         offer: Option<Offer>,
+        /// The bot that talks to the customer meanwhile. It is offered to nobody then.
+        #[serde(default)]
+        bot: Option<BotRun>,
     },
     /// An agent has it.
     Active {
@@ -171,11 +227,22 @@ pub enum Phase {
     },
 }
 
-/// A place in the queue. Those at the head come first; among equals the earlier arrival does.
+/// An agent has finished an interaction, and a bot still talks to the customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Finished {
+    /// The agent.
+    pub owner: UserId,
+    /// Its outcome, as they said.
+    #[serde(default)]
+    pub disposition: Option<DispositionName>,
+}
+
+/// A place in the queue. Those at the head come first; then those with the higher priority; among equals the earlier arrival does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Place {
     /// Had an agent before.
-    Head(Timestamp),
+    Head(Reverse<u8>, Timestamp),
     /// Has arrived at this instant and not had an agent yet.
-    Tail(Timestamp),
+    Tail(Reverse<u8>, Timestamp),
 }

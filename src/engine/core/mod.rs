@@ -9,6 +9,9 @@
 pub mod agent;
 pub mod apply;
 pub mod blocklist;
+mod bot_lifecycle;
+pub mod bot_run;
+mod bot_turn;
 pub mod clock;
 pub mod command;
 pub mod config;
@@ -34,6 +37,7 @@ mod queue;
 mod random;
 mod ranking;
 mod receipt;
+pub mod refusal;
 mod reply;
 pub mod schedule;
 pub mod sending;

@@ -12,9 +12,13 @@ use super::{
     strategy::{self, Chosen},
 };
 
-/// Whether no new interaction may enter. Those that go back to the queue may always.
+/// Whether no new interaction may enter: those that a bot talks to on their way there count, so that there is room for them. Those that go back to the queue
+/// may always.
 pub(super) fn is_full(state: &State) -> bool {
-    state.config.max_queued.is_some_and(|maximum| state.queue_len() as u64 >= u64::from(maximum.get()))
+    state
+        .config
+        .max_queued
+        .is_some_and(|maximum| (state.queue_len() + state.before_queue) as u64 >= u64::from(maximum.get()))
 }
 
 /// Whether agents may be asked now. On a full volume offers that nobody answers would take the rest of it.

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use super::{
+    bot_lifecycle,
+    bot_run::BotSlot,
     command::{Answer, Refusal},
     draft::Draft,
-    event::{CloseReason, InteractionEvent, Purpose, SampleResult, TransferEndReason},
+    event::{CloseReason, FinishedBy, InteractionEvent, Purpose, SampleResult, TransferEndReason},
     ids::{DispositionName, Epoch, InteractionId, UserId},
     ownership, sending, service_level, transferring,
 };
@@ -45,11 +47,21 @@ pub(super) fn finish(
     }
     service_level::sample(draft, interaction, SampleResult::NoReply);
     transferring::end(draft, interaction, TransferEndReason::Closed);
+    let completed_on = config.schedule.date(draft.now);
+    let may_meet = draft
+        .state
+        .customer(interaction.customer)
+        .is_some_and(|customer| bot_lifecycle::may_meet(draft.state, customer));
+    if let Some(bot) = config.bots.on_end.as_ref().filter(|_| may_meet) {
+        let finished = FinishedBy { owner: user.clone(), completed_on, disposition: disposition.cloned() };
+        draft.push(bot_lifecycle::started(interaction.id, BotSlot::OnEnd, bot, None, Some(finished)));
+        return Ok(Answer::Done);
+    }
     draft.push(InteractionEvent::InteractionClosed {
         interaction: interaction.id,
         reason: CloseReason::Finished,
         owner: Some(user.clone()),
-        completed_on: Some(config.schedule.date(draft.now)),
+        completed_on: Some(completed_on),
         disposition: disposition.cloned(),
         by: None,
     });

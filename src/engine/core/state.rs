@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     agent::Agent,
+    bot_run::BotRun,
     clock::{ChannelClock, Leap, SetBack},
     config::ChannelConfig,
     customer::Customer,
@@ -44,6 +45,14 @@ pub struct State {
     pub(super) offered: BTreeSet<(Place, InteractionId)>,
     /// How many of both have an owner, who hands them over.
     pub(super) handed_over: usize,
+    /// Those that stand there and that a bot talks to.
+    pub(super) with_bot: BTreeSet<(Place, InteractionId)>,
+    /// How many a bot talks to before they enter the queue.
+    pub(super) before_queue: usize,
+    /// How many a bot talks to after their agent has finished them.
+    pub(super) after_end: usize,
+    /// Those whose bot waits for its turn.
+    pub(super) turns: BTreeSet<InteractionId>,
     /// What ends by itself.
     pub(super) timers: Timers,
     /// Agents who can be given an interaction.
@@ -63,6 +72,9 @@ impl PartialEq for State {
             && self.unoffered == other.unoffered
             && self.offered == other.offered
             && self.handed_over == other.handed_over
+            && self.with_bot == other.with_bot
+            && (self.before_queue, self.after_end) == (other.before_queue, other.after_end)
+            && self.turns == other.turns
             && self.timers == other.timers
     }
 }
@@ -186,6 +198,10 @@ impl State {
             unoffered: BTreeSet::new(),
             offered: BTreeSet::new(),
             handed_over: 0,
+            with_bot: BTreeSet::new(),
+            before_queue: 0,
+            after_end: 0,
+            turns: BTreeSet::new(),
             timers: Timers::default(),
             ranking,
             arrived: BTreeSet::new(),
@@ -293,15 +309,33 @@ impl State {
         self.interactions.values()
     }
 
-    /// Interactions that wait, in the order in which they are assigned. What its owner hands over to the queue has an agent.
+    /// Interactions that wait, in the order in which they are assigned; those that a bot talks to come last, since they are assigned to nobody.
+    /// What its owner hands over to the queue has an agent.
     pub fn queue(&self) -> impl Iterator<Item = InteractionId> {
         let queued = |id: &InteractionId| self.interaction(*id).is_some_and(Interaction::is_queued);
-        self.unoffered.union(&self.offered).map(|(_, id)| *id).filter(queued)
+        self.unoffered.union(&self.offered).chain(&self.with_bot).map(|(_, id)| *id).filter(queued)
     }
 
     /// How many interactions wait.
     pub fn queue_len(&self) -> usize {
-        self.unoffered.len() + self.offered.len() - self.handed_over
+        self.unoffered.len() + self.offered.len() + self.with_bot.len() - self.handed_over
+    }
+
+    /// The interactions whose bot takes its turn now: the shell brings what each needs ([`Command::BotTurn`](super::command::Command::BotTurn)).
+    pub fn bot_turns(&self) -> impl Iterator<Item = (InteractionId, &BotRun)> {
+        let turns = self.turns.iter().filter(|_| self.may_bots_step());
+        turns.filter_map(|id| Some((*id, self.interaction(*id)?.bot()?)))
+    }
+
+    /// The bot of an interaction, if its turn is due.
+    pub(super) fn due_turn(&self, id: InteractionId) -> Option<&BotRun> {
+        let is_due = self.may_bots_step() && self.turns.contains(&id);
+        self.interaction(id).filter(|_| is_due)?.bot()
+    }
+
+    /// Whether bots may take steps, and begin.
+    pub(super) fn may_bots_step(&self) -> bool {
+        self.config.enabled && self.storage_accepted && !self.volume_full
     }
 
     /// An agent who was seen.
@@ -340,7 +374,9 @@ impl State {
             self.with_interaction(id, |interaction| {
                 interaction.arrived_at = back.moved(interaction.arrived_at);
                 interaction.waiting_since = interaction.waiting_since.map(|since| back.moved(since));
-                if let Phase::Queued { place: Place::Head(at) | Place::Tail(at), since, .. } = &mut interaction.phase {
+                if let Phase::Queued { place: Place::Head(_, at) | Place::Tail(_, at), since, .. } =
+                    &mut interaction.phase
+                {
                     *at = back.moved(*at);
                     *since = back.moved(*since);
                 }

@@ -11,6 +11,8 @@ pub struct Statistics {
     pub waiting: u64,
     /// How long the one that waits longest has waited since it entered the queue, or came back to it, in seconds.
     pub oldest_wait_seconds: u64,
+    /// Interactions that a bot talks to before they wait for an agent.
+    pub with_bot: u64,
     /// Interactions that an agent has.
     pub active: u64,
     /// Those of them that their agents hand over and nobody has taken yet.
@@ -40,7 +42,8 @@ impl State {
             oldest_wait_seconds: oldest
                 .and_then(|oldest| u64::try_from(now.duration_since(oldest).as_secs()).ok())
                 .unwrap_or(0),
-            active: (self.interactions.len() - self.queue_len()) as u64,
+            with_bot: self.before_queue as u64,
+            active: (self.interactions.len() - self.queue_len() - self.before_queue - self.after_end) as u64,
             transferring: self.interactions().filter(|interaction| interaction.transfer().is_some()).count() as u64,
             agents_online: online.filter(|agent| agent.is_online()).count() as u64,
             agents_available: self.ranking.len() as u64,

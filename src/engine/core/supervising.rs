@@ -2,9 +2,10 @@
 
 use super::{
     agent::Agent,
+    bot_lifecycle,
     command::{Answer, Refusal},
     draft::Draft,
-    event::{CloseReason, InteractionEvent, SampleResult, TransferEndReason},
+    event::{BotEndReason, CloseReason, InteractionEvent, SampleResult, TransferEndReason},
     ids::{DispositionName, Epoch, InteractionId, UserId},
     ownership, service_level, transferring,
 };
@@ -32,6 +33,7 @@ pub(super) fn assign(
     }
     let epoch = interaction.epoch.next();
     transferring::end(draft, interaction, TransferEndReason::Assigned);
+    bot_lifecycle::end(draft, interaction, BotEndReason::Assigned, 0);
     draft.push(InteractionEvent::InteractionAssigned {
         interaction: id,
         user: to.clone(),
@@ -59,14 +61,16 @@ pub(super) fn close(
     supervises(draft, user)?;
     let interaction = ownership::at_epoch(draft, id, epoch)?;
     draft.has_disposition(disposition)?;
+    let finished = interaction.finished();
     service_level::sample(draft, interaction, SampleResult::NoReply);
     transferring::end(draft, interaction, TransferEndReason::Closed);
+    bot_lifecycle::end(draft, interaction, BotEndReason::Closed, 0);
     draft.push(InteractionEvent::InteractionClosed {
         interaction: id,
         reason: CloseReason::BySupervisor,
-        owner: interaction.owner().cloned(),
+        owner: interaction.owner().or(finished.map(|finished| &finished.owner)).cloned(),
         completed_on: None,
-        disposition: disposition.cloned(),
+        disposition: disposition.or(finished.and_then(|finished| finished.disposition.as_ref())).cloned(),
         by: Some(user.clone()),
     });
     Ok(Answer::Done)

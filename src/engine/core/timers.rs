@@ -22,6 +22,8 @@ pub(super) enum Timer {
     TransferTimedOut(InteractionId),
     /// An interaction has waited in the queue for too long, and nobody is asked.
     QueueTimedOut(InteractionId),
+    /// The customer has not answered a bot in time.
+    BotTimedOut(InteractionId),
     /// Nobody has written for too long in an interaction that an agent has.
     InteractionIdle(InteractionId),
 }

@@ -136,5 +136,6 @@ const fn wire_outcome(outcome: event::InboundOutcome) -> InboundOutcome {
         event::InboundOutcome::OutOfHours => InboundOutcome::OutOfHours,
         event::InboundOutcome::QueueFull => InboundOutcome::QueueFull,
         event::InboundOutcome::Queued => InboundOutcome::Queued,
+        event::InboundOutcome::Bot => InboundOutcome::Bot,
     }
 }

@@ -3,6 +3,7 @@
 mod actions;
 mod alive;
 mod body;
+mod bots;
 mod caller;
 mod desk;
 mod internal;
@@ -142,6 +143,7 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
         .route("/customers/{number}/messages", get(desk::messages))
         .route("/interactions/{id}/assign", post(supervisors::assign))
         .route("/interactions/{id}/close", post(supervisors::close))
+        .route("/interactions/{id}/bot", get(bots::bot))
         .route("/agents", get(supervisors::agents))
         .route("/dispositions", get(desk::dispositions))
         .route("/blocked-starts", get(desk::blocked_starts))

@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{actions, desk, offers, stream, supervisors, transfers, view};
+use super::{actions, bots, desk, offers, stream, supervisors, transfers, view};
 use crate::wire::{
     ports::CHANNEL_PATH,
     problem::{MEDIA_TYPE, Problem},
@@ -40,6 +40,7 @@ use crate::wire::{
         transfers::transfer,
         transfers::cancel,
         desk::messages,
+        bots::bot,
         supervisors::assign,
         supervisors::close,
         supervisors::agents,

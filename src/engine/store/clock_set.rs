@@ -12,7 +12,7 @@ const MOVES: [&str; 4] = [
      SET arrived_at = iif(arrived_at > ?1, arrived_at - ?2, arrived_at), place_at = iif(place_at > ?1, place_at - ?2, place_at),
          queued_at = iif(queued_at > ?1, queued_at - ?2, queued_at),
          waiting_since = iif(waiting_since > ?1, waiting_since - ?2, waiting_since)
-     WHERE state IN ('Opened', 'Queued', 'Active')",
+     WHERE state IN ('Opened', 'Bot', 'Queued', 'Active')",
     "UPDATE agent
      SET last_finish = iif(last_finish > ?1, last_finish - ?2, last_finish),
          last_assigned = iif(last_assigned > ?1, last_assigned - ?2, last_assigned)",

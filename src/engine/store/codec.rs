@@ -58,10 +58,10 @@ macro_rules! names {
     };
 }
 
-names!(CloseReason, close_reason_name, close_reason: Finished, OutOfHours, Idle, OptedOut, BySupervisor);
+names!(CloseReason, close_reason_name, close_reason: Finished, OutOfHours, Idle, OptedOut, BySupervisor, BotFinished, QueueTimeout);
 names!(SampleResult, sample_result_name, sample_result: Answered, Unanswered, Abandoned, NoReply);
 names!(InboundOutcome, inbound_outcome_name, inbound_outcome:
-    OptedOut, OptedIn, Help, Blocked, Disabled, Joined, OutOfHours, QueueFull, Queued);
+    OptedOut, OptedIn, Help, Blocked, Disabled, Joined, OutOfHours, QueueFull, Queued, Bot);
 names!(FailureClass, failure_name, failure: InvalidNumber, OptedOut, Sender, Account, Filtered, InvalidMessage, Failed);
 
 names!(Encoding, encoding_name, encoding: Gsm7, Ucs2);
@@ -76,6 +76,7 @@ pub(super) fn purpose_columns(purpose: &Purpose) -> (&'static str, Option<&str>)
         Purpose::OptOutConfirmation => ("OptOutConfirmation", None),
         Purpose::OptInConfirmation => ("OptInConfirmation", None),
         Purpose::Help => ("Help", None),
+        Purpose::Bot => ("Bot", None),
     }
 }
 
@@ -89,6 +90,7 @@ pub(super) fn purpose(name: &str, user: Option<String>) -> Result<Purpose, Store
         ("OptOutConfirmation", None) => Ok(Purpose::OptOutConfirmation),
         ("OptInConfirmation", None) => Ok(Purpose::OptInConfirmation),
         ("Help", None) => Ok(Purpose::Help),
+        ("Bot", None) => Ok(Purpose::Bot),
         (name, user) => Err(StoreError::Contents(format!("{name:?} by {user:?} is no purpose"))),
     }
 }

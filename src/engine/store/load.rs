@@ -1,6 +1,9 @@
 //! Start-up: the rows of what is open.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashMap},
+};
 
 use jiff::Timestamp;
 use rusqlite::{CachedStatement, Connection, OptionalExtension as _, Row, Statement};
@@ -10,7 +13,7 @@ use super::{codec, error::StoreError, recent::Recent};
 use crate::engine::core::{
     agent::{self, Agent, Completed, Missed},
     clock::ChannelTime,
-    customer::{Customer, LastAgent},
+    customer::{Customer, LastAgent, MetBots},
     event::Origin,
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, OfferId, UserId},
     interaction::{Interaction, Phase, Place},
@@ -23,7 +26,8 @@ macro_rules! customers {
     ($condition:literal) => {
         concat!(
             "SELECT c.id, c.can_receive, c.opted_out, c.out_of_hours_text_at, c.queue_full_text_at, c.last_agent, c.last_ended_at,
-                    (SELECT i.id FROM interaction i WHERE i.customer = c.id AND i.closed_at IS NULL)
+                    (SELECT i.id FROM interaction i WHERE i.customer = c.id AND i.closed_at IS NULL),
+                    c.met_bots_since, c.met_bots
              FROM customer c ",
             $condition
         )
@@ -32,7 +36,7 @@ macro_rules! customers {
 
 /// Those whom something open concerns. CROSS JOIN holds SQLite to beginning with the outbox, which is short.
 const CONCERNED: &str = customers!(
-    "WHERE c.id IN (SELECT customer FROM interaction WHERE state IN ('Opened', 'Queued', 'Active') AND closed_at IS NULL
+    "WHERE c.id IN (SELECT customer FROM interaction WHERE state IN ('Opened', 'Bot', 'Queued', 'Active') AND closed_at IS NULL
                     UNION SELECT m.customer FROM outbox o CROSS JOIN message m ON m.id = o.message)
      ORDER BY c.id"
 );
@@ -47,8 +51,9 @@ const INTERACTIONS: &str =
                                     WHERE k.customer = interaction.customer AND k.message >= interaction.first_message
                                       AND m.interaction = interaction.id
                                     ORDER BY k.message DESC LIMIT 1), 0)),
-           queued_at, offers, offer, accepted, asked_in_vain, previous_agent, queued_own_at, queue_timed_out, transfer
-    FROM interaction WHERE state IN ('Opened', 'Queued', 'Active') AND closed_at IS NULL ORDER BY id";
+           queued_at, offers, offer, accepted, asked_in_vain, previous_agent, queued_own_at, queue_timed_out, transfer,
+           bot, finished, priority
+    FROM interaction WHERE state IN ('Opened', 'Bot', 'Queued', 'Active') AND closed_at IS NULL ORDER BY id";
 /// The same of messages that wait for the look-ups.
 const RECENT_ACTIVITY: &str = "SELECT interaction, max(own_at) FROM message
     WHERE id > (SELECT indexed FROM store WHERE one = 1) AND interaction IS NOT NULL AND own_at IS NOT NULL GROUP BY interaction";
@@ -135,8 +140,14 @@ fn read_customer(row: &Row<'_>) -> Result<Customer, StoreError> {
         out_of_hours_text_at: instant(row, 3)?,
         queue_full_text_at: instant(row, 4)?,
         last_agent: last_agent(row)?,
+        met_bots: met_bots(row)?,
         open: row.get::<_, Option<i64>>(7)?.map(|id| InteractionId(codec::id(id))),
     })
+}
+
+fn met_bots(row: &Row<'_>) -> Result<Option<MetBots>, StoreError> {
+    let count = row.get(9)?;
+    Ok(instant(row, 8)?.map(|since| MetBots { since, count }))
 }
 
 fn last_agent(row: &Row<'_>) -> Result<Option<LastAgent>, StoreError> {
@@ -174,6 +185,7 @@ fn interactions_by_row(sql: &Connection) -> Result<Vec<Interaction>, StoreError>
             asked_in_vain: json(row, 15)?.unwrap_or_default(),
             previous_agent: user(row, 16)?,
             queue_timed_out: row.get(18)?,
+            priority: row.get(22)?,
         })
     })
 }
@@ -182,10 +194,15 @@ fn read_phase(row: &Row<'_>) -> Result<Phase, StoreError> {
     let (state, at_head): (String, bool) = (row.get(4)?, row.get(5)?);
     match (state.as_str(), instant(row, 6)?.zip(instant(row, 17)?), user(row, 7)?) {
         ("Opened", None, None) => Ok(Phase::Opened),
+        ("Bot", None, None) => {
+            let run = json(row, 20)?.ok_or_else(|| StoreError::Contents("an interaction is with no bot".into()))?;
+            Ok(Phase::Bot { run, finished: json(row, 21)? })
+        }
         ("Queued", Some((at, own_since)), None) => {
-            let place = if at_head { Place::Head(at) } else { Place::Tail(at) };
+            let rank = Reverse(row.get(22)?);
+            let place = if at_head { Place::Head(rank, at) } else { Place::Tail(rank, at) };
             let (since, own_since) = (instant(row, 11)?.unwrap_or(at), own_since.into());
-            Ok(Phase::Queued { place, since, own_since, offer: json(row, 13)? })
+            Ok(Phase::Queued { place, since, own_since, offer: json(row, 13)?, bot: json(row, 20)? })
         }
         ("Active", None, Some(owner)) => Ok(Phase::Active { owner, transfer: json(row, 19)? }),
         (state, place, owner) => {

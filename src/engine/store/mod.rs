@@ -5,6 +5,7 @@
 //! and become durable together, with one fsync.
 
 mod added;
+mod bots;
 mod clock_set;
 mod codec;
 pub mod error;

@@ -273,6 +273,8 @@ fn forget_contents(sql: &Connection, interaction: i64, customer: i64, at_most: u
     }
     let notes = "DELETE FROM note WHERE id IN (SELECT id FROM note WHERE interaction = ? LIMIT ?)";
     rows += sql.prepare_cached(notes)?.execute(params![interaction, left(at_most, rows)])?;
+    let trace = "DELETE FROM bot_trace WHERE interaction = ?1 AND n IN (SELECT n FROM bot_trace WHERE interaction = ?1 LIMIT ?2)";
+    rows += sql.prepare_cached(trace)?.execute(params![interaction, left(at_most, rows)])?;
     Ok(rows)
 }
 

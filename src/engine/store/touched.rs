@@ -105,7 +105,14 @@ impl Touched {
                 self.moved(*interaction).opened =
                     Some(Opened { customer, started_by, opted_out, at, first_message: before });
             }
+            InteractionEvent::BotStarted { interaction, finished, .. } => {
+                self.moved(*interaction);
+                self.agents.extend(finished.as_ref().map(|by| by.owner.clone()));
+            }
             InteractionEvent::InteractionQueued { interaction, .. }
+            | InteractionEvent::BotStepped { interaction, .. }
+            | InteractionEvent::BotTimedOut { interaction }
+            | InteractionEvent::BotEnded { interaction, .. }
             | InteractionEvent::QueueTimedOut { interaction }
             | InteractionEvent::ServiceLevelSampled { interaction, .. } => {
                 self.moved(*interaction);
@@ -139,7 +146,7 @@ impl Touched {
                 self.agents.extend(owner.clone());
                 self.moved(*interaction).closed = Some(Closed { reason, owner, disposition, at, last_message });
             }
-            InteractionEvent::NoteAdded { .. } => {}
+            InteractionEvent::NoteAdded { .. } | InteractionEvent::BotNoted { .. } => {}
         }
     }
 
@@ -193,7 +200,8 @@ impl Touched {
 fn write_customer(sql: &Connection, customer: &Customer) -> Result<(), CommitError> {
     sql.prepare_cached(
         "UPDATE customer
-         SET can_receive = ?, opted_out = ?, out_of_hours_text_at = ?, queue_full_text_at = ?, last_agent = ?, last_ended_at = ?
+         SET can_receive = ?, opted_out = ?, out_of_hours_text_at = ?, queue_full_text_at = ?, last_agent = ?, last_ended_at = ?,
+             met_bots_since = ?, met_bots = ?
          WHERE id = ?",
     )?
     .execute(params![
@@ -203,6 +211,8 @@ fn write_customer(sql: &Connection, customer: &Customer) -> Result<(), CommitErr
         customer.queue_full_text_at.map(codec::nanos),
         customer.last_agent.as_ref().map(|last| last.user.as_str()),
         customer.last_agent.as_ref().map_or(0, |last| codec::nanos(last.ended_at.timestamp())),
+        customer.met_bots.map(|met| codec::nanos(met.since)),
+        customer.met_bots.map_or(0, |met| met.count),
         codec::column(customer.id.0),
     ])?;
     Ok(())
@@ -212,8 +222,9 @@ fn write_customer(sql: &Connection, customer: &Customer) -> Result<(), CommitErr
 fn phase_columns(phase: &Phase) -> (&'static str, bool, Option<i64>) {
     match phase {
         Phase::Opened => ("Opened", false, None),
-        Phase::Queued { place: Place::Head(at), .. } => ("Queued", true, Some(codec::nanos(*at))),
-        Phase::Queued { place: Place::Tail(at), .. } => ("Queued", false, Some(codec::nanos(*at))),
+        Phase::Bot { .. } => ("Bot", false, None),
+        Phase::Queued { place: Place::Head(_, at), .. } => ("Queued", true, Some(codec::nanos(*at))),
+        Phase::Queued { place: Place::Tail(_, at), .. } => ("Queued", false, Some(codec::nanos(*at))),
         Phase::Active { .. } => ("Active", false, None),
     }
 }
@@ -223,8 +234,8 @@ fn insert_open(sql: &Connection, interaction: &Interaction, opened: &Opened) -> 
     sql.prepare_cached(
         "INSERT INTO interaction (id, customer, state, started_by, opted_out, arrived_at, at_head, place_at, queued_at, owner,
                                   epoch, waiting_since, active_at, first_message, offers, offer, accepted, asked_in_vain,
-                                  previous_agent, queued_own_at, queue_timed_out, transfer)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                  previous_agent, queued_own_at, queue_timed_out, transfer, bot, finished, priority)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         codec::column(interaction.id.0),
@@ -249,6 +260,9 @@ fn insert_open(sql: &Connection, interaction: &Interaction, opened: &Opened) -> 
         queued_own_at(interaction),
         interaction.queue_timed_out,
         json(interaction.transfer())?,
+        json(interaction.bot())?,
+        json(interaction.finished())?,
+        interaction.priority,
     ])?;
     Ok(())
 }
@@ -257,14 +271,14 @@ fn insert_open(sql: &Connection, interaction: &Interaction, opened: &Opened) -> 
 const fn queued_offer(interaction: &Interaction) -> Option<&Offer> {
     match &interaction.phase {
         Phase::Queued { offer, .. } => offer.as_ref(),
-        Phase::Opened | Phase::Active { .. } => None,
+        Phase::Opened | Phase::Bot { .. } | Phase::Active { .. } => None,
     }
 }
 
 fn queued_own_at(interaction: &Interaction) -> Option<i64> {
     match &interaction.phase {
         Phase::Queued { own_since, .. } => Some(codec::nanos(own_since.timestamp())),
-        Phase::Opened | Phase::Active { .. } => None,
+        Phase::Opened | Phase::Bot { .. } | Phase::Active { .. } => None,
     }
 }
 
@@ -280,7 +294,7 @@ fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), 
         "UPDATE interaction
          SET state = ?, at_head = ?, place_at = ?, queued_at = ?, owner = ?, epoch = ?, waiting_since = ?, active_at = ?,
              offers = ?, offer = ?, accepted = ?, asked_in_vain = ?, previous_agent = ?, queued_own_at = ?, queue_timed_out = ?,
-             transfer = ?
+             transfer = ?, bot = ?, finished = ?, priority = ?
          WHERE id = ?",
     )?
     .execute(params![
@@ -300,6 +314,9 @@ fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), 
         queued_own_at(interaction),
         interaction.queue_timed_out,
         json(interaction.transfer())?,
+        json(interaction.bot())?,
+        json(interaction.finished())?,
+        interaction.priority,
         codec::column(interaction.id.0),
     ])?;
     Ok(())
@@ -341,7 +358,7 @@ fn close(
     sql.prepare_cached(
         "UPDATE interaction
          SET state = 'Closed', owner = ?, epoch = coalesce(?, epoch), place_at = NULL, queued_at = NULL, waiting_since = NULL,
-             offer = NULL, asked_in_vain = NULL, previous_agent = NULL, queued_own_at = NULL, transfer = NULL,
+             offer = NULL, asked_in_vain = NULL, previous_agent = NULL, queued_own_at = NULL, transfer = NULL, bot = NULL, finished = NULL,
              closed_at = ?, close_reason = ?, disposition = ?, last_message = ?
          WHERE id = ?",
     )?

@@ -21,7 +21,7 @@ use crate::{
         event::{
             ClockEvent, CustomerEvent, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, SampleResult,
         },
-        ids::{CustomerId, InteractionId, MessageId, NoteId, UserId},
+        ids::{BotName, CustomerId, InteractionId, MessageId, NoteId, UserId},
         state::State,
     },
     sms::Sender,
@@ -57,6 +57,13 @@ pub enum Cause<'a> {
     },
     /// Anything else.
     Other,
+}
+
+/// The member or the bot that left a note.
+#[derive(Clone, Copy)]
+enum Author<'a> {
+    User(&'a UserId),
+    Bot(&'a BotName),
 }
 
 /// Texts and addresses of one decision. There are few, mostly one or two.
@@ -146,6 +153,10 @@ impl Transaction<'_> {
         for content in &decision.contents {
             match content {
                 Content::Customer { .. } | Content::Message { .. } | Content::Note { .. } => {}
+                Content::BotValues { interaction, values } => {
+                    self.dirty = true;
+                    self.keep_values(*interaction, values)?;
+                }
                 Content::OptOutRepeated { customer, received_at } => {
                     if self.opted_out_at(*customer)?.is_none_or(|at| at < *received_at) {
                         self.dirty = true;
@@ -243,7 +254,17 @@ impl Transaction<'_> {
                 self.insert_sample(*interaction, at, *result, *in_target, [*waited_millis, *target_seconds])
             }
             InteractionEvent::NoteAdded { note, interaction, user } => {
-                self.insert_note(*note, *interaction, user, at, contents.note(*note)?)
+                self.insert_note(*note, *interaction, Author::User(user), at, contents.note(*note)?)
+            }
+            InteractionEvent::BotNoted { note, interaction, bot } => {
+                self.insert_note(*note, *interaction, Author::Bot(bot), at, contents.note(*note)?)
+            }
+            InteractionEvent::BotStarted { interaction, .. }
+            | InteractionEvent::BotStepped { interaction, .. }
+            | InteractionEvent::BotTimedOut { interaction } => self.trace(*interaction, event, at),
+            InteractionEvent::BotEnded { interaction, .. } => {
+                self.forget_values(*interaction)?;
+                self.trace(*interaction, event, at)
             }
             InteractionEvent::InteractionOpened { .. }
             | InteractionEvent::InteractionQueued { .. }
@@ -271,13 +292,17 @@ impl Transaction<'_> {
         &self,
         note: NoteId,
         interaction: InteractionId,
-        user: &UserId,
+        author: Author<'_>,
         at: Timestamp,
         text: &str,
     ) -> Result<(), CommitError> {
-        self.sql.prepare_cached("INSERT INTO note (id, interaction, user, at, text) VALUES (?, ?, ?, ?, ?)")?.execute(
-            params![codec::column(note.0), codec::column(interaction.0), user.as_str(), codec::nanos(at), text,],
-        )?;
+        let (user, bot) = match author {
+            Author::User(user) => (user.as_str(), None),
+            Author::Bot(bot) => ("", Some(bot.as_str())),
+        };
+        self.sql
+            .prepare_cached("INSERT INTO note (id, interaction, user, bot, at, text) VALUES (?, ?, ?, ?, ?, ?)")?
+            .execute(params![codec::column(note.0), codec::column(interaction.0), user, bot, codec::nanos(at), text])?;
         Ok(())
     }
 

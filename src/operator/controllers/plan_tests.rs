@@ -108,6 +108,7 @@ pub(super) fn observed_channel(change: &Value) -> channel::Observed {
         channel: Arc::new(object::<SmsChannel>("SmsChannel", "support", &spec)),
         connector: Some(Arc::new(sim())),
         campaign: Some(Arc::new(object::<Campaign>("Campaign", "support", &json!({"members": [{"user": "ana"}]})))),
+        bots: Default::default(),
         blocklists: Vec::new(),
         gateway: Sampled::Never,
         pod: None,

@@ -175,10 +175,13 @@ pub(crate) fn campaign(context: &Arc<Context>, change: &Change<Campaign>) {
     context.queues.campaigns.add(key);
 }
 
-/// A bot has changed. No other object reads it.
+/// A bot has changed.
 pub(crate) fn bot(context: &Arc<Context>, change: &Change<Bot>) {
+    forget_gone(context, change);
     if is_news(change) {
-        context.queues.bots.add(key_of(change));
+        let key = key_of(change);
+        wake_channels(context, context.cluster.channels_of_bot(&key));
+        context.queues.bots.add(key);
     }
 }
 

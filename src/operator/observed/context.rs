@@ -212,6 +212,11 @@ impl Cluster {
         self.channels.keys_with(&Term::Campaign(campaign.clone()))
     }
 
+    /// The channels that name a bot, by name.
+    pub(crate) fn channels_of_bot(&self, bot: &ObjectKey) -> Vec<ObjectKey> {
+        self.channels.keys_with(&Term::Bot(bot.clone()))
+    }
+
     /// The channels that ask a connector for a number, by name.
     pub(crate) fn channels_of_number(&self, connector: &ObjectKey, number: &str) -> Vec<ObjectKey> {
         let mut keys = self.channels.keys_with(&Term::Number(number.to_owned()));

@@ -4,7 +4,7 @@ use k8s_openapi::{api::coordination::v1::Lease, apimachinery::pkg::apis::meta::v
 use kube::{Resource, ResourceExt};
 
 use crate::{
-    api::{Blocklist, Bot, Campaign, ConditionType, SmsChannel, SmsConnector, condition_of},
+    api::{Blocklist, Bot, Campaign, ConditionType, SmsChannel, SmsConnector, condition_of, sms_channel::Automations},
     operator::{
         resources::claim::Holder,
         runtime::{cache::ObjectKey, index::Term},
@@ -21,12 +21,15 @@ pub(crate) fn connector(connector: &SmsConnector) -> Vec<Term> {
 
 /// Terms of a channel.
 pub(crate) fn channel(channel: &SmsChannel) -> Vec<Term> {
-    vec![
+    let mut terms = vec![
         Term::Campaign(beside(channel, &channel.spec.campaign_ref.name)),
         Term::Connector(beside(channel, &channel.spec.connector_ref.name)),
         Term::Number(channel.spec.number.clone()),
         ready_term(channel.status.as_ref().map(|status| &status.conditions)),
-    ]
+    ];
+    let bots = channel.spec.automations.iter().flat_map(Automations::bots);
+    terms.extend(bots.map(|(_, bot)| Term::Bot(beside(channel, &bot.name))));
+    terms
 }
 
 /// Terms of a campaign.

@@ -20,7 +20,7 @@ const NOTE: usize = 1000;
 const PASSING: [Reason; 4] = [Reason::Starting, Reason::Applying, Reason::Progressing, Reason::NotCheckedYet];
 
 /// Reasons that pass by themselves when objects are applied together: they come in any order.
-const ARRIVING: [Reason; 2] = [Reason::CampaignNotFound, Reason::ConnectorNotFound];
+const ARRIVING: [Reason; 3] = [Reason::CampaignNotFound, Reason::ConnectorNotFound, Reason::BotNotFound];
 /// Nobody is warned of them for so long after the object was created.
 const ARRIVAL: Duration = Duration::from_secs(10);
 

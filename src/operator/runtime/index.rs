@@ -17,6 +17,8 @@ pub(crate) enum Term {
     Connector(ObjectKey),
     /// It refers to this campaign.
     Campaign(ObjectKey),
+    /// The bots that it names.
+    Bot(ObjectKey),
     /// It holds for every campaign of this namespace.
     EveryCampaign(String),
     /// It asks for this number, whichever connector it refers to.

@@ -6,7 +6,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::{ObjectIdentity, Parts, RateLimit, issuers::Issuer};
-use crate::sms::PhoneNumber;
+use crate::{api::BotSpec, sms::PhoneNumber};
 
 /// The main document of an engine.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +47,9 @@ pub struct EngineConfig {
     /// Sent to a customer who writes outside the hours.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub out_of_hours_message: Option<String>,
+    /// What talks to customers by itself.
+    #[serde(default, skip_serializing_if = "Bots::is_empty")]
+    pub bots: Bots,
     /// Which blocklists count.
     pub blocklist: BlocklistSwitches,
     /// Opt-out words and texts.
@@ -124,6 +127,38 @@ pub struct Disposition {
     pub name: String,
     /// Where agents find it, with slashes between the levels.
     pub path: String,
+}
+
+/// The bots of a channel.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bots {
+    /// Meets a customer before the queue.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_start: Option<Bot>,
+    /// Talks to a customer who has waited for too long.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_queue_timeout: Option<Bot>,
+    /// Talks to a customer after the agent has finished.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_end: Option<Bot>,
+}
+
+impl Bots {
+    /// Whether there is none.
+    pub const fn is_empty(&self) -> bool {
+        self.on_start.is_none() && self.on_queue_timeout.is_none() && self.on_end.is_none()
+    }
+}
+
+/// A bot without faults.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Bot {
+    /// The name of its object.
+    pub name: String,
+    /// What it says and asks.
+    pub spec: BotSpec,
 }
 
 /// Opening hours.

@@ -7,15 +7,19 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    bot_run::BotSlot,
     delivery::MessageStatus,
-    ids::{Attempt, CustomerId, DispositionName, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
+    ids::{
+        Attempt, BotName, BotVersion, CustomerId, DispositionName, Epoch, InteractionId, MessageId, NoteId, OfferId,
+        UserId,
+    },
 };
-use crate::sms::Encoding;
+use crate::{bot::Taken, sms::Encoding};
 
 pub use self::{
     outcome::{
-        CloseReason, InboundOutcome, OptOutBy, Origin, Purpose, RequeueReason, SampleResult, TransferEndReason,
-        WithdrawalReason,
+        BotEndReason, CloseReason, InboundOutcome, OptOutBy, Origin, Purpose, RequeueReason, SampleResult,
+        TransferEndReason, WithdrawalReason,
     },
     stored::{EVENT_VERSION, UnreadableEvent},
 };
@@ -177,6 +181,63 @@ pub enum InteractionEvent {
         /// The agent whom the customer had last, if that ended so short a time ago that they come before others.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         previous_agent: Option<UserId>,
+    },
+    /// A bot begins to talk to the customer.
+    BotStarted {
+        /// The interaction.
+        interaction: InteractionId,
+        /// Whether it runs on start, on a queue timeout or on end.
+        slot: BotSlot,
+        /// The bot.
+        bot: BotName,
+        /// Its version, to which the conversation keeps.
+        version: BotVersion,
+        /// Before the queue: the agent whom the customer had last, if they come before others there.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        previous_agent: Option<UserId>,
+        /// After the end: who finished the interaction.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        finished: Option<FinishedBy>,
+    },
+    /// A bot took its turn: what it does between two waits.
+    BotStepped {
+        /// The interaction.
+        interaction: InteractionId,
+        /// The bot.
+        bot: BotName,
+        /// Counts the turns, from 0.
+        turn: u32,
+        /// The steps that it took.
+        taken: Vec<Taken>,
+        /// What it waits for now; none = it ends.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        wait: Option<BotWait>,
+    },
+    /// The customer did not answer a bot in time.
+    BotTimedOut {
+        /// The interaction.
+        interaction: InteractionId,
+    },
+    /// A bot talks no more. What becomes of the interaction is said by the next event, but for one that goes on waiting.
+    BotEnded {
+        /// The interaction.
+        interaction: InteractionId,
+        /// The bot.
+        bot: BotName,
+        /// Why it talks no more.
+        reason: BotEndReason,
+        /// The place in the queue that it asks for, 0 to 9; higher comes first.
+        #[serde(default, skip_serializing_if = "is_no_priority")]
+        priority: u8,
+    },
+    /// A bot left a note.
+    BotNoted {
+        /// The note.
+        note: NoteId,
+        /// The interaction that the note is about.
+        interaction: InteractionId,
+        /// The bot.
+        bot: BotName,
     },
     /// An interaction has waited in the queue for too long. It goes on waiting. Once for each interaction.
     QueueTimedOut {
@@ -437,6 +498,36 @@ pub enum AgentEvent {
         /// With whom, if they are known.
         customer: Option<CustomerId>,
     },
+}
+
+/// An agent finished an interaction, and a bot still talks to the customer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FinishedBy {
+    /// The agent.
+    pub owner: UserId,
+    /// The date in the campaign's time zone, on which it counts as completed by them.
+    pub completed_on: Date,
+    /// Its outcome, as they said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disposition: Option<DispositionName>,
+}
+
+/// A bot waits for the customer's answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BotWait {
+    /// The step that asks.
+    pub step: String,
+    /// How often it did, from 1.
+    pub attempt: u32,
+    /// For so many seconds.
+    pub seconds: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_no_priority(priority: &u8) -> bool {
+    *priority == 0
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::engine::core::ids::UserId;
+use crate::{bot::Failure, engine::core::ids::UserId};
 
 /// What became of a customer's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub enum InboundOutcome {
     QueueFull,
     /// A new interaction entered the queue.
     Queued,
+    /// A bot talks to the customer of a new interaction before it enters the queue.
+    Bot,
 }
 
 /// The side whose message began an interaction.
@@ -116,6 +118,43 @@ impl From<WithdrawalReason> for TransferEndReason {
     }
 }
 
+/// Why a bot talks no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum BotEndReason {
+    /// It came to a step that hands off.
+    HandedOff,
+    /// It came to a step that finishes.
+    Finished,
+    /// It failed: no attempt gave an accepted answer.
+    NoAnswer,
+    /// It failed: no answer came in time.
+    TimedOut,
+    /// It failed: its variables would take more than they may.
+    TooManyVariables,
+    /// It failed: the conversation went on for too long.
+    TooManyTurns,
+    /// It failed: its version, or a step of it, is not there.
+    Lost,
+    /// The customer opted out.
+    OptedOut,
+    /// A supervisor gave the interaction to somebody.
+    Assigned,
+    /// A supervisor closed the interaction.
+    Closed,
+}
+
+impl From<Failure> for BotEndReason {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::NoAnswer => Self::NoAnswer,
+            Failure::TimedOut => Self::TimedOut,
+            Failure::TooManyVariables => Self::TooManyVariables,
+            Failure::TooManyTurns => Self::TooManyTurns,
+            Failure::Lost => Self::Lost,
+        }
+    }
+}
+
 /// Why an interaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CloseReason {
@@ -129,6 +168,10 @@ pub enum CloseReason {
     OptedOut,
     /// A supervisor closed it.
     BySupervisor,
+    /// A bot finished it before it entered the queue.
+    BotFinished,
+    /// It had waited for too long, and a bot finished it.
+    QueueTimeout,
 }
 
 /// How an interaction ended for a customer who waited.
@@ -168,6 +211,8 @@ pub enum Purpose {
     OptInConfirmation,
     /// The answer to a call for help.
     Help,
+    /// A text of a bot.
+    Bot,
 }
 
 impl Purpose {
@@ -175,9 +220,12 @@ impl Purpose {
     pub const fn answers_opted_out(&self) -> bool {
         match self {
             Self::OptOutConfirmation | Self::Help => true,
-            Self::Reply { .. } | Self::Start { .. } | Self::OutOfHours | Self::QueueFull | Self::OptInConfirmation => {
-                false
-            }
+            Self::Reply { .. }
+            | Self::Start { .. }
+            | Self::OutOfHours
+            | Self::QueueFull
+            | Self::OptInConfirmation
+            | Self::Bot => false,
         }
     }
 }

@@ -126,7 +126,7 @@ types! {
     Clock(ClockEvent): ClockLeapt, ClockSet, Disabled, Enabled;
     Customer(CustomerEvent): CustomerAdded, OptedOut, OptedIn;
     Inbound(InboundEvent): InboundRecorded, InboundDuplicated;
-    Interaction(InteractionEvent): InteractionOpened, InteractionQueued, QueueTimedOut, InteractionAssigned, InteractionOffered, OfferExtended, OfferDeclined, OfferWithdrawn, OfferRested, TransferStarted, TransferEnded, InteractionRequeued, InteractionClosed, ServiceLevelSampled, NoteAdded;
+    Interaction(InteractionEvent): InteractionOpened, InteractionQueued, BotStarted, BotStepped, BotTimedOut, BotEnded, BotNoted, QueueTimedOut, InteractionAssigned, InteractionOffered, OfferExtended, OfferDeclined, OfferWithdrawn, OfferRested, TransferStarted, TransferEnded, InteractionRequeued, InteractionClosed, ServiceLevelSampled, NoteAdded;
     Outbound(OutboundEvent): OutboundCommitted, AttemptStarted, AttemptNotSent, AttemptEnded, OutboundCanceled, ReceiptApplied, ReceiptParked;
     Agent(AgentEvent): AgentOnline, AgentOffline, AgentPresenceSet, StartBlocked;
 }

@@ -8,6 +8,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
+    bot::{CompiledBot, Values},
     engine::core::{
         blocklist::Blocklist,
         command::{
@@ -17,8 +18,8 @@ use crate::{
         config::{self, ChannelConfig, Member, Members, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
         customer::Customer,
         delivery::{DeliveryState, MessageStatus, ParkedReceipt, SendOutcome},
-        event::{Event, Happened, InboundEvent, InboundOutcome, OutboundEvent, Purpose},
-        ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, OfferId, UserId},
+        event::{Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, OutboundEvent, Purpose},
+        ids::{Attempt, BotVersion, CustomerId, Epoch, InteractionId, MessageId, OfferId, UserId},
         interaction::Interaction,
         opt_out::{AnsweredBy, Keyword, OptOut, Texts},
         schedule::Schedule,
@@ -54,6 +55,7 @@ pub(crate) fn config() -> ChannelConfig {
         max_transfer: None,
         queue_full_message: Some("TEXT-full".into()),
         out_of_hours_message: Some("TEXT-closed".into()),
+        bots: Default::default(),
         blocklist: Blocklist::default(),
         opt_out: opt_out(AnsweredBy::Aldis),
         service_level: ServiceLevelGoal {
@@ -104,11 +106,17 @@ pub(super) struct Desk {
     pub(super) log: Vec<Event>,
     pub(super) messages: BTreeMap<MessageId, StoredMessage>,
     customers: BTreeMap<CustomerId, Customer>,
-    addresses: BTreeMap<Sender, CustomerId>,
+    pub(super) addresses: BTreeMap<Sender, CustomerId>,
     seen: BTreeMap<String, MessageId>,
     provider_ids: BTreeMap<String, MessageId>,
     parked: BTreeMap<String, Vec<ParkedReceipt>>,
     configs: u32,
+    /// What bots have set, in the interactions that they run in.
+    pub(super) values: BTreeMap<InteractionId, Values>,
+    /// The bots, by their versions; also those that are in force no more.
+    pub(super) versions: BTreeMap<BotVersion, Arc<CompiledBot>>,
+    /// The texts of notes.
+    pub(super) notes: Vec<Arc<str>>,
 }
 
 impl Desk {
@@ -127,6 +135,9 @@ impl Desk {
             provider_ids: BTreeMap::new(),
             parked: BTreeMap::new(),
             configs: 0,
+            values: BTreeMap::new(),
+            versions: BTreeMap::new(),
+            notes: Vec::new(),
         };
         desk.execute(&Command::Started { ids_from: 0, leapt: None });
         desk
@@ -154,7 +165,11 @@ impl Desk {
                 Content::Message { message, text } => {
                     texts.insert(*message, text.clone());
                 }
-                Content::Note { .. } | Content::BlockedStart { .. } | Content::OptOutRepeated { .. } => {}
+                Content::Note { text, .. } => self.notes.push(text.clone()),
+                Content::BotValues { interaction, values } => {
+                    self.values.insert(*interaction, values.clone());
+                }
+                Content::BlockedStart { .. } | Content::OptOutRepeated { .. } => {}
                 Content::ParkedReceipt { provider_message_id, receipt } => {
                     self.parked.entry(provider_message_id.clone()).or_default().push(*receipt);
                 }
@@ -187,6 +202,9 @@ impl Desk {
                 let sent = Some((purpose.clone(), MessageStatus::Waiting));
                 let stored = StoredMessage { customer: *customer, interaction: *interaction, text, sent };
                 assert!(self.messages.insert(*message, stored).is_none(), "recorded twice");
+            }
+            Happened::Interaction(InteractionEvent::BotEnded { interaction, .. }) => {
+                self.values.remove(interaction);
             }
             Happened::Outbound(OutboundEvent::AttemptStarted { message, .. }) => {
                 self.set_status(*message, MessageStatus::Sending);

@@ -1,14 +1,19 @@
 //! The promises of the state machine, checked from outside.
 
 mod agents;
+mod bots;
+mod bots_of_histories;
 mod clock;
 mod customers;
 mod desk;
+mod desk_bots;
 mod disabled;
 mod dispositions;
 mod events;
 mod model;
+mod model_bots;
 mod model_offers;
+mod model_outbox;
 mod model_service_level;
 mod model_transfers;
 mod offers;

@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
-use super::{model_offers::ToldOffer, model_transfers::ToldTransfer};
+use super::{model_bots::ToldBot, model_offers::ToldOffer, model_outbox::Sent, model_transfers::ToldTransfer};
 use crate::engine::core::{
+    bot_run::BotSlot,
     config::{AnsweredBy, ChannelConfig},
     event::{
         AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent, InboundOutcome,
@@ -20,7 +21,7 @@ pub(super) const AWAY_LIMIT: i128 = 300_000_000_000;
 /// An interaction as the events tell of it.
 #[derive(Clone, Debug)]
 pub(super) struct Told {
-    customer: CustomerId,
+    pub(super) customer: CustomerId,
     pub(super) arrived_at: Timestamp,
     pub(super) owner: Option<UserId>,
     pub(super) queued: bool,
@@ -35,35 +36,34 @@ pub(super) struct Told {
     pub(super) offer: Option<ToldOffer>,
     /// Since when it waits, in the channel's own time, and whether it was said that this is too long.
     queued_at: i128,
-    timed_out: bool,
+    pub(super) timed_out: bool,
     pub(super) transfer: Option<ToldTransfer>,
     /// Who comes before others.
     pub(super) previous: Option<UserId>,
+    /// The bot that runs; 0 to 9; the agent who had finished it when a bot ended.
+    pub(super) bot: Option<ToldBot>,
+    pub(super) priority: u8,
+    pub(super) finished_by: Option<UserId>,
+    /// A bot handed it off after an agent had finished it.
+    came_back: bool,
+    /// A bot talked to the customer before it entered the queue, or after the end.
+    met_bot: bool,
     /// When those who were asked in vain may be asked again, in the channel's own time; and whether that was said.
     pub(super) in_vain: BTreeMap<UserId, (i128, bool)>,
 }
 
-/// An outbound message as the events tell of it.
-#[derive(Clone, Debug)]
-struct Sent {
-    customer: CustomerId,
-    purpose: Purpose,
-    segments: u32,
-    attempt: Attempt,
-    in_flight: bool,
-    over: bool,
-}
-
 /// A customer as the events tell of them.
 #[derive(Clone, Debug, Default)]
-struct Heard {
-    can_receive: bool,
-    opted_out: bool,
+pub(super) struct Heard {
+    pub(super) can_receive: bool,
+    pub(super) opted_out: bool,
     open: Option<InteractionId>,
-    in_flight: BTreeSet<MessageId>,
-    last_attempted: Option<MessageId>,
-    notices: BTreeMap<&'static str, Timestamp>,
-    confirmations_owed: u32,
+    pub(super) in_flight: BTreeSet<MessageId>,
+    pub(super) last_attempted: Option<MessageId>,
+    pub(super) notices: BTreeMap<&'static str, Timestamp>,
+    pub(super) confirmations_owed: u32,
+    /// Bots that they met before the queue: the first that counts, and how many since.
+    pub(super) met_bots: Option<(Timestamp, u32)>,
     /// Who had their last interaction that an agent had, and when it ended, in the channel's own time.
     last_agent: Option<(UserId, i128)>,
 }
@@ -83,14 +83,14 @@ pub(super) struct Model {
     /// Offers that agents let pass in a row, and when the last of them ended, in the channel's own time.
     pub(super) missed: BTreeMap<UserId, (u32, i128)>,
     pub(super) interactions: BTreeMap<InteractionId, Told>,
-    customers: BTreeMap<CustomerId, Heard>,
-    messages: BTreeMap<MessageId, Sent>,
-    inbound: BTreeSet<MessageId>,
+    pub(super) customers: BTreeMap<CustomerId, Heard>,
+    pub(super) messages: BTreeMap<MessageId, Sent>,
+    pub(super) inbound: BTreeSet<MessageId>,
     used_interactions: BTreeSet<InteractionId>,
     pub(super) samples: Vec<(Timestamp, InteractionId, SampleResult, bool)>,
     pub(super) told_samples: Vec<(Timestamp, InteractionId, SampleResult, bool)>,
     /// Attempts that left the house or may have: when, and how many segments.
-    departures: BTreeMap<(MessageId, Attempt), (Timestamp, u32)>,
+    pub(super) departures: BTreeMap<(MessageId, Attempt), (Timestamp, u32)>,
 }
 
 impl Model {
@@ -130,6 +130,9 @@ impl Model {
             Happened::Inbound(InboundEvent::InboundRecorded { message, customer, outcome, interaction }) => {
                 self.inbound(*message, *customer, *outcome, *interaction);
                 self.touch(*interaction, own_time);
+                if let (Some(interaction), InboundOutcome::Joined) = (interaction, outcome) {
+                    self.wrote(*interaction);
+                }
             }
             Happened::Inbound(InboundEvent::InboundDuplicated { message }) => {
                 assert!(self.inbound.contains(message), "{event:?}")
@@ -208,6 +211,11 @@ impl Model {
                         queued_at: 0,
                         timed_out: false,
                         previous: None,
+                        bot: None,
+                        priority: 0,
+                        finished_by: None,
+                        came_back: false,
+                        met_bot: false,
                         transfer: None,
                         offers: 0,
                         offer: None,
@@ -218,21 +226,25 @@ impl Model {
             InteractionEvent::InteractionQueued { interaction, measured, previous_agent } => {
                 let customer = self.interactions[interaction].customer;
                 let counts = self.customers[&customer].can_receive && !self.customers[&customer].opted_out;
-                assert_eq!(*measured, counts, "{event:?}");
-                let last = self.customers[&customer].last_agent.as_ref();
-                let returns = |(_, ended): &&(UserId, i128)| {
-                    config.session_reopen.is_some_and(|within| own_time - ended <= within.as_nanos())
-                };
-                assert_eq!(previous_agent.as_ref(), last.filter(returns).map(|(user, _)| user), "{event:?}");
+                let returns = self.returns_to(customer, own_time, config);
                 let told = self.interaction(*interaction);
-                assert!(!told.queued && told.owner.is_none() && told.entered.is_none(), "{event:?}");
-                told.queued = true;
-                (told.queued_at, told.previous) = (own_time, previous_agent.clone());
-                told.entered = Some(event.at);
-                told.sampled = !measured;
-                let waiting = self.interactions.values().filter(|told| told.queued && !told.requeued).count();
-                let maximum = config.max_queued.map_or(usize::MAX, |maximum| maximum.get() as usize);
-                assert!(waiting <= maximum, "more than may wait: {event:?}");
+                assert!(!told.queued && told.owner.is_none() && told.bot.is_none(), "{event:?}");
+                told.came_back = told.finished_by.take().is_some();
+                if told.came_back {
+                    assert!(!measured, "its wait was counted: {event:?}");
+                } else {
+                    assert_eq!(*measured, counts, "{event:?}");
+                    assert!(told.entered.is_none(), "{event:?}");
+                    told.entered = Some(event.at);
+                    told.sampled = !measured;
+                }
+                // What a bot talked to before had its previous agent then.
+                let expected = if told.met_bot { told.previous.clone() } else { returns };
+                assert_eq!(*previous_agent, expected, "{event:?}");
+                (told.queued, told.queued_at, told.previous) = (true, own_time, previous_agent.clone());
+                if !told.met_bot {
+                    self.check_maximum(event, config);
+                }
             }
             InteractionEvent::QueueTimedOut { interaction } => {
                 let limit = config.max_queue.expect("there is a limit").as_nanos();
@@ -245,6 +257,30 @@ impl Model {
             | InteractionEvent::OfferDeclined { .. }
             | InteractionEvent::OfferWithdrawn { .. }
             | InteractionEvent::OfferRested { .. } => self.follow_offer(event, what, config),
+            InteractionEvent::BotStarted { interaction, slot, previous_agent, .. } => {
+                if *slot == BotSlot::OnStart {
+                    self.met_bot(self.interactions[interaction].customer, event.at);
+                    let customer = self.interactions[interaction].customer;
+                    assert_eq!(*previous_agent, self.returns_to(customer, own_time, config), "{event:?}");
+                }
+                if *slot == BotSlot::OnEnd {
+                    self.sample(*interaction, SampleResult::NoReply, event.at, config);
+                }
+                self.follow_bot(event, what, config);
+                if *slot != BotSlot::OnQueueTimeout {
+                    let told = self.interaction(*interaction);
+                    (told.previous, told.met_bot) = (previous_agent.clone(), true);
+                }
+                if *slot == BotSlot::OnStart {
+                    self.check_maximum(event, config);
+                }
+            }
+            InteractionEvent::BotStepped { .. }
+            | InteractionEvent::BotTimedOut { .. }
+            | InteractionEvent::BotEnded { .. } => self.follow_bot(event, what, config),
+            InteractionEvent::BotNoted { interaction, .. } => {
+                assert!(self.interaction(*interaction).bot.is_some(), "{event:?}");
+            }
             InteractionEvent::TransferStarted { .. } | InteractionEvent::TransferEnded { .. } => {
                 self.follow_transfer(event, what, config);
             }
@@ -295,6 +331,21 @@ impl Model {
         }
     }
 
+    /// Whom a customer had so short a time ago that they come first.
+    fn returns_to(&self, customer: CustomerId, own_time: i128, config: &ChannelConfig) -> Option<UserId> {
+        let (user, ended) = self.customers[&customer].last_agent.as_ref()?;
+        let returns = config.session_reopen.is_some_and(|within| own_time - ended <= within.as_nanos());
+        returns.then(|| user.clone())
+    }
+
+    /// One more comes: no more wait, or are on their way to the queue, than may.
+    fn check_maximum(&self, event: &Event, config: &ChannelConfig) {
+        let counts = |told: &&Told| (told.queued && !told.requeued && !told.came_back) || told.is_before_queue();
+        let waiting = self.interactions.values().filter(counts).count();
+        let maximum = config.max_queued.map_or(usize::MAX, |maximum| maximum.get() as usize);
+        assert!(waiting <= maximum, "more than may wait: {event:?}");
+    }
+
     /// Nanoseconds for which the channel was enabled: the time that its timers measure.
     pub(super) fn own_time(&self, now: Timestamp) -> i128 {
         let since = self.switched_at.map_or(0, Timestamp::as_nanosecond);
@@ -331,10 +382,11 @@ impl Model {
         }
         self.check_offers(config, now);
         self.check_transfers(config, now);
+        self.check_bots(now);
         self.check_waiting(config);
     }
 
-    fn customer(&mut self, id: CustomerId) -> &mut Heard {
+    pub(super) fn customer(&mut self, id: CustomerId) -> &mut Heard {
         self.customers.get_mut(&id).expect("the customer was added")
     }
 
@@ -354,7 +406,7 @@ impl Model {
         // Exactly one place: the open interaction, a new one (opened just before), or none when it is rejected.
         match outcome {
             InboundOutcome::Blocked | InboundOutcome::QueueFull => assert_eq!(interaction, None),
-            InboundOutcome::Joined | InboundOutcome::Queued | InboundOutcome::OutOfHours => {
+            InboundOutcome::Joined | InboundOutcome::Queued | InboundOutcome::Bot | InboundOutcome::OutOfHours => {
                 assert!(
                     interaction.is_some() && interaction == open,
                     "{outcome:?} in {interaction:?}, open is {open:?}"
@@ -366,7 +418,10 @@ impl Model {
         }
         let rejected =
             matches!(outcome, InboundOutcome::Blocked | InboundOutcome::QueueFull | InboundOutcome::OutOfHours);
-        assert!(!(self.disabled && matches!(outcome, InboundOutcome::Queued | InboundOutcome::Joined)));
+        assert!(
+            !(self.disabled
+                && matches!(outcome, InboundOutcome::Queued | InboundOutcome::Bot | InboundOutcome::Joined))
+        );
         assert!(!(rejected && outcome == InboundOutcome::QueueFull && open.is_some()));
     }
 
@@ -376,8 +431,9 @@ impl Model {
         assert_eq!((&told.owner, told.epoch.next()), (&None, epoch), "one owner");
         assert!(told.offer.take().is_none() || was_asked, "who is asked accepts");
         (told.owner, told.queued, told.epoch) = (Some(user.clone()), false, epoch);
+        assert!(told.bot.is_none(), "a bot talks to the customer");
         told.in_vain.clear();
-        told.previous = None;
+        (told.previous, told.finished_by) = (None, None);
         let has = |told: &&Told| {
             let is_asked = told.offer.as_ref().is_some_and(|offer| offer.to.contains(user));
             told.owner.as_ref() == Some(user) || is_asked || told.goes_to(user)
@@ -406,8 +462,12 @@ impl Model {
         if matches!(reason, CloseReason::Finished | CloseReason::BySupervisor) {
             self.sample(id, SampleResult::NoReply, at, config);
         }
+        if reason == CloseReason::QueueTimeout {
+            self.sample(id, SampleResult::Unanswered, at, config);
+        }
         let told = self.interactions.remove(&id).expect("it is open");
-        assert!(told.owner.as_ref() == owner && told.transfer.is_none());
+        assert!(told.bot.is_none() && told.transfer.is_none());
+        assert_eq!(told.owner.as_ref().or(told.finished_by.as_ref()), owner);
         let ended_at = self.own_time(at);
         let heard = self.customer(told.customer);
         assert_eq!(heard.open.take(), Some(id));
@@ -418,7 +478,9 @@ impl Model {
             CloseReason::Finished | CloseReason::Idle => assert!(owner.is_some()),
             CloseReason::BySupervisor => {}
             CloseReason::OutOfHours => assert!(told.entered.is_none()),
-            CloseReason::OptedOut => assert!(told.queued && self.customers[&told.customer].opted_out),
+            CloseReason::OptedOut => assert!(told.owner.is_none() && self.customers[&told.customer].opted_out),
+            CloseReason::BotFinished => assert!(told.met_bot && told.entered.is_none()),
+            CloseReason::QueueTimeout => assert!(told.queued && told.timed_out),
         }
     }
 
@@ -442,71 +504,6 @@ impl Model {
         assert_eq!(self.interaction(id).owner.as_ref(), Some(user), "only the owner replies");
         assert!(!self.disabled);
         self.sample(id, SampleResult::Answered, at, config);
-    }
-
-    fn committed(&mut self, message: MessageId, customer: CustomerId, purpose: &Purpose, segments: u32, at: Timestamp) {
-        assert!(!self.inbound.contains(&message), "an id was used twice");
-        let heard = self.customer(customer);
-        assert!(heard.can_receive);
-        if *purpose == Purpose::OptOutConfirmation {
-            assert!(heard.opted_out && heard.confirmations_owed == 1, "confirmed without need");
-            heard.confirmations_owed = 0;
-        } else {
-            assert!(*purpose == Purpose::Help || !heard.opted_out, "{purpose:?} to who opted out");
-        }
-        let notice = match purpose {
-            Purpose::OutOfHours => Some("hours"),
-            Purpose::QueueFull => Some("full"),
-            _ => None,
-        };
-        if let Some(last) = notice.and_then(|notice| heard.notices.insert(notice, at)) {
-            assert!(at.duration_since(last) >= SignedDuration::from_hours(1), "told twice within an hour");
-        }
-        let (purpose, attempt) = (purpose.clone(), Attempt::default());
-        let sent = Sent { customer, purpose, segments, attempt, in_flight: false, over: false };
-        assert!(self.messages.insert(message, sent).is_none(), "an id was used twice");
-    }
-
-    fn attempted(&mut self, message: MessageId, attempt: Attempt, at: Timestamp) {
-        let sent = self.messages.get_mut(&message).unwrap();
-        assert!(!sent.over && !sent.in_flight && attempt == sent.attempt.next(), "sent twice: {message}");
-        (sent.in_flight, sent.attempt) = (true, attempt);
-        let (customer, segments) = (sent.customer, sent.segments);
-        let confirmation = matches!(sent.purpose, Purpose::OptOutConfirmation | Purpose::Help);
-        let heard = self.customer(customer);
-        assert!(heard.in_flight.insert(message) && heard.in_flight.len() == 1, "more than one message in flight");
-        assert!(heard.last_attempted.is_none_or(|last| last <= message), "out of order");
-        heard.last_attempted = Some(message);
-        assert!(confirmation || !heard.opted_out, "sent to who opted out: {message}");
-        self.departures.insert((message, attempt), (at, segments));
-    }
-
-    fn answered(&mut self, message: MessageId, attempt: Attempt, over: bool) {
-        let sent = self.messages.get_mut(&message).unwrap();
-        assert!(sent.in_flight && sent.attempt == attempt);
-        (sent.in_flight, sent.over) = (false, over);
-        let customer = sent.customer;
-        self.customer(customer).in_flight.remove(&message);
-    }
-
-    /// No stretch of time saw more segments leave than a full bucket and what flowed in meanwhile. A message that is larger than
-    /// the bucket may overdraw it by what it is larger.
-    pub(super) fn check_limit(&self, config: &ChannelConfig) {
-        let (bucket, period) =
-            (i128::from(config.per_number.segments.get()), i128::from(config.per_number.per_seconds.get()));
-        let mut departures: Vec<_> = self.departures.values().copied().collect();
-        departures.sort();
-        for (first, (from, _)) in departures.iter().enumerate() {
-            let mut segments = 0;
-            for (at, more) in &departures[first..] {
-                // The last one counts with what the bucket must have held for it, not with what it overdraws.
-                let needed = segments + i128::from(*more).min(bucket);
-                let nanos = at.as_nanosecond() - from.as_nanosecond();
-                let allowed = bucket * period * 1_000_000_000 + bucket * nanos;
-                assert!(needed * period * 1_000_000_000 <= allowed, "{needed} segments in {nanos} ns");
-                segments += i128::from(*more);
-            }
-        }
     }
 
     /// Interactions that are open, and their owners.

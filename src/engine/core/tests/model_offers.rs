@@ -1,6 +1,6 @@
 //! What must be true of offers in any history, recomputed from the events alone.
 
-use std::collections::BTreeSet;
+use std::{cmp::Reverse, collections::BTreeSet};
 
 use super::model::{Model, Told};
 use crate::engine::core::{
@@ -198,7 +198,10 @@ impl Model {
         let may_have = self.may_have(told, &available);
         assert_eq!(previous, Self::previous(told, &available).is_some(), "{told:?}");
         assert!(users.iter().all(|user| may_have.contains(user)), "{users:?} may not have {id}: {may_have:?}");
-        let place = |id: &InteractionId, told: &Told| (!(told.requeued || told.owner.is_some()), told.arrived_at, *id);
+        let place = |id: &InteractionId, told: &Told| {
+            let had_none = !(told.requeued || told.owner.is_some());
+            (had_none, Reverse(told.priority), told.arrived_at, *id)
+        };
         let before = self.interactions.iter().filter(|(other, other_told)| {
             other_told.stands() && other_told.offer.is_none() && place(other, other_told) < place(&id, told)
         });

@@ -22,7 +22,7 @@ pub(super) struct ToldTransfer {
 impl Told {
     /// Whether it stands in the queue: it waits, or is handed over to whom the strategy names.
     pub(super) fn stands(&self) -> bool {
-        self.queued || self.transfer.as_ref().is_some_and(|transfer| transfer.to.is_none())
+        (self.queued && self.bot.is_none()) || self.transfer.as_ref().is_some_and(|transfer| transfer.to.is_none())
     }
 
     /// Whether it is handed over to this agent.

@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::{
+    bots_of_histories::{BOTS, bot_ref},
     desk::{Desk, ask, config, member, never_open, number, opt_out, without},
     model::Model,
 };
@@ -13,6 +14,7 @@ use crate::{
     engine::core::{
         apply::apply,
         blocklist::{Blocklist, Direction, Entry},
+        bot_run::Bots,
         command::{Answer, Command, Content, SendResult, TransferTo},
         config::{self, ChannelConfig, OfferMode, RateLimit, Strategy as Distribution},
         delivery::{DeliveryState, FailureClass, SendOutcome},
@@ -55,6 +57,7 @@ enum Step {
     Receipt { message: usize, token: bool, state: DeliveryState },
     Configure(usize),
     AcceptStorage(bool),
+    BotTurn(usize),
     Evict,
     Restart,
 }
@@ -62,7 +65,7 @@ enum Step {
 /// Every text but the opt-out words, and every address, holds one of these; no event may.
 const SECRETS: [&str; 4] = ["TEXT-", "+1555", "MYBANK", "!"];
 
-const TEXTS: [&str; 7] = ["TEXT-hello", "TEXT-again", "stop!", "Start", "help", "STOP", "TEXT-Ж"];
+const TEXTS: [&str; 9] = ["on", "off", "TEXT-hello", "TEXT-again", "stop!", "Start", "help", "STOP", "TEXT-Ж"];
 
 fn outcome() -> impl Strategy<Value = SendOutcome> {
     prop_oneof![
@@ -105,6 +108,7 @@ fn step() -> impl Strategy<Value = Step> {
         4 => (index.clone(), prop::option::weighted(0.6, user.clone()))
             .prop_map(|(interaction, to)| Step::Transfer { interaction, to }),
         1 => index.clone().prop_map(|interaction| Step::CancelTransfer { interaction }),
+        12 => index.clone().prop_map(Step::BotTurn),
         2 => (index.clone(), user.clone(), prop::bool::weighted(0.8))
             .prop_map(|(interaction, to, supervisor)| Step::Assign { interaction, to, supervisor }),
         1 => (index.clone(), prop::bool::weighted(0.5))
@@ -128,7 +132,7 @@ fn step() -> impl Strategy<Value = Step> {
 type Change = fn(&mut ChannelConfig);
 
 /// What people change. Each is undone by another one.
-const CHANGES: [Change; 28] = [
+const CHANGES: [Change; 32] = [
     |config| config.enabled = false,
     |config| config.enabled = true,
     |config| config.enabled = true,
@@ -163,6 +167,10 @@ const CHANGES: [Change; 28] = [
     |config| config.session_reopen = Some(SignedDuration::from_secs(50)),
     |config| config.max_transfer = config.max_transfer.map_or(Some(SignedDuration::from_secs(60)), |_| None),
     |config| config.max_queue = config.max_queue.map_or(Some(SignedDuration::from_secs(20)), |_| None),
+    |config| config.bots = Bots::default(),
+    |config| config.bots.on_start = bot_ref(0),
+    |config| config.bots = Bots { on_start: bot_ref(1), on_queue_timeout: bot_ref(0), on_end: bot_ref(1) },
+    |config| config.bots.on_end = bot_ref(0),
     |config| config.opt_out = opt_out(AnsweredBy::Provider),
     |config| config.opt_out = opt_out(AnsweredBy::Aldis),
     |config| {
@@ -180,6 +188,7 @@ fn start_config() -> ChannelConfig {
     config.session_reopen = Some(SignedDuration::from_secs(2000));
     config.max_queue = Some(SignedDuration::from_secs(300));
     config.max_transfer = Some(SignedDuration::from_secs(120));
+    config.bots = Bots { on_start: bot_ref(0), on_queue_timeout: bot_ref(1), on_end: bot_ref(0) };
     config.service_level.window = SignedDuration::from_secs(5000);
     config.per_number =
         RateLimit { segments: NonZeroU32::new(2).unwrap(), per_seconds: std::num::NonZeroU64::new(3).unwrap() };
@@ -204,7 +213,10 @@ fn pick<T: Clone>(of: &[T], index: usize) -> Option<T> {
 
 impl History {
     fn new() -> Self {
-        let desk = Desk::new(start_config());
+        let mut desk = Desk::new(start_config());
+        for (name, spec) in BOTS.iter().map(|(name, bot)| (*name, bot())) {
+            desk.bot(name, spec);
+        }
         let latest = desk.now;
         let mut history = Self { desk, model: Model::default(), followed: 0, sent_in: 0, latest, inbound: Vec::new() };
         history.check();
@@ -247,6 +259,7 @@ impl History {
                 let now = self.desk.now.max(self.desk.state.scalars().last);
                 self.desk.state.evict_idle(now);
             }
+            Step::BotTurn(nth) => drop(self.desk.bot_turn(*nth)),
             Step::Restart => self.desk.restart(),
             Step::Reply { .. }
             | Step::Finish { .. }

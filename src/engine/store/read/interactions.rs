@@ -11,8 +11,9 @@ use super::{
 use crate::{
     engine::{
         core::{
+            bot_run::BotRun,
             event::CloseReason,
-            ids::{CustomerId, DispositionName, Epoch, InteractionId, NoteId, UserId},
+            ids::{BotName, CustomerId, DispositionName, Epoch, InteractionId, NoteId, UserId},
             offer::Offer,
             transfer::{Recipient, Transfer},
         },
@@ -31,6 +32,8 @@ pub const WITH_INTERACTION: u32 = 500;
 /// Where an interaction is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum InteractionState {
+    /// A bot talks to the customer.
+    Bot,
     /// It waits for an agent.
     Queued,
     /// An agent has it.
@@ -83,6 +86,8 @@ pub struct InteractionRow {
     pub offer: Option<Offer>,
     /// Its owner hands it over.
     pub transfer: Option<Transfer>,
+    /// The bot that runs in it.
+    pub bot: Option<BotRun>,
 }
 
 /// An interaction with what was said in it.
@@ -101,8 +106,10 @@ pub struct InteractionDetail {
 pub struct NoteRow {
     /// The note's id.
     pub id: NoteId,
-    /// The member who wrote it.
-    pub user: UserId,
+    /// The member who wrote it; none = a bot did.
+    pub user: Option<UserId>,
+    /// The bot that left it.
+    pub bot: Option<BotName>,
     /// When it was written.
     pub at: Timestamp,
     /// The note's text.
@@ -111,7 +118,7 @@ pub struct NoteRow {
 
 const INTERACTION: &str =
     "SELECT i.id, i.customer, c.address, c.opted_out, i.state, i.started_by, i.arrived_at, i.owner,
-           i.epoch, i.waiting_since, i.closed_at, i.close_reason, i.offer, i.transfer, i.disposition
+           i.epoch, i.waiting_since, i.closed_at, i.close_reason, i.offer, i.transfer, i.disposition, i.bot
     FROM interaction i";
 const WITH_CUSTOMER: &str = "CROSS JOIN customer c ON c.id = i.customer";
 
@@ -157,11 +164,12 @@ impl Reader {
         };
         let mut messages = newest_messages(&sql, &wanted)?;
         messages.reverse();
-        let newest = "SELECT id, user, at, text FROM note WHERE interaction = ? ORDER BY id DESC LIMIT ?";
+        let newest = "SELECT id, user, at, text, bot FROM note WHERE interaction = ? ORDER BY id DESC LIMIT ?";
         let mut notes = all(&sql, newest, params![codec::column(id.0), WITH_INTERACTION], |row| {
             Ok(NoteRow {
                 id: NoteId(codec::id(row.get(0)?)),
-                user: UserId::from(row.get::<_, String>(1)?),
+                user: user(row, 1)?.filter(|user| !user.as_str().is_empty()),
+                bot: row.get::<_, Option<String>>(4)?.map(BotName::from),
                 at: codec::timestamp(row.get(2)?)?,
                 text: row.get(3)?,
             })
@@ -182,7 +190,9 @@ pub(super) fn list(
     let mut values: Vec<Box<dyn ToSql>> = Vec::new();
     if let Some(state) = filter.state {
         query += match state {
-            InteractionState::Queued | InteractionState::Active => " AND i.closed_at IS NULL AND i.state = ?",
+            InteractionState::Bot | InteractionState::Queued | InteractionState::Active => {
+                " AND i.closed_at IS NULL AND i.state = ?"
+            }
             InteractionState::Closed => " AND i.state = ?",
         };
         values.push(Box::new(state_name(state)));
@@ -203,15 +213,20 @@ pub(super) fn list(
 /// The index that a list is read from, in its order: as long as the list, however much is stored.
 const fn index(filter: &InteractionFilter) -> &'static str {
     match (filter.owner.is_some(), filter.state) {
-        (true, Some(InteractionState::Queued | InteractionState::Active)) => "INDEXED BY interaction_open_by_owner",
+        (true, Some(InteractionState::Bot | InteractionState::Queued | InteractionState::Active)) => {
+            "INDEXED BY interaction_open_by_owner"
+        }
         (true, Some(InteractionState::Closed) | None) => "INDEXED BY interaction_by_owner",
-        (false, Some(InteractionState::Queued | InteractionState::Active)) => "INDEXED BY interaction_open_by_state",
+        (false, Some(InteractionState::Bot | InteractionState::Queued | InteractionState::Active)) => {
+            "INDEXED BY interaction_open_by_state"
+        }
         (false, Some(InteractionState::Closed) | None) => "NOT INDEXED",
     }
 }
 
 const fn state_name(state: InteractionState) -> &'static str {
     match state {
+        InteractionState::Bot => "Bot",
         InteractionState::Queued => "Queued",
         InteractionState::Active => "Active",
         InteractionState::Closed => "Closed",
@@ -220,6 +235,7 @@ const fn state_name(state: InteractionState) -> &'static str {
 
 fn read_interaction(row: &Row<'_>) -> Result<InteractionRow, StoreError> {
     let state = match row.get::<_, String>(4)?.as_str() {
+        "Bot" => InteractionState::Bot,
         "Queued" => InteractionState::Queued,
         "Active" => InteractionState::Active,
         "Closed" => InteractionState::Closed,
@@ -247,5 +263,6 @@ fn read_interaction(row: &Row<'_>) -> Result<InteractionRow, StoreError> {
         disposition: row.get::<_, Option<String>>(14)?.map(DispositionName::from),
         offer: json(row, 12)?.or(of_transfer),
         transfer,
+        bot: json(row, 15)?,
     })
 }

@@ -1,6 +1,7 @@
 //! Queries for people: pages of interactions and messages, events for the stream.
 
 mod blocked_starts;
+mod bots;
 mod events;
 mod interactions;
 mod messages;

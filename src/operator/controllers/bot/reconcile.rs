@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{BotFault, Surroundings, compile, to_status};
 use crate::{
     api::{Bot, BotStatus, Reason},
+    bot::{BotFault, Surroundings, compile, to_status},
     operator::{
         controllers::{
             summary::{self, summarize},
@@ -37,7 +37,13 @@ fn compiled_status(bot: &Bot, allows: &dyn Fn(&str) -> Result<(), String>) -> (D
             status.version = Some(compiled.version().to_owned());
             status.fault_count = Some(0);
             status.faults = Vec::new();
-            (DesiredCondition::yes(Reason::Compiled, "the bot has no faults"), status)
+            let calls = bot.spec.steps.iter().any(|step| step.http.is_some());
+            let message = if calls {
+                "the bot has no faults; its http steps are not carried out yet, and a channel that names it says so"
+            } else {
+                "the bot has no faults"
+            };
+            (DesiredCondition::yes(Reason::Compiled, message), status)
         }
         Err(faults) => {
             // New conversations go on with the last version that had none.

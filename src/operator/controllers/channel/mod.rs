@@ -1,5 +1,6 @@
 //! SmsChannel: observe, validate, claim, plan, apply, summarize; and drain before it goes.
 
+mod bots;
 mod clock;
 mod drain;
 mod number;
@@ -10,7 +11,6 @@ mod planned;
 mod sampled;
 mod status;
 mod storage;
-mod supported;
 mod validate;
 mod waits_for;
 
@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 use kube::ResourceExt;
 
 use crate::{
-    api::{ConditionStatus, Reason, names},
+    api::{ConditionStatus, Reason, names, sms_channel::Automations},
     operator::{
         controllers::{
             account, claim, finalizer, rollout,
@@ -108,7 +108,6 @@ async fn bring_about(context: &Context, observed: &Observed, findings: &mut Find
     let channel = &*observed.channel;
     let owner = Owner::channel(channel);
     check_readable(context, observed, &owner)?;
-    supported::check(&channel.spec)?;
     let references = validate::references(observed);
     findings.references = Some(validate::desired(&references));
     let Some(connector) = &observed.connector else { return Ok(None) };
@@ -175,6 +174,11 @@ fn check_readable(context: &Context, observed: &Observed, owner: &Owner) -> Resu
     let lists = observed.blocklists.iter().map(|list| ObjectKey::of(&**list));
     let unreadable = summary::without_good_form(&cluster.connectors, &connector, "connector")
         .or_else(|| summary::without_good_form(&cluster.campaigns, &campaign, "campaign"))
+        .or_else(|| {
+            let named = spec.automations.iter().flat_map(Automations::bots);
+            let bots = named.map(|(_, bot)| summary::without_good_form(&cluster.bots, &key(&bot.name), "bot"));
+            bots.flatten().next()
+        })
         .or_else(|| {
             lists
                 .map(|list| summary::without_good_form(&cluster.blocklists, &list, "blocklist"))

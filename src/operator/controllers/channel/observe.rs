@@ -1,12 +1,15 @@
 //! What the operator knows of a channel and of what it refers to, from its caches.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
 
 use crate::{
-    api::{Blocklist, Campaign, ConditionType, Reason, SmsChannel, SmsConnector, condition_of},
+    api::{
+        Blocklist, Bot, Campaign, ConditionType, Reason, SmsChannel, SmsConnector, condition_of,
+        sms_channel::Automations,
+    },
     operator::{
         controllers::{
             channel::storage,
@@ -32,6 +35,8 @@ pub(crate) struct Observed {
     pub channel: Arc<SmsChannel>,
     pub connector: Option<Arc<SmsConnector>>,
     pub campaign: Option<Arc<Campaign>>,
+    /// The bots that it names and that are there, by name.
+    pub bots: BTreeMap<String, Arc<Bot>>,
     /// The blocklists that bind it, by name.
     pub blocklists: Vec<Arc<Blocklist>>,
     /// What the connector's gateway said.
@@ -70,6 +75,7 @@ impl Observed {
         let gateway = connector.as_ref().and_then(|connector| connector.uid());
         Ok(Self {
             gateway: gateway.map_or(Sampled::Never, |uid| context.samples.gateway(&uid)),
+            bots: bots(context, &channel, &owner),
             blocklists: blocklists(context, &channel),
             campaign: campaign.filter(|campaign| !is_deleted(&**campaign)),
             connector,
@@ -112,6 +118,15 @@ impl Observed {
     pub(crate) fn was_number_valid(&self) -> bool {
         summary::was_true(&*self.channel, ConditionType::NumberValid)
     }
+}
+
+fn bots(context: &Context, channel: &SmsChannel, owner: &Owner) -> BTreeMap<String, Arc<Bot>> {
+    let named = channel.spec.automations.iter().flat_map(Automations::bots);
+    let found = named.filter_map(|(_, named)| {
+        let bot = context.cluster.bots.get(&ObjectKey::new(&owner.namespace, &named.name))?;
+        (!is_deleted(&*bot)).then(|| (named.name.clone(), bot))
+    });
+    found.collect()
 }
 
 fn blocklists(context: &Context, channel: &SmsChannel) -> Vec<Arc<Blocklist>> {

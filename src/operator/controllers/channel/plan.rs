@@ -72,6 +72,7 @@ pub(crate) fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settin
         max_transfer_seconds: unsigned(spec.max_transfer_seconds),
         queue_full_message: spec.queue_full_message.clone(),
         out_of_hours_message: spec.out_of_hours.message.clone(),
+        bots: valid.bots.clone(),
         blocklist: BlocklistSwitches { inbound: spec.blocklist.inbound, outbound: spec.blocklist.outbound },
         opt_out: valid.opt_out.clone(),
         session_idle_seconds: unsigned(spec.session.idle_seconds),

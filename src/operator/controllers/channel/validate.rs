@@ -1,11 +1,18 @@
 //! From a channel and what it refers to into types that cannot be wrong.
 
 use crate::{
-    api::{Reason, SmsConnector, sms_channel::Strategy},
+    api::{
+        Reason, SmsConnector,
+        sms_channel::{Automations, Strategy},
+    },
     operator::{
         controllers::{
             campaign,
-            channel::{observe::Observed, opt_out},
+            channel::{
+                bots::{self, NamedBot},
+                observe::Observed,
+                opt_out,
+            },
         },
         runtime::{desired_condition::DesiredCondition, error::Error},
     },
@@ -19,6 +26,8 @@ pub(crate) struct References<'a> {
     pub connector: &'a SmsConnector,
     /// The campaign, in the engine's terms.
     pub campaign: engine::Campaign,
+    /// The bots that are named.
+    pub bots: Vec<NamedBot<'a>>,
 }
 
 /// Resolves the references.
@@ -47,8 +56,18 @@ pub(crate) fn references(observed: &Observed) -> Result<References<'_>, DesiredC
             }
         },
     };
+    let mut bots = Vec::new();
+    for (field, named) in spec.automations.iter().flat_map(Automations::bots) {
+        match observed.bots.get(&named.name) {
+            Some(bot) => bots.push(NamedBot { field, bot }),
+            None => {
+                let message = format!("spec.automations.{field}: bot {} does not exist in this namespace", named.name);
+                faults.push((Reason::BotNotFound, message));
+            }
+        }
+    }
     match (&observed.connector, campaign, faults.first()) {
-        (Some(connector), Some(campaign), None) => Ok(References { connector, campaign }),
+        (Some(connector), Some(campaign), None) => Ok(References { connector, campaign, bots }),
         (_, _, Some((reason, _))) => {
             let messages: Vec<_> = faults.iter().map(|(_, message)| message.as_str()).collect();
             Err(DesiredCondition::no(*reason, messages.join("; ")))
@@ -60,7 +79,7 @@ pub(crate) fn references(observed: &Observed) -> Result<References<'_>, DesiredC
 /// What `ReferencesResolved` shows.
 pub(super) fn desired(references: &Result<References<'_>, DesiredCondition>) -> DesiredCondition {
     match references {
-        Ok(_) => DesiredCondition::yes(Reason::Resolved, "connector and campaign are there"),
+        Ok(_) => DesiredCondition::yes(Reason::Resolved, "connector, campaign and bots are there"),
         Err(desired) => desired.clone(),
     }
 }
@@ -74,6 +93,8 @@ pub(crate) struct Valid<'a> {
     pub strategy: engine::Strategy,
     /// Opt-out words and texts.
     pub opt_out: engine::OptOut,
+    /// What talks to customers by itself.
+    pub bots: engine::Bots,
 }
 
 /// Checks what is left.
@@ -92,11 +113,13 @@ pub(crate) fn validate<'a>(observed: &Observed, references: &References<'a>) -> 
         Strategy::RingAll => engine::Strategy::RingAll,
     };
     let number = spec.number.parse();
+    let opt_out = opt_out::for_engine(&spec.opt_out)?;
     Ok(Valid {
+        bots: bots::for_engine(&references.bots, &opt_out)?,
         number: number.map_err(|error| Error::stalled(Reason::InvalidSpec, format!("spec.number: {error}")))?,
         connector: references.connector,
         campaign: references.campaign.clone(),
         strategy,
-        opt_out: opt_out::for_engine(&spec.opt_out)?,
+        opt_out,
     })
 }

@@ -5,8 +5,14 @@ use serde_json::json;
 use super::{World, path};
 use crate::operator::{
     controllers::plan_tests::settings,
-    observed::targets::{Class, Target},
-    runtime::settings::Settings,
+    observed::{
+        changes,
+        targets::{Class, Target},
+    },
+    runtime::{
+        cache::{Change, ObjectKey},
+        settings::Settings,
+    },
 };
 
 fn generation(world: &World, type_: &str) -> Option<i64> {
@@ -17,6 +23,7 @@ fn generation(world: &World, type_: &str) -> Option<i64> {
 #[tokio::test]
 async fn what_was_not_judged_keeps_the_generation_that_it_speaks_of() {
     let world = World::at_work().await;
+    world.calling_bot("greeting");
     world.edit(&path("smschannels", "support"), |channel| {
         channel["metadata"]["generation"] = 2.into();
         channel["spec"]["automations"] = json!({"onStart": {"name": "greeting"}});
@@ -92,6 +99,7 @@ async fn what_an_engine_says_of_its_queue_is_told_although_its_channel_cannot_be
         world.relist();
     };
     let not_supported = |world: &World| {
+        world.calling_bot("greeting");
         world.edit(&path("smschannels", "support"), |channel| {
             channel["spec"]["automations"] = json!({"onStart": {"name": "greeting"}})
         });
@@ -139,4 +147,53 @@ async fn a_fault_of_the_server_that_lasts_is_said_with_its_words() {
     world.work_channel("support").await;
     world.expect("smschannels", "support", "Ready", "True", "Available");
     assert_eq!(world.condition("smschannels", "support", "Reconciling"), None);
+}
+
+#[tokio::test]
+async fn a_channel_says_of_its_bots_what_keeps_them_from_running_and_hears_when_they_are_mended() {
+    let world = World::at_work().await;
+    let name_bot = |channel: &mut serde_json::Value| {
+        channel["metadata"]["generation"] = 2.into();
+        channel["spec"]["automations"] = json!({"onStart": {"name": "greeting"}});
+    };
+    world.edit(&path("smschannels", "support"), name_bot);
+    world.reconcile_channel("support").await.unwrap();
+    let message = world.expect("smschannels", "support", "Ready", "False", "BotNotFound");
+    assert_eq!(message, "spec.automations.onStart: bot greeting does not exist in this namespace");
+
+    world.put("bots", "greeting", json!({"steps": [{"name": "hello", "say": {"text": "Hello"}}]}));
+    let queue = &world.context.queues.channels;
+    assert_eq!(queue.depth(), 0);
+    let new = world.context.cluster.bots.get(&ObjectKey::new("shop", "greeting"));
+    changes::bot(&world.context, &Change { old: None, new, echo: false });
+    assert_eq!(queue.pop().await, ObjectKey::new("shop", "support"), "it hears of the bot");
+    world.reconcile_channel("support").await.unwrap_err();
+    let message = world.expect("smschannels", "support", "Ready", "False", "BotInvalid");
+    assert!(
+        message.starts_with(
+            "spec.automations.onStart: bot greeting has faults: step hello, next: the last step leads nowhere"
+        ),
+        "{message}"
+    );
+
+    let asks = |word: &str| {
+        let ask = json!({"text": "Which?", "into": "which", "answers": [{ "value": word }]});
+        json!({"steps": [{"name": "hello", "ask": ask}, {"name": "end", "finish": {}}]})
+    };
+    world.put("bots", "greeting", asks("Baja"));
+    world.edit(&path("smschannels", "support"), |channel| {
+        channel["spec"]["optOut"] = json!({"keywords": {"stop": ["BAJA"]}});
+    });
+    world.reconcile_channel("support").await.unwrap_err();
+    let message = world.expect("smschannels", "support", "Ready", "False", "BotInvalid");
+    assert!(message.contains("\"Baja\" is a word by which customers opt out"), "{message}");
+
+    // The engine keeps what it has meanwhile.
+    let before = world.api.get("/api/v1/namespaces/shop/configmaps/sms-support").unwrap();
+    assert!(!before["data"]["config.json"].as_str().unwrap().contains("bots"));
+    world.put("bots", "greeting", asks("1"));
+    world.reconcile_channel("support").await.unwrap();
+    let config = world.api.get("/api/v1/namespaces/shop/configmaps/sms-support").unwrap();
+    let document: serde_json::Value = serde_json::from_str(config["data"]["config.json"].as_str().unwrap()).unwrap();
+    assert_eq!(document["bots"]["onStart"]["spec"]["steps"][0]["ask"]["text"], "Which?");
 }

@@ -106,6 +106,7 @@ impl World {
             "smsconnectors" => "SmsConnector",
             "smschannels" => "SmsChannel",
             "blocklists" => "Blocklist",
+            "bots" => "Bot",
             _ => "Campaign",
         };
         let object = json!({
@@ -114,6 +115,15 @@ impl World {
         });
         self.api.put::<Value>(&path(plural, name), object);
         self.relist();
+    }
+
+    /// A bot that calls a service, which is not carried out yet.
+    fn calling_bot(&self, name: &str) {
+        let steps = json!([
+            {"name": "call", "http": {"url": "https://crm.example.com/", "onError": "end"}},
+            {"name": "end", "finish": {}},
+        ]);
+        self.put("bots", name, json!({ "steps": steps }));
     }
 
     fn channel(&self, name: &str) {
@@ -245,6 +255,7 @@ impl World {
         self.list_ours("/smschannels/", &cluster.channels);
         self.list_ours("/campaigns/", &cluster.campaigns);
         self.list_ours("/blocklists/", &cluster.blocklists);
+        self.list_ours("/bots/", &cluster.bots);
         for kind in ChildKind::ALL {
             self.list(&format!("/{}/", kind.row().plural), cluster.children.of(kind), true);
         }

@@ -22,10 +22,19 @@ use crate::{
 };
 
 /// The most memory that a compiled pattern may take, in bytes.
-const PATTERN_BYTES: usize = 1 << 20;
+const PATTERN_BYTES: usize = 256 << 10;
+/// Patterns of a bot at most: all of them are in memory, of every version that a conversation keeps to.
+const MAX_PATTERNS: usize = 50;
+/// Bytes that a bot may take as JSON: a channel's three must fit into its engine's configuration.
+const MAX_BYTES: usize = 128 << 10;
+/// Texts that a bot may send before it waits for the customer.
+const MAX_TEXTS: usize = 10;
+
+/// The index of no step: for faults of the bot as a whole.
+const OF_THE_BOT: usize = usize::MAX;
 
 /// What a bot is judged by, beside its own spec.
-pub(crate) struct Surroundings<'a> {
+pub struct Surroundings<'a> {
     /// Whether calls to an origin (`https://crm.example.com`) are allowed; if not, why not and what to do.
     pub allows: &'a dyn Fn(&str) -> Result<(), String>,
     /// Words that are never answers, since the engine takes them for opt-outs and calls for help.
@@ -34,13 +43,13 @@ pub(crate) struct Surroundings<'a> {
 
 impl<'a> Surroundings<'a> {
     /// With the opt-out and help words that channels have when they say nothing else.
-    pub(crate) fn new(allows: &'a dyn Fn(&str) -> Result<(), String>) -> Self {
+    pub fn new(allows: &'a dyn Fn(&str) -> Result<(), String>) -> Self {
         Self { allows, reserved: STOP_WORDS.iter().chain(HELP_WORDS).map(|word| folded(word)).collect() }
     }
 
     /// And further words, of the channels that use the bot.
-    #[cfg(test)]
-    pub(crate) fn reserving<'w>(mut self, words: impl IntoIterator<Item = &'w str>) -> Self {
+    #[must_use]
+    pub fn reserving<'w>(mut self, words: impl IntoIterator<Item = &'w str>) -> Self {
         self.reserved.extend(words.into_iter().map(folded));
         self
     }
@@ -50,9 +59,11 @@ impl<'a> Surroundings<'a> {
 ///
 /// # Errors
 /// Every fault, in the order of the steps.
-pub(crate) fn compile(spec: &BotSpec, surroundings: &Surroundings<'_>) -> Result<CompiledBot, Vec<BotFault>> {
+pub fn compile(spec: &BotSpec, surroundings: &Surroundings<'_>) -> Result<CompiledBot, Vec<BotFault>> {
     let mut compiler = Compiler::new(spec, surroundings);
+    compiler.check_size();
     let start = compiler.start();
+    let idle_message = compiler.optional_text(OF_THE_BOT, "idleMessage", spec.idle_message.as_deref());
     let steps: Vec<CompiledStep> = (0..spec.steps.len()).filter_map(|index| compiler.step(index)).collect();
     if steps.len() == spec.steps.len() && !compiler.target_is_missing {
         compiler.check_ways(start);
@@ -63,20 +74,17 @@ pub(crate) fn compile(spec: &BotSpec, surroundings: &Surroundings<'_>) -> Result
         faults.sort_by_key(place);
         return Err(faults);
     }
-    Ok(CompiledBot {
-        version: version(spec),
-        start,
-        steps,
-        idle_seconds: unsigned(spec.idle_seconds),
-        idle_message: spec.idle_message.clone(),
-    })
+    Ok(CompiledBot { version: version(spec), start, steps, idle_seconds: unsigned(spec.idle_seconds), idle_message })
+}
+
+#[expect(clippy::expect_used, reason = "a spec always serializes: its keys are strings, its numbers integers")]
+fn document(spec: &BotSpec) -> Vec<u8> {
+    serde_json::to_vec(spec).expect("a spec serializes")
 }
 
 /// The first 12 hex digits of the SHA-256 of the spec.
-#[expect(clippy::expect_used, reason = "a spec always serializes: its keys are strings, its numbers integers")]
 fn version(spec: &BotSpec) -> String {
-    let document = serde_json::to_vec(spec).expect("a spec serializes");
-    Sha256::digest(document).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(document(spec)).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unsigned(value: i32) -> u32 {
@@ -92,6 +100,7 @@ struct Compiler<'a> {
     followers: Vec<Vec<usize>>,
     faults: Vec<BotFault>,
     target_is_missing: bool,
+    patterns: usize,
 }
 
 impl<'a> Compiler<'a> {
@@ -104,17 +113,12 @@ impl<'a> Compiler<'a> {
             followers: vec![Vec::new(); spec.steps.len()],
             faults: Vec::new(),
             target_is_missing: false,
+            patterns: 0,
         };
         for (index, step) in spec.steps.iter().enumerate() {
             if compiler.index.insert(&step.name, index).is_some() {
                 compiler.fault(index, "name", "two steps have this name: rename one");
             }
-        }
-        if let Some(message) = &spec.idle_message
-            && message.trim().is_empty()
-        {
-            let message = "is blank: write a text, or remove it".into();
-            compiler.faults.push(BotFault { step: String::new(), position: "idleMessage".into(), message });
         }
         compiler
     }
@@ -255,7 +259,22 @@ impl<'a> Compiler<'a> {
         }
     }
 
+    /// Together with what else a channel's engine is told, it must fit.
+    fn check_size(&mut self) {
+        let bytes = document(self.spec).len();
+        if bytes > MAX_BYTES {
+            let message =
+                format!("the bot takes {bytes} bytes as JSON, and may take {MAX_BYTES}: make its texts shorter");
+            self.fault(OF_THE_BOT, "steps", message);
+        }
+    }
+
     fn pattern(&mut self, index: usize, position: String, pattern: &str, whole: bool) -> Option<Regex> {
+        self.patterns += 1;
+        if self.patterns > MAX_PATTERNS {
+            self.fault(index, position, format!("the bot has more than {MAX_PATTERNS} patterns: use answers or oneOf"));
+            return None;
+        }
         // Compiled as it stands first: what is put around it must not close its brackets.
         let compile = |pattern: &str| RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).nest_limit(50).build();
         let compiled = compile(pattern)
@@ -279,15 +298,33 @@ impl<'a> Compiler<'a> {
     /// What only shows when all steps are known.
     fn check_ways(&mut self, start: StepId) {
         let waits = self.spec.steps.iter().map(|step| step.ask.is_some()).collect();
-        let graph = Graph { followers: std::mem::take(&mut self.followers), waits };
+        let on_timeout =
+            |step: &Step| step.ask.as_ref().and_then(|ask| self.index.get(ask.on_timeout.as_deref()?).copied());
+        let unanswered = self.spec.steps.iter().map(on_timeout).collect();
+        let graph = Graph { followers: std::mem::take(&mut self.followers), waits, unanswered };
         for index in graph.unreachable(start.0) {
             self.fault(index, "", "no step leads here: remove it, or name it as the next of another step");
         }
-        for circle in graph.circles() {
+        let circles = graph.circles();
+        let says = self.spec.steps.iter().map(|step| step.say.is_some() || step.ask.is_some()).collect::<Vec<_>>();
+        let begins = (0..self.spec.steps.len()).filter(|index| *index == start.0 || graph.follows_a_wait(*index));
+        let too_many = begins.filter(|_| circles.is_empty()).find_map(|index| {
+            let texts = graph.most_before_waiting(index, &says);
+            (texts > MAX_TEXTS).then_some((index, texts))
+        });
+        if let Some((index, texts)) = too_many {
+            let message = format!(
+                "from here up to {texts} texts are sent without waiting for the customer, and {MAX_TEXTS} may be: put an ask between them"
+            );
+            self.fault(index, "", message);
+        }
+        for circle in circles {
             let names: Vec<&str> =
                 circle.iter().chain(&circle[..1]).map(|index| self.spec.steps[*index].name.as_str()).collect();
-            let message =
-                format!("runs in a circle without waiting for the customer ({}): put an ask into it", names.join(", "));
+            let message = format!(
+                "runs in a circle while the customer says nothing ({}): put an ask into it that leads out of it by onTimeout",
+                names.join(", ")
+            );
             self.fault(circle[0], "", message);
         }
     }

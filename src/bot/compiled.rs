@@ -1,7 +1,5 @@
 //! A bot without faults: every target is a step, every text is parsed, every pattern compiles.
 
-#![allow(dead_code, reason = "a Bot is checked by compiling it; conversations do not run from the result yet")]
-
 use std::collections::BTreeMap;
 
 use regex::Regex;
@@ -11,50 +9,65 @@ use crate::api::{bot::HttpMethod, reference::SecretKeyRef};
 
 /// A step of the bot it belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct StepId(pub(super) usize);
+pub struct StepId(pub(super) usize);
 
 /// A bot without faults.
 #[derive(Clone, Debug)]
-pub(crate) struct CompiledBot {
+pub struct CompiledBot {
     pub(super) version: String,
     pub(super) start: StepId,
     pub(super) steps: Vec<CompiledStep>,
     pub(super) idle_seconds: u32,
-    pub(super) idle_message: Option<String>,
+    pub(super) idle_message: Option<Template>,
 }
+
+impl PartialEq for CompiledBot {
+    /// The version is a digest of all that it does.
+    fn eq(&self, other: &Self) -> bool {
+        self.version == other.version
+    }
+}
+
+impl Eq for CompiledBot {}
 
 impl CompiledBot {
     /// The first 12 hex digits of the spec's SHA-256: the same steps have the same version.
-    pub(crate) fn version(&self) -> &str {
+    pub fn version(&self) -> &str {
         &self.version
     }
 
-    pub(crate) const fn start(&self) -> StepId {
+    /// The step that begins.
+    pub const fn start(&self) -> StepId {
         self.start
     }
 
     /// A step. `StepId`s come from the same bot.
-    pub(crate) fn step(&self, id: StepId) -> Option<&CompiledStep> {
+    pub fn step(&self, id: StepId) -> Option<&CompiledStep> {
         self.steps.get(id.0)
     }
 
+    /// The step of this name.
+    pub fn find(&self, name: &str) -> Option<StepId> {
+        self.steps.iter().position(|step| step.name == name).map(StepId)
+    }
+
     /// The steps in their order.
-    pub(crate) fn steps(&self) -> &[CompiledStep] {
+    pub fn steps(&self) -> &[CompiledStep] {
         &self.steps
     }
 
     /// Seconds to wait for the customer where a step says nothing else.
-    pub(crate) const fn idle_seconds(&self) -> u32 {
+    pub const fn idle_seconds(&self) -> u32 {
         self.idle_seconds
     }
 
     /// What is said when the customer was silent for so long.
-    pub(crate) fn idle_message(&self) -> Option<&str> {
-        self.idle_message.as_deref()
+    pub const fn idle_message(&self) -> Option<&Template> {
+        self.idle_message.as_ref()
     }
 
     /// The Secret keys that its calls show, sorted, each once: they are mounted into the engine.
-    pub(crate) fn secrets(&self) -> Vec<&SecretKeyRef> {
+    pub fn secrets(&self) -> Vec<&SecretKeyRef> {
         let calls = self.steps.iter().filter_map(|step| match &step.action {
             Action::Http(call) => Some(call),
             Action::Say { .. }
@@ -80,14 +93,14 @@ impl CompiledBot {
 
 /// A step.
 #[derive(Clone, Debug)]
-pub(crate) struct CompiledStep {
+pub struct CompiledStep {
     pub name: String,
     pub action: Action,
 }
 
 /// The action of a step, with its targets resolved.
 #[derive(Clone, Debug)]
-pub(crate) enum Action {
+pub enum Action {
     /// Sends a text.
     Say {
         /// The text.
@@ -155,7 +168,7 @@ pub(crate) enum Action {
 
 /// The answers that end a question.
 #[derive(Clone, Debug)]
-pub(crate) enum Accepted {
+pub enum Accepted {
     /// Any text.
     Any,
     /// One of these, without case and blanks at the ends; each with the value that it stands for.
@@ -166,7 +179,7 @@ pub(crate) enum Accepted {
 
 impl Accepted {
     /// The value that a customer's text stands for, if it is an answer.
-    pub(crate) fn value<'a>(&'a self, text: &'a str) -> Option<&'a str> {
+    pub fn value<'a>(&'a self, text: &'a str) -> Option<&'a str> {
         let text = text.trim();
         match self {
             Self::Any => Some(text),
@@ -178,7 +191,7 @@ impl Accepted {
 
 /// A case of a branch.
 #[derive(Clone, Debug)]
-pub(crate) struct Case {
+pub struct Case {
     pub name: String,
     /// All of it must hold, each of the variable before it.
     pub when: Vec<(String, Comparison)>,
@@ -188,7 +201,7 @@ pub(crate) struct Case {
 
 /// What must hold of a variable's text.
 #[derive(Clone, Debug)]
-pub(crate) enum Comparison {
+pub enum Comparison {
     /// It is this one.
     Equals(String),
     /// It is one of these.
@@ -205,7 +218,7 @@ pub(crate) enum Comparison {
 
 impl Comparison {
     /// Whether it holds of a variable's text; none: the variable is absent.
-    pub(crate) fn holds(&self, text: Option<&str>) -> bool {
+    pub fn holds(&self, text: Option<&str>) -> bool {
         let number = || text.and_then(|text| text.trim().parse::<i64>().ok());
         match self {
             Self::Equals(wanted) => text == Some(wanted),
@@ -220,7 +233,7 @@ impl Comparison {
 
 /// A call of a service.
 #[derive(Clone, Debug)]
-pub(crate) struct HttpCall {
+pub struct HttpCall {
     pub method: HttpMethod,
     /// Scheme, host and port, as the operator allows them: `https://crm.example.com`.
     pub origin: String,
@@ -244,7 +257,7 @@ pub(crate) struct HttpCall {
 
 /// The value of a header.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum HeaderValue {
+pub enum HeaderValue {
     /// A text.
     Text(Template),
     /// What a Secret holds.
@@ -253,7 +266,7 @@ pub(crate) enum HeaderValue {
 
 /// A field of the JSON object that is sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct BodyField {
+pub struct BodyField {
     pub field: String,
     pub value: Template,
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Compiler, unsigned};
 use crate::{
     api::bot::{Ask, Branch, BranchCondition, Http, Set},
-    operator::controllers::bot::{
+    bot::{
         compiled::{Accepted, Action, BodyField, Case, Comparison, HeaderValue, HttpCall},
         http::{check_header, split_url},
         template::Template,

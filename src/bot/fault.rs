@@ -11,7 +11,7 @@ const MESSAGE_MAX: usize = 1024;
 
 /// A fault of a bot.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct BotFault {
+pub struct BotFault {
     /// Name of the step; empty for the bot as a whole.
     pub step: String,
     /// Where in the step: `ask.text[12]` is the twelfth character of the question.
@@ -32,7 +32,7 @@ impl fmt::Display for BotFault {
 }
 
 /// The first faults as a status lists them, one for each place.
-pub(crate) fn to_status(faults: &[BotFault]) -> Vec<FaultStatus> {
+pub fn to_status(faults: &[BotFault]) -> Vec<FaultStatus> {
     let mut listed: Vec<FaultStatus> = Vec::new();
     for fault in faults {
         if listed.len() == LISTED {

@@ -35,7 +35,7 @@ fn end() -> Value {
 
 #[test]
 fn the_example_of_the_reference_page_compiles() {
-    let bot: Bot = serde_saphyr::from_str(include_str!("../../../../examples/reference/bot.yaml")).unwrap();
+    let bot: Bot = serde_saphyr::from_str(include_str!("../../examples/reference/bot.yaml")).unwrap();
     let allow = |origin: &str| if origin == "https://orders.example.com" { Ok(()) } else { Err("no".into()) };
     let compiled = compile(&bot.spec, &Surroundings::new(&allow)).unwrap();
     assert_eq!(compiled.steps().len(), bot.spec.steps.len());
@@ -130,7 +130,12 @@ fn a_circle_that_never_waits_is_refused_and_one_that_waits_is_not() {
         {"name": "b", "inHours": {"open": "a", "closed": "end"}},
         end(),
     ]));
-    assert_eq!(found, ["step a: runs in a circle without waiting for the customer (a, b, a): put an ask into it"]);
+    assert_eq!(
+        found,
+        [
+            "step a: runs in a circle while the customer says nothing (a, b, a): put an ask into it that leads out of it by onTimeout"
+        ]
+    );
     // A call that fails over to itself is a circle too.
     let found = faults(json!([{"name": "a", "http": {"url": "https://crm.example.com/", "onError": "a"}}, end()]));
     assert!(found[0].contains("(a, a)"), "{found:?}");
@@ -346,5 +351,55 @@ fn two_hundred_steps_that_all_lead_everywhere_are_judged_at_once() {
         .collect();
     steps.push(json!({"name": "set", "set": {"values": [{"variable": "v", "value": "x"}]}, "next": "s0"}));
     let found = compiled(json!({"startAt": "set", "steps": steps})).unwrap_err();
-    assert!(found.iter().all(|fault| fault.message.contains("in a circle")), "{:?}", found.first());
+    let is_known = |fault: &BotFault| fault.message.contains("in a circle") || fault.message.contains("bytes as JSON");
+    assert!(found.len() > 1 && found.iter().all(is_known), "{:?}", found.first());
+}
+
+#[test]
+fn what_is_more_than_a_bot_may_have_is_refused() {
+    let say = |at: usize| json!({"name": format!("s{at}"), "say": {"text": "x"}});
+    let texts = |count: usize| {
+        let mut steps: Vec<Value> = (0..count).map(say).collect();
+        steps.push(end());
+        faults_of(Value::Array(steps))
+    };
+    assert_eq!(texts(10), [""; 0]);
+    assert_eq!(
+        texts(11),
+        [
+            "step s0: from here up to 11 texts are sent without waiting for the customer, and 10 may be: put an ask between them"
+        ]
+    );
+
+    let ask = |at: usize, pattern: &str, text: &str| json!({"name": format!("a{at}"), "ask": {"text": text, "into": "v", "matches": pattern}});
+    let asks = |count: usize, pattern: &str, text: &str| {
+        let mut steps: Vec<Value> = (0..count).map(|at| ask(at, pattern, text)).collect();
+        steps.push(end());
+        faults_of(Value::Array(steps))
+    };
+    assert_eq!(asks(50, "x", "x"), [""; 0]);
+    assert_eq!(asks(51, "x", "x"), ["step a50, ask.matches: the bot has more than 50 patterns: use answers or oneOf"]);
+    assert_eq!(asks(50, r"\w{15}", "x").len(), 50, "none of these is small");
+    let large = asks(50, "x", &"é".repeat(1600));
+    assert!(large.len() == 1 && large[0].starts_with("steps: the bot takes "), "{large:?}");
+}
+
+#[test]
+fn a_question_that_nobody_answers_does_not_go_round_for_ever() {
+    let ask = |name: &str, on_timeout: &str| json!({"name": name, "ask": {"text": "x", "into": "v", "onTimeout": on_timeout}, "next": "end"});
+    for (steps, circle) in
+        [(json!([ask("a", "a"), end()]), "(a, a)"), (json!([ask("a", "b"), ask("b", "a"), end()]), "(a, b, a)")]
+    {
+        let found = faults(steps);
+        assert!(
+            found.len() == 1 && found[0].contains("while the customer says nothing") && found[0].contains(circle),
+            "{found:?}"
+        );
+    }
+    assert_eq!(faults_of(json!([ask("a", "b"), ask("b", "end"), end()])), [""; 0]);
+}
+
+/// The faults of steps, if there are any.
+fn faults_of(steps: Value) -> Vec<String> {
+    of_steps(steps).err().unwrap_or_default().iter().map(ToString::to_string).collect()
 }

@@ -7,11 +7,11 @@ const MAX_PARTS: usize = 8;
 
 /// A text with variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Template(Vec<Piece>);
+pub struct Template(Vec<Piece>);
 
 /// A piece of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Piece {
+pub enum Piece {
     /// Stands as it is.
     Literal(String),
     /// Stands for a variable's value, or a part of it by dots.
@@ -25,7 +25,7 @@ pub(crate) enum Piece {
 
 /// Why a text is no template.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TemplateError {
+pub struct TemplateError {
     /// Where, in characters counted from 1.
     pub at: usize,
     /// What is wrong, and what to write.
@@ -40,7 +40,7 @@ impl fmt::Display for TemplateError {
 
 impl Template {
     /// Reads a text.
-    pub(crate) fn parse(text: &str) -> Result<Self, TemplateError> {
+    pub fn parse(text: &str) -> Result<Self, TemplateError> {
         let mut pieces = Vec::new();
         let mut rest = text;
         while let Some(open) = rest.find("{{") {
@@ -69,12 +69,12 @@ impl Template {
     }
 
     /// The pieces in their order.
-    pub(crate) fn pieces(&self) -> &[Piece] {
+    pub fn pieces(&self) -> &[Piece] {
         &self.0
     }
 
     /// The variables in their order, each with its position.
-    pub(crate) fn variables(&self) -> impl Iterator<Item = (&str, usize)> {
+    pub fn variables(&self) -> impl Iterator<Item = (&str, usize)> {
         self.0.iter().filter_map(|piece| match piece {
             Piece::Literal(_) => None,
             Piece::Variable { path, at } => Some((path.as_str(), *at)),
@@ -82,7 +82,7 @@ impl Template {
     }
 
     /// Whether nothing but blanks would be there, whatever the variables hold.
-    pub(crate) fn is_blank(&self) -> bool {
+    pub fn is_blank(&self) -> bool {
         self.0.iter().all(|piece| match piece {
             Piece::Literal(text) => text.trim().is_empty(),
             Piece::Variable { .. } => false,

@@ -1,0 +1,24 @@
+//! Bots: compiled, or refused with every fault named; and how one runs, purely. The rules are in docs/bots.md.
+
+mod compile;
+mod compiled;
+mod fault;
+mod graph;
+mod http;
+mod run;
+mod template;
+mod values;
+mod variables;
+
+pub use compile::{Surroundings, compile};
+pub use compiled::{Action, CompiledBot, StepId};
+pub use fault::{BotFault, to_status};
+pub use run::{Failure, Given, Input, Outcome, Position, Taken, Then, Turn, run};
+pub use values::Values;
+
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod run_tests;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,129 @@
+//! A bot takes its turn: what it says goes out, and the interaction goes where the bot says.
+
+use super::{
+    bot_lifecycle,
+    bot_run::{BotSlot, Question, TurnInput},
+    command::{Answer, BotTurn, Content, Refusal},
+    draft::Draft,
+    event::{BotEndReason, BotWait, CloseReason, InteractionEvent, Purpose, SampleResult},
+    interaction::Interaction,
+    sending, service_level,
+};
+use crate::bot::{self, CompiledBot, Failure, Given, Input, Position, Then, Turn};
+
+/// Turns that a bot takes in one conversation at most: a customer who is a machine would answer for ever.
+const MAX_TURNS: u32 = 100;
+
+/// Takes a turn, unless it was taken already or the bot runs no more.
+pub(super) fn turn(draft: &mut Draft<'_>, turn: &BotTurn) -> Result<Answer, Refusal> {
+    let interaction = draft.state.interaction(turn.interaction).ok_or(Refusal::NotOpen(turn.interaction))?;
+    let due = draft.state.due_turn(turn.interaction).filter(|run| run.turn == turn.turn);
+    let Some((run, input)) = due.and_then(|run| Some((run, run.input()?))) else { return Ok(Answer::Done) };
+    let customer = draft.known_customer(interaction.customer)?;
+    let given = Given {
+        customer_number: &turn.texts.customer_number,
+        channel_name: &turn.texts.channel_name,
+        channel_number: &turn.texts.channel_number,
+        campaign_name: &turn.texts.campaign_name,
+        interaction_id: interaction.id.to_string(),
+        message_text: &turn.texts.first_message,
+        is_open: draft.config().schedule.is_open(draft.now),
+    };
+    let mut values = turn.values.clone();
+    let taken = turn.bot.as_deref().filter(|_| run.turn < MAX_TURNS).and_then(|bot| {
+        let input = input_of(bot, input, &turn.texts.answer)?;
+        Some(bot::run(bot, input, &mut values, &given))
+    });
+    let failure = if run.turn < MAX_TURNS { Failure::Lost } else { Failure::TooManyTurns };
+    let failed = || Turn { texts: Vec::new(), taken: Vec::new(), then: Then::Fail(failure) };
+    let Turn { texts, taken, then } = taken.unwrap_or_else(failed);
+    let wait = match &then {
+        Then::Wait { at, seconds } => turn.bot.as_deref().and_then(|bot| bot.step(at.step)).map(|step| BotWait {
+            step: step.name.clone(),
+            attempt: at.attempt,
+            seconds: *seconds,
+        }),
+        Then::HandOff { .. } | Then::Finish { .. } | Then::Fail(_) => None,
+    };
+    draft.push(InteractionEvent::BotStepped {
+        interaction: interaction.id,
+        bot: run.bot.clone(),
+        turn: run.turn,
+        taken,
+        wait,
+    });
+    for text in texts {
+        sending::commit_automatic(draft, &customer, Some(interaction.id), Purpose::Bot, &text);
+    }
+    let slot = run.slot;
+    match then {
+        Then::Wait { .. } => draft.add(Content::BotValues { interaction: interaction.id, values }),
+        Then::HandOff { priority, note } => {
+            add_note(draft, interaction, note.as_deref());
+            let priority = u8::try_from(priority).unwrap_or(u8::MAX);
+            bot_lifecycle::end(draft, interaction, BotEndReason::HandedOff, priority);
+            hand_off(draft, interaction, slot);
+        }
+        Then::Finish { note } => {
+            add_note(draft, interaction, note.as_deref());
+            bot_lifecycle::end(draft, interaction, BotEndReason::Finished, 0);
+            close(draft, interaction, slot);
+        }
+        Then::Fail(failure) => {
+            bot_lifecycle::end(draft, interaction, failure.into(), 0);
+            match slot {
+                BotSlot::OnStart => hand_off(draft, interaction, slot),
+                BotSlot::OnQueueTimeout | BotSlot::OnEnd => close(draft, interaction, slot),
+            }
+        }
+    }
+    Ok(Answer::Done)
+}
+
+fn input_of<'t>(bot: &CompiledBot, input: &TurnInput, answer: &'t str) -> Option<Input<'t>> {
+    let at = |question: &Question| Some(Position { step: bot.find(&question.step)?, attempt: question.attempt });
+    Some(match input {
+        TurnInput::Begin => Input::Begin,
+        TurnInput::Answer { question, .. } => Input::Answer(at(question)?, answer),
+        TurnInput::TimedOut { question } => Input::TimedOut(at(question)?),
+    })
+}
+
+fn add_note(draft: &mut Draft<'_>, interaction: &Interaction, text: Option<&str>) {
+    if let (Some(text), Some(run)) = (text, interaction.bot()) {
+        let note = draft.new_note(&text.into());
+        draft.push(InteractionEvent::BotNoted { note, interaction: interaction.id, bot: run.bot.clone() });
+    }
+}
+
+/// It goes to the queue, or goes on waiting there.
+fn hand_off(draft: &mut Draft<'_>, interaction: &Interaction, slot: BotSlot) {
+    let measured = match slot {
+        BotSlot::OnStart => true,
+        // Its wait is over and counted already.
+        BotSlot::OnEnd => false,
+        BotSlot::OnQueueTimeout => return,
+    };
+    let previous_agent = interaction.previous_agent.clone();
+    draft.push(InteractionEvent::InteractionQueued { interaction: interaction.id, measured, previous_agent });
+}
+
+fn close(draft: &mut Draft<'_>, interaction: &Interaction, slot: BotSlot) {
+    let reason = match slot {
+        BotSlot::OnStart => CloseReason::BotFinished,
+        BotSlot::OnQueueTimeout => {
+            service_level::sample(draft, interaction, SampleResult::Unanswered);
+            CloseReason::QueueTimeout
+        }
+        BotSlot::OnEnd => CloseReason::Finished,
+    };
+    let finished = interaction.finished();
+    draft.push(InteractionEvent::InteractionClosed {
+        interaction: interaction.id,
+        reason,
+        owner: finished.map(|finished| finished.owner.clone()),
+        completed_on: None,
+        disposition: finished.and_then(|finished| finished.disposition.clone()),
+        by: None,
+    });
+}

@@ -1,0 +1,15 @@
+//! Documents that agents see. Times are RFC 3339 in UTC; ids are numbers that only grow.
+
+mod agents;
+mod answers;
+mod conversation;
+mod interactions;
+mod statistics;
+
+pub(super) use self::{
+    agents::{AgentAtWork, Agents, Me, MyChannel, MyOffer, Presence},
+    answers::{Accepted, Done, Noted, Replied, Started},
+    conversation::{BlockedStart, BlockedStarts, Conversation, Message, Messages},
+    interactions::{Disposition, Dispositions, Interaction, Interactions, State, TransferTo},
+    statistics::{ServiceLevel, Statistics},
+};
