@@ -52,6 +52,8 @@ fn the_release_is_installed_upgraded_and_uninstalled_and_leaves_what_is_the_user
         let folder = format!("{EXAMPLES}/{example}");
         cluster.kubectl(&["apply", "-k", &folder, "--dry-run=server", "--validate=strict"]).ok();
     }
+    let bots = format!("{EXAMPLES}/bots");
+    cluster.kubectl(&["apply", "-f", &bots, "--dry-run=server", "--validate=strict"]).ok();
     cluster.kubectl(&["apply", "-k", &format!("{EXAMPLES}/quickstart"), "--validate=strict"]).ok();
     cluster.kubectl(&["rollout", "status", "deployment/aldis-simulator", "--timeout=120s"]).ok();
 

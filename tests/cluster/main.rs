@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bots;
 mod chart;
 mod claims;
 mod conversation;

@@ -148,7 +148,9 @@ async fn agents_sit_at_the_desks_of_their_own_namespace_only(home: &Tenant, othe
     let ana = |of: &Tenant| names::service_account_user(of.namespace(), "ana");
     let stranger = names::service_account_user(home.namespace(), "default");
     let not_a_member = |user: &str| {
-        format!("403: {user} is not a member of this channel's campaign; add the user to the Campaign's members or supervisors.")
+        format!(
+            "403: {user} is not a member of this channel's campaign; add the user to the Campaign's members or supervisors."
+        )
     };
     let forged = spliced(home.token("ana", &here).as_deref(), other.token("ana", &there).as_deref());
     let cases = [
