@@ -20,7 +20,7 @@ use crate::support::channel::{Channel, Step, config, dangling};
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
     let user = prop_oneof![Just("ana"), Just("bo"), Just("eve")];
-    let text = prop_oneof![6 => Just("TEXT-hello"), 1 => Just("STOP"), 1 => Just("START"), 1 => Just("HELP")];
+    let text = prop_oneof![6 => Just("TEXT-hello"), 2 => Just("TEXT-ok"), 1 => Just("STOP"), 1 => Just("START"), 1 => Just("HELP")];
     let failure = prop_oneof![Just(FailureClass::OptedOut), Just(FailureClass::Filtered)];
     let outcome = prop_oneof![
         3 => Just(SendOutcome::Accepted),
@@ -75,6 +75,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => (0..9usize, prop::sample::select(vec!["ana", "bo", "eva"])).prop_map(|(nth, to)| Step::Assign { nth, to }),
         1 => (0..9usize).prop_map(|nth| Step::Close { nth }),
         1 => any::<bool>().prop_map(|open| Step::Stream { user: "eva", open }),
+        1 => any::<bool>().prop_map(|on| Step::Bots { on }),
         1 => Just(Step::AcceptStorage),
         1 => (0..100_000u32).prop_map(|seconds| Step::Leap { seconds }),
         1 => (0..100_000u32).prop_map(|back| Step::SetClock { back }),
@@ -163,6 +164,7 @@ proptest! {
         channel.take(&[
             Step::Stream { user: "ana", open: true },
             Step::Presence { user: "ana", present: true },
+            Step::Bots { on: true },
         ]);
         for (steps, indexed, restart) in batches {
             channel.take(&steps);

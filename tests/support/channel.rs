@@ -8,13 +8,15 @@ use std::{
 };
 
 use aldis::{
+    bot::{CompiledBot, Surroundings, compile},
     engine::{
         core::{
             blocklist::Blocklist,
-            command::{self, Command, Contact, TransferTo},
+            bot_run::{BotRef, BotRun, Bots},
+            command::{self, BotTurn, Command, Contact, TransferTo},
             config::{self, ChannelConfig, Member, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
             delivery::{DeliveryState, SendOutcome},
-            ids::MessageId,
+            ids::{InteractionId, MessageId},
             opt_out::{AnsweredBy, Keyword, OptOut, Texts},
             schedule::Schedule,
             state::State,
@@ -82,6 +84,8 @@ pub enum Step {
     Assign { nth: usize, to: &'static str },
     /// A supervisor closes an interaction.
     Close { nth: usize },
+    /// The channel has bots of all kinds, or none. Turns that are due are taken at the beginning of the next transaction.
+    Bots { on: bool },
     /// An agent who is asked accepts, or declines.
     AnswerOffer { nth: usize, accepts: bool },
     /// A person accepts swapped storage.
@@ -179,7 +183,9 @@ impl Channel {
 
     /// Takes these steps in one transaction, and does something when they are written but not committed.
     pub fn take_and(&mut self, steps: &[Step], before_commit: impl FnOnce()) -> Committed {
+        let turns = self.bot_turns();
         self.transact(|writer| {
+            turns.iter().for_each(|turn| writer.tell(turn));
             writer.prefetch(steps);
             steps.iter().for_each(|step| writer.step(step));
             before_commit();
@@ -195,6 +201,25 @@ impl Channel {
         let repeated = transaction.repeated_by(text, found[0]);
         transaction.commit(&self.state).expect("the store can be written");
         repeated
+    }
+
+    /// The turns of bots that are due, as the store has what they need.
+    fn bot_turns(&self) -> Vec<Command> {
+        let turn = |(id, run): (InteractionId, &BotRun)| {
+            let interaction = self.state.interaction(id).expect("it is open");
+            let customer = self.state.customer(interaction.customer).expect("they are hydrated");
+            let texts = self.store.bot_texts(interaction, customer, run.input()?).expect("the store can be read");
+            let values = self.store.bot_values(id).expect("the store can be read");
+            let bot = BOTS.iter().map(|bot| compiled(bot)).find(|bot| bot.version() == run.version.as_str());
+            Some(Command::BotTurn(Box::new(BotTurn {
+                interaction: id,
+                turn: run.turn,
+                bot: bot.map(Arc::new),
+                values,
+                texts,
+            })))
+        };
+        self.state.bot_turns().filter_map(turn).collect()
     }
 
     fn transact(&mut self, work: impl FnOnce(&mut Writer<'_>)) -> Committed {
@@ -275,7 +300,8 @@ impl Writer<'_> {
             | Step::Members { .. }
             | Step::Distribute { .. }
             | Step::Ask { .. }
-            | Step::Return { .. } => self.configure(step),
+            | Step::Return { .. }
+            | Step::Bots { .. } => self.configure(step),
             Step::AcceptStorage => self.tell(&Command::StorageAccepted),
             Step::Leap { seconds } => {
                 let by = SignedDuration::from_secs((*seconds).into());
@@ -434,6 +460,11 @@ impl Writer<'_> {
             Step::Ask { seconds } => {
                 new.offer = seconds.map_or(OfferMode::Assign, |timeout_seconds| OfferMode::Ask { timeout_seconds });
             }
+            Step::Bots { on: false } => new.bots = Bots::default(),
+            Step::Bots { on: true } => {
+                let [on_start, on_queue_timeout, on_end] = BOTS.map(|bot| Some(bot_ref(bot)));
+                new.bots = Bots { on_start, on_queue_timeout, on_end };
+            }
             Step::Return { reopen_seconds, max_queue_seconds } => {
                 new.session_reopen = reopen_seconds.map(|seconds| SignedDuration::from_secs(seconds.into()));
                 new.max_queue = max_queue_seconds.map(|seconds| SignedDuration::from_secs(seconds.into()));
@@ -443,6 +474,31 @@ impl Writer<'_> {
         self.state.set_config(Arc::new(new));
         self.tell(&Command::ConfigChanged { hash: "h".into() });
     }
+}
+
+/// On start, on a queue timeout and on end. The first says nothing to who begins with `TEXT-ok`, and takes `TEXT-hello` for no answer.
+const BOTS: [&str; 3] = [
+    r#"{"idleSeconds": 60, "steps": [
+        {"name": "way", "branch": {"otherwise": "ask", "cases": [
+            {"name": "ok", "when": [{"variable": "message.text", "equals": "TEXT-ok"}], "next": "end"}]}},
+        {"name": "ask", "ask": {"text": "TEXT-question", "into": "on", "matches": "TEXT-o.*", "attempts": 2}},
+        {"name": "end", "handOff": {"priority": 2, "note": "TEXT-{{ on }}"}}]}"#,
+    r#"{"steps": [
+        {"name": "ask", "ask": {"text": "TEXT-sorry", "into": "on", "onTimeout": "wait"}},
+        {"name": "end", "finish": {}},
+        {"name": "wait", "handOff": {"priority": 1}}]}"#,
+    r#"{"idleSeconds": 300, "idleMessage": "TEXT-idle", "steps": [
+        {"name": "ask", "ask": {"text": "TEXT-how {{ message.text }}", "into": "on"}},
+        {"name": "end", "finish": {"note": "TEXT-{{ on }}"}}]}"#,
+];
+
+fn compiled(bot: &str) -> CompiledBot {
+    let spec = serde_json::from_str(bot).expect("a bot");
+    compile(&spec, &Surroundings::new(&|_| Ok(()))).expect("a bot without faults")
+}
+
+fn bot_ref(bot: &str) -> BotRef {
+    BotRef { name: "bot".into(), version: compiled(bot).version().into() }
 }
 
 /// The provider's id of the text that it delivered as the `nth`.

@@ -3,7 +3,6 @@
 use super::{
     bot_run::{BotRef, BotSlot},
     customer::Customer,
-    draft::Draft,
     event::{BotEndReason, FinishedBy, InteractionEvent},
     ids::{InteractionId, UserId},
     interaction::Interaction,
@@ -34,9 +33,7 @@ pub(super) fn started(
 }
 
 /// A bot talks no more, if one did. `priority` is the place in the queue that it asks for; 0 = no other one than before.
-pub(super) fn end(draft: &mut Draft<'_>, interaction: &Interaction, reason: BotEndReason, priority: u8) {
-    if let Some(run) = interaction.bot() {
-        let (interaction, bot) = (interaction.id, run.bot.clone());
-        draft.push(InteractionEvent::BotEnded { interaction, bot, reason, priority });
-    }
+pub(super) fn ended(interaction: &Interaction, reason: BotEndReason, priority: u8) -> Option<InteractionEvent> {
+    let bot = interaction.bot()?.bot.clone();
+    Some(InteractionEvent::BotEnded { interaction: interaction.id, bot, reason, priority })
 }

@@ -3,6 +3,7 @@
 use super::{
     bot_lifecycle,
     bot_run::{BotSlot, Question, TurnInput},
+    closing,
     command::{Answer, BotTurn, Content, Refusal},
     draft::Draft,
     event::{BotEndReason, BotWait, CloseReason, InteractionEvent, Purpose, SampleResult},
@@ -61,16 +62,16 @@ pub(super) fn turn(draft: &mut Draft<'_>, turn: &BotTurn) -> Result<Answer, Refu
         Then::HandOff { priority, note } => {
             add_note(draft, interaction, note.as_deref());
             let priority = u8::try_from(priority).unwrap_or(u8::MAX);
-            bot_lifecycle::end(draft, interaction, BotEndReason::HandedOff, priority);
+            draft.push_all(bot_lifecycle::ended(interaction, BotEndReason::HandedOff, priority));
             hand_off(draft, interaction, slot);
         }
         Then::Finish { note } => {
             add_note(draft, interaction, note.as_deref());
-            bot_lifecycle::end(draft, interaction, BotEndReason::Finished, 0);
+            draft.push_all(bot_lifecycle::ended(interaction, BotEndReason::Finished, 0));
             close(draft, interaction, slot);
         }
         Then::Fail(failure) => {
-            bot_lifecycle::end(draft, interaction, failure.into(), 0);
+            draft.push_all(bot_lifecycle::ended(interaction, failure.into(), 0));
             match slot {
                 BotSlot::OnStart => hand_off(draft, interaction, slot),
                 BotSlot::OnQueueTimeout | BotSlot::OnEnd => close(draft, interaction, slot),
@@ -117,13 +118,5 @@ fn close(draft: &mut Draft<'_>, interaction: &Interaction, slot: BotSlot) {
         }
         BotSlot::OnEnd => CloseReason::Finished,
     };
-    let finished = interaction.finished();
-    draft.push(InteractionEvent::InteractionClosed {
-        interaction: interaction.id,
-        reason,
-        owner: finished.map(|finished| finished.owner.clone()),
-        completed_on: None,
-        disposition: finished.and_then(|finished| finished.disposition.clone()),
-        by: None,
-    });
+    draft.push(closing::closed(interaction, reason));
 }

@@ -1,12 +1,10 @@
 //! What an opt-out does to what is open.
 
 use super::{
-    bot_lifecycle,
+    closing,
     customer::Customer,
     draft::Draft,
-    event::{
-        BotEndReason, CloseReason, CustomerEvent, InteractionEvent, OptOutBy, OutboundEvent, Purpose, SampleResult,
-    },
+    event::{BotEndReason, CloseReason, CustomerEvent, OptOutBy, OutboundEvent, Purpose, SampleResult},
     ids::MessageId,
     service_level,
 };
@@ -32,16 +30,8 @@ pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: Messa
     }
     let Some(interaction) = customer.open.and_then(|open| draft.state.interaction(open)) else { return };
     service_level::sample(draft, interaction, SampleResult::Abandoned);
-    let finished = interaction.finished();
     if interaction.owner().is_none() {
-        bot_lifecycle::end(draft, interaction, BotEndReason::OptedOut, 0);
-        draft.push(InteractionEvent::InteractionClosed {
-            interaction: interaction.id,
-            reason: CloseReason::OptedOut,
-            owner: finished.map(|finished| finished.owner.clone()),
-            completed_on: None,
-            disposition: finished.and_then(|finished| finished.disposition.clone()),
-            by: None,
-        });
+        draft.push_all(closing::ended(interaction, BotEndReason::OptedOut));
+        draft.push(closing::closed(interaction, CloseReason::OptedOut));
     }
 }

@@ -8,7 +8,7 @@ use super::{
     command::{Answer, Contact, Content, Decision, Refusal},
     config::{ChannelConfig, Member},
     customer::Customer,
-    event::{CustomerEvent, EngineEvent, Event, Happened},
+    event::{CustomerEvent, EngineEvent, Event, Happened, InteractionEvent},
     ids::{CustomerId, DispositionName, InteractionId, MessageId, NoteId, UserId},
     state::{Scalars, State},
 };
@@ -38,6 +38,10 @@ impl<'s> Draft<'s> {
 
     pub(super) fn push(&mut self, what: impl Into<Happened>) {
         self.events.push(Event { at: self.now, what: what.into() });
+    }
+
+    pub(super) fn push_all(&mut self, what: impl IntoIterator<Item = InteractionEvent>) {
+        what.into_iter().for_each(|what| self.push(what));
     }
 
     /// What the store is to keep beside the events.

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::{
     bot_lifecycle,
     bot_run::BotSlot,
+    closing,
     event::{
         ClockEvent, CloseReason, Event, Happened, InteractionEvent, RequeueReason, SampleResult, TransferEndReason,
         WithdrawalReason,
@@ -82,17 +83,9 @@ fn queue_timed_out(state: &State, interaction: &Interaction) -> Vec<Happened> {
 fn idle(state: &State, id: InteractionId, now: Timestamp) -> Option<Vec<Happened>> {
     let interaction = state.interaction(id)?;
     let sample = service_level::sampled(state, interaction, SampleResult::Unanswered, now);
+    // No bot runs in what an agent has.
     let transfer = transferring::ended(interaction, TransferEndReason::Closed);
-    let owner = interaction.owner().cloned();
-    let reason = CloseReason::Idle;
-    let closed = InteractionEvent::InteractionClosed {
-        interaction: id,
-        reason,
-        owner,
-        completed_on: None,
-        disposition: None,
-        by: None,
-    };
+    let closed = closing::closed(interaction, CloseReason::Idle);
     Some(sample.into_iter().chain(transfer).chain([closed]).map(Happened::from).collect())
 }
 

@@ -65,7 +65,7 @@ impl State {
         if let Some(place) = interaction.place() {
             let at = (place, interaction.id);
             if interaction.bot().is_some() {
-                self.with_bot.insert(at)
+                self.in_queue_with_bot.insert(at)
             } else if interaction.offer().is_none() {
                 self.unoffered.insert(at)
             } else {
@@ -86,7 +86,7 @@ impl State {
             let at = (place, interaction.id);
             self.unoffered.remove(&at);
             self.offered.remove(&at);
-            self.with_bot.remove(&at);
+            self.in_queue_with_bot.remove(&at);
             self.handed_over -= usize::from(interaction.owner().is_some());
         }
         self.before_queue -= usize::from(is_before_queue(interaction));

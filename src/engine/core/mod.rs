@@ -13,6 +13,7 @@ mod bot_lifecycle;
 pub mod bot_run;
 mod bot_turn;
 pub mod clock;
+mod closing;
 pub mod command;
 pub mod config;
 mod consent;

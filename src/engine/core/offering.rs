@@ -47,9 +47,7 @@ pub(super) fn accept(
         from: interaction.owner().cloned(),
         by: None,
     });
-    if let Some(sample) = service_level::accepted(draft.state, interaction, draft.now) {
-        draft.push(sample);
-    }
+    draft.push_all(service_level::accepted(draft.state, interaction, draft.now));
     Ok(Answer::Accepted { epoch })
 }
 

@@ -46,7 +46,7 @@ pub(super) fn finish(
         return Err(Refusal::DispositionMissing);
     }
     service_level::sample(draft, interaction, SampleResult::NoReply);
-    transferring::end(draft, interaction, TransferEndReason::Closed);
+    draft.push_all(transferring::ended(interaction, TransferEndReason::Closed));
     let completed_on = config.schedule.date(draft.now);
     let may_meet = draft
         .state

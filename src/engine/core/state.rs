@@ -46,7 +46,7 @@ pub struct State {
     /// How many of both have an owner, who hands them over.
     pub(super) handed_over: usize,
     /// Those that stand there and that a bot talks to.
-    pub(super) with_bot: BTreeSet<(Place, InteractionId)>,
+    pub(super) in_queue_with_bot: BTreeSet<(Place, InteractionId)>,
     /// How many a bot talks to before they enter the queue.
     pub(super) before_queue: usize,
     /// How many a bot talks to after their agent has finished them.
@@ -72,7 +72,7 @@ impl PartialEq for State {
             && self.unoffered == other.unoffered
             && self.offered == other.offered
             && self.handed_over == other.handed_over
-            && self.with_bot == other.with_bot
+            && self.in_queue_with_bot == other.in_queue_with_bot
             && (self.before_queue, self.after_end) == (other.before_queue, other.after_end)
             && self.turns == other.turns
             && self.timers == other.timers
@@ -198,7 +198,7 @@ impl State {
             unoffered: BTreeSet::new(),
             offered: BTreeSet::new(),
             handed_over: 0,
-            with_bot: BTreeSet::new(),
+            in_queue_with_bot: BTreeSet::new(),
             before_queue: 0,
             after_end: 0,
             turns: BTreeSet::new(),
@@ -313,12 +313,12 @@ impl State {
     /// What its owner hands over to the queue has an agent.
     pub fn queue(&self) -> impl Iterator<Item = InteractionId> {
         let queued = |id: &InteractionId| self.interaction(*id).is_some_and(Interaction::is_queued);
-        self.unoffered.union(&self.offered).chain(&self.with_bot).map(|(_, id)| *id).filter(queued)
+        self.unoffered.union(&self.offered).chain(&self.in_queue_with_bot).map(|(_, id)| *id).filter(queued)
     }
 
     /// How many interactions wait.
     pub fn queue_len(&self) -> usize {
-        self.unoffered.len() + self.offered.len() + self.with_bot.len() - self.handed_over
+        self.unoffered.len() + self.offered.len() + self.in_queue_with_bot.len() - self.handed_over
     }
 
     /// The interactions whose bot takes its turn now: the shell brings what each needs ([`Command::BotTurn`](super::command::Command::BotTurn)).

@@ -2,7 +2,7 @@
 
 use super::{
     agent::Agent,
-    bot_lifecycle,
+    bot_lifecycle, closing,
     command::{Answer, Refusal},
     draft::Draft,
     event::{BotEndReason, CloseReason, InteractionEvent, SampleResult, TransferEndReason},
@@ -32,8 +32,8 @@ pub(super) fn assign(
         return Err(Refusal::NoStream);
     }
     let epoch = interaction.epoch.next();
-    transferring::end(draft, interaction, TransferEndReason::Assigned);
-    bot_lifecycle::end(draft, interaction, BotEndReason::Assigned, 0);
+    draft.push_all(transferring::ended(interaction, TransferEndReason::Assigned));
+    draft.push_all(bot_lifecycle::ended(interaction, BotEndReason::Assigned, 0));
     draft.push(InteractionEvent::InteractionAssigned {
         interaction: id,
         user: to.clone(),
@@ -44,9 +44,7 @@ pub(super) fn assign(
         from: interaction.owner().cloned(),
         by: Some(user.clone()),
     });
-    if let Some(sample) = service_level::accepted(draft.state, interaction, draft.now) {
-        draft.push(sample);
-    }
+    draft.push_all(service_level::accepted(draft.state, interaction, draft.now));
     Ok(Answer::Accepted { epoch })
 }
 
@@ -61,18 +59,9 @@ pub(super) fn close(
     supervises(draft, user)?;
     let interaction = ownership::at_epoch(draft, id, epoch)?;
     draft.has_disposition(disposition)?;
-    let finished = interaction.finished();
     service_level::sample(draft, interaction, SampleResult::NoReply);
-    transferring::end(draft, interaction, TransferEndReason::Closed);
-    bot_lifecycle::end(draft, interaction, BotEndReason::Closed, 0);
-    draft.push(InteractionEvent::InteractionClosed {
-        interaction: id,
-        reason: CloseReason::BySupervisor,
-        owner: interaction.owner().or(finished.map(|finished| &finished.owner)).cloned(),
-        completed_on: None,
-        disposition: disposition.or(finished.and_then(|finished| finished.disposition.as_ref())).cloned(),
-        by: Some(user.clone()),
-    });
+    draft.push_all(closing::ended(interaction, BotEndReason::Closed));
+    draft.push(closing::closed_by(interaction, CloseReason::BySupervisor, Some(user), disposition));
     Ok(Answer::Done)
 }
 

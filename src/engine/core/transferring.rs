@@ -76,10 +76,3 @@ pub(super) fn ended(interaction: &Interaction, reason: TransferEndReason) -> Opt
     let to = interaction.recipient().map(|(user, _)| user.clone());
     Some(InteractionEvent::TransferEnded { interaction: interaction.id, to, reason })
 }
-
-/// Ends what runs of a transfer, before the interaction leaves its owner in another way.
-pub(super) fn end(draft: &mut Draft<'_>, interaction: &Interaction, reason: TransferEndReason) {
-    if let Some(ended) = ended(interaction, reason) {
-        draft.push(ended);
-    }
-}

@@ -70,8 +70,9 @@ impl Added {
             return Ok(());
         }
         let mut insert = sql.prepare_cached(
-            "INSERT INTO customer (id, address, can_receive, opted_out, out_of_hours_text_at, queue_full_text_at)
-             VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO customer (id, address, can_receive, opted_out, out_of_hours_text_at, queue_full_text_at, met_bots_since,
+                                   met_bots)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )?;
         for (id, address) in &self.customers {
             // Nobody is evicted from the state before the commit.
@@ -85,6 +86,8 @@ impl Added {
                 customer.opted_out,
                 customer.out_of_hours_text_at.map(codec::nanos),
                 customer.queue_full_text_at.map(codec::nanos),
+                customer.met_bots.map(|met| codec::nanos(met.since)),
+                customer.met_bots.map_or(0, |met| met.count),
             ])?;
         }
         Ok(())

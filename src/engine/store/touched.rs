@@ -106,7 +106,9 @@ impl Touched {
                     Some(Opened { customer, started_by, opted_out, at, first_message: before });
             }
             InteractionEvent::BotStarted { interaction, finished, .. } => {
-                self.moved(*interaction);
+                // The customer has met one more, who began the interaction just before.
+                let customer = self.moved(*interaction).opened.as_ref().map(|opened| opened.customer);
+                self.customers.extend(customer);
                 self.agents.extend(finished.as_ref().map(|by| by.owner.clone()));
             }
             InteractionEvent::InteractionQueued { interaction, .. }
@@ -174,6 +176,10 @@ impl Touched {
         }
         for (id, change) in &self.interactions {
             match (change, state.interaction(*id)) {
+                // A bot may have been answered.
+                (Change { moved: false, .. }, Some(interaction)) if interaction.bot().is_some() => {
+                    write_interaction(sql, interaction)?;
+                }
                 // Its last activity is read from its messages.
                 (Change { moved: false, .. }, _) => {}
                 (Change { opened: Some(opened), closed: None, .. }, Some(interaction)) => {
