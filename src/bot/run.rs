@@ -76,6 +76,27 @@ pub enum Outcome {
     Finished,
 }
 
+impl Outcome {
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 14] = [
+        Self::Said,
+        Self::Blank,
+        Self::Asked,
+        Self::Answered,
+        Self::Invalid,
+        Self::NoAnswer,
+        Self::TimedOut,
+        Self::Case,
+        Self::Otherwise,
+        Self::Set,
+        Self::Open,
+        Self::Closed,
+        Self::HandedOff,
+        Self::Finished,
+    ];
+}
+
 /// Why a bot could not go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
 pub enum Failure {

@@ -102,6 +102,12 @@ macro_rules! types {
         )+
 
         impl Happened {
+            /// The names of all types.
+            #[cfg(test)]
+            pub(in crate::engine::core) fn names() -> impl Iterator<Item = &'static str> {
+                [$($events::NAMES),+].into_iter().flatten().copied()
+            }
+
             const fn name(&self) -> &'static str {
                 match self {
                     $(Self::$group(event) => event.name(),)+

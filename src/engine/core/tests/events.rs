@@ -1,14 +1,18 @@
 //! Events are read for ever in the form in which they were once written.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
 use crate::{
+    bot::{Outcome, Taken},
     engine::core::{
+        bot_run::BotSlot,
         delivery::{FailureClass, MessageStatus},
         event::{
-            AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent,
-            InboundOutcome, InteractionEvent, OptOutBy, Origin, OutboundEvent, Purpose, RequeueReason, SampleResult,
-            TransferEndReason, UnreadableEvent, WithdrawalReason,
+            AgentEvent, BotEndReason, BotWait, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, FinishedBy,
+            Happened, InboundEvent, InboundOutcome, InteractionEvent, OptOutBy, Origin, OutboundEvent, Purpose,
+            RequeueReason, SampleResult, TransferEndReason, UnreadableEvent, WithdrawalReason,
         },
         ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, OfferId},
     },
@@ -54,6 +58,16 @@ fn events() -> Vec<Happened> {
         InteractionEvent::OfferWithdrawn { interaction, offer: OfferId(4), users: vec![user()], reason }.into()
     };
     let transfer_ended = |reason| InteractionEvent::TransferEnded { interaction, to: Some("bo".into()), reason }.into();
+    let completed_on = jiff::civil::date(2026, 11, 22);
+    let bot_started = |slot, previous_agent, finished| {
+        let (bot, version) = ("welcome".into(), "0a1b2c3d4e5f".into());
+        InteractionEvent::BotStarted { interaction, slot, bot, version, previous_agent, finished }.into()
+    };
+    let taken = |outcome, case| Taken { step: "topic".into(), outcome, case };
+    let stepped =
+        |taken, wait| InteractionEvent::BotStepped { interaction, bot: "welcome".into(), turn: 4, taken, wait }.into();
+    let bot_ended =
+        |reason, priority| InteractionEvent::BotEnded { interaction, bot: "welcome".into(), reason, priority }.into();
     let sampled = |result| {
         InteractionEvent::ServiceLevelSampled {
             interaction,
@@ -295,6 +309,35 @@ fn events() -> Vec<Happened> {
             by: Some("eva".into()),
         }
         .into(),
+        recorded(InboundOutcome::Bot),
+        bot_started(BotSlot::OnStart, Some(user()), None),
+        bot_started(BotSlot::OnQueueTimeout, None, None),
+        bot_started(
+            BotSlot::OnEnd,
+            None,
+            Some(FinishedBy { owner: user(), completed_on, disposition: Some("sold".into()) }),
+        ),
+        stepped(vec![], None),
+        stepped(
+            Outcome::ALL.map(|outcome| taken(outcome, None)).into_iter().collect(),
+            Some(BotWait { step: "topic".into(), attempt: 2, seconds: 600 }),
+        ),
+        stepped(vec![taken(Outcome::Case, Some("done".into()))], None),
+        InteractionEvent::BotTimedOut { interaction }.into(),
+        bot_ended(BotEndReason::HandedOff, 3),
+        bot_ended(BotEndReason::Finished, 0),
+        bot_ended(BotEndReason::NoAnswer, 0),
+        bot_ended(BotEndReason::TimedOut, 0),
+        bot_ended(BotEndReason::TooManyVariables, 0),
+        bot_ended(BotEndReason::TooManyTurns, 0),
+        bot_ended(BotEndReason::Lost, 0),
+        bot_ended(BotEndReason::OptedOut, 0),
+        bot_ended(BotEndReason::Assigned, 0),
+        bot_ended(BotEndReason::Closed, 0),
+        InteractionEvent::BotNoted { note, interaction, bot: "welcome".into() }.into(),
+        committed(Purpose::Bot),
+        closed(CloseReason::BotFinished),
+        closed(CloseReason::QueueTimeout),
     ]
 }
 
@@ -317,6 +360,12 @@ fn events_of_version_1_are_read_as_they_were_meant() {
 fn events_are_written_as_version_1_says() {
     let stored: Vec<Value> = VERSION_1.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(events().into_iter().map(|what| dated(what).to_json()).collect::<Vec<_>>(), stored);
+}
+
+#[test]
+fn no_type_of_event_is_missing_here() {
+    let here: BTreeSet<&str> = events().into_iter().map(|what| dated(what).name()).collect();
+    assert_eq!(Happened::names().filter(|name| !here.contains(name)).collect::<Vec<_>>(), [""; 0]);
 }
 
 #[test]
