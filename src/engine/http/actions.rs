@@ -6,7 +6,7 @@ use serde::Deserialize;
 use super::{
     Shared, body,
     caller::Agent,
-    keyed::{Change, recorded},
+    keyed::{Change, done, recorded},
     path::OfInteraction,
     problem::{Failure, of_refusal},
     view::{Done, Noted, Presence, Replied, Started},
@@ -129,7 +129,7 @@ pub(super) async fn finish(
         epoch: Epoch(change.body.epoch),
         disposition: change.body.disposition.as_deref().map(DispositionName::from),
     });
-    change.ask(&shared, request, |outcome| recorded(outcome, |_| Some((200, Done {})))).await
+    change.ask(&shared, request, done).await
 }
 
 /// Leave a note that the customer does not see.

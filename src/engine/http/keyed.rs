@@ -9,9 +9,15 @@ use axum::{
 use serde::{Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
-use super::{Shared, body, caller::Agent, problem::Failure};
+use super::{
+    Shared, body,
+    caller::Agent,
+    problem::Failure,
+    view::{Accepted, Done},
+};
 use crate::{
     engine::{
+        core::command::Answer,
         http::problem::of_refusal,
         inbox::{Keyed, Outcome, Render, Request as Asked},
         store::idempotency::{RecordedAnswer, RequestId},
@@ -103,13 +109,13 @@ fn respond(answer: RecordedAnswer, replayed: bool) -> Response {
     response
 }
 
-/// An answer as it is stored: the document that `done` makes of what was done, or the problem that a refusal is.
+/// An answer as it is stored: the document that `of` makes of what was done, or the problem that a refusal is.
 pub(super) fn recorded<T: Serialize>(
     outcome: &Outcome,
-    done: impl FnOnce(&crate::engine::core::command::Answer) -> Option<(u16, T)>,
+    of: impl FnOnce(&Answer) -> Option<(u16, T)>,
 ) -> RecordedAnswer {
     let (status, body) = match outcome {
-        Ok(answer) => match done(answer) {
+        Ok(answer) => match of(answer) {
             Some((status, document)) => (status, serde_json::to_string(&document)),
             None => (500, serde_json::to_string(&Problem::new(500, "internal", "A fault of the engine"))),
         },
@@ -120,4 +126,17 @@ pub(super) fn recorded<T: Serialize>(
     };
     // Documents of strings and numbers can always be written.
     RecordedAnswer { status, body: body.unwrap_or_default() }
+}
+
+/// The recorded answer to what has nothing to say when it is done.
+pub(super) fn done(outcome: &Outcome) -> RecordedAnswer {
+    recorded(outcome, |_| Some((200, Done {})))
+}
+
+/// The recorded answer to what makes an interaction somebody's.
+pub(super) fn accepted(outcome: &Outcome) -> RecordedAnswer {
+    recorded(outcome, |answer| {
+        let Answer::Accepted { epoch } = answer else { return None };
+        Some((200, Accepted { epoch: epoch.0 }))
+    })
 }

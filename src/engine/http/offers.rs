@@ -5,17 +5,14 @@ use serde::Deserialize;
 
 use super::{
     Shared,
-    keyed::{Change, recorded},
+    keyed::{Change, accepted, done},
     path::OfInteraction,
     problem::Failure,
     view::{Accepted, Done},
 };
 use crate::{
     engine::{
-        core::{
-            command::{Answer, Command},
-            ids::OfferId,
-        },
+        core::{command::Command, ids::OfferId},
         inbox::Request,
     },
     wire::problem::Problem,
@@ -43,14 +40,7 @@ pub(super) async fn accept(
 ) -> Result<Response, Failure> {
     let (user, offer) = (change.agent.user.clone(), OfferId(change.body.offer));
     let request = Request::Command(Command::Accept { user, interaction, offer });
-    change
-        .ask(&shared, request, |outcome| {
-            recorded(outcome, |answer| {
-                let Answer::Accepted { epoch } = answer else { return None };
-                Some((200, Accepted { epoch: epoch.0 }))
-            })
-        })
-        .await
+    change.ask(&shared, request, accepted).await
 }
 
 /// Decline an interaction that you are asked about. Of what the strategy offers another agent is asked, and you only when nobody else is available, after
@@ -67,5 +57,5 @@ pub(super) async fn decline(
 ) -> Result<Response, Failure> {
     let (user, offer) = (change.agent.user.clone(), OfferId(change.body.offer));
     let request = Request::Command(Command::Decline { user, interaction, offer });
-    change.ask(&shared, request, |outcome| recorded(outcome, |_| Some((200, Done {})))).await
+    change.ask(&shared, request, done).await
 }

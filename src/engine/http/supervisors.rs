@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{
     Shared,
     caller::Supervisor,
-    keyed::{Change, recorded},
+    keyed::{Change, accepted, done},
     path::OfInteraction,
     problem::Failure,
     view::{Accepted, AgentAtWork, Agents, Done},
@@ -18,7 +18,7 @@ use crate::{
         core::{
             self,
             agent::Agent,
-            command::{Answer, Command},
+            command::Command,
             ids::{DispositionName, Epoch, UserId},
         },
         inbox::Request,
@@ -70,14 +70,7 @@ pub(super) async fn assign(
     let (user, epoch) = (change.agent.user.clone(), Epoch(change.body.epoch));
     let to = UserId::from(change.body.to.agent.as_str());
     let request = Request::Command(Command::Assign { user, interaction, epoch, to });
-    change
-        .ask(&shared, request, |outcome| {
-            recorded(outcome, |answer| {
-                let Answer::Accepted { epoch } = answer else { return None };
-                Some((200, Accepted { epoch: epoch.0 }))
-            })
-        })
-        .await
+    change.ask(&shared, request, accepted).await
 }
 
 /// Close an interaction, whoever has it. Supervisors only.
@@ -94,7 +87,7 @@ pub(super) async fn close(
     let (user, epoch) = (change.agent.user.clone(), Epoch(change.body.epoch));
     let disposition = change.body.disposition.as_deref().map(DispositionName::from);
     let request = Request::Command(Command::Close { user, interaction, epoch, disposition });
-    change.ask(&shared, request, |outcome| recorded(outcome, |_| Some((200, Done {})))).await
+    change.ask(&shared, request, done).await
 }
 
 /// The agents of the channel, and what they have. Supervisors only.

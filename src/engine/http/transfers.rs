@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{
     Shared,
-    keyed::{Change, recorded},
+    keyed::{Change, done},
     path::OfInteraction,
     problem::Failure,
     view::{Done, TransferTo},
@@ -57,7 +57,7 @@ pub(super) async fn transfer(
     };
     let (user, epoch) = (change.agent.user.clone(), Epoch(change.body.epoch));
     let request = Request::Command(Command::Transfer { user, interaction, epoch, to });
-    change.ask(&shared, request, |outcome| recorded(outcome, |_| Some((200, Done {})))).await
+    change.ask(&shared, request, done).await
 }
 
 /// Take back a transfer that nobody has taken yet.
@@ -73,5 +73,5 @@ pub(super) async fn cancel(
 ) -> Result<Response, Failure> {
     let (user, epoch) = (change.agent.user.clone(), Epoch(change.body.epoch));
     let request = Request::Command(Command::CancelTransfer { user, interaction, epoch });
-    change.ask(&shared, request, |outcome| recorded(outcome, |_| Some((200, Done {})))).await
+    change.ask(&shared, request, done).await
 }
