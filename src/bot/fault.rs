@@ -31,6 +31,15 @@ impl fmt::Display for BotFault {
     }
 }
 
+/// The first fault, and how many more there are.
+pub fn in_short(faults: &[BotFault]) -> String {
+    let first = faults.first().map(ToString::to_string).unwrap_or_default();
+    match faults.len().saturating_sub(1) {
+        0 => first,
+        more => format!("{first} (and {more} more)"),
+    }
+}
+
 /// The first faults as a status lists them, one for each place.
 pub fn to_status(faults: &[BotFault]) -> Vec<FaultStatus> {
     let mut listed: Vec<FaultStatus> = Vec::new();

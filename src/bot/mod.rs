@@ -5,14 +5,16 @@ mod compiled;
 mod fault;
 mod graph;
 mod http;
+mod reserved;
 mod run;
 mod template;
 mod values;
 mod variables;
 
-pub use compile::{Surroundings, compile};
+pub use compile::compile;
 pub use compiled::{Action, CompiledBot, StepId};
-pub use fault::{BotFault, to_status};
+pub use fault::{BotFault, in_short, to_status};
+pub use reserved::reserved_answers;
 pub use run::{Failure, Given, Input, Outcome, Position, Taken, Then, Turn, run};
 pub use values::Values;
 

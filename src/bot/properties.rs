@@ -90,7 +90,7 @@ proptest! {
     #[test]
     fn a_bot_is_refused_with_faults_in_its_steps_or_always_comes_to_wait_or_end(spec in spec()) {
         let parsed = serde_json::from_value(spec).unwrap();
-        match compile(&parsed, &Surroundings::new(&|_| Ok(()))) {
+        match compile(&parsed, &|_| Ok(())) {
             Ok(bot) => {
                 for id in 0..bot.steps().len() {
                     longest_run(&bot, StepId(id), bot.steps().len() + 1);

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Failure, Given, Input, Outcome, Surroundings, Then, Turn, Values, compile, run};
+use super::{Failure, Given, Input, Outcome, Then, Turn, Values, compile, run};
 
 fn begun(spec: Value, values: &mut Values) -> Turn {
-    let bot = compile(&serde_json::from_value(spec).unwrap(), &Surroundings::new(&|_| Ok(()))).unwrap();
+    let bot = compile(&serde_json::from_value(spec).unwrap(), &|_| Ok(())).unwrap();
     run(&bot, Input::Begin, values, &Given { message_text: "{{ channel.name }}", ..Given::default() })
 }
 

@@ -17,7 +17,7 @@ fn only_crm(origin: &str) -> Result<(), String> {
 }
 
 fn compiled(spec: Value) -> Result<CompiledBot, Vec<BotFault>> {
-    compile(&serde_json::from_value(spec).unwrap(), &Surroundings::new(&only_crm))
+    compile(&serde_json::from_value(spec).unwrap(), &only_crm)
 }
 
 fn of_steps(steps: Value) -> Result<CompiledBot, Vec<BotFault>> {
@@ -37,7 +37,7 @@ fn end() -> Value {
 fn the_example_of_the_reference_page_compiles() {
     let bot: Bot = serde_saphyr::from_str(include_str!("../../examples/reference/bot.yaml")).unwrap();
     let allow = |origin: &str| if origin == "https://orders.example.com" { Ok(()) } else { Err("no".into()) };
-    let compiled = compile(&bot.spec, &Surroundings::new(&allow)).unwrap();
+    let compiled = compile(&bot.spec, &allow).unwrap();
     assert_eq!(compiled.steps().len(), bot.spec.steps.len());
     assert_eq!(compiled.secrets().iter().map(|secret| secret.name.as_str()).collect::<Vec<_>>(), ["orders"]);
     let Action::InHours { open, closed } = compiled.step(compiled.start()).unwrap().action else { panic!() };
@@ -159,9 +159,11 @@ fn answers_that_are_opt_out_words_are_refused_however_they_are_written() {
         {"name": "a", "ask": {"text": "x", "into": "v", "answers": [{"value": "Baja"}]}}, end(),
     ]}))
     .unwrap();
-    compile(&spec, &Surroundings::new(&only_crm)).unwrap();
+    compile(&spec, &only_crm).unwrap();
     // A channel that uses the bot has words of its own.
-    compile(&spec, &Surroundings::new(&only_crm).reserving(["BAJA"])).unwrap_err();
+    let found = reserved_answers(&spec, ["BAJA"]);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].to_string().starts_with("step a, ask.answers[Baja].value"), "{found:?}");
 }
 
 #[test]

@@ -66,7 +66,7 @@ impl BotTurns {
             tracing::error!(%version, "a bot's version is not in the store: the conversation goes on as if the bot had failed");
             return Ok(None);
         };
-        let compiled = bot::compile(&spec, &bot::Surroundings::new(&|_| Ok(())));
+        let compiled = bot::compile(&spec, &|_| Ok(()));
         let Ok(compiled) = compiled.map_err(|faults| {
             let first = faults.first().map(ToString::to_string).unwrap_or_default();
             tracing::error!(%version, first, "a bot's version is refused by this engine: the conversation goes on as if the bot had failed");

@@ -221,7 +221,7 @@ impl CheckedBots {
     fn add(&mut self, field: &str, bot: Option<&document::Bot>) -> Result<Option<BotRef>, ConfigError> {
         let Some(bot) = bot else { return Ok(None) };
         // The operator looks where a bot may call.
-        let compiled = bot::compile(&bot.spec, &bot::Surroundings::new(&|_| Ok(()))).map_err(|faults| {
+        let compiled = bot::compile(&bot.spec, &|_| Ok(())).map_err(|faults| {
             let first = faults.first().map(ToString::to_string).unwrap_or_default();
             ConfigError::new(field, format!("{} has faults: {first}", bot.name))
         })?;

@@ -2,7 +2,7 @@
 
 use aldis::{
     api::Bot,
-    bot::{Given, Input, Surroundings, Then, Values, compile, run},
+    bot::{Given, Input, Then, Values, compile, run},
 };
 
 /// The bot's lines of a conversation with these lines of a customer, who writes within the hours or not.
@@ -10,7 +10,7 @@ fn talk(bot: &str, is_open: bool, customer: &[&str]) -> Vec<String> {
     let file = format!("{}/examples/bots/{bot}.yaml", env!("CARGO_MANIFEST_DIR"));
     let bot: Bot = serde_saphyr::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert_eq!(bot.metadata.name.as_deref(), std::path::Path::new(&file).file_stem().unwrap().to_str());
-    let compiled = compile(&bot.spec, &Surroundings::new(&|_| Ok(()))).unwrap_or_else(|faults| panic!("{faults:?}"));
+    let compiled = compile(&bot.spec, &|_| Ok(())).unwrap_or_else(|faults| panic!("{faults:?}"));
     let given = Given { customer_number: "+15559870001", message_text: "Hi", is_open, ..Given::default() };
     let (mut values, mut input, mut lines) = (Values::default(), Input::Begin, Vec::new());
     let mut customer = customer.iter();

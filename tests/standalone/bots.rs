@@ -4,7 +4,7 @@ use std::{io::Write as _, path::Path, process::Stdio};
 
 use aldis::{
     api::BotSpec,
-    bot::{Failure, Given, Input, Surroundings, Then, Values, compile, run},
+    bot::{Failure, Given, Input, Then, Values, compile, run},
 };
 use serde_json::{Value, json};
 
@@ -153,7 +153,7 @@ impl Random {
                 bot["idleMessage"] = self.text().into();
             }
             let spec: BotSpec = serde_json::from_value(bot.clone()).unwrap();
-            if compile(&spec, &Surroundings::new(&|_| Ok(()))).is_ok() {
+            if compile(&spec, &|_| Ok(())).is_ok() {
                 return bot;
             }
         }
@@ -188,7 +188,7 @@ impl Random {
 /// The conversation as the engine has it, in the form of the second implementation.
 fn ours(asked: &Value) -> Value {
     let spec: BotSpec = serde_json::from_value(asked["bot"].clone()).unwrap();
-    let bot = compile(&spec, &Surroundings::new(&|_| Ok(()))).unwrap();
+    let bot = compile(&spec, &|_| Ok(())).unwrap();
     let given = |path: &str| asked["given"][path].as_str().unwrap();
     let (mut values, mut turns, mut end) = (Values::default(), Vec::new(), Value::Null);
     let mut input = Input::Begin;

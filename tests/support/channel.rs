@@ -8,7 +8,7 @@ use std::{
 };
 
 use aldis::{
-    bot::{CompiledBot, Surroundings, compile},
+    bot::{CompiledBot, compile},
     engine::{
         core::{
             blocklist::Blocklist,
@@ -494,7 +494,7 @@ const BOTS: [&str; 3] = [
 
 fn compiled(bot: &str) -> CompiledBot {
     let spec = serde_json::from_str(bot).expect("a bot");
-    compile(&spec, &Surroundings::new(&|_| Ok(()))).expect("a bot without faults")
+    compile(&spec, &|_| Ok(())).expect("a bot without faults")
 }
 
 fn bot_ref(bot: &str) -> BotRef {

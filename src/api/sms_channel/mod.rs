@@ -1,5 +1,6 @@
 //! `SmsChannel`: one number, its queue, and who answers.
 
+mod opt_out;
 mod status;
 
 use kube::{CustomResource, KubeSchema};
@@ -11,6 +12,7 @@ use super::pattern::{self, TEXT_MAX};
 use super::reference::LocalRef;
 use super::resources::{Resources, Scheduling};
 
+pub use opt_out::{HELP_WORDS, OptOut, OptOutAnsweredBy, OptOutKeywords, OptOutMessages, START_WORDS, STOP_WORDS};
 pub use status::{AgentsStatus, EngineStatus, QueueStatus, ServiceLevelStatus, SmsChannelStatus};
 
 /// What is wanted of one number and its queue.
@@ -303,10 +305,34 @@ pub struct Automations {
 }
 
 impl Automations {
-    /// The bots, each with the field that names it.
-    pub fn bots(&self) -> impl Iterator<Item = (&'static str, &LocalRef)> {
-        let named = [("onStart", &self.on_start), ("onEnd", &self.on_end), ("onQueueTimeout", &self.on_queue_timeout)];
-        named.into_iter().filter_map(|(field, bot)| Some((field, bot.as_ref()?)))
+    /// The bots, each with the moment at which it runs.
+    pub fn bots(&self) -> impl Iterator<Item = (BotSlot, &LocalRef)> {
+        let Self { on_start, on_end, on_queue_timeout } = self;
+        let named =
+            [(BotSlot::OnStart, on_start), (BotSlot::OnEnd, on_end), (BotSlot::OnQueueTimeout, on_queue_timeout)];
+        named.into_iter().filter_map(|(slot, bot)| Some((slot, bot.as_ref()?)))
+    }
+}
+
+/// The moments of an interaction at which a bot runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BotSlot {
+    /// Before the queue.
+    OnStart,
+    /// After an agent has finished.
+    OnEnd,
+    /// When the queue takes too long.
+    OnQueueTimeout,
+}
+
+impl BotSlot {
+    /// The field of [`Automations`] that names the bot.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::OnStart => "onStart",
+            Self::OnEnd => "onEnd",
+            Self::OnQueueTimeout => "onQueueTimeout",
+        }
     }
 }
 
@@ -333,86 +359,6 @@ impl Default for Session {
     fn default() -> Self {
         Self { idle_seconds: idle_seconds(), reopen_seconds: 0 }
     }
-}
-
-/// How STOP, START and HELP are treated.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("self.answeredBy == 'Aldis' || !has(self.messages)")
-    .message("with answeredBy Provider the provider's texts go out: remove messages, or set answeredBy to Aldis").field_path(".messages"))]
-pub struct OptOut {
-    /// Who confirms STOP and START and answers HELP. `Aldis`: the engine, once. `Provider`: the provider does (Twilio's Advanced
-    /// Opt-Out, for example), and the engine says nothing. Default `Aldis`.
-    #[serde(default)]
-    pub answered_by: OptOutAnsweredBy,
-    /// Words of your own beside the usual ones, which count in any case. Upper and lower case, spaces and punctuation do not count in what
-    /// customers write. A word that would stand in two sets is refused by the condition `Ready`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keywords: Option<OptOutKeywords>,
-    /// Texts of your own instead of the usual ones. A text that you leave out is the usual one, in English.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub messages: Option<OptOutMessages>,
-}
-
-/// Who answers STOP, START and HELP.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[schemars(inline)]
-pub enum OptOutAnsweredBy {
-    /// The engine.
-    #[default]
-    Aldis,
-    /// The provider.
-    Provider,
-}
-
-/// Words of your own beside the usual ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(validation = Rule::new("(!has(self.stop) || ((!has(self.start) || !self.stop.exists(w, w in self.start)) && (!has(self.help) || !self.stop.exists(w, w in self.help)))) && (!has(self.start) || !has(self.help) || !self.start.exists(w, w in self.help))")
-    .message("a word stands in two of stop, start and help: keep it in one"))]
-pub struct OptOutKeywords {
-    /// Words that opt a customer out, beside the usual ones (STOP, STOPALL, UNSUBSCRIBE, CANCEL, END, QUIT, REVOKE, OPTOUT, OPT OUT).
-    /// At most 32 words.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 32), regex(pattern = pattern::KEYWORD)))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
-    pub stop: Vec<String>,
-    /// Words that opt a customer in again, beside the usual ones (START, UNSTOP). At most 32 words.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 32), regex(pattern = pattern::KEYWORD)))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
-    pub start: Vec<String>,
-    /// Words that ask for help, beside the usual ones (HELP, INFO). At most 32 words.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(min = 1, max = 32), inner(length(min = 1, max = 32), regex(pattern = pattern::KEYWORD)))]
-    #[x_kube(merge_strategy = ListMerge::Set)]
-    pub help: Vec<String>,
-}
-
-/// The words that opt a customer out when a channel says nothing else: 47 CFR 64.1200(a)(10) and what carriers add.
-pub const STOP_WORDS: &[&str] =
-    &["STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT", "REVOKE", "OPTOUT", "OPT OUT"];
-/// The words that opt a customer in again when a channel says nothing else.
-pub const START_WORDS: &[&str] = &["START", "UNSTOP"];
-/// The words that ask for help when a channel says nothing else.
-pub const HELP_WORDS: &[&str] = &["HELP", "INFO"];
-
-/// Texts of your own instead of the usual ones.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct OptOutMessages {
-    /// Confirms an opt-out: the last text that the customer gets. At most 320 characters, no advertising.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 320))]
-    pub stopped: Option<String>,
-    /// Confirms that the customer is in again. At most 320 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 320))]
-    pub started: Option<String>,
-    /// Answers HELP: who you are, how to reach you, how to stop. At most 320 characters.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1, max = 320))]
-    pub help: Option<String>,
 }
 
 /// The engine's pod and volume.

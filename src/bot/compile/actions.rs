@@ -8,9 +8,9 @@ use crate::{
     bot::{
         compiled::{Accepted, Action, BodyField, Case, Comparison, HeaderValue, HttpCall},
         http::{check_header, split_url},
+        reserved::words_of,
         template::Template,
     },
-    sms::folded,
 };
 
 impl Compiler<'_> {
@@ -54,10 +54,7 @@ impl Compiler<'_> {
         }
         let mut values: BTreeMap<String, String> = BTreeMap::new();
         for answer in &ask.answers {
-            let value = (&answer.value, format!("ask.answers[{}].value", answer.value));
-            let synonyms =
-                answer.synonyms.iter().map(|word| (word, format!("ask.answers[{}].synonyms[{word}]", answer.value)));
-            for (word, position) in [value].into_iter().chain(synonyms) {
+            for (word, position) in words_of(answer) {
                 self.answer(index, word, position, &answer.value, &mut values);
             }
         }
@@ -74,11 +71,6 @@ impl Compiler<'_> {
     ) {
         if word.trim().is_empty() {
             self.fault(index, position, "is blank: write what the customer may answer");
-        } else if self.surroundings.reserved.contains(&folded(word)) {
-            let message = format!(
-                "{word:?} is a word by which customers opt out or ask for help, and never reaches a bot: use another word"
-            );
-            self.fault(index, position, message);
         } else if let Some(other) = values.insert(word.trim().to_lowercase(), value.to_owned())
             && other != value
         {
@@ -187,7 +179,7 @@ impl Compiler<'_> {
             return None;
         }
         let judged = split_url(url).and_then(|(origin, path)| {
-            (self.surroundings.allows)(&origin)?;
+            (self.allows)(&origin)?;
             Ok((origin, path))
         });
         judged.map_err(|message| self.fault(index, "http.url", message)).ok()

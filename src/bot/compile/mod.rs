@@ -2,7 +2,7 @@
 
 mod actions;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use regex::{Regex, RegexBuilder};
 use sha2::{Digest, Sha256};
@@ -10,15 +10,13 @@ use sha2::{Digest, Sha256};
 use super::compiled::{Action, CompiledBot, CompiledStep, StepId};
 use super::fault::BotFault;
 use super::graph::Graph;
+use super::reserved::reserved_answers;
 use super::template::Template;
 use super::variables::{Variables, check_set};
-use crate::{
-    api::{
-        BotSpec,
-        bot::Step,
-        sms_channel::{HELP_WORDS, STOP_WORDS},
-    },
-    sms::folded,
+use crate::api::{
+    BotSpec,
+    bot::Step,
+    sms_channel::{HELP_WORDS, STOP_WORDS},
 };
 
 /// The most memory that a compiled pattern may take, in bytes.
@@ -33,35 +31,14 @@ const MAX_TEXTS: usize = 10;
 /// The index of no step: for faults of the bot as a whole.
 const OF_THE_BOT: usize = usize::MAX;
 
-/// What a bot is judged by, beside its own spec.
-pub struct Surroundings<'a> {
-    /// Whether calls to an origin (`https://crm.example.com`) are allowed; if not, why not and what to do.
-    pub allows: &'a dyn Fn(&str) -> Result<(), String>,
-    /// Words that are never answers, since the engine takes them for opt-outs and calls for help.
-    pub reserved: BTreeSet<String>,
-}
-
-impl<'a> Surroundings<'a> {
-    /// With the opt-out and help words that channels have when they say nothing else.
-    pub fn new(allows: &'a dyn Fn(&str) -> Result<(), String>) -> Self {
-        Self { allows, reserved: STOP_WORDS.iter().chain(HELP_WORDS).map(|word| folded(word)).collect() }
-    }
-
-    /// And further words, of the channels that use the bot.
-    #[must_use]
-    pub fn reserving<'w>(mut self, words: impl IntoIterator<Item = &'w str>) -> Self {
-        self.reserved.extend(words.into_iter().map(folded));
-        self
-    }
-}
-
-/// Compiles a bot.
+/// Compiles a bot. `allows` says whether calls to an origin (`https://crm.example.com`) are allowed; if not, why not and what to do.
 ///
 /// # Errors
 /// Every fault, in the order of the steps.
-pub fn compile(spec: &BotSpec, surroundings: &Surroundings<'_>) -> Result<CompiledBot, Vec<BotFault>> {
-    let mut compiler = Compiler::new(spec, surroundings);
+pub fn compile(spec: &BotSpec, allows: &dyn Fn(&str) -> Result<(), String>) -> Result<CompiledBot, Vec<BotFault>> {
+    let mut compiler = Compiler::new(spec, allows);
     compiler.check_size();
+    compiler.faults.extend(reserved_answers(spec, STOP_WORDS.iter().chain(HELP_WORDS).copied()));
     let start = compiler.start();
     let idle_message = compiler.optional_text(OF_THE_BOT, "idleMessage", spec.idle_message.as_deref());
     let steps: Vec<CompiledStep> = (0..spec.steps.len()).filter_map(|index| compiler.step(index)).collect();
@@ -94,7 +71,7 @@ fn unsigned(value: i32) -> u32 {
 /// One run over a spec: what is known of all steps, and the faults so far.
 struct Compiler<'a> {
     spec: &'a BotSpec,
-    surroundings: &'a Surroundings<'a>,
+    allows: &'a dyn Fn(&str) -> Result<(), String>,
     index: BTreeMap<&'a str, usize>,
     variables: Variables<'a>,
     followers: Vec<Vec<usize>>,
@@ -104,10 +81,10 @@ struct Compiler<'a> {
 }
 
 impl<'a> Compiler<'a> {
-    fn new(spec: &'a BotSpec, surroundings: &'a Surroundings<'a>) -> Self {
+    fn new(spec: &'a BotSpec, allows: &'a dyn Fn(&str) -> Result<(), String>) -> Self {
         let mut compiler = Self {
             spec,
-            surroundings,
+            allows,
             index: BTreeMap::new(),
             variables: Variables::of(spec),
             followers: vec![Vec::new(); spec.steps.len()],

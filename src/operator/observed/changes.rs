@@ -282,6 +282,7 @@ fn forget_gone<K: Resource>(context: &Context, change: &Change<K>) {
     if let Some(gone) = old.filter(|old| new.as_ref() != Some(old)) {
         context.samples.forget(&gone);
         context.debounce.forget(&gone);
+        context.bot_faults.forget(&gone);
         context.in_force.forget(&gone);
         context.figures.forget(&gone);
         context.progress.forget(&gone);

@@ -11,8 +11,9 @@ use crate::{
     api::{Blocklist, Bot, Campaign, SmsChannel, SmsConnector},
     operator::{
         observed::{
-            contenders::Contenders, debounce::Debounce, in_force::InForce, indexes, issuers::Issuers,
-            rollout_slots::Rollouts, route_writes::RouteWrites, samples::Samples, targets::Targets, throttle::Throttle,
+            bot_faults::BotFaults, contenders::Contenders, debounce::Debounce, in_force::InForce, indexes,
+            issuers::Issuers, rollout_slots::Rollouts, route_writes::RouteWrites, samples::Samples, targets::Targets,
+            throttle::Throttle,
         },
         resources::{child_stores::ChildStores, kept, volume_refresh::VolumeRefreshes, writer::Writer},
         runtime::{
@@ -66,6 +67,8 @@ pub(crate) struct Context {
     pub targets: Targets,
     /// Changes of conditions that wait.
     pub debounce: Debounce,
+    /// What is wrong with each bot.
+    pub bot_faults: BotFaults,
     /// Which blocklists the engines have loaded.
     pub in_force: InForce,
     /// When campaigns' sums, and what channels and connectors that are being deleted wait for, were written last.
@@ -150,6 +153,7 @@ impl Context {
             allowed_bot_urls: AllowList::new(&settings.allow_bot_urls)?,
             targets: Targets::default(),
             debounce: Debounce::default(),
+            bot_faults: BotFaults::default(),
             in_force: InForce::default(),
             figures: Throttle::default(),
             progress: Throttle::default(),

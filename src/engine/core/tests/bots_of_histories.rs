@@ -32,6 +32,6 @@ pub(super) const BOTS: [Declared; 2] = [
 pub(super) fn bot_ref(at: usize) -> Option<BotRef> {
     let (name, bot) = BOTS[at];
     let spec = serde_json::from_value(bot()).unwrap();
-    let compiled = bot::compile(&spec, &bot::Surroundings::new(&|_| Ok(()))).unwrap();
+    let compiled = bot::compile(&spec, &|_| Ok(())).unwrap();
     Some(BotRef { name: name.into(), version: compiled.version().into() })
 }

@@ -19,7 +19,7 @@ impl Desk {
     /// The shell knows a bot from now on.
     pub(super) fn bot(&mut self, name: &str, spec: Value) -> BotRef {
         let spec = serde_json::from_value(spec).unwrap();
-        let compiled = bot::compile(&spec, &bot::Surroundings::new(&|_| Ok(()))).unwrap();
+        let compiled = bot::compile(&spec, &|_| Ok(())).unwrap();
         let version = BotVersion::from(compiled.version());
         self.versions.insert(version.clone(), Arc::new(compiled));
         BotRef { name: name.into(), version }

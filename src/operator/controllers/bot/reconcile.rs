@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     api::{Bot, BotStatus, Reason},
-    bot::{BotFault, Surroundings, compile, to_status},
+    bot::{compile, in_short, to_status},
     operator::{
         controllers::{
             summary::{self, summarize},
@@ -32,7 +32,7 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
 
 fn compiled_status(bot: &Bot, allows: &dyn Fn(&str) -> Result<(), String>) -> (DesiredCondition, BotStatus) {
     let mut status = bot.status.clone().unwrap_or_default();
-    match compile(&bot.spec, &Surroundings::new(allows)) {
+    match compile(&bot.spec, allows) {
         Ok(compiled) => {
             status.version = Some(compiled.version().to_owned());
             status.fault_count = Some(0);
@@ -49,15 +49,7 @@ fn compiled_status(bot: &Bot, allows: &dyn Fn(&str) -> Result<(), String>) -> (D
             // New conversations go on with the last version that had none.
             status.fault_count = i32::try_from(faults.len()).ok();
             status.faults = to_status(&faults);
-            (DesiredCondition::no(Reason::FaultsFound, message(&faults)), status)
+            (DesiredCondition::no(Reason::FaultsFound, in_short(&faults)), status)
         }
-    }
-}
-
-fn message(faults: &[BotFault]) -> String {
-    let first = faults.first().map(ToString::to_string).unwrap_or_default();
-    match faults.len().saturating_sub(1) {
-        0 => first,
-        more => format!("{first} (and {more} more, see status.faults)"),
     }
 }

@@ -1,21 +1,22 @@
 //! The bots of a channel, as its engine is told of them.
 
+use std::sync::Arc;
+
 use kube::ResourceExt as _;
 
 use crate::{
-    api::{Bot, Reason},
-    bot::{Surroundings, compile},
+    api::{Bot, Reason, sms_channel::BotSlot},
+    bot::{in_short, reserved_answers},
     operator::runtime::error::Error,
     wire::config::engine,
 };
 
-/// A bot that a channel names.
-#[derive(Clone, Copy)]
-pub(crate) struct NamedBot<'a> {
-    /// The field of `spec.automations` that names it.
-    pub field: &'static str,
+/// A bot that a channel names and that is there.
+pub(crate) struct NamedBot {
     /// The bot.
-    pub bot: &'a Bot,
+    pub bot: Arc<Bot>,
+    /// What is wrong with it, whichever channel names it.
+    pub faults: Option<Arc<str>>,
 }
 
 /// What the engine is told.
@@ -23,34 +24,39 @@ pub(crate) struct NamedBot<'a> {
 /// # Errors
 /// [`Error::Stalled`] when a bot has faults, here also: when an answer is a word by which the channel's customers opt out or ask for help; or when
 /// it has a step that this version does not carry out.
-pub(super) fn for_engine(named: &[NamedBot<'_>], opt_out: &engine::OptOut) -> Result<engine::Bots, Error> {
+pub(super) fn for_engine(named: &[(BotSlot, &NamedBot)], opt_out: &engine::OptOut) -> Result<engine::Bots, Error> {
     let mut bots = engine::Bots::default();
-    for NamedBot { field, bot } in named {
-        let name = bot.name_any();
-        let words = opt_out.stop_keywords.iter().chain(&opt_out.help_keywords);
-        let surroundings = Surroundings::new(&|_| Ok(())).reserving(words.map(String::as_str));
-        if let Err(faults) = compile(&bot.spec, &surroundings) {
-            let first = faults.first().map(ToString::to_string).unwrap_or_default();
-            let more = match faults.len().saturating_sub(1) {
-                0 => String::new(),
-                more => format!(" (and {more} more)"),
-            };
-            let message = format!("spec.automations.{field}: bot {name} has faults: {first}{more}");
-            return Err(Error::stalled(Reason::BotInvalid, message));
-        }
-        if let Some(step) = bot.spec.steps.iter().find(|step| step.http.is_some()) {
-            let message = format!(
-                "spec.automations.{field}: this version does not carry out http yet, which step {} of bot {name} uses: remove the step, or the bot",
-                step.name
-            );
-            return Err(Error::stalled(Reason::NotSupportedYet, message));
-        }
-        let told = Some(engine::Bot { name, spec: bot.spec.clone() });
-        match *field {
-            "onStart" => bots.on_start = told,
-            "onEnd" => bots.on_end = told,
-            _ => bots.on_queue_timeout = told,
+    for (slot, named) in named {
+        check(*slot, named, opt_out)?;
+        let told = Some(engine::Bot { name: named.bot.name_any(), spec: named.bot.spec.clone() });
+        match slot {
+            BotSlot::OnStart => bots.on_start = told,
+            BotSlot::OnEnd => bots.on_end = told,
+            BotSlot::OnQueueTimeout => bots.on_queue_timeout = told,
         }
     }
     Ok(bots)
+}
+
+fn check(slot: BotSlot, named: &NamedBot, opt_out: &engine::OptOut) -> Result<(), Error> {
+    let (field, name, spec) = (slot.field(), named.bot.name_any(), &named.bot.spec);
+    let invalid = |faults: &str| {
+        Error::stalled(Reason::BotInvalid, format!("spec.automations.{field}: bot {name} has faults: {faults}"))
+    };
+    if let Some(faults) = &named.faults {
+        return Err(invalid(faults));
+    }
+    let words = opt_out.stop_keywords.iter().chain(&opt_out.help_keywords);
+    let reserved = reserved_answers(spec, words.map(String::as_str));
+    if !reserved.is_empty() {
+        return Err(invalid(&in_short(&reserved)));
+    }
+    if let Some(step) = spec.steps.iter().find(|step| step.http.is_some()) {
+        let message = format!(
+            "spec.automations.{field}: this version does not carry out http yet, which step {} of bot {name} uses: remove the step, or the bot",
+            step.name
+        );
+        return Err(Error::stalled(Reason::NotSupportedYet, message));
+    }
+    Ok(())
 }

@@ -7,12 +7,13 @@ use kube::ResourceExt;
 
 use crate::{
     api::{
-        Blocklist, Bot, Campaign, ConditionType, Reason, SmsChannel, SmsConnector, condition_of,
+        Blocklist, BotSpec, Campaign, ConditionType, Reason, SmsChannel, SmsConnector, condition_of,
         sms_channel::Automations,
     },
+    bot::{compile, in_short},
     operator::{
         controllers::{
-            channel::storage,
+            channel::{bots::NamedBot, storage},
             summary::{self, is_deleted},
         },
         observed::{
@@ -36,7 +37,7 @@ pub(crate) struct Observed {
     pub connector: Option<Arc<SmsConnector>>,
     pub campaign: Option<Arc<Campaign>>,
     /// The bots that it names and that are there, by name.
-    pub bots: BTreeMap<String, Arc<Bot>>,
+    pub bots: BTreeMap<String, NamedBot>,
     /// The blocklists that bind it, by name.
     pub blocklists: Vec<Arc<Blocklist>>,
     /// What the connector's gateway said.
@@ -120,11 +121,17 @@ impl Observed {
     }
 }
 
-fn bots(context: &Context, channel: &SmsChannel, owner: &Owner) -> BTreeMap<String, Arc<Bot>> {
+fn bots(context: &Context, channel: &SmsChannel, owner: &Owner) -> BTreeMap<String, NamedBot> {
     let named = channel.spec.automations.iter().flat_map(Automations::bots);
     let found = named.filter_map(|(_, named)| {
         let bot = context.cluster.bots.get(&ObjectKey::new(&owner.namespace, &named.name))?;
-        (!is_deleted(&*bot)).then(|| (named.name.clone(), bot))
+        if is_deleted(&*bot) {
+            return None;
+        }
+        // Whether the addresses that it calls are allowed is said by the bot's own status.
+        let judge = |spec: &BotSpec| compile(spec, &|_| Ok(())).err().map(|faults| in_short(&faults));
+        let faults = context.bot_faults.of(&bot, judge);
+        Some((named.name.clone(), NamedBot { bot, faults }))
     });
     found.collect()
 }

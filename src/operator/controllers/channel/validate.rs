@@ -3,7 +3,7 @@
 use crate::{
     api::{
         Reason, SmsConnector,
-        sms_channel::{Automations, Strategy},
+        sms_channel::{Automations, BotSlot, Strategy},
     },
     operator::{
         controllers::{
@@ -27,7 +27,7 @@ pub(crate) struct References<'a> {
     /// The campaign, in the engine's terms.
     pub campaign: engine::Campaign,
     /// The bots that are named.
-    pub bots: Vec<NamedBot<'a>>,
+    pub bots: Vec<(BotSlot, &'a NamedBot)>,
 }
 
 /// Resolves the references.
@@ -57,11 +57,12 @@ pub(crate) fn references(observed: &Observed) -> Result<References<'_>, DesiredC
         },
     };
     let mut bots = Vec::new();
-    for (field, named) in spec.automations.iter().flat_map(Automations::bots) {
+    for (slot, named) in spec.automations.iter().flat_map(Automations::bots) {
         match observed.bots.get(&named.name) {
-            Some(bot) => bots.push(NamedBot { field, bot }),
+            Some(bot) => bots.push((slot, bot)),
             None => {
-                let message = format!("spec.automations.{field}: bot {} does not exist in this namespace", named.name);
+                let (field, name) = (slot.field(), &named.name);
+                let message = format!("spec.automations.{field}: bot {name} does not exist in this namespace");
                 faults.push((Reason::BotNotFound, message));
             }
         }

@@ -109,9 +109,11 @@ impl World {
             "bots" => "Bot",
             _ => "Campaign",
         };
+        let before = self.api.get(&path(plural, name));
+        let generation = before.and_then(|before| before["metadata"]["generation"].as_i64()).unwrap_or_default() + 1;
         let object = json!({
             "apiVersion": "aldis.dev/v1alpha1", "kind": kind, "spec": spec,
-            "metadata": {"name": name, "namespace": "shop", "generation": 1},
+            "metadata": {"name": name, "namespace": "shop", "generation": generation},
         });
         self.api.put::<Value>(&path(plural, name), object);
         self.relist();
