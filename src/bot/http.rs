@@ -33,12 +33,15 @@ pub(super) fn split_url(url: &Template) -> Result<(String, Template), String> {
     }
     let (authority, path) = after.split_at(end.unwrap_or(after.len()));
     check_authority(authority)?;
-    let path = if path.is_empty() { "/".to_owned() } else { path.to_owned() };
+    let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
     let text = |piece: &Piece| match piece {
         Piece::Literal(text) => text.clone(),
         Piece::Variable { .. } => "x".into(),
     };
     let whole: String = [path.clone()].into_iter().chain(rest.iter().map(text)).collect();
+    if has_dot_segment(&whole) {
+        return Err("a part . or .. of a path leads elsewhere: write the path without it".into());
+    }
     if whole.contains('#') {
         return Err("a part behind # is never sent: remove it, or write %23".into());
     }
@@ -62,6 +65,12 @@ fn check_authority(authority: &str) -> Result<(), String> {
         return Err("the port must be a number from 1 to 65535".into());
     }
     Ok(())
+}
+
+/// Whether a part of the path is `.` or `..`, which clients and servers resolve (RFC 3986, section 5.2.4), percent-encoded or not.
+pub(super) fn has_dot_segment(path: &str) -> bool {
+    let path = path.split('?').next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
+    path.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
 /// Whether a header of this name may be set.
@@ -93,7 +102,7 @@ mod tests {
         let cases = [
             ("https://CRM.example.com", "https://crm.example.com", "/"),
             ("http://crm:8080/a/{{ id }}?q={{ q }}&r=1", "http://crm:8080", "/a/<id>?q=<q>&r=1"),
-            ("https://x?a={{ a }}", "https://x", "?a=<a>"),
+            ("https://x?a={{ a }}", "https://x", "/?a=<a>"),
         ];
         for (url, origin, path) in cases {
             assert_eq!(split(url), Ok((origin.into(), path.into())), "{url}");
@@ -116,6 +125,8 @@ mod tests {
             ("ftp://crm/", "must begin with"),
             ("https://crm/a b", "percent-encode"),
             ("https://crm/a#b", "never sent"),
+            ("https://crm/a/../b", "leads elsewhere"),
+            ("https://crm/%2E%2e/{{ id }}", "leads elsewhere"),
         ];
         for (url, words) in cases {
             let error = split(url).unwrap_err();

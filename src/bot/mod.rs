@@ -5,6 +5,7 @@ mod compiled;
 mod fault;
 mod graph;
 mod http;
+mod request;
 mod reserved;
 mod run;
 mod template;
@@ -14,8 +15,9 @@ mod variables;
 pub use compile::compile;
 pub use compiled::{Action, CompiledBot, StepId};
 pub use fault::{BotFault, in_short, to_status};
+pub use request::{Request, RequestHeader, request};
 pub use reserved::reserved_answers;
-pub use run::{Failure, Given, Input, Outcome, Position, Taken, Then, Turn, run};
+pub use run::{CallFailure, CallResult, Failure, Given, Input, Outcome, Position, Taken, Then, Turn, run};
 pub use values::Values;
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Runs a bot from where it stands to where it waits or ends. Pure: what it needs it is given, what it does it says.
+//! Runs a bot from where it stands to where it waits, for the customer or a service, or ends. Pure: what it needs it is given, what it does it says.
 
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,43 @@ pub enum Input<'a> {
     Answer(Position, &'a str),
     /// No text came in time.
     TimedOut(Position),
+    /// The service that this step calls answered, or did not.
+    Called(StepId, &'a CallResult),
+}
+
+/// What came of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallResult {
+    /// The body of an answer of the class 2xx.
+    Answered(Vec<u8>),
+    /// There is no such answer.
+    Failed(CallFailure),
+}
+
+/// Why a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema)]
+pub enum CallFailure {
+    /// The answer was not complete in time.
+    TimedOut,
+    /// No connection stood, or it broke.
+    Unreachable,
+    /// The answer's status is not of the class 2xx; redirects are not followed.
+    Status,
+    /// The answer is longer than it may be.
+    TooLong,
+    /// The answer is no JSON, and the step needs it.
+    NotJson,
+    /// The host has only addresses that are never called, or the variables would lead elsewhere than the step says.
+    Address,
+    /// A Secret that a header shows, or its key, is not there.
+    NoSecret,
+}
+
+impl CallFailure {
+    /// All of them.
+    #[cfg(test)]
+    pub(crate) const ALL: [Self; 7] =
+        [Self::TimedOut, Self::Unreachable, Self::Status, Self::TooLong, Self::NotJson, Self::Address, Self::NoSecret];
 }
 
 /// What a bot did with one step.
@@ -41,6 +78,9 @@ pub struct Taken {
     /// The case that held, of a branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
+    /// Why a call failed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failure: Option<CallFailure>,
 }
 
 /// What came of a step.
@@ -70,6 +110,10 @@ pub enum Outcome {
     Open,
     /// The campaign is not within its hours.
     Closed,
+    /// The service answered.
+    Called,
+    /// The call failed.
+    CallFailed,
     /// The interaction goes to the queue.
     HandedOff,
     /// The interaction is finished.
@@ -79,7 +123,7 @@ pub enum Outcome {
 impl Outcome {
     /// All of them.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Said,
         Self::Blank,
         Self::Asked,
@@ -92,6 +136,8 @@ impl Outcome {
         Self::Set,
         Self::Open,
         Self::Closed,
+        Self::Called,
+        Self::CallFailed,
         Self::HandedOff,
         Self::Finished,
     ];
@@ -121,6 +167,11 @@ pub enum Then {
         at: Position,
         /// For so many seconds.
         seconds: u32,
+    },
+    /// It waits for the service that this step calls: [`request`](super::request) says what is asked.
+    Call {
+        /// The step.
+        step: StepId,
     },
     /// The interaction goes to the queue.
     HandOff {
@@ -176,6 +227,7 @@ impl Runner<'_, '_> {
             Input::Begin => Next::Step(self.bot.start()),
             Input::Answer(at, text) => self.answered(at, text),
             Input::TimedOut(at) => self.timed_out(at),
+            Input::Called(step, result) => self.called(step, result),
         };
         loop {
             match next {
@@ -205,7 +257,8 @@ impl Runner<'_, '_> {
                 };
                 let case = cases.iter().find(|case| case.when.iter().all(holds));
                 let outcome = if case.is_some() { Outcome::Case } else { Outcome::Otherwise };
-                self.taken.push(Taken { step: step.name.clone(), outcome, case: case.map(|case| case.name.clone()) });
+                let case_name = case.map(|case| case.name.clone());
+                self.taken.push(Taken { step: step.name.clone(), outcome, case: case_name, failure: None });
                 Next::Step(case.map_or(*otherwise, |case| case.next))
             }
             Action::Set { values, next } => {
@@ -226,8 +279,7 @@ impl Runner<'_, '_> {
                 self.take(&step.name, outcome);
                 Next::Step(*next)
             }
-            // Bots that call services are refused before they get here.
-            Action::Http(call) => Next::Step(call.on_error),
+            Action::Http(_) => Next::Then(Then::Call { step: id }),
             Action::HandOff { priority, note } => {
                 self.take(&step.name, Outcome::HandedOff);
                 Next::Then(Then::HandOff { priority: *priority, note: self.note(note.as_ref()) })
@@ -291,6 +343,34 @@ impl Runner<'_, '_> {
         Next::Then(Then::Fail(Failure::TimedOut))
     }
 
+    fn called(&mut self, id: StepId, result: &CallResult) -> Next {
+        let bot = self.bot;
+        let Some(step) = bot.step(id) else { return Next::Then(Then::Fail(Failure::Lost)) };
+        let Action::Http(call) = &step.action else { return Next::Then(Then::Fail(Failure::Lost)) };
+        let answer = match (result, &call.into) {
+            (CallResult::Failed(failure), _) => Err(*failure),
+            (CallResult::Answered(_), None) => Ok(None),
+            (CallResult::Answered(body), Some(into)) => match serde_json::from_slice(body) {
+                Ok(value) => Ok(Some((into, value))),
+                Err(_) => Err(CallFailure::NotJson),
+            },
+        };
+        match answer {
+            Err(failure) => {
+                let outcome = Outcome::CallFailed;
+                self.taken.push(Taken { step: step.name.clone(), outcome, case: None, failure: Some(failure) });
+                Next::Step(call.on_error)
+            }
+            Ok(answer) => {
+                if answer.is_some_and(|(into, value)| self.values.set(into, value) == Err(TooLarge)) {
+                    return Next::Then(Then::Fail(Failure::TooManyVariables));
+                }
+                self.take(&step.name, Outcome::Called);
+                Next::Step(call.next)
+            }
+        }
+    }
+
     fn rendered(&self, template: &Template) -> String {
         self.values.rendered(self.given, template)
     }
@@ -310,7 +390,7 @@ impl Runner<'_, '_> {
     }
 
     fn take(&mut self, step: &str, outcome: Outcome) {
-        self.taken.push(Taken { step: step.to_owned(), outcome, case: None });
+        self.taken.push(Taken { step: step.to_owned(), outcome, case: None, failure: None });
     }
 }
 

@@ -77,12 +77,18 @@ fn bytes(name: &str, value: &Value) -> usize {
 pub(super) struct TooLarge;
 
 impl Values {
+    /// What they take as JSON, about.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Sets a variable to a text, cut at what a text may have.
     pub(super) fn set_text(&mut self, name: &str, text: &str) -> Result<(), TooLarge> {
         self.set(name, Value::String(cut(text).to_owned()))
     }
 
-    fn set(&mut self, name: &str, value: Value) -> Result<(), TooLarge> {
+    /// Sets a variable.
+    pub(super) fn set(&mut self, name: &str, value: Value) -> Result<(), TooLarge> {
         self.bytes += bytes(name, &value);
         if let Some(old) = self.of.insert(name.to_owned(), value) {
             self.bytes -= bytes(name, &old);
@@ -119,7 +125,8 @@ impl Values {
         for piece in template.pieces() {
             match piece {
                 Piece::Literal(literal) => text += literal,
-                Piece::Variable { path, .. } => text += &self.text(given, path).unwrap_or_default(),
+                // Cut here too: the answer of a service may be long, and stand in a text many times.
+                Piece::Variable { path, .. } => text += cut(&self.text(given, path).unwrap_or_default()),
             }
         }
         cut(&text).to_owned()

@@ -14,7 +14,7 @@ use super::{
     config::Settings,
     core::{
         command::{Answer, Command, Refusal},
-        ids::{Attempt, MessageId, UserId},
+        ids::{Attempt, InteractionId, MessageId, UserId},
         opt_out::{Keyword, OptOut},
         state::State,
     },
@@ -25,6 +25,7 @@ use super::{
     },
 };
 use crate::{
+    bot::CallResult,
     sms::PhoneNumber,
     wire::{inbound::InboundMessage, outbound::SendOutcome, receipt::Receipt},
 };
@@ -120,6 +121,8 @@ pub(super) enum Job {
     StreamOpened(UserId),
     /// An agent's stream closed.
     StreamClosed(UserId),
+    /// The service of a bot answered, or did not.
+    BotCalled { interaction: InteractionId, turn: u32, result: CallResult },
     /// Finish what waits and end.
     Stop,
 }
@@ -217,7 +220,11 @@ impl Job {
         match self {
             Self::Decide { waiting, .. } => !matches!(waiting, Waiting::Nobody),
             Self::Inspect(_) => true,
-            Self::Configure(_) | Self::StreamOpened(_) | Self::StreamClosed(_) | Self::Stop => false,
+            Self::Configure(_)
+            | Self::StreamOpened(_)
+            | Self::StreamClosed(_)
+            | Self::BotCalled { .. }
+            | Self::Stop => false,
         }
     }
 }
@@ -261,6 +268,11 @@ impl Handle {
     /// Has something done that nobody waits for.
     pub(super) fn tell(&self, request: Request) {
         self.push(Job::Decide { request, waiting: Waiting::Nobody });
+    }
+
+    /// Notes what came of a call that a bot's turn goes on with.
+    pub(super) fn called(&self, interaction: InteractionId, turn: u32, result: CallResult) {
+        self.push(Job::BotCalled { interaction, turn, result });
     }
 
     /// Looks at the state as it is after everything that was asked before.
@@ -319,7 +331,7 @@ impl Handle {
 
     fn push(&self, job: Job) {
         // The only failure is that the writer has ended. Nothing of this kind outlives it: agents are offline after a start, and
-        // attempts without an outcome are asked for again.
+        // attempts and calls without an outcome are asked for again.
         let _ = self.jobs.send(job);
     }
 }

@@ -65,6 +65,13 @@ struct BotStep {
     outcome: Name,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BotCallFailure {
+    bot: String,
+    step: String,
+    failure: Name,
+}
+
 /// What the engine counts and measures. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Metrics {
@@ -77,6 +84,8 @@ pub(super) struct Metrics {
     bots_started: Family<OfBot, Counter>,
     bots_ended: Family<BotEnd, Counter>,
     bot_steps: Family<BotStep, Counter>,
+    bot_call_failures: Family<BotCallFailure, Counter>,
+    bot_call: Histogram,
     starts_blocked: Counter,
     set_not_present: Counter,
     streams_displaced: Counter,
@@ -108,6 +117,9 @@ impl Metrics {
             bots_started: Family::default(),
             bots_ended: Family::default(),
             bot_steps: Family::default(),
+            bot_call_failures: Family::default(),
+            // The last bucket of what a step may take ends at 30 s.
+            bot_call: Histogram::new([0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0]),
             starts_blocked: Counter::default(),
             set_not_present: Counter::default(),
             streams_displaced: Counter::default(),
@@ -147,6 +159,10 @@ impl Metrics {
         let help = "Conversations that bots ended, or that ended with them, by what ended them";
         registry.register("bots_ended", help, self.bots_ended.clone());
         registry.register("bot_steps", "Steps that bots took, by what came of them", self.bot_steps.clone());
+        let help = "Calls of services that failed, by why";
+        registry.register("bot_call_failures", help, self.bot_call_failures.clone());
+        let help = "Time from making a call of a service to its result, with all tries";
+        registry.register_with_unit("bot_call_duration", help, Unit::Seconds, self.bot_call.clone());
         let help = "Starts of interactions that a blocklist stopped; GET /v1/channels/{channel}/blocked-starts has the numbers";
         registry.register("starts_blocked", help, self.starts_blocked.clone());
         let help = "Times that agents let three offers in a row pass and were set to not present";
@@ -182,6 +198,11 @@ impl Metrics {
     /// Counts a stream that ended because its agent opened too many.
     pub(super) fn stream_displaced(&self) {
         self.streams_displaced.inc();
+    }
+
+    /// Measures a call of a service.
+    pub(super) fn bot_call_took(&self, took: Duration) {
+        self.bot_call.observe(took.as_secs_f64());
     }
 
     /// Counts what a commit made durable.
@@ -230,8 +251,12 @@ impl Metrics {
                 self.bots_started.get_or_create(&OfBot { bot, slot }).inc();
             }
             Happened::Interaction(InteractionEvent::BotStepped { bot, taken, .. }) => {
-                for Taken { step, outcome, .. } in taken {
-                    let (bot, step) = (bot.as_str().into(), step.clone());
+                for Taken { step, outcome, failure, .. } in taken {
+                    let (bot, step) = (bot.as_str().to_owned(), step.clone());
+                    if let Some(failure) = failure {
+                        let (bot, step, failure) = (bot.clone(), step.clone(), Name(call_failure_name(*failure)));
+                        self.bot_call_failures.get_or_create(&BotCallFailure { bot, step, failure }).inc();
+                    }
                     let outcome = Name(step_outcome_name(*outcome));
                     self.bot_steps.get_or_create(&BotStep { bot, step, outcome }).inc();
                 }
@@ -397,8 +422,22 @@ const fn step_outcome_name(outcome: bot::Outcome) -> &'static str {
         bot::Outcome::Set => "Set",
         bot::Outcome::Open => "Open",
         bot::Outcome::Closed => "Closed",
+        bot::Outcome::Called => "Called",
+        bot::Outcome::CallFailed => "CallFailed",
         bot::Outcome::HandedOff => "HandedOff",
         bot::Outcome::Finished => "Finished",
+    }
+}
+
+const fn call_failure_name(failure: bot::CallFailure) -> &'static str {
+    match failure {
+        bot::CallFailure::TimedOut => "TimedOut",
+        bot::CallFailure::Unreachable => "Unreachable",
+        bot::CallFailure::Status => "Status",
+        bot::CallFailure::TooLong => "TooLong",
+        bot::CallFailure::NotJson => "NotJson",
+        bot::CallFailure::Address => "Address",
+        bot::CallFailure::NoSecret => "NoSecret",
     }
 }
 

@@ -1,6 +1,6 @@
 //! The engine of one channel: durable queue, agents, outbox.
 
-mod bot_turns;
+mod bots;
 mod clock;
 pub mod config;
 pub mod core;

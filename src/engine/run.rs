@@ -20,7 +20,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    bot_turns::BotTurns,
+    bots::{BotServices, BotTurns},
     clock::Clock,
     config::{ConfigError, Settings},
     core::{ids::first_of_life, state::State},
@@ -82,6 +82,9 @@ pub struct Args {
     /// File with the token that is shown to the gateway.
     #[arg(long, default_value = ports::TOKEN_FILE)]
     pub token_file: PathBuf,
+    /// Directory of the Secrets that bots show to services, each in a folder of its name.
+    #[arg(long, default_value = ports::BOT_SECRETS_DIR)]
+    pub bot_secrets_dir: PathBuf,
     /// Directory of the store.
     #[arg(long, default_value = ports::DATA_DIR)]
     pub data_dir: PathBuf,
@@ -234,6 +237,8 @@ impl Engine {
         let settings = Arc::new(ArcSwap::from_pointee(settings));
         let (handle, inbox) = Handle::new(Arc::clone(&settings));
         let (outbound, handovers) = mpsc::unbounded_channel();
+        let (bot_calls, calls) = mpsc::unbounded_channel();
+        tokio::spawn(BotServices::new(args.bot_secrets_dir.clone(), handle.clone(), metrics.clone()).run(calls));
         let shared = Shared::from(Services {
             engine: handle.clone(),
             reader: store.reader()?,
@@ -269,7 +274,7 @@ impl Engine {
             outbound,
             metrics: metrics.clone(),
             open_streams: OpenStreams::default(),
-            bot_turns: BotTurns::default(),
+            bot_turns: BotTurns::new(bot_calls),
             handed_over: std::collections::HashMap::new(),
             ids_from,
             forget_at: clock.time(),

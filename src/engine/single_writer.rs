@@ -13,7 +13,7 @@ use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use tracing::field;
 
 use super::{
-    bot_turns::BotTurns,
+    bots::BotTurns,
     clock::Clock,
     config::Settings,
     core::{
@@ -142,7 +142,7 @@ impl SingleWriter {
     }
 
     fn until_wakeup(&mut self, fill: Fill) -> Duration {
-        let bots_are_due = fill < Fill::Exhausted && self.state.bot_turns().next().is_some();
+        let bots_are_due = fill < Fill::Exhausted && self.bot_turns.are_due(&self.state);
         if self.has_room_again || bots_are_due {
             return Duration::ZERO;
         }
@@ -182,6 +182,7 @@ impl SingleWriter {
                 }
                 Job::StreamOpened(user) => streams.extend(self.open_streams.opened(user).filter(|_| !exhausted)),
                 Job::StreamClosed(user) => streams.extend(self.open_streams.closed(user).filter(|_| !exhausted)),
+                Job::BotCalled { interaction, turn, result } => self.bot_turns.called(interaction, turn, result),
                 Job::Stop => stop = true,
             }
         }

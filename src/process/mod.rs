@@ -1,5 +1,6 @@
 //! How the process of every role begins, listens, serves and ends.
 
+pub(crate) mod addresses;
 pub(crate) mod bodies;
 pub(crate) mod body;
 mod connections;

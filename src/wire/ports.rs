@@ -38,6 +38,8 @@ pub fn of_channel(pattern: &str, channel: &str) -> String {
 pub const CONFIG_DIR: &str = "/etc/aldis/config";
 /// Where a gateway's credentials are mounted, one file per key.
 pub const CREDENTIALS_DIR: &str = "/etc/aldis/credentials";
+/// Where the Secrets of bots are mounted in an engine, each in a folder of its name.
+pub const BOT_SECRETS_DIR: &str = "/etc/aldis/bot-secrets";
 /// Where the projected ServiceAccount token is mounted, audience `aldis:<namespace>`.
 pub const TOKEN_FILE: &str = "/var/run/aldis/token/token";
 /// Where the engine's store or the gateway's spool lies.

@@ -23,7 +23,7 @@ async fn what_is_missing_is_named_and_waited_for() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_field_that_is_not_carried_out_stalls_and_is_named() {
+async fn a_bot_that_may_not_run_stalls_its_channel_and_is_named() {
     let (desk, _operator) = Desk::at_work().await;
     desk.apply(&desk.channel("support", "+15551230001", ", automations: {onStart: {name: greeting}}"));
     let message = desk.until("smschannel/support", "ReferencesResolved", "False", "BotNotFound");
@@ -35,8 +35,9 @@ async fn a_field_that_is_not_carried_out_stalls_and_is_named() {
         )
     };
     desk.apply(&bot("{name: call, http: {url: 'https://crm.example.com/', onError: end}}"));
-    let message = desk.until("smschannel/support", "Stalled", "True", "NotSupportedYet");
-    assert!(message.contains("spec.automations.onStart") && message.contains("step call of bot greeting"), "{message}");
+    let message = desk.until("smschannel/support", "Stalled", "True", "BotInvalid");
+    let named = ["spec.automations.onStart", "bot greeting", "step call, http.url", "--allow-bot-urls"];
+    assert!(named.iter().all(|part| message.contains(part)), "{message}");
     assert_eq!(desk.config("sms-support")["strategy"], "LeastRecent", "what ran goes on");
     desk.apply(&bot("{name: hello, say: {text: Hello}}"));
     desk.wait_ready("smschannel/support");

@@ -2,6 +2,7 @@
 
 import json
 import re
+from functools import reduce
 
 MAX_CHARACTERS = 1600
 MAX_PARTS = 10
@@ -23,19 +24,20 @@ PLACE = re.compile(r"\{\{\s*([^\s{}]+)\s*\}\}")
 
 
 class Variables:
-    """What a conversation knows. All values are texts, as there are no answers of services."""
+    """What a conversation knows. Its own values are texts, and what services answered as JSON."""
 
     def __init__(self, given):
         self.given = given
         self.own = {}
 
-    def set(self, name, text):
-        self.own[name] = text
+    def set(self, name, value):
+        self.own[name] = value
 
     def get(self, path):
         """The text at the path, or None where the variable is absent."""
-        # A path of several parts leads nowhere else, as a text has no fields.
-        return self.given.get(path, self.own.get(path))
+        if path in self.given:
+            return self.given[path]
+        return as_text(reduce(part_of, path.split("."), self.own))
 
     def fill(self, template):
         """The text with the values in their places, which are not searched for places again."""
@@ -44,6 +46,24 @@ class Variables:
     def are_too_many(self):
         written = json.dumps(self.own, ensure_ascii=False, separators=(",", ":"))
         return len(written.encode()) > MAX_VARIABLES
+
+
+def part_of(value, name):
+    """The field of an object or the item of a list, or None where there is none."""
+    if isinstance(value, dict):
+        return value.get(name)
+    if isinstance(value, list) and re.fullmatch("[0-9]+", name):
+        return next(iter(value[int(name):][:1]), None)
+    return None
+
+
+def as_text(value):
+    """How the value stands in a text, or None where it is absent."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    return value if isinstance(value, str) else None
 
 
 def trimmed(text):

@@ -1,18 +1,21 @@
-"""Runs conversations with bots by the rules of docs/bots.md and docs/reference/bot.md, without `http` steps.
+"""Runs conversations with bots by the rules of docs/bots.md and docs/reference/bot.md.
 
 Reads JSON Lines from stdin, one conversation a line: its number as "conversation", the spec of the "bot", the variables
 that are always there as "given", what the customer does at each wait as "inputs" ({"text": "..."} or
-{"timedOut": true}), and as "isOpen" whether the campaign is within its hours in each turn. A turn is what the bot does
-between two waits; the first begins the conversation. Inputs that are left over when the bot has ended are ignored.
+{"timedOut": true}), what comes of each call of a service as "answers" ({"body": "..."} or {"failure": "TimedOut"}), and
+as "isOpen" whether the campaign is within its hours in each turn. A turn is what the bot does between two waits, for
+the customer or for a service; the first begins the conversation. Inputs and answers that are left over when the bot
+has ended are ignored. A call that cannot be made takes no answer.
 Writes one JSON line for each: the "conversation", its "turns", and how it came to its "end", which is null when the
-inputs ran out while the bot waits. A turn has the "texts" that are sent, the steps "taken" with their outcomes, and
-what the bot has to "wait" for then, or null.
+inputs or answers ran out while the bot waits. A turn has the "texts" that are sent, the steps "taken" with their
+outcomes, what the bot has to "wait" for then, or null, and the "request" where that is a service.
 """
 
 import json
 import re
 import sys
 
+from bot_calls import request_of, result_of
 from bot_texts import Variables, cut, cut_to_parts, is_blank, trimmed
 
 ATTEMPTS = 3
@@ -35,15 +38,27 @@ class Conversation:
         self.turns = []
         self.end = None
 
-    def run(self, inputs):
+    def run(self, inputs, answers):
+        inputs, answers = iter(inputs), iter(answers)
         self.begin_turn()
         self.carry_out(self.bot.get("startAt") or self.names[0])
-        for given in inputs:
-            if self.end is not None:
-                break
+        while self.end is None:
             waits = self.turn["wait"]
+            given = self.result(answers) if "calls" in waits else next(inputs, None)
+            if given is None:
+                break
             self.begin_turn()
-            self.carry_out(self.hear(self.steps[waits["step"]], waits["attempt"], given))
+            self.carry_out(self.go_on(waits, given))
+
+    def result(self, answers):
+        """What comes of the turn's call, or None where no answer is left."""
+        request = self.turn["request"]
+        return request if "failure" in request else next(answers, None)
+
+    def go_on(self, waits, given):
+        if "calls" in waits:
+            return self.take_up(self.steps[waits["calls"]], given)
+        return self.hear(self.steps[waits["step"]], waits["attempt"], given)
 
     @property
     def turn(self):
@@ -148,6 +163,20 @@ class Conversation:
         self.take(step, "Open" if is_open else "Closed")
         return step["inHours"]["open" if is_open else "closed"]
 
+    def call(self, step):
+        self.turn["wait"] = {"calls": step["name"]}
+        self.turn["request"] = request_of(step["http"], self.variables)
+
+    def take_up(self, step, answer):
+        """The step that the call leads to, or None where the answer ends the bot."""
+        result = result_of(step["http"], answer)
+        if "failure" in result:
+            self.take(step, "CallFailed", failure=result["failure"])
+            return step["http"]["onError"]
+        if step["http"].get("into") is not None:
+            self.variables.set(step["http"]["into"], result["value"])
+        return self.unless_too_many(step, "Called")
+
     def hand_off(self, step):
         self.take(step, "HandedOff")
         priority = step["handOff"].get("priority") or PRIORITY
@@ -171,6 +200,7 @@ HANDLERS = {
     "branch": Conversation.branch,
     "set": Conversation.set,
     "inHours": Conversation.in_hours,
+    "http": Conversation.call,
     "handOff": Conversation.hand_off,
     "finish": Conversation.finish,
 }
@@ -238,7 +268,7 @@ def main():
     for line in sys.stdin.buffer:
         given = json.loads(line)
         conversation = Conversation(given["bot"], given["given"], given["isOpen"])
-        conversation.run(given["inputs"])
+        conversation.run(given["inputs"], given.get("answers") or [])
         print(json.dumps({
             "conversation": given["conversation"], "turns": conversation.turns, "end": conversation.end
         }))

@@ -2,38 +2,65 @@
 
 use aldis::{
     api::Bot,
-    bot::{Given, Input, Then, Values, compile, run},
+    bot::{CallFailure, CallResult, Given, Input, Position, StepId, Then, Values, compile, request, run},
 };
 
-/// The bot's lines of a conversation with these lines of a customer, who writes within the hours or not.
-fn talk(bot: &str, is_open: bool, customer: &[&str]) -> Vec<String> {
+/// What a bot goes on with.
+enum Next<'a> {
+    Begin,
+    Heard(Position, &'a str),
+    Called(StepId, CallResult),
+}
+
+/// The bot's lines of a conversation with these lines of a customer, who writes within the hours or not, and of a service: `= BODY`, or `=` when
+/// it does not answer.
+fn talk(bot: &str, is_open: bool, others: &[&str]) -> Vec<String> {
     let file = format!("{}/examples/bots/{bot}.yaml", env!("CARGO_MANIFEST_DIR"));
     let bot: Bot = serde_saphyr::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert_eq!(bot.metadata.name.as_deref(), std::path::Path::new(&file).file_stem().unwrap().to_str());
     let compiled = compile(&bot.spec, &|_| Ok(())).unwrap_or_else(|faults| panic!("{faults:?}"));
     let given = Given { customer_number: "+15559870001", message_text: "Hi", is_open, ..Given::default() };
-    let (mut values, mut input, mut lines) = (Values::default(), Input::Begin, Vec::new());
-    let mut customer = customer.iter();
+    let (mut values, mut next, mut lines) = (Values::default(), Next::Begin, Vec::new());
+    let mut others = others.iter();
     loop {
+        let input = match &next {
+            Next::Begin => Input::Begin,
+            Next::Heard(at, "…") => Input::TimedOut(*at),
+            Next::Heard(at, said) => Input::Answer(*at, said.trim_start_matches("> ")),
+            Next::Called(step, result) => Input::Called(*step, result),
+        };
         let turn = run(&compiled, input, &mut values, &given);
         lines.extend(turn.texts.iter().map(|text| format!("< {text}")));
-        let at = match turn.then {
-            Then::Wait { at, .. } => at,
-            end => {
-                lines.push(match end {
-                    Then::HandOff { priority, note } => {
-                        format!("to the queue, {priority}: {}", note.unwrap_or_default())
-                    }
-                    Then::Finish { note } => format!("closed: {}", note.unwrap_or_default()),
-                    Then::Fail(failure) => format!("failed: {failure:?}"),
-                    Then::Wait { .. } => unreachable!("it waits"),
-                });
+        let mut line = || {
+            let line = others.next().expect("the bot waits for another line");
+            lines.push((*line).to_owned());
+            *line
+        };
+        next = match turn.then {
+            Then::Wait { at, .. } => Next::Heard(at, line()),
+            Then::Call { step } => {
+                let request = request(&compiled, step, &values, &given).unwrap().unwrap();
+                let answer = line().strip_prefix("=").expect("a service answers");
+                lines.push(format!("{:?} {}{}", request.method, request.origin, request.path));
+                let failed = || CallResult::Failed(CallFailure::TimedOut);
+                Next::Called(
+                    step,
+                    answer.strip_prefix(' ').map_or_else(failed, |body| CallResult::Answered(body.into())),
+                )
+            }
+            Then::HandOff { priority, note } => {
+                lines.push(format!("to the queue, {priority}: {}", note.unwrap_or_default()));
+                return lines;
+            }
+            Then::Finish { note } => {
+                lines.push(format!("closed: {}", note.unwrap_or_default()));
+                return lines;
+            }
+            Then::Fail(failure) => {
+                lines.push(format!("failed: {failure:?}"));
                 return lines;
             }
         };
-        let said = customer.next().expect("the bot waits for another line");
-        lines.push(if *said == "…" { "…".into() } else { format!("> {said}") });
-        input = if *said == "…" { Input::TimedOut(at) } else { Input::Answer(at, said) };
     }
 }
 
@@ -45,6 +72,9 @@ fn each_example_has_the_conversations_that_it_is_for() {
     let invoice = "< What is the number of the invoice?";
     let sorry = "< Sorry that this takes so long. Shall we call you tomorrow instead? Write YES, or NO to wait on.";
     let how = "< How did we do, from 1 (bad) to 5 (good)?";
+    let number = "< What is the number of your order? It begins with A.";
+    let look_up = "Get https://orders.example.com/v1/orders/A1234";
+    let anything = "< Anything else? Write it, and somebody answers you. If not, you need do nothing.";
     let languages = "< 1) English 2) Español";
     let cases: &[(&str, bool, &[&str])] = &[
         ("greeting", true, &[hours, hello, "> 2", invoice, "> A-1234", soon, "to the queue, 0: Topic: invoice A-1234"]),
@@ -106,12 +136,54 @@ fn each_example_has_the_conversations_that_it_is_for() {
                 "to the queue, 0: es: Mi pedido",
             ],
         ),
+        (
+            "order-status",
+            true,
+            &[
+                number,
+                "> A1234",
+                r#"= {"id": "A1234", "state": "sent", "arrives": "Friday"}"#,
+                look_up,
+                "< Order A1234 is on its way and arrives on Friday.",
+                anything,
+                "…",
+                "closed: Order A1234: sent",
+            ],
+        ),
+        (
+            "order-status",
+            true,
+            &[
+                number,
+                "> 17",
+                "< That is no number of an order, such as A1234.\nWhat is the number of your order? It begins with A.",
+                "> A1234",
+                r#"= {"id": "A1234", "state": "packed"}"#,
+                look_up,
+                "< Order A1234 is being packed.",
+                anything,
+                "> Please hurry",
+                "to the queue, 0: Order A1234: packed Please hurry",
+            ],
+        ),
+        (
+            "order-status",
+            true,
+            &[
+                number,
+                "> A1234",
+                "=",
+                look_up,
+                "< We cannot see order A1234 at the moment. Somebody will look for you.",
+                "to the queue, 0: Order A1234:",
+            ],
+        ),
         ("language-choice", true, &[languages, "…", "< What can we do for you?", "…", "to the queue, 0: :"]),
     ];
     for (bot, is_open, expected) in cases {
-        let customer: Vec<&str> =
-            expected.iter().filter_map(|line| line.strip_prefix("> ").or((*line == "…").then_some("…"))).collect();
-        let lines = talk(bot, *is_open, &customer);
+        let is_others = |line: &&&str| line.starts_with("> ") || line.starts_with('=') || **line == "…";
+        let others: Vec<&str> = expected.iter().filter(is_others).copied().collect();
+        let lines = talk(bot, *is_open, &others);
         let lines: Vec<&str> = lines.iter().map(|line| line.trim_end()).collect();
         assert_eq!(lines, *expected, "{bot}");
     }
@@ -126,9 +198,9 @@ fn no_example_is_left_out() {
     let source = include_str!("bot_examples.rs");
     for name in &names {
         assert!(
-            source.contains(&format!("(\"{}\"", name.trim_end_matches(".yaml"))),
+            source.contains(&format!("\"{}\",", name.trim_end_matches(".yaml"))),
             "{name} has no conversation here"
         );
     }
-    assert!(names.len() >= 4);
+    assert!(names.len() >= 5);
 }

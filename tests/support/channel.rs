@@ -8,11 +8,11 @@ use std::{
 };
 
 use aldis::{
-    bot::{CompiledBot, compile},
+    bot::{CallResult, CompiledBot, compile},
     engine::{
         core::{
             blocklist::Blocklist,
-            bot_run::{BotRef, BotRun, Bots},
+            bot_run::{BotRef, BotRun, Bots, TurnInput},
             command::{self, BotTurn, Command, Contact, TransferTo},
             config::{self, ChannelConfig, Member, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
             delivery::{DeliveryState, SendOutcome},
@@ -217,9 +217,11 @@ impl Channel {
                 bot: bot.map(Arc::new),
                 values,
                 texts,
+                called: matches!(run.input(), Some(TurnInput::Called { .. }))
+                    .then(|| CallResult::Answered(br#"{"is": "on"}"#.to_vec())),
             })))
         };
-        self.state.bot_turns().filter_map(turn).collect()
+        self.state.bot_turns().chain(self.state.bot_calls()).filter_map(turn).collect()
     }
 
     fn transact(&mut self, work: impl FnOnce(&mut Writer<'_>)) -> Committed {
@@ -482,6 +484,7 @@ const BOTS: [&str; 3] = [
         {"name": "way", "branch": {"otherwise": "ask", "cases": [
             {"name": "ok", "when": [{"variable": "message.text", "equals": "TEXT-ok"}], "next": "end"}]}},
         {"name": "ask", "ask": {"text": "TEXT-question", "into": "on", "matches": "TEXT-o.*", "attempts": 2}},
+        {"name": "look", "http": {"url": "https://crm/{{ on }}", "into": "found", "onError": "end"}},
         {"name": "end", "handOff": {"priority": 2, "note": "TEXT-{{ on }}"}}]}"#,
     r#"{"steps": [
         {"name": "ask", "ask": {"text": "TEXT-sorry", "into": "on", "onTimeout": "wait"}},

@@ -211,6 +211,7 @@ fn arguments(dir: &TempDir, address: IpAddr) -> Vec<String> {
         ("--config-dir", path("config")),
         ("--token-file", path("token")),
         ("--data-dir", path("data")),
+        ("--bot-secrets-dir", path("bot-secrets")),
     ];
     let options = options.into_iter().flat_map(|(name, value)| [name.to_owned(), value]);
     std::iter::once("engine".to_owned()).chain(options).collect()

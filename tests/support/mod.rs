@@ -20,6 +20,7 @@ pub mod operator;
 pub mod peers;
 pub mod process;
 pub mod quickstart;
+pub mod service_fake;
 pub mod stub;
 pub mod testbed;
 pub mod traffic;

@@ -219,8 +219,8 @@ pub struct InHours {
     pub closed: String,
 }
 
-/// Calls a service. Not carried out yet: a channel that names a bot with such a step says so by the condition `Ready`. It may run twice when an engine restarts in the middle: each run carries an `Idempotency-Key` header of its own, the
-/// same in both calls.
+/// Calls a service. A call may be made more than once, when the service is not reached, or the engine starts anew in the middle: each run of the
+/// step carries an `Idempotency-Key` header of its own, the same in all its calls. Redirects are not followed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 #[x_kube(validation = Rule::new("!has(self.json) || self.method in ['POST', 'PUT', 'PATCH']")
@@ -230,7 +230,8 @@ pub struct Http {
     #[serde(default)]
     pub method: HttpMethod,
     /// Address, at most 1024 characters; its scheme, host and port must be on the operator's list of allowed addresses.
-    /// `{{ variable }}` may stand in path and query and is percent-encoded: `https://crm.example.com/orders/{{ order }}`.
+    /// `{{ variable }}` may stand in path and query and is percent-encoded: `https://crm.example.com/orders/{{ order }}`. With a variable in the path
+    /// that is absent or empty the call fails.
     #[schemars(length(min = 1, max = 1024), regex(pattern = r"^https?://"))]
     pub url: String,
     /// Headers, at most 20.
@@ -255,8 +256,8 @@ pub struct Http {
     #[serde(default = "http_max_bytes")]
     #[schemars(range(min = 1, max = 1048576))]
     pub max_response_bytes: i32,
-    /// Step to go on at when the call fails: no answer in time, a status that is not 2xx, too long an answer, or no JSON where `into` asks for
-    /// it.
+    /// Step to go on at when the call fails: no answer in time, a status that is not 2xx, too long an answer or no JSON where `into` asks for
+    /// it, or a Secret that is not there.
     #[schemars(length(min = 1, max = 63), regex(pattern = pattern::LABEL))]
     pub on_error: String,
 }
@@ -307,11 +308,12 @@ pub struct Header {
     /// `Transfer-Encoding` are set by the engine.
     #[schemars(length(min = 1, max = 64), regex(pattern = r"^[A-Za-z0-9-]+$"))]
     pub name: String,
-    /// The value, at most 1024 characters; `{{ variable }}` as in `say`.
+    /// The value, at most 1024 characters; `{{ variable }}` as in `say`. Line breaks and other control characters become blanks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 1024))]
     pub value: Option<String>,
-    /// The key of a Secret that holds the whole value: `Bearer …`. It is mounted into the engine's pod.
+    /// The key of a Secret that holds the whole value: `Bearer …`. Each channel that names the bot must list the Secret in
+    /// `spec.engine.botSecrets`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_key_ref: Option<SecretKeyRef>,
 }

@@ -20,8 +20,6 @@ closed! {
         DrainTimedOut,
         /// The spec holds something that cannot work. The message names the field and what to write instead.
         InvalidSpec,
-        /// The spec uses a field that this version does not carry out yet. The message names it; remove the field, or set its default.
-        NotSupportedYet,
         /// This version of the operator cannot read the object: it uses something of a newer version, or was written past an older schema.
         /// The message names the field. What was in force stays in force. Correct the object, or upgrade the operator.
         Unreadable,
@@ -246,7 +244,6 @@ impl Reason {
         matches!(
             self,
             Self::InvalidSpec
-                | Self::NotSupportedYet
                 | Self::Unreadable
                 | Self::ConfigTooLarge
                 | Self::NameConflict

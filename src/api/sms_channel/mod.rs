@@ -110,7 +110,7 @@ pub struct SmsChannelSpec {
     /// Whether the blocklists of the namespace bind this channel.
     #[serde(default)]
     pub blocklist: BlocklistUse,
-    /// Bots that talk to customers, of this namespace. A step `http` is not carried out yet, and refused by the condition `Ready`.
+    /// Bots that talk to customers, of this namespace.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub automations: Option<Automations>,
     /// When a conversation ends by itself, and when it goes on.
@@ -371,6 +371,13 @@ pub struct Engine {
     /// Where the pod may run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scheduling: Option<Scheduling>,
+    /// Secrets of which the channel's bots may show keys to the services that they call (`http.headers[].secretKeyRef` of a Bot), at most 8. They are
+    /// mounted into the pod, which starts anew when this list changes; what a Secret holds may change at any time. A Secret or key that is
+    /// missing holds up nothing: the calls that need it fail.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]
+    pub bot_secrets: Vec<LocalRef>,
     /// Where conversations are kept, and for how long.
     #[serde(default)]
     pub storage: EngineStorage,

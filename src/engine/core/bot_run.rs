@@ -58,7 +58,7 @@ pub struct BotRun {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "for", rename_all_fields = "camelCase")]
 pub enum BotWaits {
-    /// For its turn: the shell brings what it needs.
+    /// For its turn: the shell brings what it needs, the answer of a service included.
     Turn {
         /// What it goes on with.
         with: TurnInput,
@@ -100,6 +100,11 @@ pub enum TurnInput {
         /// The question.
         question: Question,
     },
+    /// A service answered, or did not: the shell calls it. A call whose result is not committed is made again.
+    Called {
+        /// The step that calls.
+        step: String,
+    },
 }
 
 impl BotRun {
@@ -107,6 +112,11 @@ impl BotRun {
     pub(super) fn begin(slot: BotSlot, bot: &BotName, version: &BotVersion) -> Self {
         let waits = BotWaits::Turn { with: TurnInput::Begin };
         Self { slot, bot: bot.clone(), version: version.clone(), turn: 0, waits }
+    }
+
+    /// Whether its next turn needs the answer of a service.
+    pub(super) const fn calls(&self) -> bool {
+        matches!(self.waits, BotWaits::Turn { with: TurnInput::Called { .. } })
     }
 
     /// What its next turn goes on with, if it waits for none but the shell.

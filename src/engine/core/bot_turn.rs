@@ -10,7 +10,7 @@ use super::{
     interaction::Interaction,
     sending, service_level,
 };
-use crate::bot::{self, CompiledBot, Failure, Given, Input, Position, Then, Turn};
+use crate::bot::{self, CompiledBot, Failure, Input, Position, StepId, Then, Turn};
 
 /// Turns that a bot takes in one conversation at most: a customer who is a machine would answer for ever.
 const MAX_TURNS: u32 = 100;
@@ -21,31 +21,16 @@ pub(super) fn turn(draft: &mut Draft<'_>, turn: &BotTurn) -> Result<Answer, Refu
     let due = draft.state.due_turn(turn.interaction).filter(|run| run.turn == turn.turn);
     let Some((run, input)) = due.and_then(|run| Some((run, run.input()?))) else { return Ok(Answer::Done) };
     let customer = draft.known_customer(interaction.customer)?;
-    let given = Given {
-        customer_number: &turn.texts.customer_number,
-        channel_name: &turn.texts.channel_name,
-        channel_number: &turn.texts.channel_number,
-        campaign_name: &turn.texts.campaign_name,
-        interaction_id: interaction.id.to_string(),
-        message_text: &turn.texts.first_message,
-        is_open: draft.config().schedule.is_open(draft.now),
-    };
+    let given = turn.texts.given(interaction.id, draft.config().schedule.is_open(draft.now));
     let mut values = turn.values.clone();
     let taken = turn.bot.as_deref().filter(|_| run.turn < MAX_TURNS).and_then(|bot| {
-        let input = input_of(bot, input, &turn.texts.answer)?;
+        let input = input_of(bot, input, turn)?;
         Some(bot::run(bot, input, &mut values, &given))
     });
     let failure = if run.turn < MAX_TURNS { Failure::Lost } else { Failure::TooManyTurns };
     let failed = || Turn { texts: Vec::new(), taken: Vec::new(), then: Then::Fail(failure) };
     let Turn { texts, taken, then } = taken.unwrap_or_else(failed);
-    let wait = match &then {
-        Then::Wait { at, seconds } => turn.bot.as_deref().and_then(|bot| bot.step(at.step)).map(|step| BotWait {
-            step: step.name.clone(),
-            attempt: at.attempt,
-            seconds: *seconds,
-        }),
-        Then::HandOff { .. } | Then::Finish { .. } | Then::Fail(_) => None,
-    };
+    let wait = turn.bot.as_deref().and_then(|bot| wait_of(bot, &then));
     draft.push(InteractionEvent::BotStepped {
         interaction: interaction.id,
         bot: run.bot.clone(),
@@ -58,7 +43,7 @@ pub(super) fn turn(draft: &mut Draft<'_>, turn: &BotTurn) -> Result<Answer, Refu
     }
     let slot = run.slot;
     match then {
-        Then::Wait { .. } => draft.add(Content::BotValues { interaction: interaction.id, values }),
+        Then::Wait { .. } | Then::Call { .. } => draft.add(Content::BotValues { interaction: interaction.id, values }),
         Then::HandOff { priority, note } => {
             add_note(draft, interaction, note.as_deref());
             let priority = u8::try_from(priority).unwrap_or(u8::MAX);
@@ -81,13 +66,26 @@ pub(super) fn turn(draft: &mut Draft<'_>, turn: &BotTurn) -> Result<Answer, Refu
     Ok(Answer::Done)
 }
 
-fn input_of<'t>(bot: &CompiledBot, input: &TurnInput, answer: &'t str) -> Option<Input<'t>> {
+fn input_of<'t>(bot: &CompiledBot, input: &TurnInput, turn: &'t BotTurn) -> Option<Input<'t>> {
     let at = |question: &Question| Some(Position { step: bot.find(&question.step)?, attempt: question.attempt });
     Some(match input {
         TurnInput::Begin => Input::Begin,
-        TurnInput::Answer { question, .. } => Input::Answer(at(question)?, answer),
+        TurnInput::Answer { question, .. } => Input::Answer(at(question)?, &turn.texts.answer),
         TurnInput::TimedOut { question } => Input::TimedOut(at(question)?),
+        TurnInput::Called { step } => Input::Called(bot.find(step)?, turn.called.as_ref()?),
     })
+}
+
+/// What it waits for; none when it ends.
+fn wait_of(bot: &CompiledBot, then: &Then) -> Option<BotWait> {
+    let name = |step: &StepId| bot.step(*step).map(|step| step.name.clone());
+    match then {
+        Then::Wait { at, seconds } => {
+            Some(BotWait::Answer { step: name(&at.step)?, attempt: at.attempt, seconds: *seconds })
+        }
+        Then::Call { step } => Some(BotWait::Service { calls: name(step)? }),
+        Then::HandOff { .. } | Then::Finish { .. } | Then::Fail(_) => None,
+    }
 }
 
 fn add_note(draft: &mut Draft<'_>, interaction: &Interaction, text: Option<&str>) {

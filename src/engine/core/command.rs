@@ -12,7 +12,7 @@ use super::{
     opt_out::Keyword,
 };
 use crate::{
-    bot::{CompiledBot, Values},
+    bot::{CallResult, CompiledBot, Given, Values},
     sms::{PhoneNumber, Sender},
 };
 
@@ -200,6 +200,8 @@ pub struct BotTurn {
     pub values: Values,
     /// What it may say or must read.
     pub texts: BotTexts,
+    /// What came of the call that its turn goes on with; none when it goes on with something else.
+    pub called: Option<CallResult>,
 }
 
 /// Texts that no state and no event has.
@@ -217,6 +219,21 @@ pub struct BotTexts {
     pub first_message: String,
     /// The text that is the customer's answer; empty when there is none.
     pub answer: String,
+}
+
+impl BotTexts {
+    /// What is always there for a bot that runs in this interaction.
+    pub fn given(&self, interaction: InteractionId, is_open: bool) -> Given<'_> {
+        Given {
+            customer_number: &self.customer_number,
+            channel_name: &self.channel_name,
+            channel_number: &self.channel_number,
+            campaign_name: &self.campaign_name,
+            interaction_id: interaction.to_string(),
+            message_text: &self.first_message,
+            is_open,
+        }
+    }
 }
 
 /// To whom an agent hands an interaction over.

@@ -75,8 +75,9 @@ impl State {
         }
         self.before_queue += usize::from(is_before_queue(interaction));
         self.after_end += usize::from(interaction.finished().is_some());
-        if interaction.bot().is_some_and(|run| run.input().is_some()) {
-            self.turns.insert(interaction.id);
+        if let Some(run) = interaction.bot().filter(|run| run.input().is_some()) {
+            let due = if run.calls() { &mut self.calls } else { &mut self.turns };
+            due.insert(interaction.id);
         }
     }
 
@@ -92,6 +93,7 @@ impl State {
         self.before_queue -= usize::from(is_before_queue(interaction));
         self.after_end -= usize::from(interaction.finished().is_some());
         self.turns.remove(&interaction.id);
+        self.calls.remove(&interaction.id);
     }
 
     /// Changes the agents only who have another slot than before: a thousand may be asked.

@@ -53,6 +53,8 @@ pub struct State {
     pub(super) after_end: usize,
     /// Those whose bot waits for its turn.
     pub(super) turns: BTreeSet<InteractionId>,
+    /// Those whose bot waits for a service.
+    pub(super) calls: BTreeSet<InteractionId>,
     /// What ends by itself.
     pub(super) timers: Timers,
     /// Agents who can be given an interaction.
@@ -75,6 +77,7 @@ impl PartialEq for State {
             && self.in_queue_with_bot == other.in_queue_with_bot
             && (self.before_queue, self.after_end) == (other.before_queue, other.after_end)
             && self.turns == other.turns
+            && self.calls == other.calls
             && self.timers == other.timers
     }
 }
@@ -202,6 +205,7 @@ impl State {
             before_queue: 0,
             after_end: 0,
             turns: BTreeSet::new(),
+            calls: BTreeSet::new(),
             timers: Timers::default(),
             ranking,
             arrived: BTreeSet::new(),
@@ -323,18 +327,27 @@ impl State {
 
     /// The interactions whose bot takes its turn now: the shell brings what each needs ([`Command::BotTurn`](super::command::Command::BotTurn)).
     pub fn bot_turns(&self) -> impl Iterator<Item = (InteractionId, &BotRun)> {
-        let turns = self.turns.iter().filter(|_| self.may_bots_step());
-        turns.filter_map(|id| Some((*id, self.interaction(*id)?.bot()?)))
+        self.due_bots(&self.turns)
+    }
+
+    /// The interactions whose bot takes its turn when a service has answered: the shell calls it, and brings the answer with the turn.
+    pub fn bot_calls(&self) -> impl Iterator<Item = (InteractionId, &BotRun)> {
+        self.due_bots(&self.calls)
+    }
+
+    fn due_bots<'a>(&'a self, due: &'a BTreeSet<InteractionId>) -> impl Iterator<Item = (InteractionId, &'a BotRun)> {
+        let due = due.iter().filter(|_| self.may_bots_step());
+        due.filter_map(|id| Some((*id, self.interaction(*id)?.bot()?)))
     }
 
     /// The bot of an interaction, if its turn is due.
     pub(super) fn due_turn(&self, id: InteractionId) -> Option<&BotRun> {
-        let is_due = self.may_bots_step() && self.turns.contains(&id);
+        let is_due = self.may_bots_step() && (self.turns.contains(&id) || self.calls.contains(&id));
         self.interaction(id).filter(|_| is_due)?.bot()
     }
 
     /// Whether bots may take steps, and begin.
-    pub(super) fn may_bots_step(&self) -> bool {
+    pub fn may_bots_step(&self) -> bool {
         self.config.enabled && self.storage_accepted && !self.volume_full
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{Shared, caller::Agent, path::OfInteraction, problem::Failure};
 use crate::{
-    bot::{Outcome, Taken},
+    bot::{CallFailure, Outcome, Taken},
     engine::core::{
         bot_run::BotSlot,
         event::{BotEndReason, InteractionEvent},
@@ -59,6 +59,9 @@ pub(super) struct BotStep {
     /// The case that held, of a branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
+    /// Why a call failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<CallFailure>,
     /// When the engine took it.
     #[schema(value_type = String, format = DateTime)]
     pub at: Timestamp,
@@ -91,7 +94,7 @@ fn runs(events: Vec<(Timestamp, InteractionEvent)>) -> Vec<BotRun> {
                 steps: Vec::new(),
             }),
             (InteractionEvent::BotStepped { taken, .. }, Some(run)) => {
-                let step = |Taken { step, outcome, case }| BotStep { step, outcome, case, at };
+                let step = |Taken { step, outcome, case, failure }| BotStep { step, outcome, case, failure, at };
                 run.steps.extend(taken.into_iter().map(step));
             }
             (InteractionEvent::BotEnded { reason, .. }, Some(run)) => {

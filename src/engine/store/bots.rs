@@ -55,7 +55,7 @@ impl Store {
             .query_row([codec::column(customer.id.0)], |row| row.get(0))?;
         let answer = match input {
             TurnInput::Answer { message, .. } => text(sql, *message)?,
-            TurnInput::Begin | TurnInput::TimedOut { .. } => String::new(),
+            TurnInput::Begin | TurnInput::TimedOut { .. } | TurnInput::Called { .. } => String::new(),
         };
         Ok(BotTexts { customer_number, first_message: first_text(sql, interaction)?, answer, ..BotTexts::default() })
     }

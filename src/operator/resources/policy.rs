@@ -17,6 +17,8 @@ const NAME: &str = "aldis-operator";
 pub(crate) const OWN_POLICIES: &str = "aldis-operator-";
 /// The policy that looks at a connector before it lets the connector's gateway pass.
 pub(crate) const POLICY_OF_CREDENTIALS: &str = "aldis-operator-credentials";
+/// The policy that looks at a channel before it lets the Secrets of its engine pass.
+pub(crate) const POLICY_OF_BOT_SECRETS: &str = "aldis-operator-bot-secrets";
 /// The policy that compares where a gateway sends credentials with what its connector says.
 pub(crate) const POLICY_OF_BASE_URLS: &str = "aldis-operator-base-urls";
 /// Longest life of a token that the operator asks for itself, in seconds.
@@ -28,10 +30,21 @@ const NAMESPACE: &str = "aldis-system";
 
 /// The policies and their bindings.
 pub fn policy() -> Vec<Value> {
-    [children(), service_accounts(), services(), workloads(), pods(), tokens(), own_kinds(), credentials(), base_urls()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        children(),
+        service_accounts(),
+        services(),
+        workloads(),
+        pods(),
+        tokens(),
+        own_kinds(),
+        credentials(),
+        bot_secrets(),
+        base_urls(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A rule and what is said when it is broken.
@@ -153,7 +166,7 @@ fn workloads() -> Vec<Value> {
     let volumes = format!(
         "{pod}.volumes.all(v, has(v.projected) ? {projected} : has(v.persistentVolumeClaim) ? \
          v.persistentVolumeClaim.claimName == object.metadata.name : \
-         has(v.secret) && v.name == 'credentials' && object.metadata.name.startsWith('smsc-'))"
+         has(v.secret) && (object.metadata.name.startsWith('smsc-') ? v.name == 'credentials' : v.name.startsWith('bot-secret-')))"
     );
     let checks = vec![
         (
@@ -185,7 +198,7 @@ fn workloads() -> Vec<Value> {
         ),
         (
             volumes,
-            "pods of the operator mount their own configuration, token and volume, and a gateway its credentials",
+            "pods of the operator mount their own configuration, token and volume, a gateway its credentials, and an engine the Secrets of its bots",
         ),
         ("!has(object.spec.volumeClaimTemplates)".into(), "volumes of the operator are claims of their own"),
     ];
@@ -308,7 +321,7 @@ fn credentials() -> Vec<Value> {
         "object.metadata.name != 'smsc-' + params.metadata.name || \
          {pod}.volumes.filter(v, has(v.secret)).all(v, v.secret.secretName == ({secret}))"
     );
-    // Of engines, which have no credentials at all, another policy speaks.
+    // Of engines another policy speaks.
     let owned = "object.metadata.name.startsWith('sms-') || (has(object.metadata.ownerReferences) && \
                  object.metadata.ownerReferences.exists(o, has(o.controller) && o.controller && \
                  o.kind == 'SmsConnector' && object.metadata.name == 'smsc-' + o.name))";
@@ -332,6 +345,41 @@ fn credentials() -> Vec<Value> {
     with_binding(POLICY_OF_CREDENTIALS, policy, json!({"selector": {}, "parameterNotFoundAction": "Deny"}))
 }
 
+/// An engine mounts the Secrets only that its channel lists for its bots. As with gateways, each channel is asked by itself.
+fn bot_secrets() -> Vec<Value> {
+    let pod = "object.spec.template.spec";
+    let matches = format!(
+        "object.metadata.name != 'sms-' + params.metadata.name || {pod}.volumes.filter(v, has(v.secret)).all(v, \
+         has(params.spec.engine) && has(params.spec.engine.botSecrets) && \
+         params.spec.engine.botSecrets.exists(s, s.name == v.secret.secretName))"
+    );
+    let owned = "object.metadata.name.startsWith('smsc-') || (has(object.metadata.ownerReferences) && \
+                 object.metadata.ownerReferences.exists(o, has(o.controller) && o.controller && \
+                 o.kind == 'SmsChannel' && object.metadata.name == 'sms-' + o.name))";
+    let policy = json!({
+        "paramKind": {"apiVersion": format!("{GROUP}/{VERSION}"), "kind": "SmsChannel"},
+        "failurePolicy": "Fail",
+        "matchConstraints": {
+            "resourceRules": [rule(ChildKind::StatefulSet.row(), &["CREATE", "UPDATE"])],
+            "objectSelector": {"matchLabels": {names::LABEL_MANAGED_BY: names::MANAGED_BY}},
+        },
+        "matchConditions": [
+            operator_account(),
+            {
+                "name": "secrets",
+                "expression": format!(
+                    "!object.metadata.name.startsWith('smsc-') && has({pod}.volumes) && {pod}.volumes.exists(v, has(v.secret))"
+                ),
+            },
+        ],
+        "validations": validations(vec![
+            (matches, "an engine mounts the Secrets that its SmsChannel lists and no other"),
+            (owned.into(), "an engine that mounts a Secret belongs to the SmsChannel of its name"),
+        ]),
+    });
+    with_binding(POLICY_OF_BOT_SECRETS, policy, json!({"selector": {}, "parameterNotFoundAction": "Deny"}))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,7 +392,7 @@ mod tests {
             of_kind.map(|object| object["metadata"]["name"].as_str().unwrap().to_owned()).collect()
         };
         assert_eq!(named("ValidatingAdmissionPolicy"), named("ValidatingAdmissionPolicyBinding"));
-        assert_eq!(named("ValidatingAdmissionPolicy").len(), 9);
+        assert_eq!(named("ValidatingAdmissionPolicy").len(), 10);
     }
 
     #[test]

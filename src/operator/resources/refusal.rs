@@ -9,13 +9,13 @@ use crate::{
     operator::{
         resources::{
             kinds::ChildKind,
-            policy::{OWN_POLICIES, POLICY_OF_BASE_URLS, POLICY_OF_CREDENTIALS},
+            policy::{OWN_POLICIES, POLICY_OF_BASE_URLS, POLICY_OF_BOT_SECRETS, POLICY_OF_CREDENTIALS},
         },
         runtime::error::{Error, Transient},
     },
 };
 
-/// The API server sees a connector a moment after it was written, and its policies with it.
+/// The API server sees a connector or channel a moment after it was written, and its policies with it.
 const POLICIES_FOLLOW: Duration = Duration::from_secs(2);
 
 /// Classifies an error of the API server: what will be refused again and again needs a person; the rest passes.
@@ -57,7 +57,7 @@ fn policy(words: &str) -> Option<&str> {
 fn by_policy(status: &Status, policy: &str) -> Error {
     let words = status.message.split_once(" denied request: ").map_or(status.message.as_str(), |(_, words)| words);
     let refused = format!("admission policy {policy} refused {}: {words}", object(status));
-    if [POLICY_OF_CREDENTIALS, POLICY_OF_BASE_URLS].contains(&policy) {
+    if [POLICY_OF_CREDENTIALS, POLICY_OF_BOT_SECRETS, POLICY_OF_BASE_URLS].contains(&policy) {
         return Error::waiting(Reason::Progressing, format!("{refused}; it is tried again"), POLICIES_FOLLOW);
     }
     let advice = if policy.starts_with(OWN_POLICIES) {

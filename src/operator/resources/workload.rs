@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     api::{
         names,
+        reference::LocalRef,
         resources::{Resources, Scheduling, Volume},
     },
     operator::resources::{
@@ -49,8 +50,33 @@ pub(crate) struct Workload<'a> {
     pub volume_content: Content<'a>,
     /// Parts of the configuration.
     pub parts: PartKind,
-    /// Secret with credentials.
-    pub credentials: Option<&'a str>,
+    /// What it shows to others.
+    pub secrets: Secrets<'a>,
+}
+
+/// The Secrets of a pod, by their names.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Secrets<'a> {
+    /// A gateway's credentials at the provider.
+    Credentials(&'a str),
+    /// What an engine's bots show to services.
+    OfBots(&'a [LocalRef]),
+}
+
+impl<'a> Secrets<'a> {
+    /// Volume, mount path and Secret of each, in an order that does not change with that of the list.
+    fn mounted(self) -> Vec<(String, String, &'a str)> {
+        match self {
+            Self::Credentials(secret) => vec![("credentials".into(), ports::CREDENTIALS_DIR.into(), secret)],
+            Self::OfBots(secrets) => {
+                let names: BTreeSet<&str> = secrets.iter().map(|secret| secret.name.as_str()).collect();
+                let mounted = |(index, name): (usize, &'a str)| {
+                    (format!("bot-secret-{index}"), format!("{}/{name}", ports::BOT_SECRETS_DIR), name)
+                };
+                names.into_iter().enumerate().map(mounted).collect()
+            }
+        }
+    }
 }
 
 impl Workload<'_> {
@@ -184,8 +210,8 @@ impl Workload<'_> {
             json!({"name": "token", "mountPath": token_dir(), "readOnly": true}),
             json!({"name": "data", "mountPath": ports::DATA_DIR}),
         ];
-        if self.credentials.is_some() {
-            mounts.push(json!({"name": "credentials", "mountPath": ports::CREDENTIALS_DIR, "readOnly": true}));
+        for (volume, path, _) in self.secrets.mounted() {
+            mounts.push(json!({"name": volume, "mountPath": path, "readOnly": true}));
         }
         Value::Array(mounts)
     }
@@ -210,11 +236,11 @@ impl Workload<'_> {
             json!({"name": "token", "projected": {"defaultMode": READ_ONLY, "sources": [token]}}),
             json!({"name": "data", "persistentVolumeClaim": {"claimName": self.owner.child_name}}),
         ];
-        if let Some(secret) = self.credentials {
+        for (volume, _, secret) in self.secrets.mounted() {
             // Optional, so that a Secret that is missing does not hold up the pod; whole, so that the gateway can tell a Secret
             // that is missing from one that lacks a key.
             let source = json!({"secretName": secret, "optional": true, "defaultMode": READ_ONLY});
-            volumes.push(json!({"name": "credentials", "secret": source}));
+            volumes.push(json!({"name": volume, "secret": source}));
         }
         Value::Array(volumes)
     }

@@ -5,6 +5,8 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
+use crate::process::addresses::is_never_allowed as is_never_allowed_address;
+
 /// Allowed origins.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct AllowList {
@@ -113,33 +115,7 @@ fn is_never_allowed(url: &Url) -> bool {
     if ["metadata.google.internal", "metadata", "instance-data"].contains(&host) {
         return true;
     }
-    match host.parse::<IpAddr>() {
-        Ok(IpAddr::V4(address)) => is_never_allowed_v4(address),
-        Ok(IpAddr::V6(address)) => match address.to_ipv4_mapped() {
-            Some(mapped) => is_never_allowed_v4(mapped),
-            None => {
-                let first = address.segments()[0];
-                address.is_unspecified()
-                    || address.is_multicast()
-                    || first & 0xffc0 == 0xfe80
-                    || is_metadata_v6(address)
-            }
-        },
-        Err(_) => false,
-    }
-}
-
-fn is_never_allowed_v4(address: std::net::Ipv4Addr) -> bool {
-    // 100.100.100.200 and 168.63.129.16 are metadata services of clouds outside the link-local block.
-    let metadata = [[100, 100, 100, 200], [168, 63, 129, 16]];
-    address.is_link_local()
-        || address.is_unspecified()
-        || address.is_multicast()
-        || metadata.contains(&address.octets())
-}
-
-fn is_metadata_v6(address: std::net::Ipv6Addr) -> bool {
-    address.segments() == [0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254]
+    host.parse::<IpAddr>().is_ok_and(is_never_allowed_address)
 }
 
 #[cfg(test)]

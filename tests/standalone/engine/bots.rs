@@ -42,7 +42,7 @@ async fn greeted() -> (Engine, FakeGateway) {
 }
 
 /// Waits until these texts, and no others, have gone out to a number, in this order.
-async fn said(gateway: &FakeGateway, number: &str, expected: &[&str]) {
+pub(super) async fn said(gateway: &FakeGateway, number: &str, expected: &[&str]) {
     eventually("the texts go out", || async {
         // An attempt that is asked for again is the same message.
         let mut texts = BTreeMap::new();

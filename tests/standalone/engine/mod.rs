@@ -1,6 +1,7 @@
 //! The engine as a process, over its HTTP interfaces.
 
 mod access;
+mod bot_services;
 mod bots;
 mod clock;
 mod configuration;

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{agents::completed, customers::with_customer};
 use crate::engine::core::{
-    bot_run::{BotRun, BotSlot, BotWaits, Question},
+    bot_run::{BotRun, BotSlot, BotWaits, Question, TurnInput},
     customer::MetBots,
     event::{BotWait, FinishedBy, InteractionEvent},
     interaction::{Finished, Phase, Place},
@@ -42,10 +42,17 @@ pub(super) fn apply_to_bot(state: &mut State, event: &InteractionEvent, at: Time
             state.with_interaction(*interaction, |interaction| {
                 let Some(run) = interaction.bot_mut() else { return };
                 run.turn = run.turn.saturating_add(1);
-                if let Some(BotWait { step, attempt, seconds }) = wait {
-                    let question = Question { step: step.clone(), attempt: *attempt };
-                    let until = now.after(SignedDuration::from_secs((*seconds).into()));
-                    run.waits = BotWaits::Answer { question, until };
+                match wait {
+                    Some(BotWait::Answer { step, attempt, seconds }) => {
+                        let question = Question { step: step.clone(), attempt: *attempt };
+                        let until = now.after(SignedDuration::from_secs((*seconds).into()));
+                        run.waits = BotWaits::Answer { question, until };
+                    }
+                    Some(BotWait::Service { calls }) => {
+                        run.waits = BotWaits::Turn { with: TurnInput::Called { step: calls.clone() } };
+                    }
+                    // The event of its end follows.
+                    None => {}
                 }
             });
         }

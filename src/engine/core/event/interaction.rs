@@ -269,16 +269,24 @@ pub struct FinishedBy {
     pub disposition: Option<DispositionName>,
 }
 
-/// A bot waits for the customer's answer.
+/// What a bot waits for after its turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct BotWait {
-    /// The step that asks.
-    pub step: String,
-    /// How often it did, from 1.
-    pub attempt: u32,
-    /// For so many seconds.
-    pub seconds: u32,
+#[serde(untagged)]
+pub enum BotWait {
+    /// The customer's answer.
+    Answer {
+        /// The step that asks.
+        step: String,
+        /// How often it did, from 1.
+        attempt: u32,
+        /// For so many seconds.
+        seconds: u32,
+    },
+    /// The answer of a service.
+    Service {
+        /// The step that calls it.
+        calls: String,
+    },
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]

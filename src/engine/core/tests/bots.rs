@@ -3,12 +3,15 @@
 use serde_json::json;
 
 use super::desk::{Desk, ask, config, member};
-use crate::engine::core::{
-    bot_run::Bots,
-    command::{Command, Refusal},
-    config::{ChannelConfig, OfferMode},
-    event::{BotEndReason, CloseReason, Event, Happened, InboundOutcome, InteractionEvent},
-    ids::{InteractionId, UserId},
+use crate::{
+    bot::{CallFailure, CallResult},
+    engine::core::{
+        bot_run::Bots,
+        command::{Command, Refusal},
+        config::{ChannelConfig, OfferMode},
+        event::{BotEndReason, CloseReason, Event, Happened, InboundOutcome, InteractionEvent},
+        ids::{InteractionId, UserId},
+    },
 };
 
 /// Greets, asks for a topic of two, and hands off; says how it went in a note.
@@ -450,4 +453,59 @@ fn a_survey_hands_off_what_comes_up_and_ends_when_nobody_answers() {
     desk.bot_turns();
     assert_eq!(ends(&desk), [BotEndReason::TimedOut]);
     assert_eq!(closed(&desk), Some((CloseReason::Finished, Some("ana".into()))));
+}
+
+/// Asks for an order's number, looks it up, and says what is known of it.
+fn order_status() -> serde_json::Value {
+    json!({"steps": [
+        {"name": "ask", "ask": {"text": "TEXT-order?", "into": "number"}},
+        {"name": "look-up", "http": {"url": "https://crm/orders/{{ number }}", "into": "order", "onError": "agent"}},
+        {"name": "tell", "say": {"text": "TEXT-order {{ order.state }}"}},
+        {"name": "end", "finish": {}},
+        {"name": "agent", "handOff": {"note": "TEXT-no answer"}},
+    ]})
+}
+
+#[test]
+fn a_bot_goes_on_with_what_its_service_answers_and_otherwise_where_it_says() {
+    let answered = |body: &str| CallResult::Answered(body.as_bytes().to_vec());
+    let cases = [
+        (answered(r#"{"state": "TEXT-paid"}"#), "TEXT-order TEXT-paid", BotEndReason::Finished),
+        (answered("<html>"), "", BotEndReason::HandedOff),
+        (answered(""), "", BotEndReason::HandedOff),
+        (CallResult::Failed(CallFailure::TimedOut), "", BotEndReason::HandedOff),
+    ];
+    for (result, said, end) in cases {
+        let mut desk = Desk::with_agents(config(), &["ana"]);
+        let on_start = Some(desk.bot("order-status", order_status()));
+        desk.configure(|config| config.bots = Bots { on_start, ..Bots::default() });
+        let open = text(&mut desk, 1, "TEXT-hello");
+        desk.text(1, "17");
+        assert!(desk.bot_turn(0), "the turn that ends at the call");
+        assert!(desk.state.bot_turns().next().is_none(), "it waits for the service");
+        assert_eq!(desk.text(1, "TEXT-are you there?"), InboundOutcome::Joined, "that answers nothing");
+        desk.restart();
+        desk.online("ana");
+        assert_eq!(desk.state.bot_calls().count(), 1, "the call is made again after a restart");
+        desk.services.push_back(result);
+        desk.bot_turns();
+        assert_eq!(desk.said(open)[1..].join(""), said);
+        assert_eq!(ends(&desk), [end]);
+        assert_eq!(desk.owner(open), (end == BotEndReason::HandedOff).then_some("ana"), "never lost");
+    }
+}
+
+#[test]
+fn the_answer_of_a_service_is_of_no_use_after_the_conversation_has_ended() {
+    let mut desk = Desk::with_agents(config(), &["ana"]);
+    let on_start = Some(desk.bot("order-status", order_status()));
+    desk.configure(|config| config.bots = Bots { on_start, ..Bots::default() });
+    let open = text(&mut desk, 1, "TEXT-hello");
+    desk.text(1, "17");
+    desk.bot_turn(0);
+    desk.text(1, "STOP");
+    assert_eq!(desk.state.bot_calls().count(), 0);
+    desk.bot_turns();
+    assert_eq!(desk.said(open).len(), 1, "the question");
+    assert_eq!(ends(&desk), [BotEndReason::OptedOut]);
 }

@@ -13,6 +13,7 @@ pub(super) const BOTS: [Declared; 2] = [
         json!({"idleSeconds": 50, "steps": [
             {"name": "ask", "ask": {"text": "TEXT-question {{ message.text }}", "into": "on", "attempts": 2, "onInvalid": "end",
                                     "answers": [{"value": "on"}, {"value": "off"}]}},
+            {"name": "look", "http": {"url": "https://crm/{{ on }}", "into": "found", "onError": "end"}},
             {"name": "way", "branch": {
                 "cases": [{"name": "on", "when": [{"variable": "on", "equals": "on"}], "next": "agent"}], "otherwise": "end"}},
             {"name": "agent", "handOff": {"priority": 2, "note": "TEXT-{{ on }}"}},

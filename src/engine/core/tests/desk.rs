@@ -1,14 +1,14 @@
 //! A desk for tests: the state with a shell around it that looks up, hydrates and records as the store does, in memory.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    bot::{CompiledBot, Values},
+    bot::{CallResult, CompiledBot, Values},
     engine::core::{
         blocklist::Blocklist,
         command::{
@@ -115,6 +115,8 @@ pub(super) struct Desk {
     pub(super) values: BTreeMap<InteractionId, Values>,
     /// The bots, by their versions; also those that are in force no more.
     pub(super) versions: BTreeMap<BotVersion, Arc<CompiledBot>>,
+    /// What services answer next; then anything.
+    pub(super) services: VecDeque<CallResult>,
     /// The texts of notes.
     pub(super) notes: Vec<Arc<str>>,
 }
@@ -137,6 +139,7 @@ impl Desk {
             configs: 0,
             values: BTreeMap::new(),
             versions: BTreeMap::new(),
+            services: VecDeque::new(),
             notes: Vec::new(),
         };
         desk.execute(&Command::Started { ids_from: 0, leapt: None });

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::desk::{Desk, StoredMessage};
 use crate::{
-    bot,
+    bot::{self, CallFailure, CallResult},
     engine::core::{
         bot_run::{BotRef, TurnInput},
         command::{BotTexts, BotTurn, Command},
@@ -27,7 +27,8 @@ impl Desk {
 
     /// Takes one of the turns that are due, as the shell does after a commit; false when there is none.
     pub(super) fn bot_turn(&mut self, nth: usize) -> bool {
-        let due: Vec<_> = self.state.bot_turns().map(|(id, run)| (id, run.clone())).collect();
+        let due = self.state.bot_turns().chain(self.state.bot_calls());
+        let due: Vec<_> = due.map(|(id, run)| (id, run.clone())).collect();
         let Some((id, run)) = due.get(nth % due.len().max(1)) else { return false };
         let customer = self.state.interaction(*id).unwrap().customer;
         let number = self.addresses.iter().find(|(_, known)| **known == customer).unwrap().0;
@@ -50,9 +51,20 @@ impl Desk {
                 first_message: first.unwrap_or_default(),
                 answer,
             },
+            called: matches!(run.input(), Some(TurnInput::Called { .. })).then(|| self.service_answers(nth)),
         };
         self.execute(&Command::BotTurn(Box::new(turn))).answer.unwrap();
         true
+    }
+
+    /// What the service of a bot answers: what a test says, or anything.
+    fn service_answers(&mut self, nth: usize) -> CallResult {
+        let by_chance = || match nth % 3 {
+            0 => CallResult::Answered(br#"{"is": "on"}"#.to_vec()),
+            1 => CallResult::Answered(b"<html>".to_vec()),
+            _ => CallResult::Failed(CallFailure::TimedOut),
+        };
+        self.services.pop_front().unwrap_or_else(by_chance)
     }
 
     /// Takes all turns that are due.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::{
-    bot::{Outcome, Taken},
+    bot::{CallFailure, Outcome, Taken},
     engine::core::{
         bot_run::BotSlot,
         delivery::{FailureClass, MessageStatus},
@@ -63,7 +63,8 @@ fn events() -> Vec<Happened> {
         let (bot, version) = ("welcome".into(), "0a1b2c3d4e5f".into());
         InteractionEvent::BotStarted { interaction, slot, bot, version, previous_agent, finished }.into()
     };
-    let taken = |outcome, case| Taken { step: "topic".into(), outcome, case };
+    let taken = |outcome, case| Taken { step: "topic".into(), outcome, case, failure: None };
+    let failed = |failure| Taken { failure: Some(failure), ..taken(Outcome::CallFailed, None) };
     let stepped =
         |taken, wait| InteractionEvent::BotStepped { interaction, bot: "welcome".into(), turn: 4, taken, wait }.into();
     let bot_ended =
@@ -319,8 +320,12 @@ fn events() -> Vec<Happened> {
         ),
         stepped(vec![], None),
         stepped(
-            Outcome::ALL.map(|outcome| taken(outcome, None)).into_iter().collect(),
-            Some(BotWait { step: "topic".into(), attempt: 2, seconds: 600 }),
+            Outcome::ALL
+                .into_iter()
+                .filter(|outcome| !matches!(outcome, Outcome::Called | Outcome::CallFailed))
+                .map(|outcome| taken(outcome, None))
+                .collect(),
+            Some(BotWait::Answer { step: "topic".into(), attempt: 2, seconds: 600 }),
         ),
         stepped(vec![taken(Outcome::Case, Some("done".into()))], None),
         InteractionEvent::BotTimedOut { interaction }.into(),
@@ -338,6 +343,9 @@ fn events() -> Vec<Happened> {
         committed(Purpose::Bot),
         closed(CloseReason::BotFinished),
         closed(CloseReason::QueueTimeout),
+        stepped(vec![], Some(BotWait::Service { calls: "look-up".into() })),
+        stepped(vec![taken(Outcome::Called, None)], None),
+        stepped(CallFailure::ALL.map(failed).into(), None),
     ]
 }
 

@@ -6,7 +6,7 @@ use super::model::{Model, Told};
 use crate::engine::core::{
     bot_run::{BotRef, BotSlot},
     config::ChannelConfig,
-    event::{BotEndReason, Event, FinishedBy, InteractionEvent},
+    event::{BotEndReason, BotWait, Event, FinishedBy, InteractionEvent},
     ids::{BotName, CustomerId, InteractionId},
 };
 
@@ -59,7 +59,10 @@ impl Model {
                 let running = self.bot(*interaction);
                 assert_eq!((&running.bot, running.turn), (bot, *turn), "each turn once: {event:?}");
                 running.turn += 1;
-                running.until = wait.as_ref().map(|wait| now + i128::from(wait.seconds) * 1_000_000_000);
+                running.until = match wait {
+                    Some(BotWait::Answer { seconds, .. }) => Some(now + i128::from(*seconds) * 1_000_000_000),
+                    Some(BotWait::Service { .. }) | None => None,
+                };
             }
             InteractionEvent::BotTimedOut { interaction } => {
                 let until = self.bot(*interaction).until.take();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::ResourceExt as _;
 
 use crate::{
-    api::{Bot, Reason, sms_channel::BotSlot},
+    api::{Bot, Reason, reference::LocalRef, sms_channel::BotSlot},
     bot::{in_short, reserved_answers},
     operator::runtime::error::Error,
     wire::config::engine,
@@ -23,11 +23,16 @@ pub(crate) struct NamedBot {
 ///
 /// # Errors
 /// [`Error::Stalled`] when a bot has faults, here also: when an answer is a word by which the channel's customers opt out or ask for help; or when
-/// it has a step that this version does not carry out.
-pub(super) fn for_engine(named: &[(BotSlot, &NamedBot)], opt_out: &engine::OptOut) -> Result<engine::Bots, Error> {
+/// it shows a Secret that the channel does not give it.
+pub(super) fn for_engine(
+    named: &[(BotSlot, &NamedBot)],
+    opt_out: &engine::OptOut,
+    secrets: &[LocalRef],
+) -> Result<engine::Bots, Error> {
     let mut bots = engine::Bots::default();
     for (slot, named) in named {
         check(*slot, named, opt_out)?;
+        check_secrets(*slot, named, secrets)?;
         let told = Some(engine::Bot { name: named.bot.name_any(), spec: named.bot.spec.clone() });
         match slot {
             BotSlot::OnStart => bots.on_start = told,
@@ -51,12 +56,22 @@ fn check(slot: BotSlot, named: &NamedBot, opt_out: &engine::OptOut) -> Result<()
     if !reserved.is_empty() {
         return Err(invalid(&in_short(&reserved)));
     }
-    if let Some(step) = spec.steps.iter().find(|step| step.http.is_some()) {
+    Ok(())
+}
+
+/// Who may write a Bot does not choose by it which Secrets go out: the channel lists them.
+fn check_secrets(slot: BotSlot, named: &NamedBot, secrets: &[LocalRef]) -> Result<(), Error> {
+    let calls = named.bot.spec.steps.iter().filter_map(|step| step.http.as_ref());
+    let mut shown = calls.flat_map(|http| &http.headers).filter_map(|header| header.secret_key_ref.as_ref());
+    let is_listed = |name: &str| secrets.iter().any(|listed| listed.name == name);
+    if let Some(secret) = shown.find(|secret| !is_listed(&secret.name)) {
         let message = format!(
-            "spec.automations.{field}: this version does not carry out http yet, which step {} of bot {name} uses: remove the step, or the bot",
-            step.name
+            "spec.automations.{}: bot {} shows Secret {} to a service, and spec.engine.botSecrets does not list it: add it there, or take the header from the bot",
+            slot.field(),
+            named.bot.name_any(),
+            secret.name
         );
-        return Err(Error::stalled(Reason::NotSupportedYet, message));
+        return Err(Error::stalled(Reason::InvalidSpec, message));
     }
     Ok(())
 }

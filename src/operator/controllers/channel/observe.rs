@@ -128,8 +128,8 @@ fn bots(context: &Context, channel: &SmsChannel, owner: &Owner) -> BTreeMap<Stri
         if is_deleted(&*bot) {
             return None;
         }
-        // Whether the addresses that it calls are allowed is said by the bot's own status.
-        let judge = |spec: &BotSpec| compile(spec, &|_| Ok(())).err().map(|faults| in_short(&faults));
+        let allows = |origin: &str| context.allowed_bot_urls.check_listed(origin);
+        let judge = |spec: &BotSpec| compile(spec, &allows).err().map(|faults| in_short(&faults));
         let faults = context.bot_faults.of(&bot, judge);
         Some((named.name.clone(), NamedBot { bot, faults }))
     });

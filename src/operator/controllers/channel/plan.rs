@@ -15,7 +15,7 @@ use crate::{
             child::{Bond, Children, Owner, Prepared},
             configuration::{self, Documents, PartKind},
             rate_limit,
-            workload::Workload,
+            workload::{Secrets, Workload},
         },
         runtime::{error::Error, settings::Settings},
     },
@@ -130,7 +130,7 @@ fn workload_children(
         },
         volume_content: storage::content(spec),
         parts: PartKind::Blocklist,
-        credentials: None,
+        secrets: Secrets::OfBots(&spec.engine.bot_secrets),
     };
     workload.children()
 }

@@ -7,7 +7,7 @@ use crate::{
             child::{ANNOTATION_ACCOUNT, Bond, Children, Owner, Prepared},
             configuration::{self, PartKind},
             volume::Content,
-            workload::Workload,
+            workload::{Secrets, Workload},
         },
         runtime::{error::Error, settings::Settings},
     },
@@ -71,7 +71,7 @@ pub(crate) fn plan(owner: &Owner, valid: &Valid<'_>, observed: &Observed, settin
         volume_bond: Bond::Retained,
         volume_content: Content { annotation: ANNOTATION_ACCOUNT, value: &valid.content },
         parts: PartKind::Routes,
-        credentials: Some(&valid.member.credentials().name),
+        secrets: Secrets::Credentials(&valid.member.credentials().name),
     };
     let mut children = workload.children();
     children.extend(documents.children);

@@ -29,7 +29,7 @@ async fn what_was_not_judged_keeps_the_generation_that_it_speaks_of() {
         channel["spec"]["automations"] = json!({"onStart": {"name": "greeting"}});
     });
     world.reconcile_channel("support").await.unwrap_err();
-    world.expect("smschannels", "support", "Ready", "False", "NotSupportedYet");
+    world.expect("smschannels", "support", "Ready", "False", "BotInvalid");
     assert_eq!(generation(&world, "Ready"), Some(2));
     assert_eq!(generation(&world, "Stalled"), Some(2));
     assert_eq!(generation(&world, "ConfigApplied"), Some(1), "nothing was applied of this generation");
@@ -98,13 +98,13 @@ async fn what_an_engine_says_of_its_queue_is_told_although_its_channel_cannot_be
         world.api.remove(&path("campaigns", "support"));
         world.relist();
     };
-    let not_supported = |world: &World| {
+    let with_an_invalid_bot = |world: &World| {
         world.calling_bot("greeting");
         world.edit(&path("smschannels", "support"), |channel| {
             channel["spec"]["automations"] = json!({"onStart": {"name": "greeting"}})
         });
     };
-    let cases: [Case<'_>; 2] = [("CampaignNotFound", &without_its_campaign), ("NotSupportedYet", &not_supported)];
+    let cases: [Case<'_>; 2] = [("CampaignNotFound", &without_its_campaign), ("BotInvalid", &with_an_invalid_bot)];
     for (reason, break_plan) in cases {
         let world = World::at_work().await;
         world.engine_says("support", well.clone());

@@ -119,7 +119,7 @@ impl World {
         self.relist();
     }
 
-    /// A bot that calls a service, which is not carried out yet.
+    /// A bot that calls a service, which no operator allows here.
     fn calling_bot(&self, name: &str) {
         let steps = json!([
             {"name": "call", "http": {"url": "https://crm.example.com/", "onError": "end"}},
