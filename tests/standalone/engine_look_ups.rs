@@ -25,6 +25,11 @@ fn messages_are_found_before_and_after_they_are_indexed() {
         let ids: Vec<u64> = detail.messages.iter().map(|message| message.id.0).collect();
         let newest_first: Vec<u64> = of_customer.items.iter().rev().map(|message| message.id.0).collect();
         assert_eq!(ids, newest_first);
+        for (place, after) in ids.iter().enumerate() {
+            let newer = reader.customer_messages_after(&number(1).into(), MessageId(*after), 50).unwrap().unwrap();
+            let newer: Vec<u64> = newer.iter().map(|message| message.id.0).collect();
+            assert_eq!(newer, ids[place + 1..], "after {after}");
+        }
         ids
     };
     let other = Step::Text { customer: 2, text: "TEXT-other" };

@@ -6,24 +6,23 @@ use serde::Deserialize;
 use super::{
     Shared,
     caller::Agent,
-    page::{Asked, limit, read_cursor, write_cursor},
-    path::{OfCustomer, OfInteraction},
+    page::{Asked, PageQuery, limit, read_cursor, write_cursor},
+    path::OfInteraction,
     problem::Failure,
     view::{
         self, BlockedStart, BlockedStarts, Conversation, Disposition, Dispositions, Interaction, Interactions, Me,
-        Message, Messages, MyChannel, MyOffer, ServiceLevel, Statistics,
+        MyChannel, MyOffer, ServiceLevel, Statistics,
     },
 };
 use crate::{
     engine::{
         core::{
             self,
-            ids::{InteractionId, MessageId, UserId},
+            ids::{InteractionId, UserId},
         },
         inbox::Inspection,
         store::read::{InteractionFilter, InteractionState},
     },
-    sms::Sender,
     wire::{config::engine as document, problem::Problem},
 };
 
@@ -144,38 +143,6 @@ pub(super) async fn interaction(
     found.map(|detail| Json(detail.into())).ok_or_else(|| Failure::not_found(format!("There is no interaction {id}.")))
 }
 
-/// Page of a list of messages.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct MessagesQuery {
-    /// Rows of the page, 1 to 200; 50 when absent.
-    limit: Option<u32>,
-    /// `nextCursor` of the page before.
-    cursor: Option<String>,
-}
-
-/// A customer's messages, newest first, over all interactions.
-#[utoipa::path(get, path = "/v1/channels/{channel}/customers/{number}/messages", tag = "customers",
-    params(("number" = String, Path, description = "The customer's number, E.164"), MessagesQuery),
-    responses((status = 200, body = Messages), (status = 404, body = Problem), (status = 422, body = Problem)))]
-pub(super) async fn messages(
-    State(shared): State<Shared>,
-    _: Agent,
-    OfCustomer(number): OfCustomer,
-    Asked(query): Asked<MessagesQuery>,
-) -> Result<Json<Messages>, Failure> {
-    let limit = limit(query.limit)?;
-    let before = query.cursor.as_deref().map(read_cursor).transpose()?.map(MessageId);
-    let customer = Sender::from(number.clone());
-    let found = shared.query(move |reader| reader.customer_messages(&customer, before, limit)).await?;
-    let page = found.ok_or_else(|| Failure::not_found(format!("Nothing was ever exchanged with {number}.")))?;
-    Ok(Json(Messages {
-        items: page.items.into_iter().map(Message::from).collect(),
-        next_cursor: page.next.map(|next| write_cursor(next.0)),
-    }))
-}
-
 /// What agents may choose as the outcome of an interaction, as the campaign has it.
 #[utoipa::path(get, path = "/v1/channels/{channel}/dispositions", tag = "interactions", responses((status = 200, body = Dispositions)))]
 pub(super) async fn dispositions(State(shared): State<Shared>, _: Agent) -> Json<Dispositions> {
@@ -186,12 +153,12 @@ pub(super) async fn dispositions(State(shared): State<Shared>, _: Agent) -> Json
 }
 
 /// The starts of interactions that a blocklist stopped, newest first: who tried, when, with which number.
-#[utoipa::path(get, path = "/v1/channels/{channel}/blocked-starts", tag = "interactions", params(MessagesQuery),
+#[utoipa::path(get, path = "/v1/channels/{channel}/blocked-starts", tag = "interactions", params(PageQuery),
     responses((status = 200, body = BlockedStarts), (status = 422, body = Problem)))]
 pub(super) async fn blocked_starts(
     State(shared): State<Shared>,
     _: Agent,
-    Asked(query): Asked<MessagesQuery>,
+    Asked(query): Asked<PageQuery>,
 ) -> Result<Json<BlockedStarts>, Failure> {
     let limit = limit(query.limit)?;
     let before = query.cursor.as_deref().map(read_cursor).transpose()?;

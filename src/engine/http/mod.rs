@@ -8,6 +8,7 @@ mod caller;
 mod desk;
 mod internal;
 mod keyed;
+mod messages;
 mod offers;
 mod openapi;
 mod page;
@@ -140,7 +141,8 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
         .route("/interactions/{id}/decline", post(offers::decline))
         .route("/interactions/{id}/transfer", post(transfers::transfer))
         .route("/interactions/{id}/cancel-transfer", post(transfers::cancel))
-        .route("/customers/{number}/messages", get(desk::messages))
+        .route("/customers/{number}/messages", get(messages::of_customer))
+        .route("/messages/{id}", get(messages::message))
         .route("/interactions/{id}/assign", post(supervisors::assign))
         .route("/interactions/{id}/close", post(supervisors::close))
         .route("/interactions/{id}/bot", get(bots::bot))

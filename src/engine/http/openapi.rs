@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{actions, bots, desk, offers, stream, supervisors, transfers, view};
+use super::{actions, bots, desk, messages, offers, stream, supervisors, transfers, view};
 use crate::wire::{
     ports::CHANNEL_PATH,
     problem::{MEDIA_TYPE, Problem},
@@ -39,7 +39,8 @@ use crate::wire::{
         offers::decline,
         transfers::transfer,
         transfers::cancel,
-        desk::messages,
+        messages::of_customer,
+        messages::message,
         bots::bot,
         supervisors::assign,
         supervisors::close,

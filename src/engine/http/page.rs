@@ -5,13 +5,24 @@ use axum::{
     http::request::Parts,
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::problem::Failure;
 use crate::engine::store::read::LONGEST_PAGE;
 
 /// Rows of a page when nothing is said.
 pub(super) const DEFAULT_LIMIT: u32 = 50;
+
+/// Page of a list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PageQuery {
+    /// Rows of the page, 1 to 200; 50 when absent.
+    pub limit: Option<u32>,
+    /// `nextCursor` of the page before.
+    pub cursor: Option<String>,
+}
 
 /// The query of a request.
 #[derive(Clone, Debug)]

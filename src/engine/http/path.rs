@@ -8,7 +8,10 @@ use axum::{
 };
 
 use super::{Shared, problem::Failure};
-use crate::{engine::core::ids::InteractionId, sms::PhoneNumber};
+use crate::{
+    engine::core::ids::{InteractionId, MessageId},
+    sms::PhoneNumber,
+};
 
 /// Lets a request through when its path names the channel that this engine holds, whoever asks.
 ///
@@ -31,6 +34,10 @@ pub(super) async fn is_held(
 #[derive(Clone, Copy, Debug)]
 pub(super) struct OfInteraction(pub InteractionId);
 
+/// The message in `/v1/channels/{channel}/messages/{id}`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OfMessage(pub MessageId);
+
 /// The customer in `/v1/channels/{channel}/customers/{number}`.
 #[derive(Clone, Debug)]
 pub(super) struct OfCustomer(pub PhoneNumber);
@@ -44,6 +51,16 @@ impl<S: Send + Sync> FromRequestParts<S> for OfInteraction {
         let id = id.parse().map_err(|_| Failure::not_found(format!("There is no interaction {id:?}.")))?;
         tracing::Span::current().record("interaction", id);
         Ok(Self(InteractionId(id)))
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OfMessage {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let id = name(parts, state, "id").await?;
+        let id = id.parse().map_err(|_| Failure::not_found(format!("There is no message {id:?}.")))?;
+        Ok(Self(MessageId(id)))
     }
 }
 

@@ -11,6 +11,7 @@ mod dispositions;
 mod full;
 mod logs;
 mod media;
+mod messages;
 mod offers;
 mod outbound;
 mod presence;

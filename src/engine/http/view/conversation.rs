@@ -80,7 +80,7 @@ pub(in crate::engine::http) struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub received_at: Option<Timestamp>,
-    /// Outbound: what it is (`Reply`, `Start`, `OutOfHours`, `QueueFull`, `OptOutConfirmation`, `OptInConfirmation`, `Help`).
+    /// Outbound: what it is (`Reply`, `Start`, `OutOfHours`, `QueueFull`, `OptOutConfirmation`, `OptInConfirmation`, `Help`, `Bot`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<&'static str>,
     /// Outbound: the agent who wrote it.
@@ -109,9 +109,9 @@ pub(in crate::engine::http) struct Message {
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(in crate::engine::http) struct Messages {
-    /// The messages, newest first.
+    /// The messages, newest first; oldest first when `after` was given.
     pub items: Vec<Message>,
-    /// Pass as `cursor` for the next page; absent on the last one.
+    /// Pass as `cursor` for the next page; absent on the last one, and when `after` was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! A customer's messages, newest first.
+//! Messages: one, a customer's newest, or what came after one that is known.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -72,8 +72,23 @@ pub(super) const RECENT: &str = "FROM message m
 pub(super) const INDEXED: &str = "FROM message_of_customer k CROSS JOIN message m ON m.id = k.message
     WHERE k.customer = ?3 AND k.message BETWEEN ?1 AND ?2 AND (?4 IS NULL OR m.interaction = ?4)
     ORDER BY k.message DESC LIMIT ?5";
+pub(super) const RECENT_OLDEST_FIRST: &str = "FROM message m
+    WHERE m.id BETWEEN ?1 AND ?2 AND m.customer = ?3
+    ORDER BY m.id LIMIT ?4";
+pub(super) const INDEXED_OLDEST_FIRST: &str = "FROM message_of_customer k CROSS JOIN message m ON m.id = k.message
+    WHERE k.customer = ?3 AND k.message BETWEEN ?1 AND ?2
+    ORDER BY k.message LIMIT ?4";
 
 impl Reader {
+    /// A message.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn message(&self, id: MessageId) -> Result<Option<MessageRow>, StoreError> {
+        let query = format!("{MESSAGE} FROM message m WHERE m.id = ?");
+        Ok(all(&self.connection.lock(), &query, [codec::column(id.0)], read_message)?.pop())
+    }
+
     /// A page of a customer's messages, newest first, before the one that the last page ended with. None for an unknown customer.
     ///
     /// # Errors
@@ -86,13 +101,40 @@ impl Reader {
     ) -> Result<Option<Page<MessageRow, MessageId>>, StoreError> {
         let mut connection = self.connection.lock();
         let sql = connection.transaction()?;
-        let customer: Option<i64> =
-            sql.prepare_cached(CUSTOMER)?.query_row([address.as_str()], |row| row.get(0)).optional()?;
-        let Some(customer) = customer else { return Ok(None) };
+        let Some(customer) = customer(&sql, address)? else { return Ok(None) };
         let limit = page_length(limit);
         let last = before.map_or(i64::MAX, |before| codec::column(before.0) - 1);
         let rows = newest_messages(&sql, &Wanted { customer, interaction: None, first: 0, last, limit: limit + 1 })?;
         Ok(Some(page(rows, limit, |row| row.id)))
+    }
+
+    /// At most `limit` messages of a customer that are newer than a message of anybody, oldest first. None for an unknown customer.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn customer_messages_after(
+        &self,
+        address: &Sender,
+        after: MessageId,
+        limit: u32,
+    ) -> Result<Option<Vec<MessageRow>>, StoreError> {
+        let mut connection = self.connection.lock();
+        let sql = connection.transaction()?;
+        let Some(customer) = customer(&sql, address)? else { return Ok(None) };
+        // No id is so large.
+        let first = i64::try_from(after.0).unwrap_or(i64::MAX).saturating_add(1);
+        let limit = page_length(limit);
+        // What is being written into the look-up is newer than what stands in it.
+        let indexed = indexed(&sql)?;
+        let query = format!("{MESSAGE} {INDEXED_OLDEST_FIRST}");
+        let mut messages = all(&sql, &query, params![first, indexed, customer, limit], read_message)?;
+        let left = limit - u32::try_from(messages.len()).unwrap_or(limit);
+        if left > 0 {
+            let query = format!("{MESSAGE} {RECENT_OLDEST_FIRST}");
+            let from = first.max(indexed.saturating_add(1));
+            messages.extend(all(&sql, &query, params![from, i64::MAX, customer, left], read_message)?);
+        }
+        Ok(Some(messages))
     }
 
     /// Outbound messages of which nobody knows whether they were sent.
@@ -108,6 +150,16 @@ impl Reader {
     }
 }
 
+/// The customer with an address.
+pub(super) fn customer(sql: &Connection, address: &Sender) -> rusqlite::Result<Option<i64>> {
+    sql.prepare_cached(CUSTOMER)?.query_row([address.as_str()], |row| row.get(0)).optional()
+}
+
+/// The newest message in the look-up.
+fn indexed(sql: &Connection) -> rusqlite::Result<i64> {
+    sql.query_row("SELECT indexed FROM store", [], |row| row.get(0))
+}
+
 /// Which messages are wanted.
 pub(super) struct Wanted {
     pub(super) customer: i64,
@@ -119,7 +171,7 @@ pub(super) struct Wanted {
 
 /// The newest messages of a customer, newest first: those that wait for the look-up, and then those that stand in it.
 pub(super) fn newest_messages(sql: &Connection, wanted: &Wanted) -> Result<Vec<MessageRow>, StoreError> {
-    let indexed: i64 = sql.query_row("SELECT indexed FROM store", [], |row| row.get(0))?;
+    let indexed = indexed(sql)?;
     let from = wanted.first.max(indexed.saturating_add(1));
     let query = format!("{MESSAGE} {RECENT}");
     let bounds = params![from, wanted.last, wanted.customer, wanted.interaction, wanted.limit];

@@ -5,7 +5,7 @@ use rusqlite::Connection;
 use super::{
     InteractionFilter, InteractionState,
     interactions::list,
-    messages::{CUSTOMER, INDEXED, MESSAGE, RECENT},
+    messages::{CUSTOMER, INDEXED, INDEXED_OLDEST_FIRST, MESSAGE, RECENT, RECENT_OLDEST_FIRST},
 };
 use crate::engine::{
     core::ids::{InteractionId, UserId},
@@ -56,18 +56,22 @@ fn no_list_grows_with_what_is_closed() {
 #[test]
 fn messages_are_found_by_their_customer_or_are_the_newest() {
     let sql = empty_store();
-    let recent = plan(&sql, &format!("{MESSAGE} {RECENT}"));
-    assert_eq!(recent, ["SEARCH m USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]);
+    for recent in [RECENT, RECENT_OLDEST_FIRST] {
+        let recent = plan(&sql, &format!("{MESSAGE} {recent}"));
+        assert_eq!(recent, ["SEARCH m USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"]);
+    }
     let customer = plan(&sql, CUSTOMER);
     assert!(customer.iter().all(|step| !step.starts_with("SCAN")), "{customer:?}");
-    let indexed = plan(&sql, &format!("{MESSAGE} {INDEXED}"));
-    assert_eq!(
-        indexed,
-        [
-            "SEARCH k USING PRIMARY KEY (customer=? AND message>? AND message<?)",
-            "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)",
-        ]
-    );
+    for indexed in [INDEXED, INDEXED_OLDEST_FIRST] {
+        let indexed = plan(&sql, &format!("{MESSAGE} {indexed}"));
+        assert_eq!(
+            indexed,
+            [
+                "SEARCH k USING PRIMARY KEY (customer=? AND message>? AND message<?)",
+                "SEARCH m USING INTEGER PRIMARY KEY (rowid=?)",
+            ]
+        );
+    }
     let events = plan(&sql, "SELECT first, body FROM event WHERE last > ? ORDER BY last");
     assert_eq!(events, ["SEARCH event USING INTEGER PRIMARY KEY (rowid>?)"]);
 }
