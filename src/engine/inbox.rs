@@ -14,7 +14,7 @@ use super::{
     config::Settings,
     core::{
         command::{Answer, Command, Refusal},
-        ids::{Attempt, InteractionId, MessageId, UserId},
+        ids::{Attempt, Epoch, InteractionId, MessageId, UserId},
         opt_out::{Keyword, OptOut},
         state::State,
     },
@@ -61,6 +61,13 @@ pub(super) enum Request {
         number: PhoneNumber,
         text: Arc<str>,
     },
+    /// A message is to be sent once more.
+    Resend {
+        user: UserId,
+        message: MessageId,
+        /// The epoch of its interaction.
+        epoch: Epoch,
+    },
 }
 
 impl Request {
@@ -69,7 +76,7 @@ impl Request {
     fn needs_room(&self, words: &OptOut) -> bool {
         match self {
             Self::Inbound(inbound) => !matches!(keyword(&inbound.message, words), Some(Keyword::Stop | Keyword::Start)),
-            Self::Start { .. } => true,
+            Self::Start { .. } | Self::Resend { .. } => true,
             Self::Command(command) => {
                 matches!(
                     command,

@@ -81,6 +81,7 @@ pub(super) struct Metrics {
     offers: Family<Outcome, Counter>,
     transfers: Family<Outcome, Counter>,
     queue_timeouts: Counter,
+    resends: Counter,
     bots_started: Family<OfBot, Counter>,
     bots_ended: Family<BotEnd, Counter>,
     bot_steps: Family<BotStep, Counter>,
@@ -114,6 +115,7 @@ impl Metrics {
             offers: Family::default(),
             transfers: Family::default(),
             queue_timeouts: Counter::default(),
+            resends: Counter::default(),
             bots_started: Family::default(),
             bots_ended: Family::default(),
             bot_steps: Family::default(),
@@ -144,6 +146,7 @@ impl Metrics {
     fn register_counts(&self, registry: &mut Registry) {
         registry.register("inbound_messages", "Customers' messages by what became of them", self.inbound.clone());
         registry.register("outbound_attempts", "Attempts to send by what became of them", self.outbound.clone());
+        registry.register("resends", "Messages that a person had sent once more", self.resends.clone());
         registry.register("service_level_samples", "Interactions whose wait ended, by how", self.samples.clone());
         registry.register(
             "offers",
@@ -222,6 +225,9 @@ impl Metrics {
             }),
             Happened::Outbound(OutboundEvent::AttemptNotSent { .. }) => self.outbound("NotSent"),
             Happened::Outbound(OutboundEvent::AttemptEnded { status, .. }) => self.outbound(outbound_name(*status)),
+            Happened::Outbound(OutboundEvent::ResendRequested { .. }) => {
+                self.resends.inc();
+            }
             Happened::Interaction(InteractionEvent::ServiceLevelSampled { result, in_target, .. }) => {
                 self.sampled(*result, *in_target);
             }

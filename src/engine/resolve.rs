@@ -3,7 +3,7 @@
 
 use super::{
     core::{
-        command::{self, Command, Contact, KnownMessage},
+        command::{self, Command, Contact},
         delivery::{DeliveryState, FailureClass, SendOutcome},
         ids::CustomerId,
         opt_out::Keyword,
@@ -45,7 +45,11 @@ pub(super) fn prefetch<'r>(
 ) -> Result<Vec<Option<Prefetched>>, CommitError> {
     let inbound = |request: &'r Request| match request {
         Request::Inbound(inbound) => Some((&inbound.message, Sender::from(inbound.message.from.clone()))),
-        Request::Command(_) | Request::Receipt(_) | Request::SendResult { .. } | Request::Start { .. } => None,
+        Request::Command(_)
+        | Request::Receipt(_)
+        | Request::SendResult { .. }
+        | Request::Start { .. }
+        | Request::Resend { .. } => None,
     };
     let inbound: Vec<_> = requests.map(inbound).collect();
     let texts: Vec<_> = inbound.iter().flatten().map(|(message, address)| text(message, address)).collect();
@@ -78,7 +82,7 @@ pub(super) fn resolve<'r>(
             let (outcome, provider_message_ids, provider_code) = self::outcome(outcome);
             let parked = transaction.parked(provider_message_ids)?;
             if let Some(known) = transaction.outbound(*message)? {
-                hydrate(transaction, state, &known)?;
+                hydrate(transaction, state, known.customer)?;
             }
             let command =
                 Command::SendResult(command::SendResult { message: *message, attempt: *attempt, outcome, parked });
@@ -89,6 +93,16 @@ pub(super) fn resolve<'r>(
             let contact =
                 Contact { address: number.clone(), customer: transaction.customer_by_address(&address, state)? };
             Ok((Command::Start { user: user.clone(), contact, text: text.clone() }, Cause::Other))
+        }
+        Request::Resend { user, message, epoch } => {
+            let sent = match transaction.sent(*message)? {
+                Some((customer, sent)) => {
+                    hydrate(transaction, state, customer)?;
+                    Some(sent)
+                }
+                None => None,
+            };
+            Ok((Command::Resend { user: user.clone(), message: *message, epoch: *epoch, sent }, Cause::Other))
         }
     }
 }
@@ -160,7 +174,7 @@ fn receipt<'r>(
         None => transaction.outbound_by_provider_id(&receipt.provider_message_id)?,
     };
     if let Some(known) = &known {
-        hydrate(transaction, state, known)?;
+        hydrate(transaction, state, known.customer)?;
     }
     let command = Command::Receipt(command::Receipt {
         provider_message_id: receipt.provider_message_id.clone(),
@@ -175,9 +189,9 @@ fn receipt<'r>(
     Ok((command, cause))
 }
 
-fn hydrate(transaction: &Transaction<'_>, state: &mut State, known: &KnownMessage) -> Result<(), CommitError> {
-    if state.customer(known.customer).is_none()
-        && let Some(customer) = transaction.customer(known.customer)?
+fn hydrate(transaction: &Transaction<'_>, state: &mut State, id: CustomerId) -> Result<(), CommitError> {
+    if state.customer(id).is_none()
+        && let Some(customer) = transaction.customer(id)?
     {
         state.hydrate_customer(customer);
     }

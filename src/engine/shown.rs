@@ -47,6 +47,7 @@ const fn is_shown(what: &Happened) -> bool {
         Happened::Outbound(event) => match event {
             OutboundEvent::OutboundCommitted { .. }
             | OutboundEvent::AttemptEnded { .. }
+            | OutboundEvent::ResendRequested { .. }
             | OutboundEvent::OutboundCanceled { .. }
             | OutboundEvent::ReceiptApplied { .. } => true,
             OutboundEvent::AttemptStarted { .. }

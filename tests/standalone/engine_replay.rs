@@ -58,6 +58,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         6 => (0..9usize, outcome).prop_map(|(nth, outcome)| Step::Answer { nth, outcome }),
         4 => (0..6u64, any::<bool>(), state)
             .prop_map(|(back, by_token, state)| Step::Receipt { back, by_token, state }),
+        4 => (0..6u64, any::<bool>()).prop_map(|(back, supervisor)| Step::Resend { back, supervisor }),
         1 => any::<bool>().prop_map(|enabled| Step::Enable { enabled }),
         1 => prop::bool::weighted(0.7).prop_map(|open| Step::Hours { open }),
         1 => prop::option::of(1..3u32)
@@ -134,7 +135,7 @@ fn check_tables(path: &std::path::Path) {
             "SELECT count(*) FROM message LEFT JOIN outbox ON outbox.message = message.id
              WHERE (outbox.message IS NULL) = (status IN ('Waiting', 'Sending'))"
         ),
-        count("SELECT count(*) FROM outbox WHERE receipt_status IS NOT NULL"),
+        count("SELECT count(*) FROM outbox WHERE receipt_status <> 'Unknown'"),
         "in the outbox and not settled are the same, but for receipts that came before their answer"
     );
     assert_eq!(

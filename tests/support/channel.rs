@@ -59,6 +59,8 @@ pub enum Step {
     Answer { nth: usize, outcome: SendOutcome },
     /// A receipt for one of the last outbound messages.
     Receipt { back: u64, by_token: bool, state: DeliveryState },
+    /// The owner of its interaction, or a supervisor, has one of the last outbound messages sent once more.
+    Resend { back: u64, supervisor: bool },
     /// The channel is enabled or disabled.
     Enable { enabled: bool },
     /// The campaign opens or closes.
@@ -295,6 +297,7 @@ impl Writer<'_> {
             Step::AnswerOffer { nth, accepts } => self.answer_offer(*nth, *accepts),
             Step::Answer { nth, outcome } => self.answer(*nth, outcome),
             Step::Receipt { back, by_token, state } => self.receipt(*back, *by_token, *state),
+            Step::Resend { back, supervisor } => self.resend(*back, *supervisor),
             Step::Enable { .. }
             | Step::Hours { .. }
             | Step::MaxQueued { .. }
@@ -442,6 +445,21 @@ impl Writer<'_> {
             provider_code: None,
         };
         self.execute(&Command::Receipt(receipt), &cause);
+    }
+
+    fn resend(&mut self, back: u64, supervisor: bool) {
+        let newest = self.state.scalars().next_message.0;
+        let message = MessageId(newest.saturating_sub(back + 1));
+        let Some((customer, sent)) = self.tx.sent(message).expect("the store can be read") else { return };
+        if self.state.customer(customer).is_none() {
+            let customer = self.tx.customer(customer).expect("the store can be read");
+            self.state.hydrate_customer(customer.expect("a message has its customer"));
+        }
+        let interaction = sent.interaction.and_then(|id| self.state.interaction(id));
+        let owner = interaction.and_then(|interaction| interaction.owner().cloned());
+        let user = owner.filter(|_| !supervisor).unwrap_or_else(|| "eva".into());
+        let epoch = interaction.map(|interaction| interaction.epoch).unwrap_or_default();
+        self.tell(&Command::Resend { user, message, epoch, sent: Some(sent) });
     }
 
     fn configure(&mut self, step: &Step) {

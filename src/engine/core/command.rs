@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 pub use super::refusal::Refusal;
 use super::{
     delivery::{DeliveryState, MessageStatus, ParkedReceipt, SendOutcome},
-    event::{Event, InboundOutcome},
+    event::{Event, InboundOutcome, Purpose},
     ids::{Attempt, CustomerId, DispositionName, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
     opt_out::Keyword,
 };
@@ -109,6 +109,17 @@ pub enum Command {
         epoch: Epoch,
         /// The reply's text.
         text: Arc<str>,
+    },
+    /// The owner, or a supervisor, has a message sent once more of which nobody knows whether it was sent.
+    Resend {
+        /// Who asks; refused unless they own the interaction or are a supervisor.
+        user: UserId,
+        /// The message.
+        message: MessageId,
+        /// The epoch of its interaction that they know.
+        epoch: Epoch,
+        /// What the store has of it; none = there is no such message to a customer.
+        sent: Option<SentMessage>,
     },
     /// The owner hands the interaction over. It stays theirs until somebody has taken it.
     Transfer {
@@ -304,6 +315,21 @@ pub struct KnownMessage {
     pub status: MessageStatus,
 }
 
+/// What the store has of an outbound message that may be sent once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentMessage {
+    /// The interaction that it belongs to.
+    pub interaction: Option<InteractionId>,
+    /// Why the engine sent it.
+    pub purpose: Purpose,
+    /// How many messages it takes on the air.
+    pub segments: u32,
+    /// The last attempt.
+    pub attempt: Attempt,
+    /// The state that it is in before this decision.
+    pub status: MessageStatus,
+}
+
 /// What a command leads to. The shell writes events and contents in one transaction, and only then gives the answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decision {
@@ -392,6 +418,11 @@ pub enum Answer {
     Replied {
         /// The id of the message that will be sent.
         message: MessageId,
+    },
+    /// The message will be sent once more.
+    Resent {
+        /// The attempt that comes.
+        attempt: Attempt,
     },
     /// The note is taken.
     Noted {

@@ -6,6 +6,7 @@ use super::{
     draft::Draft,
     event::{BotEndReason, CloseReason, CustomerEvent, OptOutBy, OutboundEvent, Purpose, SampleResult},
     ids::MessageId,
+    outbox::Outbound,
     service_level,
 };
 
@@ -18,16 +19,14 @@ pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: Messa
         return;
     }
     draft.push(CustomerEvent::OptedOut { customer: customer.id, message, by });
-    let waiting: Vec<MessageId> = draft
+    let waiting: Vec<OutboundEvent> = draft
         .state
         .outbox
         .of(customer.id)
         .filter(|outbound| !outbound.is_in_flight() && outbound.message != message && outbound.purpose != Purpose::Help)
-        .map(|outbound| outbound.message)
+        .map(Outbound::canceled)
         .collect();
-    for message in waiting {
-        draft.push(OutboundEvent::OutboundCanceled { message });
-    }
+    waiting.into_iter().for_each(|canceled| draft.push(canceled));
     let Some(interaction) = customer.open.and_then(|open| draft.state.interaction(open)) else { return };
     service_level::sample(draft, interaction, SampleResult::Abandoned);
     if interaction.owner().is_none() {

@@ -7,7 +7,7 @@ use super::{
     command::{Answer, Command, Decision, Refusal},
     draft::Draft,
     event::{ClockEvent, EngineEvent},
-    inbound, offering, presence, receipt, reply, sending, start,
+    inbound, offering, presence, receipt, reply, resend, sending, start,
     state::State,
     supervising, transferring,
 };
@@ -51,6 +51,9 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
         Command::Decline { user, interaction, offer } => return offering::decline(draft, user, *interaction, *offer),
         Command::Reply { user, interaction, epoch, text } => {
             return reply::reply(draft, user, *interaction, *epoch, text);
+        }
+        Command::Resend { user, message, epoch, sent } => {
+            return resend::resend(draft, user, *message, *epoch, sent.as_ref());
         }
         Command::Transfer { user, interaction, epoch, to } => {
             return transferring::transfer(draft, user, *interaction, *epoch, to);

@@ -15,7 +15,7 @@ pub enum SendOutcome {
     Accepted,
     /// The provider refused it for good.
     Refused(FailureClass),
-    /// The provider may or may not have taken it. It is not repeated; a receipt may settle it.
+    /// The provider may or may not have taken it. It is not repeated unless a person asks for it; a receipt may settle it.
     Unknown,
 }
 
@@ -58,7 +58,8 @@ pub struct ParkedReceipt {
     pub state: DeliveryState,
 }
 
-/// How far an outbound message came. It only ever moves forward; a final state stays.
+/// How far an outbound message came. It only ever moves forward, and a final state stays; but for one that is `Unknown`, which a person may
+/// have sent once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum MessageStatus {
     /// Committed, not sent yet.
@@ -96,6 +97,20 @@ impl MessageStatus {
     #[must_use]
     pub const fn further(self, other: Self) -> Self {
         if other.rank() > self.rank() { other } else { self }
+    }
+
+    /// The variant, as people see it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Waiting => "Waiting",
+            Self::Sending => "Sending",
+            Self::Unknown => "Unknown",
+            Self::Accepted => "Accepted",
+            Self::Sent => "Sent",
+            Self::Delivered => "Delivered",
+            Self::Failed(_) => "Failed",
+            Self::Canceled => "Canceled",
+        }
     }
 
     /// Whether nothing may change it any more.

@@ -40,6 +40,7 @@ mod ranking;
 mod receipt;
 pub mod refusal;
 mod reply;
+mod resend;
 pub mod schedule;
 pub mod sending;
 pub mod service_level;

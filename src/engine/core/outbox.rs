@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     clock::SetBack,
     delivery::MessageStatus,
-    event::Purpose,
+    event::{OutboundEvent, Purpose},
     ids::{Attempt, CustomerId, InteractionId, MessageId},
 };
 
@@ -30,14 +30,25 @@ pub struct Outbound {
     pub attempt: Attempt,
     /// When the gateway must have begun with that attempt; none = it waits.
     pub sending_until: Option<Timestamp>,
-    /// A receipt that came before the gateway's answer.
-    pub receipt: Option<MessageStatus>,
+    /// How far it is known to have come while it is here: a receipt was faster than the gateway's answer, or it is sent once more and was
+    /// `Unknown` before.
+    pub reached: Option<MessageStatus>,
 }
 
 impl Outbound {
     /// Whether it is at the gateway.
     pub const fn is_in_flight(&self) -> bool {
         self.sending_until.is_some()
+    }
+
+    /// Whether it is sent once more, since nobody knows what came of it before.
+    pub fn is_resend(&self) -> bool {
+        self.reached == Some(MessageStatus::Unknown)
+    }
+
+    /// It is given up before this attempt.
+    pub(super) fn canceled(&self) -> OutboundEvent {
+        OutboundEvent::OutboundCanceled { message: self.message, resend: self.is_resend() }
     }
 }
 
@@ -46,7 +57,9 @@ impl Outbound {
 pub struct Outbox {
     messages: BTreeMap<MessageId, Outbound>,
     by_customer: BTreeMap<CustomerId, BTreeSet<MessageId>>,
-    /// The first message of each customer who has none at the gateway.
+    /// Of each customer the message that is at the gateway, or else the first.
+    heads: BTreeMap<CustomerId, MessageId>,
+    /// The heads that wait.
     ready: BTreeSet<MessageId>,
     at_gateway: BTreeSet<MessageId>,
 }
@@ -94,17 +107,17 @@ impl Outbox {
     }
 
     pub(super) fn put(&mut self, outbound: Outbound) {
-        let customer = outbound.customer;
-        self.by_customer.entry(customer).or_default().insert(outbound.message);
-        self.messages.insert(outbound.message, outbound);
-        self.make_ready(customer);
+        let (customer, message) = (outbound.customer, outbound.message);
+        self.by_customer.entry(customer).or_default().insert(message);
+        self.messages.insert(message, outbound);
+        self.find_head(customer, message);
     }
 
     pub(super) fn change(&mut self, message: MessageId, change: impl FnOnce(&mut Outbound)) {
         if let Some(outbound) = self.messages.get_mut(&message) {
             change(outbound);
             let customer = outbound.customer;
-            self.make_ready(customer);
+            self.find_head(customer, message);
         }
     }
 
@@ -117,27 +130,35 @@ impl Outbox {
 
     pub(super) fn remove(&mut self, message: MessageId) -> Option<Outbound> {
         let outbound = self.messages.remove(&message)?;
-        self.ready.remove(&message);
-        self.at_gateway.remove(&message);
         if let Some(messages) = self.by_customer.get_mut(&outbound.customer) {
             messages.remove(&message);
             if messages.is_empty() {
                 self.by_customer.remove(&outbound.customer);
             }
         }
-        self.make_ready(outbound.customer);
+        self.find_head(outbound.customer, message);
         Some(outbound)
     }
 
-    /// Only a customer's first message can be at the gateway: later ones wait for it, and ids only grow.
-    fn make_ready(&mut self, customer: CustomerId) {
-        let Some(first) = self.by_customer.get(&customer).and_then(BTreeSet::first) else { return };
-        let (to, from) = match self.messages.get(first) {
-            Some(outbound) if outbound.is_in_flight() => (&mut self.at_gateway, &mut self.ready),
-            Some(_) | None => (&mut self.ready, &mut self.at_gateway),
+    /// What is at the gateway stays the head, though a message that is sent once more stands before it.
+    fn find_head(&mut self, customer: CustomerId, changed: MessageId) {
+        let before = self.heads.remove(&customer);
+        if let Some(before) = before {
+            self.ready.remove(&before);
+            self.at_gateway.remove(&before);
+        }
+        let is_in_flight = |message: &MessageId| self.messages.get(message).is_some_and(Outbound::is_in_flight);
+        let in_flight = before.into_iter().chain([changed]).find(is_in_flight);
+        let first = || self.by_customer.get(&customer).and_then(BTreeSet::first).copied();
+        let (head, of) = match in_flight {
+            Some(head) => (head, &mut self.at_gateway),
+            None => match first() {
+                Some(head) => (head, &mut self.ready),
+                None => return,
+            },
         };
-        to.insert(*first);
-        from.remove(first);
+        of.insert(head);
+        self.heads.insert(customer, head);
     }
 }
 

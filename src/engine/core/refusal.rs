@@ -1,6 +1,9 @@
 //! Why a command does nothing.
 
-use super::ids::{Attempt, CustomerId, DispositionName, Epoch, InteractionId, MessageId, OfferId, UserId};
+use super::{
+    delivery::MessageStatus,
+    ids::{Attempt, CustomerId, DispositionName, Epoch, InteractionId, MessageId, OfferId, UserId},
+};
 
 /// Why a command is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -106,6 +109,20 @@ pub enum Refusal {
     /// The shell did not hydrate the customer: a fault of ours, to be answered as one.
     #[error("customer {0} was not loaded")]
     NotHydrated(CustomerId),
+    /// No message to a customer has this id.
+    #[error("there is no message {0} to a customer")]
+    NoSuchMessage(MessageId),
+    /// The engine wrote the message by itself.
+    #[error("message {0} is a text of the engine's own; only what agents and bots wrote can be sent once more")]
+    NotResendable(MessageId),
+    /// It is known what came of the message, or it is on its way.
+    #[error("message {message} is {}: only one of which nobody knows whether it was sent (Unknown) can be sent once more", status.name())]
+    NotUnknown {
+        /// The message.
+        message: MessageId,
+        /// The state that it is in.
+        status: MessageStatus,
+    },
     /// The message does not wait for the answer to this attempt.
     #[error("message {message} does not wait for attempt {attempt}", attempt = attempt.0)]
     NotWaiting {

@@ -54,12 +54,7 @@ pub(super) fn commit(
 /// # Errors
 /// What keeps it back: their consent, an address that cannot receive, or a text that is empty or too long.
 pub(super) fn sendable(customer: &Customer, purpose: &Purpose, text: &str) -> Result<(), Refusal> {
-    if customer.opted_out && !purpose.answers_opted_out() {
-        return Err(Refusal::OptedOut);
-    }
-    if !customer.can_receive {
-        return Err(Refusal::CannotReceive);
-    }
+    may_be_written_to(customer, purpose)?;
     if text.trim().is_empty() {
         return Err(Refusal::EmptyText);
     }
@@ -67,6 +62,20 @@ pub(super) fn sendable(customer: &Customer, purpose: &Purpose, text: &str) -> Re
         segments if segments > MAX_SEGMENTS => Err(Refusal::TextTooLong { segments, maximum: MAX_SEGMENTS }),
         _ => Ok(()),
     }
+}
+
+/// Whether this customer may be sent anything with this purpose.
+///
+/// # Errors
+/// Their consent, or an address that cannot receive.
+pub(super) fn may_be_written_to(customer: &Customer, purpose: &Purpose) -> Result<(), Refusal> {
+    if customer.opted_out && !purpose.answers_opted_out() {
+        return Err(Refusal::OptedOut);
+    }
+    if !customer.can_receive {
+        return Err(Refusal::CannotReceive);
+    }
+    Ok(())
 }
 
 /// Commits a text that the engine sends by itself, if it may be sent to this customer.
@@ -89,7 +98,7 @@ pub(super) fn attempt_next(state: &State, now: Timestamp) -> Option<OutboundEven
     }
     let message = outbound.message;
     if !may_leave(state, outbound) {
-        return Some(OutboundEvent::OutboundCanceled { message });
+        return Some(outbound.canceled());
     }
     let from = state.scalars.paced_until.max(now);
     Some(OutboundEvent::AttemptStarted {
@@ -151,7 +160,7 @@ pub(super) fn send_result(draft: &mut Draft<'_>, result: &SendResult) -> Result<
         .filter(|outbound| outbound.is_in_flight() && outbound.attempt == attempt)
         .ok_or(Refusal::NotWaiting { message, attempt })?;
     let answered = match outcome {
-        SendOutcome::NotSent { retry_after } if outbound.receipt.is_none() => {
+        SendOutcome::NotSent { retry_after } if outbound.reached.is_none() || outbound.is_resend() => {
             not_sent(draft, outbound, *retry_after);
             return Ok(Answer::Done);
         }
@@ -160,7 +169,7 @@ pub(super) fn send_result(draft: &mut Draft<'_>, result: &SendResult) -> Result<
         SendOutcome::Refused(class) => MessageStatus::Failed(*class),
     };
     // Receipts may have been faster than the answer; what is further along stays.
-    let status = outbound.receipt.map_or(answered, |receipt| receipt.further(answered));
+    let status = outbound.reached.map_or(answered, |reached| reached.further(answered));
     let status = parked.iter().fold(status, |status, receipt| status.after(receipt.state).unwrap_or(status));
     let customer = draft.known_customer(outbound.customer)?;
     draft.push(OutboundEvent::AttemptEnded { message, attempt, status });
@@ -189,6 +198,6 @@ fn not_sent(draft: &mut Draft<'_>, outbound: &Outbound, retry_after: SignedDurat
         paced_until: earlier(state.scalars.paced_until, taken),
     });
     if !may_leave(state, outbound) {
-        draft.push(OutboundEvent::OutboundCanceled { message: outbound.message });
+        draft.push(outbound.canceled());
     }
 }

@@ -1,17 +1,28 @@
-//! Messages: one, and those of a customer.
+//! Messages: one, those of a customer, and one that is sent once more.
 
-use axum::{Json, extract::State};
+use axum::{Json, extract::State, response::Response};
 use serde::Deserialize;
 
 use super::{
     Shared,
     caller::Agent,
+    keyed::{Change, recorded},
     page::{Asked, limit, read_cursor, write_cursor},
     path::{OfCustomer, OfMessage},
     problem::Failure,
-    view::{Message, Messages},
+    view::{Message, Messages, Resent},
 };
-use crate::{engine::core::ids::MessageId, sms::Sender, wire::problem::Problem};
+use crate::{
+    engine::{
+        core::{
+            command::Answer,
+            ids::{Epoch, MessageId},
+        },
+        inbox::Request,
+    },
+    sms::Sender,
+    wire::problem::Problem,
+};
 
 /// Page of a list of messages.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -85,4 +96,36 @@ pub(super) async fn of_customer(
     let (items, next_cursor) =
         found.ok_or_else(|| Failure::not_found(format!("Nothing was ever exchanged with {number}.")))?;
     Ok(Json(Messages { items: items.into_iter().map(Message::from).collect(), next_cursor }))
+}
+
+/// A message is to be sent once more.
+#[derive(Debug, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct ResendBody {
+    /// The `epoch` of the message's interaction as the agent knows it; another one means that it has changed hands.
+    pub epoch: u32,
+}
+
+/// Send a message once more whose `status` is `Unknown`: nobody knows whether it was sent, so the customer may get it twice. The agent who has its
+/// interaction may do so, or a supervisor. Only what agents and bots wrote can be sent once more. The message keeps its id; it is `Waiting` again,
+/// and a delivery receipt of the first attempt that comes late settles it all the same.
+#[utoipa::path(post, path = "/v1/channels/{channel}/messages/{id}/resend", tag = "messages", request_body = ResendBody,
+    params(("id" = u64, Path, description = "The message"),
+           ("Idempotency-Key" = String, Header, description = "Names the request; the same key gets the same answer for 24 hours")),
+    responses((status = 202, body = Resent, description = "Committed; it will be sent once more"), (status = 404, body = Problem),
+              (status = 409, body = Problem, description = "It is known what came of it, or it may not be sent; `type` says which"), (status = 422, body = Problem)))]
+pub(super) async fn resend(
+    State(shared): State<Shared>,
+    OfMessage(message): OfMessage,
+    change: Change<ResendBody>,
+) -> Result<Response, Failure> {
+    let request = Request::Resend { user: change.agent.user.clone(), message, epoch: Epoch(change.body.epoch) };
+    change
+        .ask(&shared, request, |outcome| {
+            recorded(outcome, |answer| {
+                let Answer::Resent { attempt } = answer else { return None };
+                Some((202, Resent { attempt: attempt.0 }))
+            })
+        })
+        .await
 }

@@ -143,6 +143,7 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
         .route("/interactions/{id}/cancel-transfer", post(transfers::cancel))
         .route("/customers/{number}/messages", get(messages::of_customer))
         .route("/messages/{id}", get(messages::message))
+        .route("/messages/{id}/resend", post(messages::resend))
         .route("/interactions/{id}/assign", post(supervisors::assign))
         .route("/interactions/{id}/close", post(supervisors::close))
         .route("/interactions/{id}/bot", get(bots::bot))

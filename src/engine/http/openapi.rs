@@ -41,6 +41,7 @@ use crate::wire::{
         transfers::cancel,
         messages::of_customer,
         messages::message,
+        messages::resend,
         bots::bot,
         supervisors::assign,
         supervisors::close,

@@ -140,6 +140,9 @@ pub(super) fn of_refusal(refusal: &Refusal) -> Problem {
         Refusal::NoRoom => (503, STORAGE_FULL, STORAGE_FULL_TITLE, None),
         Refusal::EmptyText => (422, "empty-text", "There is nothing to send", Some("/text")),
         Refusal::TextTooLong { .. } => (422, "text-too-long", "The text is too long to be sent", Some("/text")),
+        Refusal::NoSuchMessage(_) => (404, "not-found", "There is no such thing", None),
+        Refusal::NotResendable(_) => (409, "not-resendable", "The message cannot be sent once more", None),
+        Refusal::NotUnknown { .. } => (409, "not-unknown", "It is known what came of the message", None),
         Refusal::NotWaiting { .. } => (409, "not-waiting", "The message does not wait for this", None),
         Refusal::NotHydrated(_) => (500, "internal", "A fault of the engine", None),
     };

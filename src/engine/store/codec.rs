@@ -97,16 +97,11 @@ pub(super) fn purpose(name: &str, user: Option<String>) -> Result<Purpose, Store
 
 /// A message's status as its name and, for a failure, its class.
 pub(super) const fn status_columns(status: MessageStatus) -> (&'static str, Option<&'static str>) {
-    match status {
-        MessageStatus::Waiting => ("Waiting", None),
-        MessageStatus::Sending => ("Sending", None),
-        MessageStatus::Unknown => ("Unknown", None),
-        MessageStatus::Accepted => ("Accepted", None),
-        MessageStatus::Sent => ("Sent", None),
-        MessageStatus::Delivered => ("Delivered", None),
-        MessageStatus::Failed(class) => ("Failed", Some(failure_name(class))),
-        MessageStatus::Canceled => ("Canceled", None),
-    }
+    let class = match status {
+        MessageStatus::Failed(class) => Some(failure_name(class)),
+        _ => None,
+    };
+    (status.name(), class)
 }
 
 /// The status that two columns name.

@@ -233,7 +233,7 @@ fn agents(sql: &Connection) -> Result<Vec<Agent>, StoreError> {
 
 fn outbox(sql: &Connection) -> Result<Vec<Outbound>, StoreError> {
     all(sql, OUTBOX, [], |row| {
-        let receipt: Option<String> = row.get(8)?;
+        let reached: Option<String> = row.get(8)?;
         let class: Option<String> = row.get(9)?;
         Ok(Outbound {
             message: MessageId(codec::id(row.get(0)?)),
@@ -243,7 +243,7 @@ fn outbox(sql: &Connection) -> Result<Vec<Outbound>, StoreError> {
             segments: row.get(5)?,
             attempt: Attempt(row.get(6)?),
             sending_until: instant(row, 7)?,
-            receipt: receipt.map(|name| codec::status(&name, class.as_deref())).transpose()?,
+            reached: reached.map(|name| codec::status(&name, class.as_deref())).transpose()?,
         })
     })
 }

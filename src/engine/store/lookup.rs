@@ -11,10 +11,10 @@ use super::{
 };
 use crate::{
     engine::core::{
-        command::KnownMessage,
+        command::{KnownMessage, SentMessage},
         customer::Customer,
         delivery::ParkedReceipt,
-        ids::{CustomerId, MessageId},
+        ids::{Attempt, CustomerId, InteractionId, MessageId},
         state::State,
     },
     sms::Sender,
@@ -138,6 +138,24 @@ impl Transaction<'_> {
         )
     }
 
+    /// An outbound message with what sending it once more takes.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn sent(&self, message: MessageId) -> Result<Option<(CustomerId, SentMessage)>, CommitError> {
+        let found = self
+            .sql
+            .prepare_cached(
+                "SELECT customer, interaction, purpose, user, segments, status, failure_class,
+                        (SELECT max(attempt) FROM attempt a WHERE a.message = message.id)
+                 FROM message WHERE id = ? AND direction = 'Outbound'",
+            )?
+            .query_row([codec::column(message.0)], |row| Ok(read_sent(row)))
+            .optional()?
+            .transpose()?;
+        Ok(found)
+    }
+
     fn known(&self, query: &str, key: impl rusqlite::ToSql) -> Result<Option<KnownMessage>, CommitError> {
         let found = self.sql.prepare_cached(query)?.query_row([key], read_status).optional()?;
         let Some((message, customer, status, class)) = found else { return Ok(None) };
@@ -191,6 +209,18 @@ const SEEN: &str = "SELECT message FROM dedup WHERE provider_id = ?";
 
 fn find_seen(seen: &mut Statement<'_>, provider_message_id: &str) -> Result<Option<MessageId>, CommitError> {
     Ok(seen.query_row([provider_message_id], |row| row.get(0)).optional()?.map(|id| MessageId(codec::id(id))))
+}
+
+fn read_sent(row: &Row<'_>) -> Result<(CustomerId, SentMessage), StoreError> {
+    let (status, class): (String, Option<String>) = (row.get(5)?, row.get(6)?);
+    let sent = SentMessage {
+        interaction: row.get::<_, Option<i64>>(1)?.map(|id| InteractionId(codec::id(id))),
+        purpose: codec::purpose(&row.get::<_, String>(2)?, row.get(3)?)?,
+        segments: row.get(4)?,
+        attempt: row.get::<_, Option<u32>>(7)?.map_or_else(Attempt::default, Attempt),
+        status: codec::status(&status, class.as_deref())?,
+    };
+    Ok((CustomerId(codec::id(row.get(0)?)), sent))
 }
 
 type StatusRow = (MessageId, CustomerId, String, Option<String>);

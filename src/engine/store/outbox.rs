@@ -66,9 +66,10 @@ impl Transaction<'_> {
                 self.leave_outbox(*message)?;
                 self.set_status(*message, *status)
             }
-            OutboundEvent::OutboundCanceled { message } => {
+            OutboundEvent::ResendRequested { message, attempt, .. } => self.enter_outbox_again(*message, *attempt),
+            OutboundEvent::OutboundCanceled { message, resend } => {
                 self.leave_outbox(*message)?;
-                self.set_status(*message, MessageStatus::Canceled)
+                self.set_status(*message, if *resend { MessageStatus::Unknown } else { MessageStatus::Canceled })
             }
             OutboundEvent::ReceiptApplied { message, status } => self.apply_receipt(*message, *status),
             OutboundEvent::ReceiptParked => Ok(()),
@@ -100,6 +101,13 @@ impl Transaction<'_> {
             .prepare_cached("INSERT INTO outbox (message, attempt) VALUES (?, 0)")?
             .execute([codec::column(row.message.0)])?;
         Ok(())
+    }
+
+    fn enter_outbox_again(&self, message: MessageId, attempt: Attempt) -> Result<(), CommitError> {
+        self.sql
+            .prepare_cached("INSERT INTO outbox (message, attempt, receipt_status) VALUES (?, ?, ?)")?
+            .execute(params![codec::column(message.0), attempt.0, MessageStatus::Unknown.name()])?;
+        self.set_status(message, MessageStatus::Waiting)
     }
 
     fn start_attempt(

@@ -86,6 +86,7 @@ impl Touched {
                 OutboundEvent::AttemptStarted { .. }
                 | OutboundEvent::AttemptNotSent { .. }
                 | OutboundEvent::AttemptEnded { .. }
+                | OutboundEvent::ResendRequested { .. }
                 | OutboundEvent::OutboundCanceled { .. }
                 | OutboundEvent::ReceiptApplied { .. }
                 | OutboundEvent::ReceiptParked,

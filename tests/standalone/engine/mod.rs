@@ -16,6 +16,7 @@ mod offers;
 mod outbound;
 mod presence;
 mod repetition;
+mod resends;
 mod restored;
 mod stream;
 mod streams_at_once;

@@ -18,6 +18,7 @@ use super::{
     agent::Connection,
     clock::{Leap, SetBack},
     customer::Customer,
+    delivery::MessageStatus,
     event::{ClockEvent, EngineEvent, Event, Happened, InboundEvent, InboundOutcome, OutboundEvent, Purpose},
     ids::{Attempt, CustomerId, InteractionId, MessageId, NoteId, UserId},
     outbox::Outbound,
@@ -136,7 +137,7 @@ fn apply_to_outbox(state: &mut State, event: &OutboundEvent, at: Timestamp) {
                 segments: *segments,
                 attempt: Attempt::default(),
                 sending_until: None,
-                receipt: None,
+                reached: None,
             });
         }
         OutboundEvent::AttemptStarted { message, attempt, deadline, paced_until } => {
@@ -153,13 +154,25 @@ fn apply_to_outbox(state: &mut State, event: &OutboundEvent, at: Timestamp) {
             state.scalars.last_attempted = None;
             state.outbox.change(*message, |outbound| outbound.sending_until = None);
         }
-        OutboundEvent::AttemptEnded { message, .. } | OutboundEvent::OutboundCanceled { message } => {
+        OutboundEvent::ResendRequested { message, customer, interaction, purpose, segments, attempt, .. } => {
+            state.outbox.put(Outbound {
+                message: *message,
+                customer: *customer,
+                interaction: Some(*interaction),
+                purpose: purpose.clone(),
+                segments: *segments,
+                attempt: *attempt,
+                sending_until: None,
+                reached: Some(MessageStatus::Unknown),
+            });
+        }
+        OutboundEvent::AttemptEnded { message, .. } | OutboundEvent::OutboundCanceled { message, .. } => {
             state.outbox.remove(*message);
         }
         OutboundEvent::ReceiptApplied { message, status } => {
             // A receipt for a message that is not at the gateway says that it was sent after all: it must not go again.
             if state.outbox.get(*message).is_some_and(Outbound::is_in_flight) {
-                state.outbox.change(*message, |outbound| outbound.receipt = Some(*status));
+                state.outbox.change(*message, |outbound| outbound.reached = Some(*status));
             } else {
                 state.outbox.remove(*message);
             }

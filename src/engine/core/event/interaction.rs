@@ -8,7 +8,7 @@ use super::{
         bot_run::BotSlot,
         ids::{BotName, BotVersion, CustomerId, DispositionName, Epoch, InteractionId, NoteId, OfferId, UserId},
     },
-    BotEndReason, CloseReason, Origin, RequeueReason, SampleResult, TransferEndReason, WithdrawalReason,
+    BotEndReason, CloseReason, Origin, RequeueReason, SampleResult, TransferEndReason, WithdrawalReason, is_false,
 };
 use crate::bot::Taken;
 
@@ -292,9 +292,4 @@ pub enum BotWait {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
 const fn is_no_priority(priority: &u8) -> bool {
     *priority == 0
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-const fn is_false(flag: &bool) -> bool {
-    !*flag
 }

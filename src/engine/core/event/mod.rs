@@ -205,10 +205,30 @@ pub enum OutboundEvent {
         /// How far the message is now: what the answer says, or a receipt that came before it.
         status: MessageStatus,
     },
+    /// Somebody asked for a message to be sent once more, of which nobody knows whether it was sent. It may reach the customer twice.
+    ResendRequested {
+        /// The message.
+        message: MessageId,
+        /// To whom.
+        customer: CustomerId,
+        /// The interaction that it belongs to.
+        interaction: InteractionId,
+        /// Why the engine sent it.
+        purpose: Purpose,
+        /// How many messages it takes on the air.
+        segments: u32,
+        /// The last attempt; the next one follows.
+        attempt: Attempt,
+        /// The agent or supervisor who asked.
+        user: UserId,
+    },
     /// A message was given up before it was sent: the customer opted out.
     OutboundCanceled {
         /// The message.
         message: MessageId,
+        /// It should have been sent once more: nobody knows what came of it before, as ever.
+        #[serde(default, skip_serializing_if = "is_false")]
+        resend: bool,
     },
     /// A receipt moved a message forward.
     ReceiptApplied {
@@ -252,6 +272,11 @@ pub enum AgentEvent {
         /// With whom, if they are known.
         customer: Option<CustomerId>,
     },
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]

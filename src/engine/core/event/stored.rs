@@ -133,6 +133,6 @@ types! {
     Customer(CustomerEvent): CustomerAdded, OptedOut, OptedIn;
     Inbound(InboundEvent): InboundRecorded, InboundDuplicated;
     Interaction(InteractionEvent): InteractionOpened, InteractionQueued, BotStarted, BotStepped, BotTimedOut, BotEnded, BotNoted, QueueTimedOut, InteractionAssigned, InteractionOffered, OfferExtended, OfferDeclined, OfferWithdrawn, OfferRested, TransferStarted, TransferEnded, InteractionRequeued, InteractionClosed, ServiceLevelSampled, NoteAdded;
-    Outbound(OutboundEvent): OutboundCommitted, AttemptStarted, AttemptNotSent, AttemptEnded, OutboundCanceled, ReceiptApplied, ReceiptParked;
+    Outbound(OutboundEvent): OutboundCommitted, AttemptStarted, AttemptNotSent, AttemptEnded, ResendRequested, OutboundCanceled, ReceiptApplied, ReceiptParked;
     Agent(AgentEvent): AgentOnline, AgentOffline, AgentPresenceSet, StartBlocked;
 }

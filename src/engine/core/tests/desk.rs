@@ -13,7 +13,7 @@ use crate::{
         blocklist::Blocklist,
         command::{
             Answer, Command, Contact, Content, Decision, Inbound, KnownMessage, Receipt, ReceiptAnswer, Refusal,
-            SendResult, TransferTo,
+            SendResult, SentMessage, TransferTo,
         },
         config::{self, ChannelConfig, Member, Members, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
         customer::Customer,
@@ -215,8 +215,11 @@ impl Desk {
             Happened::Outbound(OutboundEvent::AttemptNotSent { message, .. }) => {
                 self.set_status(*message, MessageStatus::Waiting);
             }
-            Happened::Outbound(OutboundEvent::OutboundCanceled { message }) => {
-                self.set_status(*message, MessageStatus::Canceled);
+            Happened::Outbound(OutboundEvent::ResendRequested { message, .. }) => {
+                self.set_status(*message, MessageStatus::Waiting);
+            }
+            Happened::Outbound(OutboundEvent::OutboundCanceled { message, resend }) => {
+                self.set_status(*message, if *resend { MessageStatus::Unknown } else { MessageStatus::Canceled });
             }
             Happened::Outbound(
                 OutboundEvent::AttemptEnded { message, status, .. } | OutboundEvent::ReceiptApplied { message, status },
@@ -386,6 +389,31 @@ impl Desk {
         match self.execute(&Command::Reply { user, interaction, epoch, text: "TEXT-reply".into() }).answer? {
             Answer::Replied { message } => Ok(message),
             other => panic!("a reply was answered {other:?}"),
+        }
+    }
+
+    /// Somebody has a message sent once more, with the epoch in force and what the events say of it.
+    pub(super) fn resend(&mut self, user: &str, message: MessageId) -> Result<Attempt, Refusal> {
+        let sent = self.messages.get(&message).and_then(|stored| {
+            let (purpose, status) = stored.sent.clone()?;
+            let attempts = self.log.iter().filter_map(|event| match event.what {
+                Happened::Outbound(OutboundEvent::AttemptStarted { message: of, attempt, .. }) if of == message => {
+                    Some(attempt)
+                }
+                _ => None,
+            });
+            let attempt = attempts.max().unwrap_or_default();
+            let segments = crate::sms::segments(&stored.text).count;
+            Some(SentMessage { interaction: stored.interaction, purpose, segments, attempt, status })
+        });
+        if let Some(stored) = self.messages.get(&message) {
+            self.state.hydrate_customer(self.customers[&stored.customer].clone());
+        }
+        let interaction = sent.as_ref().and_then(|sent| sent.interaction).unwrap_or(InteractionId(0));
+        let (epoch, user) = (self.epoch(interaction), user.into());
+        match self.execute(&Command::Resend { user, message, epoch, sent }).answer? {
+            Answer::Resent { attempt } => Ok(attempt),
+            other => panic!("a resend was answered {other:?}"),
         }
     }
 

@@ -165,7 +165,7 @@ fn events() -> Vec<Happened> {
         ended(MessageStatus::Failed(FailureClass::Account)),
         ended(MessageStatus::Failed(FailureClass::Filtered)),
         ended(MessageStatus::Failed(FailureClass::InvalidMessage)),
-        OutboundEvent::OutboundCanceled { message }.into(),
+        OutboundEvent::OutboundCanceled { message, resend: false }.into(),
         OutboundEvent::ReceiptApplied { message, status: MessageStatus::Sent }.into(),
         OutboundEvent::ReceiptApplied { message, status: MessageStatus::Delivered }.into(),
         OutboundEvent::ReceiptApplied { message, status: MessageStatus::Failed(FailureClass::Failed) }.into(),
@@ -346,6 +346,17 @@ fn events() -> Vec<Happened> {
         stepped(vec![], Some(BotWait::Service { calls: "look-up".into() })),
         stepped(vec![taken(Outcome::Called, None)], None),
         stepped(CallFailure::ALL.map(failed).into(), None),
+        OutboundEvent::ResendRequested {
+            message,
+            customer,
+            interaction,
+            purpose: Purpose::Reply { user: user() },
+            segments: 2,
+            attempt: Attempt(1),
+            user: "eva".into(),
+        }
+        .into(),
+        OutboundEvent::OutboundCanceled { message, resend: true }.into(),
     ]
 }
 

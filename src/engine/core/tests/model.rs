@@ -8,6 +8,7 @@ use super::{model_bots::ToldBot, model_offers::ToldOffer, model_outbox::Sent, mo
 use crate::engine::core::{
     bot_run::BotSlot,
     config::{AnsweredBy, ChannelConfig},
+    delivery::MessageStatus,
     event::{
         AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent, InboundOutcome,
         InteractionEvent, OutboundEvent, Purpose, RequeueReason, SampleResult,
@@ -167,19 +168,21 @@ impl Model {
                 self.departures.remove(&(*message, *attempt));
                 self.answered(*message, *attempt, false);
             }
-            Happened::Outbound(OutboundEvent::AttemptEnded { message, attempt, .. }) => {
-                self.answered(*message, *attempt, true)
+            Happened::Outbound(OutboundEvent::AttemptEnded { message, attempt, status }) => {
+                self.answered(*message, *attempt, true);
+                self.messages.get_mut(message).unwrap().unknown = *status == MessageStatus::Unknown;
             }
-            Happened::Outbound(OutboundEvent::OutboundCanceled { message }) => {
+            Happened::Outbound(OutboundEvent::ResendRequested { .. }) => self.resent(event, config),
+            Happened::Outbound(OutboundEvent::OutboundCanceled { message, resend }) => {
                 let sent = self.messages.get_mut(message).unwrap();
-                assert!(!sent.in_flight && !sent.over, "{event:?}");
-                sent.over = true;
+                assert!(!sent.in_flight && !sent.over && sent.resent == *resend, "{event:?}");
+                (sent.over, sent.unknown) = (true, *resend);
                 assert!(self.customers[&self.messages[message].customer].opted_out, "given up for nothing: {event:?}");
             }
             Happened::Outbound(OutboundEvent::ReceiptApplied { message, .. }) => {
                 let sent = self.messages.get_mut(message).unwrap();
                 // Sent after all: it must not go again.
-                sent.over |= !sent.in_flight;
+                (sent.over, sent.unknown) = (sent.over || !sent.in_flight, false);
             }
             Happened::Interaction(what) => self.follow_interaction(event, what, config),
             Happened::Engine(EngineEvent::ConfigApplied { .. } | EngineEvent::StorageAccepted { .. })

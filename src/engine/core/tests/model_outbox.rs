@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::model::Model;
 use crate::engine::core::{
     config::ChannelConfig,
-    event::Purpose,
+    event::{Event, Happened, OutboundEvent, Purpose},
     ids::{Attempt, CustomerId, MessageId},
 };
 
@@ -18,6 +18,10 @@ pub(super) struct Sent {
     attempt: Attempt,
     pub(super) in_flight: bool,
     pub(super) over: bool,
+    /// Nobody knows what came of it.
+    pub(super) unknown: bool,
+    /// It was sent once more.
+    pub(super) resent: bool,
 }
 
 impl Model {
@@ -47,7 +51,8 @@ impl Model {
             assert!(at.duration_since(last) >= SignedDuration::from_hours(1), "told twice within an hour");
         }
         let (purpose, attempt) = (purpose.clone(), Attempt::default());
-        let sent = Sent { customer, purpose, segments, attempt, in_flight: false, over: false };
+        let sent =
+            Sent { customer, purpose, segments, attempt, in_flight: false, over: false, unknown: false, resent: false };
         assert!(self.messages.insert(message, sent).is_none(), "an id was used twice");
     }
 
@@ -55,14 +60,37 @@ impl Model {
         let sent = self.messages.get_mut(&message).unwrap();
         assert!(!sent.over && !sent.in_flight && attempt == sent.attempt.next(), "sent twice: {message}");
         (sent.in_flight, sent.attempt) = (true, attempt);
-        let (customer, segments) = (sent.customer, sent.segments);
+        let (customer, segments, resent) = (sent.customer, sent.segments, sent.resent);
         let confirmation = matches!(sent.purpose, Purpose::OptOutConfirmation | Purpose::Help);
         let heard = self.customer(customer);
         assert!(heard.in_flight.insert(message) && heard.in_flight.len() == 1, "more than one message in flight");
-        assert!(heard.last_attempted.is_none_or(|last| last <= message), "out of order");
-        heard.last_attempted = Some(message);
+        assert!(resent || heard.last_attempted.is_none_or(|last| last <= message), "out of order");
+        heard.last_attempted = heard.last_attempted.max(Some(message));
         assert!(confirmation || !heard.opted_out, "sent to who opted out: {message}");
         self.departures.insert((message, attempt), (at, segments));
+    }
+
+    /// Only what nobody knows the end of goes once more, and only because somebody who may do so asked.
+    pub(super) fn resent(&mut self, event: &Event, config: &ChannelConfig) {
+        let Happened::Outbound(OutboundEvent::ResendRequested {
+            message,
+            customer,
+            interaction,
+            purpose,
+            attempt,
+            user,
+            ..
+        }) = &event.what
+        else {
+            panic!("{event:?}")
+        };
+        let owner = self.interaction(*interaction).owner.clone();
+        assert!(owner.as_ref() == Some(user) || config.supervisors.contains(user), "{event:?}");
+        assert!(!self.disabled && !self.customer(*customer).opted_out, "{event:?}");
+        let sent = self.messages.get_mut(message).unwrap();
+        assert!(std::mem::replace(&mut sent.unknown, false) && sent.over && !sent.in_flight, "{event:?}");
+        assert_eq!((&sent.customer, &sent.purpose, &sent.attempt), (customer, purpose, attempt), "{event:?}");
+        (sent.over, sent.resent) = (false, true);
     }
 
     pub(super) fn answered(&mut self, message: MessageId, attempt: Attempt, over: bool) {

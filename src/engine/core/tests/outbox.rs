@@ -216,3 +216,123 @@ fn a_limit_that_is_lifted_holds_nothing_back_any_more() {
     desk.pass_seconds(1);
     assert_eq!(desk.at_gateway().len(), 1);
 }
+
+/// A desk where Ana has two replies to customer 1, of which the first is `Unknown`; with a supervisor, and Bo.
+fn with_unknown() -> (Desk, MessageId, MessageId) {
+    let mut config = config();
+    config.supervisors = ["eva".into()].into();
+    let mut desk = two_customers(config);
+    let (first, second) = (reply_to(&mut desk, 1), reply_to(&mut desk, 1));
+    desk.answer(first, SendOutcome::Unknown).unwrap();
+    (desk, first, second)
+}
+
+#[test]
+fn what_is_unknown_goes_once_more_when_its_owner_or_a_supervisor_says_so() {
+    for user in ["ana", "eva"] {
+        let (mut desk, message, other) = with_unknown();
+        assert_eq!(desk.resend("bo", message), Err(Refusal::NotOwner));
+        assert_eq!(desk.resend(user, message), Ok(Attempt(2)));
+        assert_eq!(desk.at_gateway(), [other], "another one of the customer is on its way");
+        assert_eq!(desk.resend(user, message), Err(Refusal::NotUnknown { message, status: MessageStatus::Waiting }));
+        desk.restart();
+        desk.answer(other, SendOutcome::Accepted).unwrap();
+        assert_eq!((desk.at_gateway(), desk.attempt(message)), (vec![message], Attempt(2)));
+        desk.answer(message, SendOutcome::NotSent { retry_after: SignedDuration::ZERO }).unwrap();
+        assert_eq!((desk.at_gateway(), desk.attempt(message)), (vec![message], Attempt(3)), "as any message");
+        desk.answer(message, SendOutcome::Accepted).unwrap();
+        assert_eq!(desk.status(message), MessageStatus::Accepted);
+        assert_eq!(desk.resend(user, message), Err(Refusal::NotUnknown { message, status: MessageStatus::Accepted }));
+    }
+}
+
+#[test]
+fn what_was_resent_stands_before_what_waits() {
+    let (mut desk, first, second) = with_unknown();
+    let third = reply_to(&mut desk, 1);
+    desk.answer(second, SendOutcome::NotSent { retry_after: SignedDuration::from_secs(5) }).unwrap();
+    desk.resend("ana", first).unwrap();
+    desk.pass_seconds(5);
+    for message in [first, second, third] {
+        assert_eq!(desk.at_gateway(), [message]);
+        desk.answer(message, SendOutcome::Accepted).unwrap();
+    }
+}
+
+#[test]
+fn what_may_not_be_said_is_not_resent() {
+    let (mut desk, message, _) = with_unknown();
+    let no_such = MessageId(999);
+    assert_eq!(desk.resend("ana", no_such), Err(Refusal::NoSuchMessage(no_such)));
+    desk.configure(|config| config.enabled = false);
+    assert_eq!(desk.resend("ana", message), Err(Refusal::Disabled));
+    desk.configure(|config| config.enabled = true);
+    let open = desk.open(1).unwrap();
+    desk.text(1, "STOP");
+    assert_eq!(desk.resend("ana", message), Err(Refusal::OptedOut));
+    desk.finish("ana", open).unwrap();
+    assert_eq!(desk.resend("ana", message), Err(Refusal::NotOpen(open)));
+
+    let (mut desk, _, _) = with_unknown();
+    desk.text(1, "HELP");
+    let help = *desk.messages.keys().next_back().unwrap();
+    while desk.at_gateway() != [help] {
+        let message = desk.at_gateway()[0];
+        desk.answer(message, SendOutcome::Accepted).unwrap();
+    }
+    desk.answer(help, SendOutcome::Unknown).unwrap();
+    assert_eq!(desk.resend("ana", help), Err(Refusal::NotResendable(help)), "a text of the engine's own");
+}
+
+#[test]
+fn a_receipt_of_the_first_attempt_settles_what_is_resent() {
+    let failed = DeliveryState::Failed(FailureClass::Failed);
+    for state in [DeliveryState::Sent, DeliveryState::Delivered, failed] {
+        let settled = MessageStatus::Unknown.after(state).unwrap();
+        let (mut desk, message, other) = with_unknown();
+        desk.receipt(message, true, state);
+        let status = settled;
+        assert_eq!(desk.resend("ana", message), Err(Refusal::NotUnknown { message, status }), "before it is asked");
+
+        let (mut waiting, message, _) = with_unknown();
+        waiting.resend("ana", message).unwrap();
+        waiting.receipt(message, true, state);
+        waiting.restart();
+        waiting.answer(other, SendOutcome::Accepted).unwrap();
+        assert_eq!((waiting.at_gateway(), waiting.status(message)), (vec![], settled), "before it leaves");
+
+        for outcome in [SendOutcome::Unknown, SendOutcome::NotSent { retry_after: SignedDuration::ZERO }] {
+            let (mut flying, message, other) = with_unknown();
+            flying.answer(other, SendOutcome::Accepted).unwrap();
+            flying.resend("ana", message).unwrap();
+            assert_eq!(flying.at_gateway(), [message]);
+            flying.receipt(message, true, state);
+            flying.restart();
+            flying.answer(message, outcome).unwrap();
+            assert_eq!((flying.at_gateway(), flying.status(message)), (vec![], settled), "while it is on its way");
+        }
+    }
+}
+
+#[test]
+fn what_is_resent_and_given_up_is_unknown_as_before() {
+    let (mut desk, message, other) = with_unknown();
+    desk.resend("ana", message).unwrap();
+    desk.text(1, "STOP");
+    assert_eq!(desk.status(message), MessageStatus::Unknown);
+    desk.answer(other, SendOutcome::Accepted).unwrap();
+    assert!(!desk.at_gateway().contains(&message));
+    desk.receipt(message, true, DeliveryState::Delivered);
+    assert_eq!(desk.status(message), MessageStatus::Delivered);
+}
+
+#[test]
+fn a_resend_that_nobody_knows_the_end_of_can_be_asked_for_again() {
+    let (mut desk, message, other) = with_unknown();
+    desk.answer(other, SendOutcome::Accepted).unwrap();
+    for attempt in 2..5 {
+        assert_eq!(desk.resend("ana", message), Ok(Attempt(attempt)));
+        desk.answer(message, SendOutcome::Unknown).unwrap();
+        assert_eq!(desk.status(message), MessageStatus::Unknown);
+    }
+}

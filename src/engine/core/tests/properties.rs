@@ -17,7 +17,7 @@ use crate::{
         bot_run::Bots,
         command::{Answer, Command, Content, SendResult, TransferTo},
         config::{self, ChannelConfig, OfferMode, RateLimit, Strategy as Distribution},
-        delivery::{DeliveryState, FailureClass, SendOutcome},
+        delivery::{DeliveryState, FailureClass, MessageStatus, SendOutcome},
         due::due,
         event::Event,
         ids::{Attempt, Epoch, InteractionId, MessageId, OfferId},
@@ -55,6 +55,7 @@ enum Step {
     Decline { user: usize, interaction: usize, stale: bool },
     Answer { message: usize, outcome: SendOutcome, stale: bool },
     Receipt { message: usize, token: bool, state: DeliveryState },
+    Resend { user: usize, message: usize },
     Configure(usize),
     AcceptStorage(bool),
     BotTurn(usize),
@@ -120,6 +121,7 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (user, 0u32..8).prop_map(|(user, customer)| Step::Start { user, customer }),
         6 => (index.clone(), outcome(), prop::bool::weighted(0.1))
             .prop_map(|(message, outcome, stale)| Step::Answer { message, outcome, stale }),
+        3 => (0..USERS.len(), index.clone()).prop_map(|(user, message)| Step::Resend { user, message }),
         2 => (index, any::<bool>(), delivery())
             .prop_map(|(message, token, state)| Step::Receipt { message, token, state }),
         1 => (0..CHANGES.len()).prop_map(Step::Configure),
@@ -271,7 +273,7 @@ impl History {
             | Step::Close { .. }
             | Step::Accept { .. }
             | Step::Decline { .. } => self.agent(step),
-            Step::Answer { .. } | Step::Receipt { .. } => self.gateway(step),
+            Step::Answer { .. } | Step::Receipt { .. } | Step::Resend { .. } => self.gateway(step),
         }
         self.check();
     }
@@ -386,6 +388,11 @@ impl History {
         (interaction, offer, member && !stale && offers.contains(&interaction))
     }
 
+    fn outbound(&self) -> Vec<MessageId> {
+        let messages = self.desk.messages.iter();
+        messages.filter(|(_, message)| message.sent.is_some()).map(|(id, _)| *id).collect()
+    }
+
     fn gateway(&mut self, step: &Step) {
         match step {
             Step::Answer { message, outcome, stale } => {
@@ -399,15 +406,17 @@ impl History {
                     self.desk.answer(message, outcome.clone()).unwrap();
                 }
             }
+            Step::Resend { user, message } => {
+                let outbound = self.outbound();
+                let unknown: Vec<_> =
+                    outbound.iter().filter(|id| self.desk.status(**id) == MessageStatus::Unknown).copied().collect();
+                // Mostly one that may be sent once more.
+                let Some(message) = pick(&unknown, *message).or_else(|| pick(&outbound, *message)) else { return };
+                let (before, attempt) = (self.desk.status(message), self.desk.resend(USERS[*user], message));
+                assert!(attempt.is_err() || before == MessageStatus::Unknown, "{message} was {before:?}");
+            }
             Step::Receipt { message, token, state } => {
-                let outbound: Vec<MessageId> = self
-                    .desk
-                    .messages
-                    .iter()
-                    .filter(|(_, message)| message.sent.is_some())
-                    .map(|(id, _)| *id)
-                    .collect();
-                let Some(message) = pick(&outbound, *message) else { return };
+                let Some(message) = pick(&self.outbound(), *message) else { return };
                 // A receipt can only come for what was attempted.
                 let attempted = self.desk.log.iter().any(|event| {
                     matches!(event.what, crate::engine::core::event::Happened::Outbound(crate::engine::core::event::OutboundEvent::AttemptStarted { message: of, .. }) if of == message)

@@ -30,6 +30,14 @@ pub(in crate::engine::http) struct Replied {
     pub message: u64,
 }
 
+/// A message that will be sent once more.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::engine::http) struct Resent {
+    /// The attempt that comes, counted from 1.
+    pub attempt: u32,
+}
+
 /// A note that was taken.
 #[derive(Debug, Serialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -223,14 +223,9 @@ fn purpose_and_user(purpose: Purpose) -> (&'static str, Option<String>) {
 }
 
 const fn status_and_failure(status: MessageStatus) -> (&'static str, Option<FailureClass>) {
-    match status {
-        MessageStatus::Waiting => ("Waiting", None),
-        MessageStatus::Sending => ("Sending", None),
-        MessageStatus::Unknown => ("Unknown", None),
-        MessageStatus::Accepted => ("Accepted", None),
-        MessageStatus::Sent => ("Sent", None),
-        MessageStatus::Delivered => ("Delivered", None),
-        MessageStatus::Failed(class) => ("Failed", Some(class)),
-        MessageStatus::Canceled => ("Canceled", None),
-    }
+    let failure = match status {
+        MessageStatus::Failed(class) => Some(class),
+        _ => None,
+    };
+    (status.name(), failure)
 }

@@ -8,7 +8,7 @@ mod statistics;
 
 pub(super) use self::{
     agents::{AgentAtWork, Agents, Me, MyChannel, MyOffer, Presence},
-    answers::{Accepted, Done, Noted, Replied, Started},
+    answers::{Accepted, Done, Noted, Replied, Resent, Started},
     conversation::{BlockedStart, BlockedStarts, Conversation, Message, Messages},
     interactions::{Disposition, Dispositions, Interaction, Interactions, State, TransferTo},
     statistics::{ServiceLevel, Statistics},
