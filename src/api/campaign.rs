@@ -107,6 +107,12 @@ pub struct CampaignSpec {
     /// Default `false`.
     #[serde(default)]
     pub disposition_required: bool,
+    /// Web pages that may use the agents' API of the campaign's channels from the browser: their origins, exactly as browsers send them, at most 20.
+    /// `https://desk.example.com`, with its port when that is not 443; or `http://localhost:5173` for a page on the agent's own machine. `*` is
+    /// not possible: whoever gets a page of any origin opened could try tokens and tickets there. Agents show their tokens as ever; cookies play no part. Default: none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(schema_with = "origins")]
+    pub allowed_origins: Vec<String>,
 }
 
 impl Campaign {
@@ -225,6 +231,29 @@ fn ranges(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 "rule": "self.substring(0, 5) < self.substring(6)",
                 "message": "a range must end after it starts, on the same day: for a night shift write two, as 22:00-24:00 and 00:00-06:00",
             }],
+        },
+    })
+}
+
+/// The schema of a list of origins.
+fn origins(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::json_schema!({
+        "type": "array",
+        "maxItems": 20,
+        "x-kubernetes-list-type": "set",
+        "items": {
+            "type": "string",
+            "maxLength": 270,
+            "x-kubernetes-validations": [
+                {
+                    "rule": "!self.contains('*')",
+                    "message": "* lets every web page in: name the origins of your agents' pages",
+                },
+                {
+                    "rule": format!("self.contains('*') || self.matches('{}')", pattern::ORIGIN),
+                    "message": "write https://host or https://host:port in lower case, as browsers send it, or http://localhost:port",
+                },
+            ],
         },
     })
 }

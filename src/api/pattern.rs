@@ -9,6 +9,8 @@ pub(super) const SECRET_KEY: &str = r"^[-._a-zA-Z0-9]+$";
 /// An `http` or `https` URL of host, port and path, without a slash at its end, user, query or fragment.
 pub(super) const BASE_URL: &str =
     r"^https?://[a-zA-Z0-9]([-.a-zA-Z0-9]*[a-zA-Z0-9])?(:[0-9]{1,5})?(/[-._~a-zA-Z0-9]+)*$";
+/// The origin of a web page: `https` with a host and perhaps a port, or `http` on the machine itself. The operator looks more closely.
+pub(super) const ORIGIN: &str = r"^(https://[a-z0-9]([-.a-z0-9]*[a-z0-9])?|https://[[][0-9a-f:.]+[]]|http://(localhost|127[.][0-9.]+|[[]::1[]]))(:[0-9]{1,5})?$";
 /// `HH:MM-HH:MM`; the end may be `24:00`.
 pub(super) const TIME_RANGE: &str = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$";
 /// A calendar date, `YYYY-MM-DD`.

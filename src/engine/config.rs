@@ -1,7 +1,7 @@
 //! The engine's configuration: the mounted document, checked, in the form that the core and the shell work with.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fmt::Display,
     num::{NonZeroU32, NonZeroU64},
     sync::Arc,
@@ -23,7 +23,7 @@ use crate::{
     sms::PhoneNumber,
     wire::{
         config::{
-            ConfigHash,
+            ConfigHash, Origin,
             engine::{self as document, EngineConfig, GatewayPeer, StoreExpectation},
         },
         mount::Loaded,
@@ -54,6 +54,8 @@ pub struct Settings {
     pub bots: BTreeMap<BotVersion, (BotSpec, Arc<CompiledBot>)>,
     /// What agents may choose as the outcome of an interaction, in the order in which they are shown.
     pub dispositions: Vec<document::Disposition>,
+    /// Web pages of other origins that may use the agents' API.
+    pub allowed_origins: BTreeSet<Origin>,
     /// What the operator knows of the store.
     pub store: StoreExpectation,
     /// The setting of the clock that a person asks for, counted from 1.
@@ -104,6 +106,7 @@ impl Settings {
             max_queued: document.max_queued,
             retention_days: at_least_one("retentionDays", document.retention_days)?.get(),
             dispositions: document.campaign.dispositions,
+            allowed_origins: document.campaign.allowed_origins.into_iter().collect(),
             campaign_name: document.campaign.name,
             bots: bots.compiled,
             store: document.store,

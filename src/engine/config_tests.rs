@@ -177,6 +177,7 @@ fn each_setting_reaches_the_state_machine() {
     document["campaign"]["supervisors"] = json!(["eva"]);
     document["campaign"]["dispositions"] = json!([{"name": "sold", "path": "sale/yes"}]);
     document["campaign"]["dispositionRequired"] = true.into();
+    document["campaign"]["allowedOrigins"] = json!(["https://desk.example.com"]);
     let settings = settings(&document, &json!([])).unwrap();
     let channel = &settings.channel;
     let seconds = |limit: Option<SignedDuration>| limit.map(|limit| limit.as_secs());
@@ -187,6 +188,7 @@ fn each_setting_reaches_the_state_machine() {
     assert_eq!(channel.service_level.answered_by, config::AnsweredBy::Accept);
     assert!(channel.disposition_required && channel.dispositions.contains(&"sold".into()));
     assert_eq!(settings.dispositions[0].path, "sale/yes");
+    assert_eq!(settings.allowed_origins, ["https://desk.example.com".parse().unwrap()].into());
     assert!(
         settings.supervises("eva") && settings.serves("eva") && !settings.supervises("ana") && settings.serves("ana")
     );

@@ -5,6 +5,7 @@ mod alive;
 mod body;
 mod bots;
 mod caller;
+mod cors;
 mod desk;
 mod internal;
 mod keyed;
@@ -158,6 +159,8 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
         .nest(ports::CHANNEL_PATH, channel)
         .route("/openapi.json", get(async || axum::Json(openapi())))
         .layer(middleware::from_fn_with_state(shared.clone(), observed));
+    // Around everything, so that a page may read a failure as well.
+    let router = whole(router).layer(middleware::from_fn_with_state(shared.clone(), cors::cross_origin));
     serve(listener, router, AGENTS, shared).await;
 }
 
@@ -169,7 +172,7 @@ pub(super) async fn serve_internal(listener: TcpListener, shared: Shared) {
         .route(ports::DELIVERIES_PATH, post(internal::deliveries))
         .route(ports::CHANNEL_STATUS_PATH, get(internal::status))
         .route_layer(middleware::from_fn_with_state(shared.clone(), path::is_held));
-    serve(listener, router, INTERNAL, shared).await;
+    serve(listener, whole(router), INTERNAL, shared).await;
 }
 
 /// Puts a span around a request of an agent. It names the route, since a path may have a customer's number.
@@ -191,13 +194,16 @@ async fn observed(State(shared): State<Shared>, request: Request, next: Next) ->
     response
 }
 
-async fn serve(listener: TcpListener, router: Router<Shared>, limits: Limits, shared: Shared) {
-    let shutdown = shared.shutdown.clone();
-    let router = router
+/// With what is answered where nothing else is.
+fn whole(router: Router<Shared>) -> Router<Shared> {
+    router
         .fallback(async || Failure::not_found("No such path; /openapi.json lists those that agents may use."))
         .method_not_allowed_fallback(async || Failure::method_not_allowed())
-        .with_state(shared);
-    process::serve::serve(listener, router, limits, shutdown).await;
+}
+
+async fn serve(listener: TcpListener, router: Router<Shared>, limits: Limits, shared: Shared) {
+    let shutdown = shared.shutdown.clone();
+    process::serve::serve(listener, router.with_state(shared), limits, shutdown).await;
 }
 
 #[cfg(test)]

@@ -158,6 +158,7 @@ fn a_channel_with_everything_in_it() {
             "members": [{"user": "ana", "position": 31, "penalty": 32, "receive": false, "initiate": false, "maxInteractions": 33}],
             "supervisors": [{"user": "eva"}],
             "dispositions": [{"name": "sold", "path": "sale/yes"}], "dispositionRequired": true,
+            "allowedOrigins": ["https://desk.example.com"],
         }),
     )));
     let Ok(references) = channel::references(&observed) else { panic!("everything is there") };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
-use super::{ObjectIdentity, Parts, RateLimit, issuers::Issuer};
+use super::{ObjectIdentity, Origin, Parts, RateLimit, issuers::Issuer};
 use crate::{api::BotSpec, sms::PhoneNumber};
 
 /// The main document of an engine.
@@ -117,6 +117,9 @@ pub struct Campaign {
     /// An agent finishes no interaction without one of them.
     #[serde(default)]
     pub disposition_required: bool,
+    /// Web pages of other origins that may use the agents' API.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed_origins: Vec<Origin>,
 }
 
 /// What an agent may choose as the outcome of an interaction.

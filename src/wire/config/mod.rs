@@ -8,12 +8,14 @@ pub mod engine;
 pub mod gateway;
 mod hash;
 pub mod issuers;
+mod origin;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 pub use hash::{ConfigHash, InvalidConfigHash};
+pub use origin::{InvalidOrigin, Origin};
 
 /// The format that this version writes, and the newest that it reads.
 pub const FORMAT: u32 = 1;

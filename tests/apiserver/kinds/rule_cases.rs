@@ -276,6 +276,19 @@ fn campaign() -> Vec<Case> {
             bad: json!({"dispositionRequired": true}),
         },
     ));
+    let origins = |origin: &str| json!({"allowedOrigins": [origin]});
+    cases.push(case(
+        "Campaign",
+        "spec.allowedOrigins[]",
+        "* lets every web page in: name the origins of your agents' pages",
+        Change::Create { good: origins("https://desk.example.com"), bad: origins("*") },
+    ));
+    cases.push(case(
+        "Campaign",
+        "spec.allowedOrigins[]",
+        "write https://host or https://host:port in lower case, as browsers send it, or http://localhost:port",
+        Change::Create { good: origins("http://[::1]:5173"), bad: origins("http://desk.example.com") },
+    ));
     cases
 }
 

@@ -13,6 +13,7 @@ mod logs;
 mod media;
 mod messages;
 mod offers;
+mod origins;
 mod outbound;
 mod presence;
 mod repetition;

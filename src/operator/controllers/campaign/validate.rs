@@ -14,7 +14,10 @@ use crate::{
         campaign::{Exception, Member, Schedule, Weekly},
     },
     hours,
-    wire::config::engine::{self, TimeRange, Weekday},
+    wire::config::{
+        InvalidOrigin, Origin,
+        engine::{self, TimeRange, Weekday},
+    },
 };
 
 /// Minutes of a day.
@@ -54,6 +57,14 @@ pub(super) enum CampaignFault {
     /// A disposition is asked for, and there is none.
     #[error("spec.dispositionRequired: there is nothing to choose from: add dispositions, or set it to false")]
     NothingToChoose,
+    /// No web page has this origin, or too many have.
+    #[error("spec.allowedOrigins: {origin:?} {fault}")]
+    Origin {
+        /// The origin as it stands.
+        origin: String,
+        /// What is wrong with it, and what to do.
+        fault: InvalidOrigin,
+    },
     /// A number of a member is out of its range.
     #[error("spec.members: {field} of {user:?} is {value}: it must be {range}")]
     Member {
@@ -77,6 +88,7 @@ impl CampaignFault {
             | Self::SupervisorTwice(_)
             | Self::DispositionTwice(_)
             | Self::NothingToChoose
+            | Self::Origin { .. }
             | Self::Member { .. } => Reason::InvalidSpec,
         }
     }
@@ -109,6 +121,7 @@ pub(crate) struct ValidCampaign {
     members: Vec<engine::Member>,
     supervisors: Vec<String>,
     dispositions: Vec<engine::Disposition>,
+    allowed_origins: Vec<Origin>,
     hours: hours::Schedule,
     zone: TimeZone,
 }
@@ -153,8 +166,9 @@ pub(crate) fn validate(spec: &CampaignSpec) -> Result<ValidCampaign, CampaignFau
     let hours = schedule.as_ref().map_or_else(hours::Schedule::always, |schedule| hours_of(schedule, zone.clone()));
     let supervisors = supervisors(spec, &mut faults);
     let dispositions = dispositions(spec, &mut faults);
+    let allowed_origins = origins(spec, &mut faults);
     if faults.is_empty() {
-        Ok(ValidCampaign { schedule, members, supervisors, dispositions, hours, zone })
+        Ok(ValidCampaign { schedule, members, supervisors, dispositions, allowed_origins, hours, zone })
     } else {
         Err(CampaignFaults(faults))
     }
@@ -175,6 +189,7 @@ pub(crate) fn for_engine(campaign: &Campaign) -> Result<engine::Campaign, Campai
         supervisors: valid.supervisors,
         dispositions: valid.dispositions,
         disposition_required: campaign.spec.disposition_required,
+        allowed_origins: valid.allowed_origins,
     })
 }
 
@@ -307,6 +322,18 @@ fn dispositions(spec: &CampaignSpec, faults: &mut Vec<CampaignFault>) -> Vec<eng
     read
 }
 
+/// Each once, in order.
+fn origins(spec: &CampaignSpec, faults: &mut Vec<CampaignFault>) -> Vec<Origin> {
+    let mut origins = BTreeSet::new();
+    for declared in &spec.allowed_origins {
+        match declared.parse() {
+            Ok(origin) => drop(origins.insert(origin)),
+            Err(fault) => faults.push(CampaignFault::Origin { origin: declared.clone(), fault }),
+        }
+    }
+    origins.into_iter().collect()
+}
+
 fn hours_of(schedule: &engine::Schedule, zone: TimeZone) -> hours::Schedule {
     // Ranges that are wrong were left out and reported.
     let ranges = |ranges: &Vec<TimeRange>| -> Vec<hours::TimeRange> {
@@ -367,6 +394,16 @@ mod tests {
                 "\"sold\" stands twice",
             ),
             (json!({"dispositionRequired": true}), Reason::InvalidSpec, "nothing to choose from"),
+            (
+                json!({"allowedOrigins": ["*"]}),
+                Reason::InvalidSpec,
+                "spec.allowedOrigins: \"*\" lets every web page in: name the origins",
+            ),
+            (
+                json!({"allowedOrigins": ["https://desk.example.com:443"]}),
+                Reason::InvalidSpec,
+                "browsers write https://desk.example.com",
+            ),
             (
                 json!({"members": [{"user": "ana", "maxInteractions": 0}]}),
                 Reason::InvalidSpec,
