@@ -1,13 +1,23 @@
 //! Who calls, by the token shown.
 
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
-use axum::{extract::FromRequestParts, http::request::Parts};
+use axum::{
+    extract::FromRequestParts,
+    http::{header, request::Parts},
+};
+use serde::Deserialize;
 
-use super::{Shared, problem::Failure};
+use super::{Shared, page::Asked, problem::Failure};
 use crate::{
     engine::{config::Settings, core::ids::UserId},
-    wire::tokens::{Identity, TokenError, bearer},
+    wire::{
+        problem::Problem,
+        tokens::{Identity, TokenError, bearer},
+    },
 };
 
 /// A member of the campaign, or a supervisor.
@@ -16,6 +26,16 @@ pub(super) struct Agent {
     pub user: UserId,
     /// When the token expires.
     pub until: SystemTime,
+}
+
+/// An agent who opens a stream, by a token or by a ticket that they got for one.
+#[derive(Clone, Debug)]
+pub(super) struct StreamAgent(pub Agent);
+
+/// What the query of a stream may name who asks with.
+#[derive(Deserialize)]
+struct TicketQuery {
+    ticket: Option<String>,
 }
 
 /// A supervisor of the campaign.
@@ -34,17 +54,44 @@ impl FromRequestParts<Shared> for Agent {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
-        let settings = shared.settings.load();
-        let (identity, until) = settings.agents.verify_until(bearer(&parts.headers)?)?;
-        if !settings.serves(&identity.user) {
+        let (identity, until) = shared.settings.load().agents.verify_until(bearer(&parts.headers)?)?;
+        let agent = Self { user: UserId::from(identity.user.as_str()), until };
+        agent.serves(shared)?;
+        Ok(agent)
+    }
+}
+
+impl Agent {
+    /// Lets members and supervisors in, and notes that they are there.
+    fn serves(&self, shared: &Shared) -> Result<(), Failure> {
+        if !shared.settings.load().serves(self.user.as_str()) {
             return Err(Failure::forbidden(format!(
                 "{} is not a member of this channel's campaign; add the user to the Campaign's members or supervisors.",
-                identity.user
+                self.user
             )));
         }
-        let user = UserId::from(identity.user.as_str());
-        shared.alive.seen(&user);
-        Ok(Self { user, until })
+        shared.alive.seen(&self.user);
+        Ok(())
+    }
+}
+
+impl FromRequestParts<Shared> for StreamAgent {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
+        let Asked(TicketQuery { ticket }) = Asked::from_request_parts(parts, shared).await?;
+        let Some(ticket) = ticket else { return Agent::from_request_parts(parts, shared).await.map(Self) };
+        if parts.headers.contains_key(header::AUTHORIZATION) {
+            return Err(Failure::bad_request("Show a token or a ticket, not both."));
+        }
+        let redeemed = shared.tickets.redeem(&ticket, Instant::now());
+        let agent = redeemed.filter(|agent| SystemTime::now() < agent.until).ok_or_else(|| {
+            Problem::new(401, "ticket-not-accepted", "The ticket is not accepted").detail(
+                "It was used, is older than 30 seconds, or the engine has started again since; get a new one with POST …/stream-ticket.",
+            )
+        })?;
+        agent.serves(shared)?;
+        Ok(Self(agent))
     }
 }
 

@@ -18,6 +18,7 @@ mod problem;
 mod stream;
 mod stream_limit;
 mod supervisors;
+mod tickets;
 mod transfers;
 mod view;
 
@@ -39,6 +40,7 @@ use tracing::field;
 pub(super) use alive::Alive;
 pub(crate) use openapi::openapi;
 pub(super) use stream_limit::StreamLimit;
+pub(super) use tickets::Tickets;
 
 use self::problem::Failure;
 use super::{
@@ -96,6 +98,8 @@ pub(super) struct Services {
     pub(super) alive: Alive,
     /// How many streams agents may have open.
     pub(super) streams: StreamLimit,
+    /// Tickets for streams.
+    pub(super) tickets: Tickets,
     /// What the engine counts.
     pub(super) metrics: Metrics,
     /// The bodies of the agents' port.
@@ -153,6 +157,7 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
         .route("/blocked-starts", get(desk::blocked_starts))
         .route("/statistics", get(desk::statistics))
         .route("/stream", get(stream::stream))
+        .route("/stream-ticket", post(stream::ticket))
         .route_layer(middleware::from_fn_with_state(shared.clone(), path::is_held));
     let router = Router::new()
         .route("/v1/me", get(desk::me))

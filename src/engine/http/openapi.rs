@@ -7,7 +7,7 @@ use utoipa::{
         content::ContentBuilder,
         path::{Operation, ParameterBuilder, ParameterIn},
         schema::{ObjectBuilder, Type},
-        security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+        security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
     },
 };
 
@@ -49,7 +49,8 @@ use crate::wire::{
         desk::dispositions,
         desk::blocked_starts,
         desk::statistics,
-        stream::stream
+        stream::stream,
+        stream::ticket
     ),
     components(schemas(Problem, view::State)),
     security(("bearer" = [])),
@@ -67,7 +68,10 @@ impl Modify for Bearer {
             .bearer_format("JWT")
             .description(Some("A token of a member of the campaign, audience `aldis-desk:<namespace>`"))
             .build();
-        document.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let ticket = ApiKeyValue::with_description("ticket", "A ticket of `POST …/stream-ticket`, for a stream only");
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        components.add_security_scheme("ticket", SecurityScheme::ApiKey(ApiKey::Query(ticket)));
     }
 }
 

@@ -6,21 +6,25 @@ use std::{
 };
 
 use axum::{
+    Json,
     body::{Body, Bytes},
     extract::State,
-    http::{HeaderMap, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use futures::stream;
+use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Shared,
     alive::{BEAT, SILENCE},
-    caller::Agent,
+    caller::{Agent, StreamAgent},
+    page::Asked,
     problem::Failure,
     stream_limit::{LimitedStream, MOST},
+    tickets::GOOD_FOR,
 };
 use crate::{
     engine::{feed::After, inbox::Online, shown},
@@ -32,6 +36,38 @@ const PAGE: u32 = 256;
 /// Whether the agent is still a member, and there, is looked at this often.
 const CHECK: Duration = Duration::from_secs(1);
 
+/// Where a stream begins.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StreamQuery {
+    /// As `Last-Event-ID`, which counts when both are there.
+    last_event_id: Option<u64>,
+}
+
+/// A ticket for a stream.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StreamTicket {
+    /// Goes into the stream's address as `ticket`. It opens one stream.
+    pub ticket: String,
+    /// Seconds for which it is good.
+    pub expires_in_seconds: u64,
+}
+
+/// Get a ticket with which a browser opens a stream: it is good once, for 30 seconds, and for a stream of yours on this channel. It is kept in memory only, so it is
+/// void when the engine starts again. You have at most 8 at a time: one more takes the place of the oldest.
+#[utoipa::path(post, path = "/v1/channels/{channel}/stream-ticket", tag = "stream",
+    responses((status = 201, body = StreamTicket), (status = 403, body = Problem)))]
+pub(super) async fn ticket(State(shared): State<Shared>, agent: Agent) -> Result<Response, Failure> {
+    let ticket = shared.tickets.issue(agent, Instant::now()).map_err(|error| {
+        tracing::error!(%error, "no ticket can be made");
+        Failure::unavailable("No ticket can be made.")
+    })?;
+    let ticket = StreamTicket { ticket, expires_in_seconds: GOOD_FOR.as_secs() };
+    Ok((StatusCode::CREATED, [(header::CACHE_CONTROL, "no-store")], Json(ticket)).into_response())
+}
+
 /// Committed events as server-sent events. Each has the event's number as `id`, its type as `event` and the event as `data`:
 /// ids and states, never texts or numbers of customers. A client that reconnects with `Last-Event-ID` misses nothing; without it
 /// the stream begins now. The first event is `Opened`; `Reset` means that events are missing and everything is to be read anew.
@@ -42,15 +78,26 @@ const CHECK: Duration = Duration::from_secs(1);
 ///
 /// An agent has at most 8 streams. One more ends the oldest of them, whose last event is `Ended` (without a number) with the data
 /// `{"reason":"TooManyStreams","most":8}`: a client that gets it should not open the stream again by itself, or it ends another one.
-#[utoipa::path(get, path = "/v1/channels/{channel}/stream", tag = "stream",
-    params(("Last-Event-ID" = Option<u64>, Header, description = "Number of the last event that was seen")),
-    responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem), (status = 403, body = Problem)))]
+///
+/// A browser's `EventSource` sends no `Authorization` header. A page gets a ticket with `POST …/stream-ticket` and opens
+/// `stream?ticket=…` instead. A ticket is good once, so when the stream ends the browser's own attempt to open it again is answered 401, and the
+/// `EventSource` is over (`readyState` is `CLOSED` in its event `error`). The page then gets a new ticket and makes a new `EventSource`,
+/// with the `lastEventId` of the last event that it saw in the query, since a new `EventSource` does not send `Last-Event-ID`:
+/// `stream?ticket=…&lastEventId=…`. It waits a few seconds longer each time that this fails. A stream ends no later than the token with which
+/// the ticket was got.
+#[utoipa::path(get, path = "/v1/channels/{channel}/stream", tag = "stream", security(("bearer" = []), ("ticket" = [])),
+    params(("Last-Event-ID" = Option<u64>, Header, description = "Number of the last event that was seen"), StreamQuery),
+    responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem),
+              (status = 401, body = Problem, description = "No token, or a ticket that was used, is too old, or of before the engine's last start"),
+              (status = 403, body = Problem)))]
 pub(super) async fn stream(
     State(shared): State<Shared>,
-    agent: Agent,
+    StreamAgent(agent): StreamAgent,
+    Asked(query): Asked<StreamQuery>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let last_seen = last_seen(&headers)?;
+    // What the browser says is newer than the address that a page gave it.
+    let last_seen = last_seen(&headers)?.or(query.last_event_id);
     let watch = shared.feed.watch();
     let newest = shared.feed.last();
     let (cursor, opening) = match last_seen {

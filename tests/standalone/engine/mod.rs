@@ -22,6 +22,7 @@ mod restored;
 mod stream;
 mod streams_at_once;
 mod supervisors;
+mod tickets;
 mod transfers;
 
 use serde_json::{Value, json};

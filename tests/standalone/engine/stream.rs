@@ -37,6 +37,12 @@ pub(super) async fn open(engine: &Engine, user: &str, last: Option<u64>) -> Watc
     Watched { chunks: chunks(response), buffer: String::new() }
 }
 
+/// What comes on a stream that was opened by hand.
+pub(super) fn watch(response: reqwest::Response) -> Watched {
+    assert_eq!(response.status().as_u16(), 200);
+    Watched { chunks: chunks(response), buffer: String::new() }
+}
+
 fn chunks(response: reqwest::Response) -> futures::stream::BoxStream<'static, reqwest::Result<axum::body::Bytes>> {
     futures::stream::unfold(response, |mut response| async {
         let chunk = response.chunk().await.transpose()?;
