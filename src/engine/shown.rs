@@ -1,61 +1,42 @@
 //! Events as agents' streams show them: ids and states, each encoded once, however many streams there are.
 
 use super::core::event::{
-    ClockEvent, CustomerEvent, EngineEvent, Event, Happened, InboundEvent, InteractionEvent, OutboundEvent,
+    AgentEvent, ClockEvent, CustomerEvent, EngineEvent, Event, Happened, InboundEvent, InteractionEvent, OutboundEvent,
 };
 
-/// Whether an event means something to an agent. The others are the engine's own bookkeeping.
-const fn is_shown(what: &Happened) -> bool {
-    match what {
-        Happened::Engine(event) => match event {
-            EngineEvent::ConfigApplied { .. } => true,
-            EngineEvent::EngineStarted { .. } | EngineEvent::StorageAccepted { .. } => false,
-        },
-        Happened::Clock(event) => match event {
-            ClockEvent::ClockSet { .. } | ClockEvent::Disabled | ClockEvent::Enabled => true,
-            ClockEvent::ClockLeapt { .. } => false,
-        },
-        Happened::Customer(event) => match event {
-            CustomerEvent::OptedOut { .. } | CustomerEvent::OptedIn { .. } => true,
-            CustomerEvent::CustomerAdded { .. } => false,
-        },
-        Happened::Inbound(event) => match event {
-            InboundEvent::InboundRecorded { .. } => true,
-            InboundEvent::InboundDuplicated { .. } => false,
-        },
-        Happened::Interaction(event) => match event {
-            InteractionEvent::InteractionOpened { .. }
-            | InteractionEvent::InteractionQueued { .. }
-            | InteractionEvent::BotStarted { .. }
-            | InteractionEvent::BotStepped { .. }
-            | InteractionEvent::BotTimedOut { .. }
-            | InteractionEvent::BotEnded { .. }
-            | InteractionEvent::BotNoted { .. }
-            | InteractionEvent::QueueTimedOut { .. }
-            | InteractionEvent::InteractionAssigned { .. }
-            | InteractionEvent::InteractionOffered { .. }
-            | InteractionEvent::OfferExtended { .. }
-            | InteractionEvent::OfferDeclined { .. }
-            | InteractionEvent::OfferWithdrawn { .. }
-            | InteractionEvent::TransferStarted { .. }
-            | InteractionEvent::TransferEnded { .. }
-            | InteractionEvent::InteractionRequeued { .. }
-            | InteractionEvent::InteractionClosed { .. }
-            | InteractionEvent::NoteAdded { .. } => true,
-            InteractionEvent::ServiceLevelSampled { .. } | InteractionEvent::OfferRested { .. } => false,
-        },
-        Happened::Outbound(event) => match event {
-            OutboundEvent::OutboundCommitted { .. }
-            | OutboundEvent::AttemptEnded { .. }
-            | OutboundEvent::ResendRequested { .. }
-            | OutboundEvent::OutboundCanceled { .. }
-            | OutboundEvent::ReceiptApplied { .. } => true,
-            OutboundEvent::AttemptStarted { .. }
-            | OutboundEvent::AttemptNotSent { .. }
-            | OutboundEvent::ReceiptParked => false,
-        },
-        Happened::Agent(_) => true,
+/// Which events mean something to an agent. The others are the engine's own bookkeeping.
+macro_rules! shown {
+    ($($group:ident($events:ident) { shown: $($shown:ident),*; hidden: $($hidden:ident),* })+) => {
+        /// The types of those that are shown.
+        pub(super) const TYPES: &[&str] = &[$($(stringify!($shown),)*)+];
+
+        const fn is_shown(what: &Happened) -> bool {
+            match what {
+                $(Happened::$group(event) => match event {
+                    $($events::$shown { .. } => true,)*
+                    $($events::$hidden { .. } => false,)*
+                },)+
+            }
+        }
+    };
+}
+
+shown! {
+    Engine(EngineEvent) { shown: ConfigApplied; hidden: EngineStarted, StorageAccepted }
+    Clock(ClockEvent) { shown: ClockSet, Disabled, Enabled; hidden: ClockLeapt }
+    Customer(CustomerEvent) { shown: OptedOut, OptedIn; hidden: CustomerAdded }
+    Inbound(InboundEvent) { shown: InboundRecorded; hidden: InboundDuplicated }
+    Interaction(InteractionEvent) {
+        shown: InteractionOpened, InteractionQueued, BotStarted, BotStepped, BotTimedOut, BotEnded, BotNoted, QueueTimedOut,
+            InteractionAssigned, InteractionOffered, OfferExtended, OfferDeclined, OfferWithdrawn, TransferStarted, TransferEnded,
+            InteractionRequeued, InteractionClosed, NoteAdded;
+        hidden: ServiceLevelSampled, OfferRested
     }
+    Outbound(OutboundEvent) {
+        shown: OutboundCommitted, AttemptEnded, ResendRequested, OutboundCanceled, ReceiptApplied;
+        hidden: AttemptStarted, AttemptNotSent, ReceiptParked
+    }
+    Agent(AgentEvent) { shown: AgentOnline, AgentOffline, AgentPresenceSet, StartBlocked; hidden: }
 }
 
 /// Adds an event as a server-sent event, if it is shown.

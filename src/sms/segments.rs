@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub const MAX_SEGMENTS: u32 = 10;
 
 /// How a text is written on the air. It is chosen for the whole text, never part by part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema, schemars::JsonSchema)]
 pub enum Encoding {
     /// The GSM 7-bit default alphabet with its extension table; its unit is the septet.
     Gsm7,

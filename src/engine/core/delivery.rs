@@ -20,7 +20,7 @@ pub enum SendOutcome {
 }
 
 /// Classes of final failures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum FailureClass {
     /// The customer's number is not valid or cannot receive texts.
     InvalidNumber,
@@ -60,7 +60,7 @@ pub struct ParkedReceipt {
 
 /// How far an outbound message came. It only ever moves forward, and a final state stays; but for one that is `Unknown`, which a person may
 /// have sent once more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum MessageStatus {
     /// Committed, not sent yet.
     Waiting,

@@ -7,6 +7,7 @@ mod bots;
 mod caller;
 mod cors;
 mod desk;
+mod events;
 mod internal;
 mod keyed;
 mod messages;

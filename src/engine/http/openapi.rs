@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{actions, bots, desk, messages, offers, stream, supervisors, transfers, view};
+use super::{actions, bots, desk, events, messages, offers, stream, supervisors, transfers, view};
 use crate::wire::{
     ports::CHANNEL_PATH,
     problem::{MEDIA_TYPE, Problem},
@@ -52,7 +52,7 @@ use crate::wire::{
         stream::stream,
         stream::ticket
     ),
-    components(schemas(Problem, view::State)),
+    components(schemas(Problem, view::State, desk::Order, stream::StreamOpened, stream::StreamBeat, stream::StreamEnded)),
     security(("bearer" = [])),
     modifiers(&Bearer, &OfChannel)
 )]
@@ -108,7 +108,9 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 /// The document, as it is checked in and served at `/openapi.json`.
 pub(crate) fn openapi() -> serde_json::Value {
     // Made of strings and numbers only: it can always be written.
-    serde_json::to_value(Document::openapi()).unwrap_or_default()
+    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    events::describe(&mut document);
+    document
 }
 
 #[cfg(test)]

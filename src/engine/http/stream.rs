@@ -169,8 +169,49 @@ async fn has_all_after(shared: &Shared, seen: u64, newest: u64) -> Result<bool, 
     shared.query(move |reader| reader.has_event(seen)).await
 }
 
+/// The `data` of `Opened` and of `Reset`.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StreamOpened {
+    /// The number of the event after which the stream goes on; it is also the `id` of this one.
+    pub after: u64,
+}
+
+/// The `data` of `Beat`.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StreamBeat {
+    /// Seconds without a sign of life after which the agent is offline.
+    pub within_seconds: u64,
+}
+
+/// The `data` of `Ended`.
+#[derive(Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct StreamEnded {
+    /// Why the stream ends.
+    pub reason: StreamEndReason,
+    /// Streams that an agent may have at a time.
+    pub most: usize,
+}
+
+/// Why a stream ends by itself.
+#[derive(Clone, Copy, Serialize, utoipa::ToSchema)]
+pub(super) enum StreamEndReason {
+    /// The agent opened another one, and had as many as one may have.
+    TooManyStreams,
+}
+
+/// A server-sent event of the stream's own. One with a number is where a client goes on.
+fn own_event(name: &str, id: Option<u64>, data: &impl Serialize) -> Bytes {
+    // It is made of strings and numbers: it can always be written.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    let id = id.map(|id| format!("id: {id}\n")).unwrap_or_default();
+    format!("event: {name}\n{id}data: {data}\n\n").into()
+}
+
 fn opening(name: &str, after: u64) -> Bytes {
-    format!("event: {name}\nid: {after}\ndata: {{\"after\":{after}}}\n\n").into()
+    own_event(name, Some(after), &StreamOpened { after })
 }
 
 /// Until a stream's first beat. It is not the same for all: after a restart of the engine all streams open at once, and would have all
@@ -181,12 +222,12 @@ fn first_beat() -> Duration {
 
 /// Asks for a sign of life. It bears no number: it is no event of the channel.
 fn beat() -> Bytes {
-    format!("event: Beat\ndata: {{\"withinSeconds\":{}}}\n\n", SILENCE.as_secs()).into()
+    own_event("Beat", None, &StreamBeat { within_seconds: SILENCE.as_secs() })
 }
 
 /// Says why the stream ends. It bears no number either.
 fn too_many() -> Bytes {
-    format!("event: Ended\ndata: {{\"reason\":\"TooManyStreams\",\"most\":{MOST}}}\n\n").into()
+    own_event("Ended", None, &StreamEnded { reason: StreamEndReason::TooManyStreams, most: MOST })
 }
 
 /// One open stream.

@@ -13,7 +13,7 @@ use super::{
 use crate::bot::Taken;
 
 /// An interaction's way from its beginning to its end.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum InteractionEvent {
     /// An interaction began.
@@ -257,7 +257,7 @@ pub enum InteractionEvent {
 }
 
 /// An agent finished an interaction, and a bot still talks to the customer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct FinishedBy {
     /// The agent.
@@ -270,7 +270,7 @@ pub struct FinishedBy {
 }
 
 /// What a bot waits for after its turn.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(untagged)]
 pub enum BotWait {
     /// The customer's answer.

@@ -54,7 +54,7 @@ pub enum Happened {
 }
 
 /// What the engine itself began to do, or was told by the operator or a person.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum EngineEvent {
     /// The engine began to run; every agent is offline.
@@ -85,7 +85,7 @@ pub enum EngineEvent {
 }
 
 /// The time by which the channel's timers count stops, goes on, goes ahead or is set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum ClockEvent {
     /// The clock went ahead at once. Timers do not count it, and nothing is forgotten until it is confirmed.
@@ -105,7 +105,7 @@ pub enum ClockEvent {
 }
 
 /// What is known of a customer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum CustomerEvent {
     /// A sender was seen for the first time.
@@ -134,7 +134,7 @@ pub enum CustomerEvent {
 }
 
 /// A customer's message came in.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum InboundEvent {
     /// A customer's message was recorded. Exactly one for each message that is no duplicate.
@@ -156,7 +156,7 @@ pub enum InboundEvent {
 }
 
 /// A message's way to the customer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum OutboundEvent {
     /// A message will be sent.
@@ -242,7 +242,7 @@ pub enum OutboundEvent {
 }
 
 /// What an agent does, but for their work on an interaction.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "type", rename_all_fields = "camelCase")]
 pub enum AgentEvent {
     /// An agent's first stream opened.

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{bot::Failure, engine::core::ids::UserId};
 
 /// What became of a customer's message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum InboundOutcome {
     /// The customer opted out.
     OptedOut,
@@ -30,7 +30,7 @@ pub enum InboundOutcome {
 }
 
 /// The side whose message began an interaction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "by", rename_all_fields = "camelCase")]
 pub enum Origin {
     /// The customer.
@@ -43,7 +43,7 @@ pub enum Origin {
 }
 
 /// How a customer opted out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum OptOutBy {
     /// With a word.
     Keyword,
@@ -52,7 +52,7 @@ pub enum OptOutBy {
 }
 
 /// Why an interaction went back to the queue.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum RequeueReason {
     /// Its owner was offline for too long.
     OwnerOffline,
@@ -61,7 +61,7 @@ pub enum RequeueReason {
 }
 
 /// Why an agent is asked no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum WithdrawalReason {
     /// Nobody accepted in time.
     TimedOut,
@@ -74,7 +74,7 @@ pub enum WithdrawalReason {
 }
 
 /// Why nobody took what an agent handed over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum TransferEndReason {
     /// Its owner took it back.
     Canceled,
@@ -119,7 +119,7 @@ impl From<WithdrawalReason> for TransferEndReason {
 }
 
 /// Why a bot talks no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum BotEndReason {
     /// It came to a step that hands off.
     HandedOff,
@@ -156,7 +156,7 @@ impl From<Failure> for BotEndReason {
 }
 
 /// Why an interaction ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum CloseReason {
     /// Its owner finished it.
     Finished,
@@ -175,7 +175,7 @@ pub enum CloseReason {
 }
 
 /// How an interaction ended for a customer who waited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum SampleResult {
     /// An agent replied or, where that counts as the answer, had it.
     Answered,
@@ -188,7 +188,7 @@ pub enum SampleResult {
 }
 
 /// What an outbound message is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "kind", rename_all_fields = "camelCase")]
 pub enum Purpose {
     /// An agent's reply.
