@@ -107,6 +107,12 @@ pub struct CampaignSpec {
     /// Default `false`.
     #[serde(default)]
     pub disposition_required: bool,
+    /// Texts that agents have at hand, by their shortcuts; at most 100. The agent's client inserts one into what the agent writes; nothing is sent
+    /// by itself, and nothing in a text is replaced: what looks like a variable is the client's business.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 100))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["shortcut".into()]))]
+    pub canned_replies: Vec<CannedReply>,
     /// Web pages that may use the agents' API of the campaign's channels from the browser: their origins, exactly as browsers send them, at most 20.
     /// `https://desk.example.com`, with its port when that is not 443; or `http://localhost:5173` for a page on the agent's own machine. `*` is
     /// not possible: whoever gets a page of any origin opened could try tokens and tickets there. Agents show their tokens as ever; cookies play no part. Default: none.
@@ -317,6 +323,26 @@ pub struct Disposition {
     /// Where agents find it, with slashes between at most 5 levels: `Billing/Refund/Granted`.
     #[schemars(length(min = 1, max = 256), regex(pattern = r"^[^/]+(/[^/]+){0,4}$"))]
     pub path: String,
+}
+
+/// A text that agents have at hand.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CannedReply {
+    /// What an agent types to find it, in lower-case letters, digits and dashes: `opening-hours`.
+    #[schemars(length(min = 1, max = 63), regex(pattern = pattern::LABEL))]
+    pub shortcut: String,
+    /// The text, at most 1600 characters and 10 segments.
+    #[schemars(length(min = 1, max = pattern::TEXT_MAX))]
+    pub text: String,
+    /// What agents see in a list of them: `Opening hours`. Absent: the shortcut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128))]
+    pub title: Option<String>,
+    /// The language of the text as BCP 47 writes it, for clients that choose by it: `es`, `pt-BR`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 2, max = 35), regex(pattern = pattern::LANGUAGE))]
+    pub language: Option<String>,
 }
 
 /// What the operator sees of a campaign.

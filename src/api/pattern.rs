@@ -24,6 +24,8 @@ pub(super) const INSTANT: &str = concat!(
 pub(super) const TIME_ZONE: &str = r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$";
 /// A name that people give to a step, a case or a disposition.
 pub(super) const LABEL: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
+/// The shape of a language tag of BCP 47: `es`, `pt-BR`.
+pub(super) const LANGUAGE: &str = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$";
 /// The name of a variable that a bot sets.
 pub(super) const VARIABLE: &str = r"^[a-z][A-Za-z0-9_]*$";
 /// A variable, or a part of one by dots: `order.items.0.name`.

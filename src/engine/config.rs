@@ -54,6 +54,8 @@ pub struct Settings {
     pub bots: BTreeMap<BotVersion, (BotSpec, Arc<CompiledBot>)>,
     /// What agents may choose as the outcome of an interaction, in the order in which they are shown.
     pub dispositions: Vec<document::Disposition>,
+    /// Texts that agents have at hand, in the order in which they are shown.
+    pub canned_replies: Vec<document::CannedReply>,
     /// Web pages of other origins that may use the agents' API.
     pub allowed_origins: BTreeSet<Origin>,
     /// What the operator knows of the store.
@@ -106,6 +108,7 @@ impl Settings {
             max_queued: document.max_queued,
             retention_days: at_least_one("retentionDays", document.retention_days)?.get(),
             dispositions: document.campaign.dispositions,
+            canned_replies: document.campaign.canned_replies,
             allowed_origins: document.campaign.allowed_origins.into_iter().collect(),
             campaign_name: document.campaign.name,
             bots: bots.compiled,

@@ -177,6 +177,7 @@ fn each_setting_reaches_the_state_machine() {
     document["campaign"]["supervisors"] = json!(["eva"]);
     document["campaign"]["dispositions"] = json!([{"name": "sold", "path": "sale/yes"}]);
     document["campaign"]["dispositionRequired"] = true.into();
+    document["campaign"]["cannedReplies"] = json!([{"shortcut": "hours", "text": "From nine."}]);
     document["campaign"]["allowedOrigins"] = json!(["https://desk.example.com"]);
     let settings = settings(&document, &json!([])).unwrap();
     let channel = &settings.channel;
@@ -188,6 +189,7 @@ fn each_setting_reaches_the_state_machine() {
     assert_eq!(channel.service_level.answered_by, config::AnsweredBy::Accept);
     assert!(channel.disposition_required && channel.dispositions.contains(&"sold".into()));
     assert_eq!(settings.dispositions[0].path, "sale/yes");
+    assert_eq!(settings.canned_replies[0].text, "From nine.");
     assert_eq!(settings.allowed_origins, ["https://desk.example.com".parse().unwrap()].into());
     assert!(
         settings.supervises("eva") && settings.serves("eva") && !settings.supervises("ana") && settings.serves("ana")

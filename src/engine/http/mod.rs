@@ -5,6 +5,7 @@ mod alive;
 mod body;
 mod bots;
 mod caller;
+mod canned_replies;
 mod cors;
 mod desk;
 mod events;
@@ -155,6 +156,7 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
         .route("/interactions/{id}/bot", get(bots::bot))
         .route("/agents", get(supervisors::agents))
         .route("/dispositions", get(desk::dispositions))
+        .route("/canned-replies", get(canned_replies::canned_replies))
         .route("/blocked-starts", get(desk::blocked_starts))
         .route("/statistics", get(desk::statistics))
         .route("/stream", get(stream::stream))

@@ -11,7 +11,7 @@ use utoipa::{
     },
 };
 
-use super::{actions, bots, desk, events, messages, offers, stream, supervisors, transfers, view};
+use super::{actions, bots, canned_replies, desk, events, messages, offers, stream, supervisors, transfers, view};
 use crate::wire::{
     ports::CHANNEL_PATH,
     problem::{MEDIA_TYPE, Problem},
@@ -47,6 +47,7 @@ use crate::wire::{
         supervisors::close,
         supervisors::agents,
         desk::dispositions,
+        canned_replies::canned_replies,
         desk::blocked_starts,
         desk::statistics,
         stream::stream,

@@ -158,6 +158,7 @@ fn a_channel_with_everything_in_it() {
             "members": [{"user": "ana", "position": 31, "penalty": 32, "receive": false, "initiate": false, "maxInteractions": 33}],
             "supervisors": [{"user": "eva"}],
             "dispositions": [{"name": "sold", "path": "sale/yes"}], "dispositionRequired": true,
+            "cannedReplies": [{"shortcut": "hours", "text": "We open at {{ nine }}.", "title": "Hours", "language": "en-GB"}],
             "allowedOrigins": ["https://desk.example.com"],
         }),
     )));
@@ -267,4 +268,28 @@ fn ten_thousand_numbers_fit() {
     let plan = connector_plan(all);
     let parts = plan.children.list().iter().filter(|child| child.name.contains(".routes-")).count();
     assert_eq!(parts, 8);
+}
+
+/// A campaign of the size that the definitions allow fits into its channels' volumes.
+#[test]
+fn a_thousand_members_and_all_canned_replies_of_the_longest_text_fit() {
+    let members: Vec<_> =
+        (0..1000).map(|n| json!({"user": format!("{n:0256}"), "position": 10_000, "penalty": 100})).collect();
+    // Ten segments, with characters that take the most bytes in each encoding.
+    let longest = ["é".repeat(1530), "语".repeat(670), "\u{1f600}".repeat(330)];
+    let canned = (0..100).map(|n| {
+        json!({"shortcut": format!("{n:063}"), "text": longest[n % 3], "title": "语".repeat(128), "language": "a".repeat(8)})
+    });
+    let dispositions = (0..500).map(|n| json!({"name": format!("{n:063}"), "path": "p".repeat(256)}));
+    let supervisors = (0..100).map(|n| json!({"user": format!("s{n:0255}")}));
+    let spec = json!({
+        "members": members, "cannedReplies": canned.collect::<Vec<_>>(), "dispositions": dispositions.collect::<Vec<_>>(),
+        "supervisors": supervisors.collect::<Vec<_>>(), "allowedOrigins": [format!("https://{}", "o".repeat(255))],
+    });
+    let mut observed = observed_channel(&json!({}));
+    observed.campaign = Some(Arc::new(object("Campaign", "support", &spec)));
+    let Ok(references) = channel::references(&observed) else { panic!("everything is there") };
+    let valid = channel::validate(&observed, &references).unwrap();
+    let plan = channel::plan(&Owner::channel(&observed.channel), &valid, &observed, &settings());
+    assert!(plan.is_ok(), "{:?}", plan.err());
 }

@@ -117,6 +117,9 @@ pub struct Campaign {
     /// An agent finishes no interaction without one of them.
     #[serde(default)]
     pub disposition_required: bool,
+    /// Texts that agents have at hand, in the order of their shortcuts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub canned_replies: Vec<CannedReply>,
     /// Web pages of other origins that may use the agents' API.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub allowed_origins: Vec<Origin>,
@@ -130,6 +133,22 @@ pub struct Disposition {
     pub name: String,
     /// Where agents find it, with slashes between the levels.
     pub path: String,
+}
+
+/// A text that agents have at hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CannedReply {
+    /// What an agent types to find it.
+    pub shortcut: String,
+    /// The text, as it stands.
+    pub text: String,
+    /// What agents see in a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The language of the text as BCP 47 writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<String>,
 }
 
 /// The bots of a channel.

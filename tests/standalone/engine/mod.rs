@@ -3,6 +3,7 @@
 mod access;
 mod bot_services;
 mod bots;
+mod canned_replies;
 mod clock;
 mod configuration;
 mod conversation;

@@ -11,9 +11,10 @@ use kube::ResourceExt;
 use crate::{
     api::{
         Campaign, CampaignSpec, Reason,
-        campaign::{Exception, Member, Schedule, Weekly},
+        campaign::{CannedReply, Exception, Member, Schedule, Weekly},
     },
     hours,
+    sms::{self, MAX_SEGMENTS},
     wire::config::{
         InvalidOrigin, Origin,
         engine::{self, TimeRange, Weekday},
@@ -57,6 +58,17 @@ pub(super) enum CampaignFault {
     /// A disposition is asked for, and there is none.
     #[error("spec.dispositionRequired: there is nothing to choose from: add dispositions, or set it to false")]
     NothingToChoose,
+    /// A canned reply stands twice.
+    #[error("spec.cannedReplies: {0:?} stands twice: keep one")]
+    CannedReplyTwice(String),
+    /// No agent could send a canned reply.
+    #[error("spec.cannedReplies: {shortcut:?} {fault}")]
+    CannedReply {
+        /// The shortcut, as the campaign writes it.
+        shortcut: String,
+        /// What is wrong with its text, and what to do.
+        fault: String,
+    },
     /// No web page has this origin, or too many have.
     #[error("spec.allowedOrigins: {origin:?} {fault}")]
     Origin {
@@ -88,6 +100,8 @@ impl CampaignFault {
             | Self::SupervisorTwice(_)
             | Self::DispositionTwice(_)
             | Self::NothingToChoose
+            | Self::CannedReplyTwice(_)
+            | Self::CannedReply { .. }
             | Self::Origin { .. }
             | Self::Member { .. } => Reason::InvalidSpec,
         }
@@ -121,6 +135,7 @@ pub(crate) struct ValidCampaign {
     members: Vec<engine::Member>,
     supervisors: Vec<String>,
     dispositions: Vec<engine::Disposition>,
+    canned_replies: Vec<engine::CannedReply>,
     allowed_origins: Vec<Origin>,
     hours: hours::Schedule,
     zone: TimeZone,
@@ -166,9 +181,10 @@ pub(crate) fn validate(spec: &CampaignSpec) -> Result<ValidCampaign, CampaignFau
     let hours = schedule.as_ref().map_or_else(hours::Schedule::always, |schedule| hours_of(schedule, zone.clone()));
     let supervisors = supervisors(spec, &mut faults);
     let dispositions = dispositions(spec, &mut faults);
+    let canned_replies = canned_replies(spec, &mut faults);
     let allowed_origins = origins(spec, &mut faults);
     if faults.is_empty() {
-        Ok(ValidCampaign { schedule, members, supervisors, dispositions, allowed_origins, hours, zone })
+        Ok(ValidCampaign { schedule, members, supervisors, dispositions, canned_replies, allowed_origins, hours, zone })
     } else {
         Err(CampaignFaults(faults))
     }
@@ -189,6 +205,7 @@ pub(crate) fn for_engine(campaign: &Campaign) -> Result<engine::Campaign, Campai
         supervisors: valid.supervisors,
         dispositions: valid.dispositions,
         disposition_required: campaign.spec.disposition_required,
+        canned_replies: valid.canned_replies,
         allowed_origins: valid.allowed_origins,
     })
 }
@@ -322,6 +339,27 @@ fn dispositions(spec: &CampaignSpec, faults: &mut Vec<CampaignFault>) -> Vec<eng
     read
 }
 
+/// In the order of their shortcuts.
+fn canned_replies(spec: &CampaignSpec, faults: &mut Vec<CampaignFault>) -> Vec<engine::CannedReply> {
+    let mut read = BTreeMap::new();
+    for CannedReply { shortcut, text, title, language } in spec.canned_replies.clone() {
+        let segments = sms::segments(&text).count;
+        let fault = if text.trim().is_empty() {
+            Some("has nothing but blanks: write a text, or remove it".into())
+        } else if segments > MAX_SEGMENTS {
+            Some(format!("has {segments} segments, and {MAX_SEGMENTS} can be sent: shorten its text"))
+        } else {
+            None
+        };
+        faults.extend(fault.map(|fault| CampaignFault::CannedReply { shortcut: shortcut.clone(), fault }));
+        let reply = engine::CannedReply { shortcut: shortcut.clone(), text, title, language };
+        if read.insert(shortcut.clone(), reply).is_some() {
+            faults.push(CampaignFault::CannedReplyTwice(shortcut));
+        }
+    }
+    read.into_values().collect()
+}
+
 /// Each once, in order.
 fn origins(spec: &CampaignSpec, faults: &mut Vec<CampaignFault>) -> Vec<Origin> {
     let mut origins = BTreeSet::new();
@@ -394,6 +432,21 @@ mod tests {
                 "\"sold\" stands twice",
             ),
             (json!({"dispositionRequired": true}), Reason::InvalidSpec, "nothing to choose from"),
+            (
+                json!({"cannedReplies": [{"shortcut": "hi", "text": "Hi"}, {"shortcut": "hi", "text": "Hello"}]}),
+                Reason::InvalidSpec,
+                "\"hi\" stands twice",
+            ),
+            (
+                json!({"cannedReplies": [{"shortcut": "hi", "text": " "}]}),
+                Reason::InvalidSpec,
+                "\"hi\" has nothing but blanks",
+            ),
+            (
+                json!({"cannedReplies": [{"shortcut": "hi", "text": "ж".repeat(671)}]}),
+                Reason::InvalidSpec,
+                "\"hi\" has 11 segments, and 10 can be sent",
+            ),
             (
                 json!({"allowedOrigins": ["*"]}),
                 Reason::InvalidSpec,
