@@ -407,7 +407,7 @@ fn a_reader_pages_through_what_is_committed() {
     }
     channel.take(&[Step::Reply { nth: 0 }, Step::Note { nth: 0 }, FINISH]);
 
-    let in_state = |state, newest_first| InteractionFilter { state: Some(state), owner: None, newest_first };
+    let in_state = |state, newest_first| InteractionFilter { state: Some(state), newest_first, ..Default::default() };
     let pages = |filter: &InteractionFilter| {
         let (mut ids, mut after) = (Vec::new(), None);
         loop {
@@ -444,4 +444,43 @@ fn a_reader_pages_through_what_is_committed() {
     assert!(reader.has_event(1).unwrap());
     let last = channel.store.last_sequence();
     assert_eq!(reader.events_after(last - 2, 9).unwrap().len(), 2);
+}
+
+/// Where few of many are asked for, each page looks at so many at most, and the pages together find all.
+#[test]
+fn a_search_among_many_goes_on_page_by_page() {
+    let (_dir, path) = place();
+    let mut channel = channel(&path);
+    let wanted = [8, 1208, 2408];
+    for ids in (1..=2500_u64).collect::<Vec<_>>().chunks(100) {
+        let steps = ids.iter().flat_map(|id| {
+            let end = if wanted.contains(id) { FINISH } else { Step::Close { nth: 0 } };
+            [HELLO, Step::Pass { seconds: 1 }, end]
+        });
+        channel.take(&steps.collect::<Vec<_>>());
+    }
+    let reader = channel.store.reader().unwrap();
+    let reason = aldis::engine::core::event::CloseReason::Finished;
+    for newest_first in [false, true] {
+        for owner in [Some("ana".into()), None] {
+            let customer = owner.is_none().then(|| number(1).into());
+            let filter =
+                InteractionFilter { close_reason: Some(reason), owner, customer, newest_first, ..Default::default() };
+            let (mut found, mut pages, mut after) = (Vec::new(), 0, None);
+            loop {
+                let page = reader.interactions(&filter, after, 200).unwrap();
+                found.extend(page.items.iter().map(|row| row.id.0));
+                pages += 1;
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+            let mut expected = wanted.to_vec();
+            if newest_first {
+                expected.reverse();
+            }
+            assert_eq!((found, pages), (expected, 3), "{filter:?}");
+        }
+    }
 }

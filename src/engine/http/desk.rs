@@ -1,7 +1,6 @@
 //! What agents look at.
 
 use axum::{Json, extract::State, http::StatusCode};
-use serde::Deserialize;
 
 use super::{
     Shared,
@@ -10,19 +9,12 @@ use super::{
     path::OfInteraction,
     problem::Failure,
     view::{
-        self, BlockedStart, BlockedStarts, Conversation, Disposition, Dispositions, Interaction, Interactions, Me,
-        MyChannel, MyOffer, ServiceLevel, Statistics,
+        BlockedStart, BlockedStarts, Conversation, Disposition, Dispositions, Me, MyChannel, MyOffer, ServiceLevel,
+        Statistics,
     },
 };
 use crate::{
-    engine::{
-        core::{
-            self,
-            ids::{InteractionId, UserId},
-        },
-        inbox::Inspection,
-        store::read::{InteractionFilter, InteractionState},
-    },
+    engine::{core, inbox::Inspection},
     wire::{config::engine as document, problem::Problem},
 };
 
@@ -80,55 +72,6 @@ fn my_offers(seen: &Inspection<'_>, agent: &core::agent::Agent) -> Vec<MyOffer> 
 pub(super) async fn beat(_: Agent) -> StatusCode {
     // The token was checked, and that it was shown was noted.
     StatusCode::NO_CONTENT
-}
-
-/// Filter and page of a list of interactions.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct InteractionsQuery {
-    /// Only those in this state.
-    state: Option<view::State>,
-    /// Only those of this owner; `me` is you.
-    owner: Option<String>,
-    /// `newest` first instead of oldest first.
-    order: Option<Order>,
-    /// Rows of the page, 1 to 200; 50 when absent.
-    limit: Option<u32>,
-    /// `nextCursor` of the page before.
-    cursor: Option<String>,
-}
-
-/// In which order.
-#[derive(Clone, Copy, Debug, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub(super) enum Order {
-    /// Oldest first.
-    Oldest,
-    /// Newest first.
-    Newest,
-}
-
-/// List interactions.
-#[utoipa::path(get, path = "/v1/channels/{channel}/interactions", tag = "interactions", params(InteractionsQuery),
-    responses((status = 200, body = Interactions), (status = 422, body = Problem)))]
-pub(super) async fn interactions(
-    State(shared): State<Shared>,
-    agent: Agent,
-    Asked(query): Asked<InteractionsQuery>,
-) -> Result<Json<Interactions>, Failure> {
-    let filter = InteractionFilter {
-        state: query.state.map(InteractionState::from),
-        owner: query.owner.map(|owner| if owner == "me" { agent.user.clone() } else { UserId::from(owner) }),
-        newest_first: matches!(query.order, Some(Order::Newest)),
-    };
-    let limit = limit(query.limit)?;
-    let after = query.cursor.as_deref().map(read_cursor).transpose()?.map(InteractionId);
-    let page = shared.query(move |reader| reader.interactions(&filter, after, limit)).await?;
-    Ok(Json(Interactions {
-        items: page.items.into_iter().map(Interaction::from).collect(),
-        next_cursor: page.next.map(|next| write_cursor(next.0)),
-    }))
 }
 
 /// An interaction with its messages and notes.

@@ -9,6 +9,7 @@ mod canned_replies;
 mod cors;
 mod desk;
 mod events;
+mod interactions;
 mod internal;
 mod keyed;
 mod messages;
@@ -139,7 +140,7 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
     let channel = Router::new()
         .route("/me/presence", put(actions::set_presence))
         .route("/me/beat", post(desk::beat))
-        .route("/interactions", get(desk::interactions).post(actions::start))
+        .route("/interactions", get(interactions::interactions).post(actions::start))
         .route("/interactions/{id}", get(desk::interaction))
         .route("/interactions/{id}/reply", post(actions::reply))
         .route("/interactions/{id}/finish", post(actions::finish))

@@ -11,7 +11,9 @@ use utoipa::{
     },
 };
 
-use super::{actions, bots, canned_replies, desk, events, messages, offers, stream, supervisors, transfers, view};
+use super::{
+    actions, bots, canned_replies, desk, events, interactions, messages, offers, stream, supervisors, transfers, view,
+};
 use crate::wire::{
     ports::CHANNEL_PATH,
     problem::{MEDIA_TYPE, Problem},
@@ -29,7 +31,7 @@ use crate::wire::{
         desk::me,
         desk::beat,
         actions::set_presence,
-        desk::interactions,
+        interactions::interactions,
         desk::interaction,
         actions::start,
         actions::reply,
@@ -53,7 +55,7 @@ use crate::wire::{
         stream::stream,
         stream::ticket
     ),
-    components(schemas(Problem, view::State, desk::Order, stream::StreamOpened, stream::StreamBeat, stream::StreamEnded)),
+    components(schemas(Problem, view::State, interactions::Order, stream::StreamOpened, stream::StreamBeat, stream::StreamEnded)),
     security(("bearer" = [])),
     modifiers(&Bearer, &OfChannel)
 )]

@@ -5,10 +5,14 @@ use axum::{
     http::request::Parts,
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use jiff::Timestamp;
 use serde::{Deserialize, de::DeserializeOwned};
 
 use super::problem::Failure;
-use crate::engine::store::read::LONGEST_PAGE;
+use crate::engine::{
+    core::ids::InteractionId,
+    store::read::{InteractionPlace, LONGEST_PAGE},
+};
 
 /// Rows of a page when nothing is said.
 pub(super) const DEFAULT_LIMIT: u32 = 50;
@@ -65,7 +69,30 @@ pub(super) fn read_cursor(cursor: &str) -> Result<u64, Failure> {
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .and_then(|digits| digits.parse().ok())
-        .ok_or_else(|| Failure::invalid("?cursor", "not a cursor; use nextCursor of the page before, or leave it out"))
+        .ok_or_else(no_cursor)
+}
+
+/// A place in a list of interactions, as callers see it.
+pub(super) fn write_place(place: InteractionPlace) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(format!("{}.{}", place.at.as_nanosecond(), place.id))
+}
+
+/// The place in a cursor of a list of interactions.
+///
+/// # Errors
+/// When it is not one of ours.
+pub(super) fn read_place(cursor: &str) -> Result<InteractionPlace, Failure> {
+    let place = || {
+        let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+        let (at, id) = text.split_once('.')?;
+        let at = Timestamp::from_nanosecond(at.parse().ok()?).ok()?;
+        Some(InteractionPlace { at, id: InteractionId(id.parse().ok()?) })
+    };
+    place().ok_or_else(no_cursor)
+}
+
+fn no_cursor() -> Failure {
+    Failure::invalid("?cursor", "not a cursor of this list; use nextCursor of the page before, or leave it out")
 }
 
 #[cfg(test)]
@@ -75,7 +102,11 @@ mod tests {
     #[test]
     fn cursors_come_back_and_others_are_refused() {
         assert_eq!(read_cursor(&write_cursor(u64::MAX)).unwrap(), u64::MAX);
+        let place = InteractionPlace { at: "1960-01-01T00:00:00.5Z".parse().unwrap(), id: InteractionId(7) };
+        assert_eq!(read_place(&write_place(place)).unwrap(), place);
+        assert!(read_place(&write_cursor(7)).is_err() && read_cursor(&write_place(place)).is_err(), "of another list");
         for bad in ["", "7", "!!", "LTE"] {
+            assert!(read_place(bad).is_err(), "{bad}");
             assert_eq!(read_cursor(bad).unwrap_err().problem.field.as_deref(), Some("?cursor"), "{bad}");
         }
     }

@@ -10,6 +10,7 @@ mod conversation;
 mod disk;
 mod dispositions;
 mod full;
+mod history;
 mod logs;
 mod media;
 mod messages;

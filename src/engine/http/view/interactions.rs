@@ -18,7 +18,7 @@ use crate::engine::{
 pub(in crate::engine::http) struct Interactions {
     /// The interactions.
     pub items: Vec<Interaction>,
-    /// Pass as `cursor` for the next page; absent on the last one.
+    /// Pass as `cursor` for the next page; absent on the last one. There may be one on a page that is not full.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub next_cursor: Option<String>,
 }

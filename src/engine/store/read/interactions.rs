@@ -1,12 +1,12 @@
-//! Lists of interactions, and one interaction with what was said in it.
+//! Lists of interactions, searched in the order in which they arrived, and one interaction with what was said in it.
 
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, ToSql, params};
 
 use super::{
     Page, Reader,
-    messages::{MessageRow, Wanted, newest_messages},
-    page, page_length,
+    messages::{MessageRow, Wanted, customer, newest_messages},
+    page_length,
 };
 use crate::{
     engine::{
@@ -49,9 +49,30 @@ pub struct InteractionFilter {
     pub state: Option<InteractionState>,
     /// Of this owner (the last one, for closed ones); none = any.
     pub owner: Option<UserId>,
+    /// With the customer who has this address; none = any.
+    pub customer: Option<Sender>,
+    /// Closed for this reason; none = any, and those that are open.
+    pub close_reason: Option<CloseReason>,
+    /// That arrived then or later.
+    pub from: Option<Timestamp>,
+    /// That arrived before then.
+    pub to: Option<Timestamp>,
     /// Newest first, instead of oldest first.
     pub newest_first: bool,
 }
+
+/// The place of an interaction in a list. Lists are in the order in which interactions arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InteractionPlace {
+    /// The arrival of the interaction, which is the order of the lists.
+    pub at: Timestamp,
+    /// Among those that arrived at the same time.
+    pub id: InteractionId,
+}
+
+/// Rows that are looked at for one page. What is not asked for among them is left out, so that a page may have fewer rows, and others
+/// follow.
+const LOOKED_AT: u32 = 1000;
 
 /// An interaction as people see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,20 +144,47 @@ const INTERACTION: &str =
 const WITH_CUSTOMER: &str = "CROSS JOIN customer c ON c.id = i.customer";
 
 impl Reader {
-    /// A page of interactions, after the one that the last page ended with.
+    /// A page of interactions, after the place to which the last page came. It has fewer rows than it may, though others follow, when many
+    /// had to be looked at.
     ///
     /// # Errors
     /// When the store cannot be read.
     pub fn interactions(
         &self,
         filter: &InteractionFilter,
-        after: Option<InteractionId>,
+        after: Option<InteractionPlace>,
         limit: u32,
-    ) -> Result<Page<InteractionRow, InteractionId>, StoreError> {
-        let limit = page_length(limit);
-        let (query, values) = list(filter, after, limit + 1);
-        let rows = all(&self.connection.lock(), &query, rusqlite::params_from_iter(values), read_interaction)?;
-        Ok(page(rows, limit, |row| row.id))
+    ) -> Result<Page<InteractionRow, InteractionPlace>, StoreError> {
+        let limit = page_length(limit) as usize;
+        let mut connection = self.connection.lock();
+        let sql = connection.transaction()?;
+        let customer = match &filter.customer {
+            Some(address) => match customer(&sql, address)? {
+                Some(customer) => Some(customer),
+                None => return Ok(Page { items: Vec::new(), next: None }),
+            },
+            None => None,
+        };
+        let (query, values) = list(filter, customer, after);
+        let mut statement = sql.prepare_cached(&query)?;
+        let mut rows = statement.query(rusqlite::params_from_iter(values))?;
+        let mut page = Page { items: Vec::new(), next: None };
+        let mut looked_at = 0;
+        while let Some(row) = rows.next()? {
+            if page.items.len() == limit {
+                return Ok(page);
+            }
+            let row = read_interaction(row)?;
+            looked_at += 1;
+            page.next = Some(InteractionPlace { at: row.arrived_at, id: row.id });
+            if filter.wants(&row) {
+                page.items.push(row);
+            }
+        }
+        if looked_at < LOOKED_AT {
+            page.next = None;
+        }
+        Ok(page)
     }
 
     /// An interaction with its messages and notes, all of one instant.
@@ -179,49 +227,81 @@ impl Reader {
     }
 }
 
-/// The query of a list, and its values.
-pub(super) fn list(
-    filter: &InteractionFilter,
-    after: Option<InteractionId>,
-    limit: u32,
-) -> (String, Vec<Box<dyn ToSql>>) {
-    let (compare, order) = if filter.newest_first { ("<", "DESC") } else { (">", "ASC") };
-    let mut query = format!("{INTERACTION} {} {WITH_CUSTOMER} WHERE 1", index(filter));
-    let mut values: Vec<Box<dyn ToSql>> = Vec::new();
-    if let Some(state) = filter.state {
-        query += match state {
-            InteractionState::Bot | InteractionState::Queued | InteractionState::Active => {
-                " AND i.closed_at IS NULL AND i.state = ?"
-            }
-            InteractionState::Closed => " AND i.state = ?",
-        };
-        values.push(Box::new(state_name(state)));
+impl InteractionFilter {
+    fn wants(&self, row: &InteractionRow) -> bool {
+        self.state.is_none_or(|state| row.state == state)
+            && self.owner.as_ref().is_none_or(|owner| row.owner.as_ref() == Some(owner))
+            && self.close_reason.is_none_or(|reason| row.close_reason == Some(reason))
+            && self.from.is_none_or(|from| row.arrived_at >= from)
+            && self.to.is_none_or(|to| row.arrived_at < to)
     }
-    if let Some(owner) = &filter.owner {
-        query += " AND i.owner = ?";
-        values.push(Box::new(owner.as_str().to_owned()));
+
+    /// Whether only open ones are asked for, of which there are few.
+    const fn is_of_open(&self) -> bool {
+        matches!(self.state, Some(InteractionState::Bot | InteractionState::Queued | InteractionState::Active))
     }
-    if let Some(after) = after {
-        query += &format!(" AND i.id {compare} ?");
-        values.push(Box::new(codec::column(after.0)));
-    }
-    query += &format!(" ORDER BY i.id {order} LIMIT ?");
-    values.push(Box::new(limit));
-    (query, values)
 }
 
-/// The index that a list is read from, in its order: as long as the list, however much is stored.
-const fn index(filter: &InteractionFilter) -> &'static str {
-    match (filter.owner.is_some(), filter.state) {
-        (true, Some(InteractionState::Bot | InteractionState::Queued | InteractionState::Active)) => {
-            "INDEXED BY interaction_open_by_owner"
+/// The query that walks through a list in its order, and its values: from an index of which as little as possible is not asked for.
+pub(super) fn list(
+    filter: &InteractionFilter,
+    customer: Option<i64>,
+    after: Option<InteractionPlace>,
+) -> (String, Vec<Box<dyn ToSql>>) {
+    let mut values: Vec<Box<dyn ToSql>> = Vec::new();
+    let mut key = |value: Box<dyn ToSql>| values.push(value);
+    let walk = match (customer, &filter.owner, filter.state, filter.close_reason) {
+        (Some(customer), ..) => {
+            key(Box::new(customer));
+            "INDEXED BY interaction_by_customer CUSTOMER WHERE i.customer = ?"
         }
-        (true, Some(InteractionState::Closed) | None) => "INDEXED BY interaction_by_owner",
-        (false, Some(InteractionState::Bot | InteractionState::Queued | InteractionState::Active)) => {
-            "INDEXED BY interaction_open_by_state"
+        (None, Some(owner), Some(state), _) if filter.is_of_open() => {
+            key(Box::new(owner.as_str().to_owned()));
+            key(Box::new(state_name(state)));
+            "INDEXED BY interaction_open_by_owner CUSTOMER WHERE i.closed_at IS NULL AND i.owner = ? AND i.state = ?"
         }
-        (false, Some(InteractionState::Closed) | None) => "NOT INDEXED",
+        (None, Some(owner), ..) => {
+            key(Box::new(owner.as_str().to_owned()));
+            "INDEXED BY interaction_by_owner CUSTOMER WHERE i.owner = ?"
+        }
+        (None, None, Some(state), _) if filter.is_of_open() => {
+            key(Box::new(state_name(state)));
+            "INDEXED BY interaction_open_by_state CUSTOMER WHERE i.closed_at IS NULL AND i.state = ?"
+        }
+        (None, None, _, Some(reason)) => {
+            key(Box::new(codec::close_reason_name(reason)));
+            "INDEXED BY interaction_by_close_reason CUSTOMER WHERE i.close_reason = ?"
+        }
+        (None, None, _, None) => "INDEXED BY interaction_by_arrival CUSTOMER WHERE 1",
+    };
+    let mut query = format!("{INTERACTION} {}", walk.replace("CUSTOMER", WITH_CUSTOMER));
+    let (compare, order) = if filter.newest_first { ("<", "DESC") } else { (">", "ASC") };
+    // The few that are open stand in the order of their ids, which is the same.
+    let is_by_id = customer.is_none() && filter.is_of_open();
+    if is_by_id {
+        if let Some(after) = after {
+            query += &format!(" AND i.id {compare} ?");
+            values.push(Box::new(codec::column(after.id.0)));
+        }
+        query += &format!(" ORDER BY i.id {order} LIMIT {LOOKED_AT}");
+        return (query, values);
     }
+    let place = after.map(|after| (codec::nanos(after.at), codec::column(after.id.0)));
+    let from = filter.from.map_or(i64::MIN, codec::nanos);
+    let before = filter.to.map_or(i64::MAX, codec::nanos);
+    let (from, to) = match place {
+        Some((at, _)) if filter.newest_first => (from, before.saturating_sub(1).min(at)),
+        Some((at, _)) => (from.max(at), before.saturating_sub(1)),
+        None => (from, before.saturating_sub(1)),
+    };
+    query += " AND i.arrived_at BETWEEN ? AND ?";
+    values.extend([Box::new(from) as Box<dyn ToSql>, Box::new(to)]);
+    if let Some((at, id)) = place {
+        query += &format!(" AND (i.arrived_at {compare} ? OR i.id {compare} ?)");
+        values.extend([Box::new(at) as Box<dyn ToSql>, Box::new(id)]);
+    }
+    query += &format!(" ORDER BY i.arrived_at {order}, i.id {order} LIMIT {LOOKED_AT}");
+    (query, values)
 }
 
 const fn state_name(state: InteractionState) -> &'static str {

@@ -16,7 +16,10 @@ use rusqlite::Connection;
 pub use self::{
     blocked_starts::BlockedStartRow,
     events::NumberedEvent,
-    interactions::{InteractionDetail, InteractionFilter, InteractionRow, InteractionState, NoteRow, WITH_INTERACTION},
+    interactions::{
+        InteractionDetail, InteractionFilter, InteractionPlace, InteractionRow, InteractionState, NoteRow,
+        WITH_INTERACTION,
+    },
     messages::{MessageKind, MessageRow},
 };
 

@@ -1,14 +1,18 @@
 //! No query takes longer the more is stored: each is read from an index, in its order.
 
+use jiff::Timestamp;
 use rusqlite::Connection;
 
 use super::{
-    InteractionFilter, InteractionState,
+    InteractionFilter, InteractionPlace, InteractionState,
     interactions::list,
     messages::{CUSTOMER, INDEXED, INDEXED_OLDEST_FIRST, MESSAGE, RECENT, RECENT_OLDEST_FIRST},
 };
 use crate::engine::{
-    core::ids::{InteractionId, UserId},
+    core::{
+        event::CloseReason,
+        ids::{InteractionId, UserId},
+    },
     store::schema,
 };
 
@@ -27,28 +31,49 @@ fn plan(sql: &Connection, query: &str) -> Vec<String> {
     steps.map(Result::unwrap).collect()
 }
 
-/// A list of what is open is read from an index of what is open, one of everything in its own order; none is sorted.
+/// A list is read from an index in the order of the list, from where it goes on, whatever it is asked for; none is sorted.
 #[test]
-fn no_list_grows_with_what_is_closed() {
+fn no_list_grows_with_what_is_stored() {
     let sql = empty_store();
     let ana = || Some(UserId::from("ana"));
     let open = Some(InteractionState::Active);
+    let closed = Some(InteractionState::Closed);
+    let finished = Some(CloseReason::Finished);
+    let at = |place| format!("SEARCH i USING INDEX interaction_{place} AND arrived_at>? AND arrived_at<?)");
+    let by_arrival = "SEARCH i USING INDEX interaction_by_arrival (arrived_at>? AND arrived_at<?)";
     let cases = [
-        (None, Some(InteractionState::Queued), "SEARCH i USING INDEX interaction_open_by_state (state=?"),
-        (None, open, "SEARCH i USING INDEX interaction_open_by_state (state=?"),
-        (ana(), open, "SEARCH i USING INDEX interaction_open_by_owner (owner=?"),
-        (ana(), Some(InteractionState::Closed), "SEARCH i USING INDEX interaction_by_owner (owner=?"),
-        (ana(), None, "SEARCH i USING INDEX interaction_by_owner (owner=?"),
-        (None, Some(InteractionState::Closed), "SEARCH i USING INTEGER PRIMARY KEY"),
-        (None, None, "SEARCH i USING INTEGER PRIMARY KEY"),
+        (
+            None,
+            None,
+            Some(InteractionState::Queued),
+            None,
+            "SEARCH i USING INDEX interaction_open_by_state (state=?".to_owned(),
+        ),
+        (None, None, open, None, "SEARCH i USING INDEX interaction_open_by_state (state=?".to_owned()),
+        (None, ana(), open, None, "SEARCH i USING INDEX interaction_open_by_owner (owner=?".to_owned()),
+        (None, ana(), closed, None, at("by_owner (owner=?")),
+        (None, ana(), None, finished, at("by_owner (owner=?")),
+        (None, ana(), None, None, at("by_owner (owner=?")),
+        (None, None, closed, finished, at("by_close_reason (close_reason=?")),
+        (None, None, None, finished, at("by_close_reason (close_reason=?")),
+        (None, None, closed, None, by_arrival.to_owned()),
+        (None, None, None, None, by_arrival.to_owned()),
+        (Some(1), None, None, None, at("by_customer (customer=?")),
+        (Some(1), ana(), open, finished, at("by_customer (customer=?")),
     ];
-    for (owner, state, expected) in cases {
-        for newest_first in [false, true] {
-            let filter = InteractionFilter { state, owner: owner.clone(), newest_first };
-            let (query, _) = list(&filter, Some(InteractionId(1)), 50);
-            let steps = plan(&sql, &query);
-            assert!(steps[0].starts_with(expected), "{filter:?}: {steps:?}");
-            assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{filter:?}: {steps:?}");
+    let some_time = Some(Timestamp::UNIX_EPOCH);
+    for (customer, owner, state, close_reason, expected) in cases {
+        for (newest_first, from) in [(false, None), (true, None), (false, some_time), (true, some_time)] {
+            let owner = owner.clone();
+            let filter =
+                InteractionFilter { state, owner, close_reason, from, to: from, newest_first, ..Default::default() };
+            for after in [None, Some(InteractionPlace { at: Timestamp::UNIX_EPOCH, id: InteractionId(1) })] {
+                let (query, _) = list(&filter, customer, after);
+                let steps = plan(&sql, &query);
+                assert!(steps[0].starts_with(&expected), "{filter:?}: {steps:?}");
+                assert!(!steps.iter().any(|step| step.contains("TEMP B-TREE")), "{filter:?}: {steps:?}");
+                assert!(query.ends_with(" LIMIT 1000"), "so many rows are looked at: {query}");
+            }
         }
     }
 }
