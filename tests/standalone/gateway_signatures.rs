@@ -1,14 +1,7 @@
 //! Whom the gateway believes to be Twilio: the verdict of Twilio's own Python SDK, asked at run time, on its signatures and on hundreds
 //! of mutations, each sent to a gateway over HTTP. Where the Node SDK judges otherwise, a table in docs/ says so.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write,
-    fs,
-    io::Write as _,
-    path::Path,
-    process::{Command, Stdio},
-};
+use std::{collections::BTreeMap, fmt::Write, fs, path::Path};
 
 use serde::Deserialize;
 use serde_json::json;
@@ -37,23 +30,11 @@ fn path(file: &str) -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(file)
 }
 
-fn output(mut command: Command, input: &str) -> String {
-    let name = format!("{command:?}");
-    let mut child =
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(|error| {
-            panic!("{name}: {error}; `testbed/build python-peers node-peers` fetches Twilio's SDKs")
-        });
-    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
-
 /// The cases as JSON, with the Python SDK's verdicts.
 fn cases() -> (String, Vec<Case>) {
     let mut python = peers::python();
     python.arg(path("tests/peers/twilio_signatures.py"));
-    let text = output(python, "");
+    let text = peers::output(python, "");
     let cases = serde_json::from_str(&text).unwrap();
     (text, cases)
 }
@@ -117,7 +98,7 @@ fn a_table_says_where_the_node_sdk_differs() {
     let (text, cases) = cases();
     let mut node = peers::node();
     node.arg(path("tests/peers/twilio_signatures.cjs"));
-    let verdicts: Vec<bool> = serde_json::from_str(&output(node, &text)).unwrap();
+    let verdicts: Vec<bool> = serde_json::from_str(&peers::output(node, &text)).unwrap();
     assert_eq!(verdicts.len(), cases.len());
     let mut table = String::from(
         "# Signatures: where Twilio's SDKs differ\n\n\

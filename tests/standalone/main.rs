@@ -37,6 +37,7 @@ mod kills;
 mod open_files;
 mod progress;
 mod reasons;
+mod segments;
 mod simulator;
 mod sources;
 

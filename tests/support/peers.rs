@@ -1,8 +1,11 @@
 //! Other people's programs that tests measure against, built once into the cache by `testbed/build`.
 
 use super::testbed::tool;
-use std::path::PathBuf;
-use std::process::Command;
+use std::{
+    io::Write as _,
+    path::PathBuf,
+    process::{Command, Stdio},
+};
 
 /// A Python with Twilio's SDK.
 pub fn python() -> Command {
@@ -19,4 +22,17 @@ pub fn node() -> Command {
 /// A file of an installed package of npm: `node_module("@twilio/cli-core/package.json")`.
 pub fn node_module(file: &str) -> PathBuf {
     tool("node-peers", "node_modules").join(file)
+}
+
+/// What a program writes that reads `input`; it must end well.
+pub fn output(mut command: Command, input: &str) -> String {
+    let name = format!("{command:?}");
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(|error| {
+            panic!("{name}: {error}; `testbed/build python-peers node-peers` fetches what it needs")
+        });
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
