@@ -19,7 +19,7 @@ const MAX_PATH_BYTES: usize = 8000;
 /// A request as it goes out, but for what Secrets hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// Method.
+    /// What is to be done with the resource.
     pub method: HttpMethod,
     /// Scheme, host and port.
     pub origin: String,

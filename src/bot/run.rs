@@ -42,7 +42,7 @@ pub enum CallResult {
     Failed(CallFailure),
 }
 
-/// Why a call failed.
+/// What is wrong with a call that is not answered well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema, schemars::JsonSchema)]
 pub enum CallFailure {
     /// The answer was not complete in time.
@@ -78,7 +78,7 @@ pub struct Taken {
     /// The case that held, of a branch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
-    /// Why a call failed.
+    /// What was wrong with a call; none for all others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<CallFailure>,
 }

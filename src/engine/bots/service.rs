@@ -117,7 +117,7 @@ struct Call<'a> {
     request: &'a Request,
 }
 
-/// Why a try failed.
+/// A try without an answer that can be used.
 struct TryFailed {
     why: CallFailure,
     /// Whether another one may go better, and does no harm.

@@ -59,7 +59,7 @@ pub(super) struct BotStep {
     /// The case that held, of a branch.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub case: Option<String>,
-    /// Why a call failed.
+    /// What was wrong with a call; absent for all others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<CallFailure>,
     /// When the engine took it.
