@@ -43,6 +43,14 @@ pub(super) struct InboundRequest {
     pub overtakes: bool,
 }
 
+/// A customer who opted out elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ListedOptOut {
+    pub number: PhoneNumber,
+    /// When that was, as far as it is known.
+    pub at: Option<Timestamp>,
+}
+
 /// What is asked, before the store was looked up.
 #[derive(Debug)]
 pub(super) enum Request {
@@ -54,6 +62,13 @@ pub(super) enum Request {
     Receipt(Receipt),
     /// The gateway's answer to an attempt.
     SendResult { message: MessageId, attempt: Attempt, outcome: SendOutcome },
+    /// A supervisor brings along who opted out elsewhere.
+    ImportOptOuts {
+        user: UserId,
+        /// Where the list comes from, in their words.
+        source: Arc<str>,
+        opt_outs: Vec<ListedOptOut>,
+    },
     /// A member writes to a customer first.
     Start {
         user: UserId,
@@ -76,7 +91,7 @@ impl Request {
     fn needs_room(&self, words: &OptOut) -> bool {
         match self {
             Self::Inbound(inbound) => !matches!(keyword(&inbound.message, words), Some(Keyword::Stop | Keyword::Start)),
-            Self::Start { .. } | Self::Resend { .. } => true,
+            Self::Start { .. } | Self::Resend { .. } | Self::ImportOptOuts { .. } => true,
             Self::Command(command) => {
                 matches!(
                     command,
@@ -222,6 +237,20 @@ impl Inbox {
 }
 
 impl Job {
+    /// As how many requests it counts: those that it would take to ask for the same one by one.
+    pub(super) fn weight(&self) -> usize {
+        match self {
+            Self::Decide { request: Request::ImportOptOuts { opt_outs, .. }, .. } => opt_outs.len(),
+            Self::Decide { .. }
+            | Self::Inspect(_)
+            | Self::Configure(_)
+            | Self::StreamOpened(_)
+            | Self::StreamClosed(_)
+            | Self::BotCalled { .. }
+            | Self::Stop => 1,
+        }
+    }
+
     /// Whether it counts against [`MAX_WAITING`]: what others ask for. What the engine itself needs always gets through.
     pub(super) const fn is_asked_for(&self) -> bool {
         match self {

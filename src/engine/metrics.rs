@@ -301,6 +301,7 @@ impl Metrics {
             | Happened::Agent(
                 AgentEvent::AgentOnline { .. }
                 | AgentEvent::AgentOffline { .. }
+                | AgentEvent::OptOutsImported { .. }
                 | AgentEvent::AgentPresenceSet { missed: None, .. },
             ) => {}
         }

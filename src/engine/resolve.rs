@@ -3,13 +3,13 @@
 
 use super::{
     core::{
-        command::{self, Command, Contact},
+        command::{self, Command, Contact, ImportedOptOut},
         delivery::{DeliveryState, FailureClass, SendOutcome},
         ids::CustomerId,
         opt_out::Keyword,
         state::State,
     },
-    inbox::{InboundRequest, Request},
+    inbox::{InboundRequest, ListedOptOut, Request},
     keyword::{keyword, provider_keyword},
     store::{
         Transaction,
@@ -27,6 +27,8 @@ use crate::{
         receipt::{self, Receipt},
     },
 };
+
+use std::sync::Arc;
 
 use jiff::SignedDuration;
 
@@ -48,6 +50,7 @@ pub(super) fn prefetch<'r>(
         Request::Command(_)
         | Request::Receipt(_)
         | Request::SendResult { .. }
+        | Request::ImportOptOuts { .. }
         | Request::Start { .. }
         | Request::Resend { .. } => None,
     };
@@ -88,6 +91,11 @@ pub(super) fn resolve<'r>(
                 Command::SendResult(command::SendResult { message: *message, attempt: *attempt, outcome, parked });
             Ok((command, Cause::SendResult { message: *message, provider_message_ids, provider_code }))
         }
+        Request::ImportOptOuts { user, source, opt_outs } => {
+            let opt_outs = imported(transaction, state, opt_outs)?;
+            let command = Command::ImportOptOuts { user: user.clone(), source: Arc::clone(source), opt_outs };
+            Ok((command, Cause::Other))
+        }
         Request::Start { user, number, text } => {
             let address = Sender::from(number.clone());
             let contact =
@@ -105,6 +113,21 @@ pub(super) fn resolve<'r>(
             Ok((Command::Resend { user: user.clone(), message: *message, epoch: *epoch, sent }, Cause::Other))
         }
     }
+}
+
+/// The customers of a list, as far as the store knows them.
+fn imported(
+    transaction: &Transaction<'_>,
+    state: &mut State,
+    listed: &[ListedOptOut],
+) -> Result<Vec<ImportedOptOut>, CommitError> {
+    let addresses: Vec<Sender> = listed.iter().map(|entry| Sender::from(entry.number.clone())).collect();
+    let customers = transaction.customers_by_address(&addresses, state)?;
+    let imported = listed.iter().zip(customers).map(|(entry, customer)| ImportedOptOut {
+        contact: Contact { address: entry.number.clone(), customer },
+        at: entry.at,
+    });
+    Ok(imported.collect())
 }
 
 fn inbound<'r>(

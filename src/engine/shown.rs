@@ -36,7 +36,7 @@ shown! {
         shown: OutboundCommitted, AttemptEnded, ResendRequested, OutboundCanceled, ReceiptApplied;
         hidden: AttemptStarted, AttemptNotSent, ReceiptParked
     }
-    Agent(AgentEvent) { shown: AgentOnline, AgentOffline, AgentPresenceSet, StartBlocked; hidden: }
+    Agent(AgentEvent) { shown: AgentOnline, AgentOffline, AgentPresenceSet, StartBlocked; hidden: OptOutsImported }
 }
 
 /// Adds an event as a server-sent event, if it is shown.

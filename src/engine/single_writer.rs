@@ -18,7 +18,7 @@ use super::{
     config::Settings,
     core::{
         command::{Command, Refusal},
-        event::{EngineEvent, Event, Happened, OutboundEvent},
+        event::{AgentEvent, EngineEvent, Event, Happened, OutboundEvent},
         ids::{Attempt, MessageId},
         sending::BEGIN_WITHIN,
         state::State,
@@ -123,8 +123,14 @@ impl SingleWriter {
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             };
             let most = if self.store.has_short_log() { SHORT_BATCH } else { MAX_BATCH };
-            let jobs: Vec<_> = job.into_iter().chain(inbox.jobs.try_iter()).take(most).collect();
-            let requests = jobs.len();
+            let (mut jobs, mut requests) = (Vec::new(), 0);
+            for job in job.into_iter().chain(inbox.jobs.try_iter()) {
+                requests += job.weight();
+                jobs.push(job);
+                if requests >= most {
+                    break;
+                }
+            }
             if self.work(jobs, inbox)? {
                 return Ok(());
             }
@@ -302,10 +308,25 @@ impl SingleWriter {
         let new = events.iter().filter_map(new_attempt).collect();
         self.feed.publish(&events, committed.last_sequence);
         owed.into_iter().for_each(Owed::pay);
+        self.imported(&events);
         if hands_over {
             self.hand_over(&new)?;
         }
         Ok(())
+    }
+
+    /// Says which opt-outs were imported, and forgets customers whom nothing else concerns: of a long list the state would hold all.
+    fn imported(&mut self, events: &[Event]) {
+        let mut imported = false;
+        for event in events {
+            if let Happened::Agent(AgentEvent::OptOutsImported { user, listed, opted_out }) = &event.what {
+                tracing::info!(%user, listed, opted_out, "a supervisor imported opt-outs");
+                imported = true;
+            }
+        }
+        if imported {
+            self.state.evict_idle(self.now());
+        }
     }
 
     /// Hands over every attempt that is to be at the gateway and was not handed over by this process; `new` are those that nobody

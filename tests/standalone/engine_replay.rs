@@ -1,16 +1,20 @@
 //! The tables are the truth, and the events are the whole of it: a state that is loaded from the tables equals the live one and
 //! one that is replayed from the events.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc};
 
 use aldis::engine::{
     core::{
         apply::apply,
         config::Strategy as Distribution,
         delivery::{DeliveryState, FailureClass, SendOutcome},
+        event::{AgentEvent, CustomerEvent, Happened, OptOutBy},
         state::State,
     },
-    store::Store,
+    store::{
+        Store,
+        read::{NumberedEvent, OptedOutBy},
+    },
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -77,6 +81,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => (0..9usize).prop_map(|nth| Step::Close { nth }),
         1 => any::<bool>().prop_map(|open| Step::Stream { user: "eva", open }),
         1 => any::<bool>().prop_map(|on| Step::Bots { on }),
+        2 => prop::collection::vec((0..7u8, prop::option::of(0..100_000u32)), 1..4)
+            .prop_map(|listed| Step::Import { listed }),
         1 => Just(Step::AcceptStorage),
         1 => (0..100_000u32).prop_map(|seconds| Step::Leap { seconds }),
         1 => (0..100_000u32).prop_map(|back| Step::SetClock { back }),
@@ -123,6 +129,36 @@ fn check(channel: &Channel) {
     assert_eq!(loaded, live, "the tables hold what is open");
     let replayed = comparable(replayed(&channel.store, &channel.state), now);
     assert_eq!(replayed, live, "the events lead to what is open");
+}
+
+/// Who has opted out by the events, since when and how; and what was imported, newest first.
+fn check_opt_outs(channel: &Channel) {
+    let reader = channel.store.reader().unwrap();
+    let (mut opted_out, mut imports) = (BTreeMap::new(), Vec::new());
+    for NumberedEvent { event, .. } in reader.events_after(0, u32::MAX).unwrap() {
+        match event.what {
+            Happened::Customer(CustomerEvent::OptedOut { customer, by }) => {
+                let (since, by) = match by {
+                    OptOutBy::Keyword { .. } => (event.at, OptedOutBy::Keyword),
+                    OptOutBy::Provider { .. } => (event.at, OptedOutBy::Provider),
+                    OptOutBy::Import { user, since } => (since, OptedOutBy::Import(user)),
+                };
+                opted_out.insert(customer, (Some(since), by));
+            }
+            Happened::Customer(CustomerEvent::OptedIn { customer, .. }) => drop(opted_out.remove(&customer)),
+            Happened::Agent(AgentEvent::OptOutsImported { user, listed, opted_out }) => {
+                imports.insert(0, (event.at, user, listed, opted_out));
+            }
+            _ => {}
+        }
+    }
+    let listed = reader.opt_outs(None, 200).unwrap();
+    assert_eq!(
+        listed.items.into_iter().map(|row| (row.customer, (row.since, row.by))).collect::<BTreeMap<_, _>>(),
+        opted_out
+    );
+    let found = reader.opt_out_imports(None, 200).unwrap().items.into_iter();
+    assert_eq!(found.map(|row| (row.at, row.user, row.listed, row.opted_out)).collect::<Vec<_>>(), imports);
 }
 
 /// What only the tables say: nothing dangles, and a message is in the outbox as long as it is not settled.
@@ -181,11 +217,12 @@ proptest! {
             }
         }
         check_tables(&path);
+        check_opt_outs(&channel);
     }
 }
 
 /// Stores as each released schema left them. They are never changed; a new schema adds one.
-const FROZEN: [&str; 10] = [
+const FROZEN: [&str; 11] = [
     include_str!("../fixtures/store/schema-1.sql"),
     include_str!("../fixtures/store/schema-2.sql"),
     include_str!("../fixtures/store/schema-3.sql"),
@@ -196,6 +233,7 @@ const FROZEN: [&str; 10] = [
     include_str!("../fixtures/store/schema-8.sql"),
     include_str!("../fixtures/store/schema-9.sql"),
     include_str!("../fixtures/store/schema-10.sql"),
+    include_str!("../fixtures/store/schema-11.sql"),
 ];
 
 #[test]

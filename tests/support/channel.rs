@@ -13,7 +13,7 @@ use aldis::{
         core::{
             blocklist::Blocklist,
             bot_run::{BotRef, BotRun, Bots, TurnInput},
-            command::{self, BotTurn, Command, Contact, TransferTo},
+            command::{self, BotTurn, Command, Contact, ImportedOptOut, TransferTo},
             config::{self, ChannelConfig, Member, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
             delivery::{DeliveryState, SendOutcome},
             ids::{InteractionId, MessageId},
@@ -88,6 +88,8 @@ pub enum Step {
     Close { nth: usize },
     /// The channel has bots of all kinds, or none. Turns that are due are taken at the beginning of the next transaction.
     Bots { on: bool },
+    /// A supervisor imports that customers opted out elsewhere, some seconds ago where that is known.
+    Import { listed: Vec<(u8, Option<u32>)> },
     /// An agent who is asked accepts, or declines.
     AnswerOffer { nth: usize, accepts: bool },
     /// A person accepts swapped storage.
@@ -294,6 +296,7 @@ impl Writer<'_> {
                 let contact = Contact { address, customer };
                 self.tell(&Command::Start { user: (*user).into(), contact, text: "TEXT-start".into() });
             }
+            Step::Import { listed } => self.import(listed),
             Step::AnswerOffer { nth, accepts } => self.answer_offer(*nth, *accepts),
             Step::Answer { nth, outcome } => self.answer(*nth, outcome),
             Step::Receipt { back, by_token, state } => self.receipt(*back, *by_token, *state),
@@ -319,6 +322,17 @@ impl Writer<'_> {
                 *self.now = to;
             }
         }
+    }
+
+    fn import(&mut self, listed: &[(u8, Option<u32>)]) {
+        let addresses: Vec<Sender> = listed.iter().map(|(customer, _)| number(*customer).into()).collect();
+        let known = self.tx.customers_by_address(&addresses, self.state).expect("the store can be read");
+        let opt_outs = listed.iter().zip(known).map(|((address, ago), customer)| ImportedOptOut {
+            contact: Contact { address: number(*address), customer },
+            at: ago.map(|ago| *self.now - SignedDuration::from_secs(ago.into())),
+        });
+        let opt_outs = opt_outs.collect();
+        self.tell(&Command::ImportOptOuts { user: "eva".into(), source: "TEXT-source".into(), opt_outs });
     }
 
     fn pass(&mut self, seconds: u32) {

@@ -187,6 +187,15 @@ pub enum Command {
         /// The note's text.
         text: Arc<str>,
     },
+    /// A supervisor brings along who opted out elsewhere. All of them are opted out, or none.
+    ImportOptOuts {
+        /// The supervisor.
+        user: UserId,
+        /// Where the list comes from, in their words.
+        source: Arc<str>,
+        /// The list.
+        opt_outs: Vec<ImportedOptOut>,
+    },
     /// A member writes to a customer first.
     Start {
         /// The member who writes.
@@ -196,6 +205,15 @@ pub enum Command {
         /// The first message's text.
         text: Arc<str>,
     },
+}
+
+/// A customer who opted out elsewhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportedOptOut {
+    /// The customer.
+    pub contact: Contact<PhoneNumber>,
+    /// When they opted out there; none = not known.
+    pub at: Option<Timestamp>,
 }
 
 /// What a bot needs for a turn, beyond the open things.
@@ -379,6 +397,17 @@ pub enum Content {
         /// When the gateway received the text.
         received_at: Timestamp,
     },
+    /// Opt-outs that a supervisor imported.
+    OptOutImport {
+        /// The supervisor.
+        user: UserId,
+        /// Where the list comes from, in their words.
+        source: Arc<str>,
+        /// Numbers on the list.
+        listed: u32,
+        /// Of these, customers who were not opted out before.
+        opted_out: u32,
+    },
     /// A number on a blocklist that an agent wanted to write to.
     BlockedStart {
         /// The agent who tried to write.
@@ -423,6 +452,13 @@ pub enum Answer {
     Resent {
         /// The attempt that comes.
         attempt: Attempt,
+    },
+    /// All of a list are opted out.
+    OptOutsImported {
+        /// How many of them were not before.
+        opted_out: u32,
+        /// How many of them were.
+        before: u32,
     },
     /// The note is taken.
     Noted {

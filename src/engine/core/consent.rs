@@ -5,7 +5,6 @@ use super::{
     customer::Customer,
     draft::Draft,
     event::{BotEndReason, CloseReason, CustomerEvent, OptOutBy, OutboundEvent, Purpose, SampleResult},
-    ids::MessageId,
     outbox::Outbound,
     service_level,
 };
@@ -13,17 +12,23 @@ use super::{
 /// Records that a customer opted out: what waits to be sent to them is given up, but for the help that they asked for, the wait is over, and the interaction leaves
 /// the queue. One that an agent has stays with the agent, who sees it and finishes it. Nothing happens when they had opted out before.
 ///
-/// `message` is the one that says so; it is settled by whoever found that.
-pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, message: MessageId, by: OptOutBy) {
+/// A message that says so is settled by whoever found that.
+pub(super) fn opt_out(draft: &mut Draft<'_>, customer: &Customer, by: OptOutBy) {
     if customer.opted_out {
         return;
     }
-    draft.push(CustomerEvent::OptedOut { customer: customer.id, message, by });
+    let said_by = match &by {
+        OptOutBy::Keyword { message } | OptOutBy::Provider { message } => Some(*message),
+        OptOutBy::Import { .. } => None,
+    };
+    draft.push(CustomerEvent::OptedOut { customer: customer.id, by });
     let waiting: Vec<OutboundEvent> = draft
         .state
         .outbox
         .of(customer.id)
-        .filter(|outbound| !outbound.is_in_flight() && outbound.message != message && outbound.purpose != Purpose::Help)
+        .filter(|outbound| {
+            !outbound.is_in_flight() && Some(outbound.message) != said_by && outbound.purpose != Purpose::Help
+        })
         .map(Outbound::canceled)
         .collect();
     waiting.into_iter().for_each(|canceled| draft.push(canceled));

@@ -7,7 +7,7 @@ use super::{
     command::{Answer, Command, Decision, Refusal},
     draft::Draft,
     event::{ClockEvent, EngineEvent},
-    inbound, offering, presence, receipt, reply, resend, sending, start,
+    importing, inbound, offering, presence, receipt, reply, resend, sending, start,
     state::State,
     supervising, transferring,
 };
@@ -74,6 +74,7 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
         Command::Note { user, interaction, epoch, text } => {
             return reply::note(draft, user, *interaction, *epoch, text);
         }
+        Command::ImportOptOuts { user, source, opt_outs } => return importing::import(draft, user, source, opt_outs),
         Command::Start { user, contact, text } => return start::start(draft, user, contact, text),
     }
     Ok(Answer::Done)

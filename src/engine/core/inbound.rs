@@ -82,7 +82,9 @@ fn opt_out_word(
     match keyword {
         Keyword::Stop => {
             record(draft, message, customer, InboundOutcome::OptedOut, customer.open);
-            consent::opt_out(draft, customer, message, OptOutBy::Keyword);
+            let by_provider = inbound.provider_keyword.is_some();
+            let by = if by_provider { OptOutBy::Provider { message } } else { OptOutBy::Keyword { message } };
+            consent::opt_out(draft, customer, by);
             // Once: an opt-out that is repeated has been confirmed.
             if we_answer && !customer.opted_out {
                 sending::commit_automatic(draft, customer, customer.open, Purpose::OptOutConfirmation, &texts.stopped);

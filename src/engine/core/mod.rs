@@ -25,6 +25,7 @@ pub mod due;
 pub mod event;
 mod execute;
 pub mod ids;
+mod importing;
 mod inbound;
 mod index;
 pub mod interaction;

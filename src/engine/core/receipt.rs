@@ -24,7 +24,7 @@ pub(super) fn receipt(draft: &mut Draft<'_>, receipt: &Receipt) -> Result<Answer
     let customer = draft.known_customer(known.customer)?;
     draft.push(OutboundEvent::ReceiptApplied { message: known.message, status });
     if receipt.state == DeliveryState::Failed(FailureClass::OptedOut) {
-        consent::opt_out(draft, &customer, known.message, OptOutBy::Provider);
+        consent::opt_out(draft, &customer, OptOutBy::Provider { message: known.message });
     }
     Ok(Answer::Receipt(ReceiptAnswer::Applied))
 }

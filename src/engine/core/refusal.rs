@@ -1,5 +1,7 @@
 //! Why a command does nothing.
 
+use jiff::Timestamp;
+
 use super::{
     delivery::MessageStatus,
     ids::{Attempt, CustomerId, DispositionName, Epoch, InteractionId, MessageId, OfferId, UserId},
@@ -122,6 +124,16 @@ pub enum Refusal {
         message: MessageId,
         /// The state that it is in.
         status: MessageStatus,
+    },
+    /// A list of opt-outs says that a customer opts out later than now.
+    #[error("{at} is in the future: it is {now}; write when the customer opted out, or leave it out")]
+    OptOutInFuture {
+        /// The place in the list, from 0.
+        index: usize,
+        /// The time that the list says.
+        at: Timestamp,
+        /// The engine's time.
+        now: Timestamp,
     },
     /// The message does not wait for the answer to this attempt.
     #[error("message {message} does not wait for attempt {attempt}", attempt = attempt.0)]

@@ -176,7 +176,7 @@ pub(super) fn send_result(draft: &mut Draft<'_>, result: &SendResult) -> Result<
     let refused_for_opt_out = *outcome == SendOutcome::Refused(FailureClass::OptedOut)
         || parked.iter().any(|receipt| receipt.state == DeliveryState::Failed(FailureClass::OptedOut));
     if refused_for_opt_out {
-        consent::opt_out(draft, &customer, message, OptOutBy::Provider);
+        consent::opt_out(draft, &customer, OptOutBy::Provider { message });
     }
     Ok(Answer::Done)
 }

@@ -65,7 +65,8 @@ pub(super) fn close(
     Ok(Answer::Done)
 }
 
-fn supervises(draft: &Draft<'_>, user: &UserId) -> Result<(), Refusal> {
+/// Refuses who is no supervisor.
+pub(super) fn supervises(draft: &Draft<'_>, user: &UserId) -> Result<(), Refusal> {
     let is_one = draft.config().supervisors.contains(user);
     is_one.then_some(()).ok_or_else(|| Refusal::NotASupervisor(user.clone()))
 }

@@ -39,8 +39,10 @@ struct TicketQuery {
 }
 
 /// A supervisor of the campaign.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Supervisor;
+#[derive(Clone, Debug)]
+pub(super) struct Supervisor {
+    pub user: UserId,
+}
 
 /// The connector's gateway.
 #[derive(Clone, Copy, Debug)]
@@ -101,7 +103,7 @@ impl FromRequestParts<Shared> for Supervisor {
     async fn from_request_parts(parts: &mut Parts, shared: &Shared) -> Result<Self, Failure> {
         let Agent { user, .. } = Agent::from_request_parts(parts, shared).await?;
         if shared.settings.load().supervises(user.as_str()) {
-            return Ok(Self);
+            return Ok(Self { user });
         }
         Err(Failure::forbidden(format!(
             "{user} is not a supervisor of this channel's campaign; add the user to the Campaign's supervisors."

@@ -15,6 +15,7 @@ mod keyed;
 mod messages;
 mod offers;
 mod openapi;
+mod opt_outs;
 mod page;
 mod path;
 mod problem;
@@ -156,6 +157,8 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
         .route("/interactions/{id}/close", post(supervisors::close))
         .route("/interactions/{id}/bot", get(bots::bot))
         .route("/agents", get(supervisors::agents))
+        .route("/opt-outs", get(opt_outs::opt_outs).post(opt_outs::import))
+        .route("/opt-out-imports", get(opt_outs::imports))
         .route("/dispositions", get(desk::dispositions))
         .route("/canned-replies", get(canned_replies::canned_replies))
         .route("/blocked-starts", get(desk::blocked_starts))

@@ -12,7 +12,7 @@ use utoipa::{
 };
 
 use super::{
-    actions, bots, canned_replies, desk, events, interactions, messages, offers, stream, supervisors, transfers, view,
+    actions, bots, canned_replies, desk, events, interactions, messages, offers, opt_outs, stream, supervisors, transfers, view,
 };
 use crate::wire::{
     ports::CHANNEL_PATH,
@@ -48,6 +48,9 @@ use crate::wire::{
         supervisors::assign,
         supervisors::close,
         supervisors::agents,
+        opt_outs::opt_outs,
+        opt_outs::import,
+        opt_outs::imports,
         desk::dispositions,
         canned_replies::canned_replies,
         desk::blocked_starts,

@@ -143,13 +143,15 @@ pub(super) fn of_refusal(refusal: &Refusal) -> Problem {
         Refusal::NoSuchMessage(_) => (404, "not-found", "There is no such thing", None),
         Refusal::NotResendable(_) => (409, "not-resendable", "The message cannot be sent once more", None),
         Refusal::NotUnknown { .. } => (409, "not-unknown", "It is known what came of the message", None),
+        Refusal::OptOutInFuture { .. } => (422, "opt-out-in-future", "Nobody opts out in the future", None),
         Refusal::NotWaiting { .. } => (409, "not-waiting", "The message does not wait for this", None),
         Refusal::NotHydrated(_) => (500, "internal", "A fault of the engine", None),
     };
     let problem = Problem::new(status, reason, title).detail(sentence(&refusal.to_string()));
-    match field {
-        Some(field) => problem.field(field),
-        None => problem,
+    match (field, refusal) {
+        (_, Refusal::OptOutInFuture { index, .. }) => problem.field(format!("/optOuts/{index}/optedOutAt")),
+        (Some(field), _) => problem.field(field),
+        (None, _) => problem,
     }
 }
 

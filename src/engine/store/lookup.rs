@@ -54,9 +54,25 @@ impl Transaction<'_> {
     /// # Errors
     /// When the store cannot be read.
     pub fn prefetch(&self, texts: &[Text<'_>], state: &mut State) -> Result<Vec<TextLookup>, CommitError> {
-        let mut found = vec![TextLookup::default(); texts.len()];
+        let addresses: Vec<&str> = texts.iter().map(|text| text.address.as_str()).collect();
+        let customers = self.find_customers(&addresses, state)?;
+        let mut found: Vec<TextLookup> =
+            customers.into_iter().map(|customer| TextLookup { customer, message: None }).collect();
+        let mut order: Vec<(&str, usize)> =
+            texts.iter().zip(0..).map(|(text, place)| (text.provider_message_id, place)).collect();
+        order.sort_unstable();
+        let mut seen = self.sql.prepare_cached(SEEN)?;
+        for (provider_message_id, place) in order {
+            found[place].message = find_seen(&mut seen, provider_message_id)?;
+        }
+        Ok(found)
+    }
+
+    /// The customers with these addresses, of whom those whom the store has are hydrated into the state, in the order of the addresses.
+    fn find_customers(&self, addresses: &[&str], state: &mut State) -> Result<Vec<Option<CustomerId>>, CommitError> {
+        let mut found = vec![None; addresses.len()];
         // In the order of the keys each page is read once.
-        let mut order: Vec<_> = texts.iter().zip(0..).map(|(text, place)| (text.address.as_str(), place)).collect();
+        let mut order: Vec<_> = addresses.iter().copied().zip(0..).collect();
         order.sort_unstable();
         let mut customers = load::ByAddress::new(&self.sql, self.recent)?;
         let mut last: Option<(&str, Option<CustomerId>)> = None;
@@ -71,14 +87,25 @@ impl Transaction<'_> {
                 }
             };
             last = Some((address, customer));
-            found[place].customer = customer;
+            found[place] = customer;
         }
-        let mut order: Vec<(&str, usize)> =
-            texts.iter().zip(0..).map(|(text, place)| (text.provider_message_id, place)).collect();
-        order.sort_unstable();
-        let mut seen = self.sql.prepare_cached(SEEN)?;
-        for (provider_message_id, place) in order {
-            found[place].message = find_seen(&mut seen, provider_message_id)?;
+        Ok(found)
+    }
+
+    /// The customers with these addresses, in their order: those whom the store has, who are hydrated into the state, and those whom an
+    /// earlier decision of this transaction added.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn customers_by_address(
+        &self,
+        addresses: &[Sender],
+        state: &mut State,
+    ) -> Result<Vec<Option<CustomerId>>, CommitError> {
+        let addresses: Vec<&str> = addresses.iter().map(Sender::as_str).collect();
+        let mut found = self.find_customers(&addresses, state)?;
+        for (customer, address) in found.iter_mut().zip(addresses) {
+            *customer = self.added.with_address(address).or(*customer);
         }
         Ok(found)
     }

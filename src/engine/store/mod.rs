@@ -151,7 +151,7 @@ impl Store {
         self.recent.due()
     }
 
-    /// Writes rows into the look-ups after a transaction with so many requests: as many as they can have added, so that the look-ups never fall
+    /// Writes rows into the look-ups after a transaction with so many requests, or entries of them: as many as they can have added, so that the look-ups never fall
     /// behind, and in transactions for which the volume has room.
     ///
     /// # Errors

@@ -20,7 +20,7 @@ use crate::engine::core::ids::{CustomerId, MessageId};
 pub const INDEX_AT_ONCE: usize = 2048;
 /// Rows of look-ups that a request may add: of a text from a new customer their address, its provider's id, and it and its answer by customer.
 pub(super) const LOOK_UPS_OF_A_REQUEST: usize = 4;
-/// A flush begins when so many messages wait: the more it has, the more of its rows share a page.
+/// A flush begins when so many messages or new customers wait: the more it has, the more of its rows share a page.
 const FLUSH_AT: usize = 32_768;
 /// How long the first message waits while there are fewer: a few are not worth a transaction of their own each time.
 const LONGEST: Duration = Duration::from_secs(2);
@@ -98,7 +98,8 @@ impl Recent {
 
     /// When the look-ups are to get the next of them; none while there are none.
     pub(super) fn due(&self) -> Option<Instant> {
-        let runs = self.flush.is_some() || self.waiting.of_customers.len() >= FLUSH_AT;
+        let runs =
+            self.flush.is_some() || self.waiting.of_customers.len().max(self.waiting.addresses.len()) >= FLUSH_AT;
         let wait = if runs { Duration::ZERO } else { LONGEST };
         self.flush.as_ref().map(Flush::begun).or(self.since).map(|since| since + wait)
     }

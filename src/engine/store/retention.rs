@@ -56,17 +56,19 @@ enum Kind {
     Events,
     Samples,
     BlockedStarts,
+    OptOutImports,
     ParkedReceipts,
     Ids,
     Answers,
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::Interactions,
     Kind::LooseMessages,
     Kind::Events,
     Kind::Samples,
     Kind::BlockedStarts,
+    Kind::OptOutImports,
     Kind::ParkedReceipts,
     Kind::Ids,
     Kind::Answers,
@@ -225,6 +227,7 @@ fn forget_kind(
         Kind::Events => forget_events(sql, until.contents, at_most, &mut progress.events),
         Kind::Samples => forget_rows(sql, "sample", "id", until.contents, at_most),
         Kind::BlockedStarts => forget_rows(sql, "blocked_start", "id", until.contents, at_most),
+        Kind::OptOutImports => forget_rows(sql, "opt_out_import", "id", until.contents, at_most),
         Kind::ParkedReceipts => forget_rows(sql, "parked_receipt", "id", until.contents, at_most),
         Kind::Ids => forget_ids(sql, until.dedup, at_most, &mut progress.ids_from),
         Kind::Answers => forget_answers(sql, until.answers, at_most),

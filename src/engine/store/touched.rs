@@ -91,7 +91,7 @@ impl Touched {
                 | OutboundEvent::ReceiptApplied { .. }
                 | OutboundEvent::ReceiptParked,
             )
-            | Happened::Agent(AgentEvent::StartBlocked { .. }) => {}
+            | Happened::Agent(AgentEvent::OptOutsImported { .. } | AgentEvent::StartBlocked { .. }) => {}
         }
     }
 

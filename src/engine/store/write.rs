@@ -163,6 +163,15 @@ impl Transaction<'_> {
                         self.opt_outs.add(*customer, *received_at, state.scalars().last);
                     }
                 }
+                Content::OptOutImport { user, source, listed, opted_out } => {
+                    self.dirty = true;
+                    let at = codec::nanos(state.scalars().last);
+                    self.sql
+                        .prepare_cached(
+                            "INSERT INTO opt_out_import (at, user, source, listed, opted_out) VALUES (?, ?, ?, ?, ?)",
+                        )?
+                        .execute(params![at, user.as_str(), &**source, listed, opted_out])?;
+                }
                 Content::BlockedStart { user, number } => {
                     self.dirty = true;
                     self.sql
@@ -207,7 +216,14 @@ impl Transaction<'_> {
                     self.added.customer(*customer, address);
                     Ok(())
                 }
-                CustomerEvent::OptedOut { .. } | CustomerEvent::OptedIn { .. } => Ok(()),
+                CustomerEvent::OptedOut { customer, by } => {
+                    self.opt_outs.began(*customer, by, at);
+                    Ok(())
+                }
+                CustomerEvent::OptedIn { customer, .. } => {
+                    self.opt_outs.ended(*customer);
+                    Ok(())
+                }
             },
             Happened::Inbound(event) => match event {
                 InboundEvent::InboundRecorded { message, customer, outcome, interaction } => {

@@ -127,6 +127,9 @@ async fn a_full_volume_refuses_what_is_new_finishes_what_is_open_and_goes_on_whe
 
     let (status, answer) = reply(&engine, "ana", &open, "a reply needs room").await;
     assert_eq!((status, &answer["type"]), (503, &json!("urn:aldis:problem:storage-full")));
+    let listed = json!({ "source": "elsewhere", "optOuts": [{ "number": TOM }] });
+    let (status, answer) = engine.post("ana", "/v1/channels/support/opt-outs", listed).await;
+    assert_eq!((status, &answer["type"]), (503, &json!("urn:aldis:problem:storage-full")), "an import adds rows");
     let path = format!("/v1/channels/support/interactions/{}/finish", open["id"]);
     let finished = engine.post("ana", &path, json!({ "epoch": open["epoch"] })).await;
     assert_eq!(finished.0, 200, "what is open can be finished: {}", finished.1);

@@ -15,6 +15,7 @@ mod logs;
 mod media;
 mod messages;
 mod offers;
+mod opt_outs;
 mod origins;
 mod outbound;
 mod presence;

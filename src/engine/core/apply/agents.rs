@@ -21,7 +21,7 @@ pub(super) fn apply_to_agent(state: &mut State, event: &AgentEvent, at: Timestam
             agent.present = *present;
             agent.missed = None;
         }),
-        AgentEvent::StartBlocked { .. } => {}
+        AgentEvent::OptOutsImported { .. } | AgentEvent::StartBlocked { .. } => {}
     }
 }
 

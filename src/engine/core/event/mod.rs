@@ -119,9 +119,8 @@ pub enum CustomerEvent {
     OptedOut {
         /// The customer who opted out.
         customer: CustomerId,
-        /// By which message, inbound (a word) or outbound (the provider refused it).
-        message: MessageId,
-        /// By a word of theirs, or at the provider.
+        /// By a word of theirs, at the provider, or elsewhere before.
+        #[serde(flatten)]
         by: OptOutBy,
     },
     /// A customer opted in again.
@@ -264,6 +263,15 @@ pub enum AgentEvent {
         /// How many offers in a row they let pass, when the engine set it for that. None: they said so themselves.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         missed: Option<u32>,
+    },
+    /// A supervisor imported opt-outs. The events of those who were not opted out before come first.
+    OptOutsImported {
+        /// The supervisor.
+        user: UserId,
+        /// Numbers on the list.
+        listed: u32,
+        /// Of these, customers who were not opted out before.
+        opted_out: u32,
     },
     /// An agent could not start an interaction with a number on a blocklist.
     StartBlocked {

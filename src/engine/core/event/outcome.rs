@@ -1,8 +1,12 @@
 //! Why something happened, and how it ended.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{bot::Failure, engine::core::ids::UserId};
+use crate::{
+    bot::Failure,
+    engine::core::ids::{MessageId, UserId},
+};
 
 /// What became of a customer's message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
@@ -43,12 +47,26 @@ pub enum Origin {
 }
 
 /// How a customer opted out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(tag = "by", rename_all_fields = "camelCase")]
 pub enum OptOutBy {
     /// With a word.
-    Keyword,
-    /// At the provider, which refused a message to them for it.
-    Provider,
+    Keyword {
+        /// The text that was the word.
+        message: MessageId,
+    },
+    /// At the provider, which took a text of theirs for an opt-out, or refused a message to them for one.
+    Provider {
+        /// That text, or that message.
+        message: MessageId,
+    },
+    /// On another channel or in another system: a supervisor brought it along.
+    Import {
+        /// The supervisor.
+        user: UserId,
+        /// When the customer opted out there, as the supervisor says; when it was brought along, if they did not say.
+        since: Timestamp,
+    },
 }
 
 /// Why an interaction went back to the queue.

@@ -134,5 +134,5 @@ types! {
     Inbound(InboundEvent): InboundRecorded, InboundDuplicated;
     Interaction(InteractionEvent): InteractionOpened, InteractionQueued, BotStarted, BotStepped, BotTimedOut, BotEnded, BotNoted, QueueTimedOut, InteractionAssigned, InteractionOffered, OfferExtended, OfferDeclined, OfferWithdrawn, OfferRested, TransferStarted, TransferEnded, InteractionRequeued, InteractionClosed, ServiceLevelSampled, NoteAdded;
     Outbound(OutboundEvent): OutboundCommitted, AttemptStarted, AttemptNotSent, AttemptEnded, ResendRequested, OutboundCanceled, ReceiptApplied, ReceiptParked;
-    Agent(AgentEvent): AgentOnline, AgentOffline, AgentPresenceSet, StartBlocked;
+    Agent(AgentEvent): AgentOnline, AgentOffline, AgentPresenceSet, OptOutsImported, StartBlocked;
 }

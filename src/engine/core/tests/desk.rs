@@ -12,8 +12,8 @@ use crate::{
     engine::core::{
         blocklist::Blocklist,
         command::{
-            Answer, Command, Contact, Content, Decision, Inbound, KnownMessage, Receipt, ReceiptAnswer, Refusal,
-            SendResult, SentMessage, TransferTo,
+            Answer, Command, Contact, Content, Decision, ImportedOptOut, Inbound, KnownMessage, Receipt, ReceiptAnswer,
+            Refusal, SendResult, SentMessage, TransferTo,
         },
         config::{self, ChannelConfig, Member, Members, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
         customer::Customer,
@@ -172,7 +172,7 @@ impl Desk {
                 Content::BotValues { interaction, values } => {
                     self.values.insert(*interaction, values.clone());
                 }
-                Content::BlockedStart { .. } | Content::OptOutRepeated { .. } => {}
+                Content::BlockedStart { .. } | Content::OptOutImport { .. } | Content::OptOutRepeated { .. } => {}
                 Content::ParkedReceipt { provider_message_id, receipt } => {
                     self.parked.entry(provider_message_id.clone()).or_default().push(*receipt);
                 }
@@ -237,6 +237,11 @@ impl Desk {
 
     pub(super) fn customer_ids(&self) -> Vec<CustomerId> {
         self.addresses.values().copied().collect()
+    }
+
+    /// Whether a customer with this number was ever seen.
+    pub(super) fn knows(&self, last_digit: u32) -> bool {
+        self.addresses.contains_key(&Sender::Number(number(last_digit)))
     }
 
     /// The customer with this number, who must have been seen.
@@ -354,6 +359,22 @@ impl Desk {
         });
         let decision = self.execute(&command);
         (decision.answer, decision.events.len())
+    }
+
+    /// A supervisor imports that these opted out elsewhere, some seconds ago where that is known.
+    pub(super) fn import(&mut self, user: &str, listed: &[(u32, Option<i64>)]) -> Result<(u32, u32), Refusal> {
+        let opt_outs = listed.iter().map(|(last_digit, ago)| ImportedOptOut {
+            contact: self.contact(&number(*last_digit)),
+            at: ago.map(|ago| self.now - SignedDuration::from_secs(ago)),
+        });
+        let opt_outs = opt_outs.collect();
+        match self
+            .execute(&Command::ImportOptOuts { user: user.into(), source: "TEXT-source".into(), opt_outs })
+            .answer?
+        {
+            Answer::OptOutsImported { opted_out, before } => Ok((opted_out, before)),
+            other => panic!("an import was answered {other:?}"),
+        }
     }
 
     /// The customer's open interaction.

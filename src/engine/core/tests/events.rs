@@ -102,8 +102,8 @@ fn events() -> Vec<Happened> {
         recorded(InboundOutcome::QueueFull),
         recorded(InboundOutcome::Queued),
         InboundEvent::InboundDuplicated { message }.into(),
-        CustomerEvent::OptedOut { customer, message, by: OptOutBy::Keyword }.into(),
-        CustomerEvent::OptedOut { customer, message, by: OptOutBy::Provider }.into(),
+        CustomerEvent::OptedOut { customer, by: OptOutBy::Keyword { message } }.into(),
+        CustomerEvent::OptedOut { customer, by: OptOutBy::Provider { message } }.into(),
         CustomerEvent::OptedIn { customer, message }.into(),
         AgentEvent::StartBlocked { user: user(), customer: Some(customer) }.into(),
         InteractionEvent::InteractionOpened { interaction, customer, origin: Origin::Customer, opted_out: false }
@@ -357,6 +357,8 @@ fn events() -> Vec<Happened> {
         }
         .into(),
         OutboundEvent::OutboundCanceled { message, resend: true }.into(),
+        CustomerEvent::OptedOut { customer, by: OptOutBy::Import { user: user(), since: later } }.into(),
+        AgentEvent::OptOutsImported { user: user(), listed: 3, opted_out: 1 }.into(),
     ]
 }
 

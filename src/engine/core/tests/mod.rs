@@ -10,6 +10,7 @@ mod desk_bots;
 mod disabled;
 mod dispositions;
 mod events;
+mod importing;
 mod model;
 mod model_bots;
 mod model_offers;

@@ -11,7 +11,7 @@ use crate::engine::core::{
     delivery::MessageStatus,
     event::{
         AgentEvent, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, Happened, InboundEvent, InboundOutcome,
-        InteractionEvent, OutboundEvent, Purpose, RequeueReason, SampleResult,
+        InteractionEvent, OptOutBy, OutboundEvent, Purpose, RequeueReason, SampleResult,
     },
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, UserId},
 };
@@ -85,6 +85,8 @@ pub(super) struct Model {
     pub(super) missed: BTreeMap<UserId, (u32, i128)>,
     pub(super) interactions: BTreeMap<InteractionId, Told>,
     pub(super) customers: BTreeMap<CustomerId, Heard>,
+    /// Customers whom an import has opted out, until its end.
+    imported: u32,
     pub(super) messages: BTreeMap<MessageId, Sent>,
     pub(super) inbound: BTreeSet<MessageId>,
     used_interactions: BTreeSet<InteractionId>,
@@ -139,7 +141,11 @@ impl Model {
                 assert!(self.inbound.contains(message), "{event:?}")
             }
             Happened::Customer(CustomerEvent::OptedOut { customer, by, .. }) => {
-                self.opted_out(*customer, *by, event.at, config)
+                self.opted_out(*customer, by, event.at, config)
+            }
+            Happened::Agent(AgentEvent::OptOutsImported { user, listed, opted_out }) => {
+                assert!(config.supervisors.contains(user) && opted_out <= listed, "{event:?}");
+                assert_eq!(std::mem::take(&mut self.imported), *opted_out, "each is counted, and nobody else");
             }
             Happened::Customer(CustomerEvent::OptedIn { customer, .. }) => {
                 let heard = self.customer(*customer);
@@ -487,19 +493,23 @@ impl Model {
         }
     }
 
-    fn opted_out(
-        &mut self,
-        id: CustomerId,
-        by: crate::engine::core::event::OptOutBy,
-        at: Timestamp,
-        config: &ChannelConfig,
-    ) {
+    fn opted_out(&mut self, id: CustomerId, by: &OptOutBy, at: Timestamp, config: &ChannelConfig) {
         let heard = self.customer(id);
         assert!(!heard.opted_out, "recorded twice");
         heard.opted_out = true;
-        heard.confirmations_owed = u32::from(by == crate::engine::core::event::OptOutBy::Keyword);
+        heard.confirmations_owed = u32::from(matches!(by, OptOutBy::Keyword { .. }));
         if let Some(open) = heard.open {
             self.sample(open, SampleResult::Abandoned, at, config);
+        }
+        match by {
+            OptOutBy::Keyword { message } => assert!(self.inbound.contains(message), "{by:?}"),
+            OptOutBy::Provider { message } => {
+                assert!(self.inbound.contains(message) || self.messages.contains_key(message), "{by:?}");
+            }
+            OptOutBy::Import { user, since } => {
+                assert!(config.supervisors.contains(user) && *since <= at, "{by:?} at {at}");
+                self.imported += 1;
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Random commands at random times, with restarts: the promises hold in every history.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -19,10 +19,11 @@ use crate::{
         config::{self, ChannelConfig, OfferMode, RateLimit, Strategy as Distribution},
         delivery::{DeliveryState, FailureClass, MessageStatus, SendOutcome},
         due::due,
-        event::Event,
+        event::{Event, Purpose},
         ids::{Attempt, Epoch, InteractionId, MessageId, OfferId},
         interaction::Interaction,
         opt_out::{AnsweredBy, Keyword},
+        outbox::Outbound,
         schedule::Schedule,
         state::State,
     },
@@ -38,24 +39,80 @@ const SUPERVISOR: &str = "eva";
 enum Step {
     Pass(i64),
     ClockBack(i64),
-    Text { customer: u32, word: usize, provider: bool },
+    Text {
+        customer: u32,
+        word: usize,
+        provider: bool,
+    },
     Duplicate(usize),
     Online(usize),
     Offline(usize),
     Present(usize, bool),
-    Reply { user: usize, interaction: usize, stale: bool, long: bool },
-    Finish { user: usize, interaction: usize, stale: bool },
-    Note { user: usize, interaction: usize, owner: bool },
-    Start { user: usize, customer: u32 },
-    Transfer { interaction: usize, to: Option<usize> },
-    CancelTransfer { interaction: usize },
-    Assign { interaction: usize, to: usize, supervisor: bool },
-    Close { interaction: usize, supervisor: bool },
-    Accept { user: usize, interaction: usize, stale: bool },
-    Decline { user: usize, interaction: usize, stale: bool },
-    Answer { message: usize, outcome: SendOutcome, stale: bool },
-    Receipt { message: usize, token: bool, state: DeliveryState },
-    Resend { user: usize, message: usize },
+    Reply {
+        user: usize,
+        interaction: usize,
+        stale: bool,
+        long: bool,
+    },
+    Finish {
+        user: usize,
+        interaction: usize,
+        stale: bool,
+    },
+    Note {
+        user: usize,
+        interaction: usize,
+        owner: bool,
+    },
+    Start {
+        user: usize,
+        customer: u32,
+    },
+    Transfer {
+        interaction: usize,
+        to: Option<usize>,
+    },
+    CancelTransfer {
+        interaction: usize,
+    },
+    Assign {
+        interaction: usize,
+        to: usize,
+        supervisor: bool,
+    },
+    Close {
+        interaction: usize,
+        supervisor: bool,
+    },
+    Accept {
+        user: usize,
+        interaction: usize,
+        stale: bool,
+    },
+    Decline {
+        user: usize,
+        interaction: usize,
+        stale: bool,
+    },
+    Answer {
+        message: usize,
+        outcome: SendOutcome,
+        stale: bool,
+    },
+    Receipt {
+        message: usize,
+        token: bool,
+        state: DeliveryState,
+    },
+    /// By a supervisor, or by somebody else; customers, and since when they are opted out elsewhere.
+    Import {
+        supervisor: bool,
+        listed: Vec<(u32, Option<i64>)>,
+    },
+    Resend {
+        user: usize,
+        message: usize,
+    },
     Configure(usize),
     AcceptStorage(bool),
     BotTurn(usize),
@@ -124,6 +181,8 @@ fn step() -> impl Strategy<Value = Step> {
         3 => (0..USERS.len(), index.clone()).prop_map(|(user, message)| Step::Resend { user, message }),
         2 => (index, any::<bool>(), delivery())
             .prop_map(|(message, token, state)| Step::Receipt { message, token, state }),
+        1 => (prop::bool::weighted(0.8), prop::collection::vec((0u32..8, prop::option::of(-4_000i64..100_000)), 1..5))
+            .prop_map(|(supervisor, listed)| Step::Import { supervisor, listed }),
         1 => (0..CHANGES.len()).prop_map(Step::Configure),
         1 => prop::bool::weighted(0.7).prop_map(Step::AcceptStorage),
         1 => Just(Step::Evict),
@@ -252,6 +311,7 @@ impl History {
                 let user = USERS[*user].into();
                 self.desk.execute(&Command::SetPresence { user, present: *present });
             }
+            Step::Import { supervisor, listed } => self.import(*supervisor, listed),
             Step::Configure(change) => self.desk.configure(CHANGES[*change]),
             Step::AcceptStorage(accepted) => {
                 self.desk.state.set_storage_accepted(*accepted);
@@ -276,6 +336,37 @@ impl History {
             Step::Answer { .. } | Step::Receipt { .. } | Step::Resend { .. } => self.gateway(step),
         }
         self.check();
+    }
+
+    fn import(&mut self, supervisor: bool, listed: &[(u32, Option<i64>)]) {
+        let user = if supervisor { SUPERVISOR } else { "ana" };
+        // Clocks differ by an hour at most. Time does not run backwards: the desk's may be behind.
+        let now = self.desk.now.max(self.desk.state.scalars().last);
+        let ahead = now.duration_since(self.desk.now).as_secs();
+        let is_in_future = listed.iter().filter_map(|(_, ago)| *ago).any(|ago| -ago - ahead > 3_600);
+        let opted_out = |desk: &Desk, digit: u32| desk.knows(digit) && desk.customer(digit).opted_out;
+        let before: BTreeSet<u32> =
+            listed.iter().map(|(digit, _)| *digit).filter(|digit| opted_out(&self.desk, *digit)).collect();
+        let imported = self.desk.import(user, listed);
+        assert_eq!(imported.is_ok(), supervisor && !is_in_future, "{imported:?}");
+        let Ok((new, known)) = imported else {
+            assert!(
+                listed.iter().all(|(digit, _)| opted_out(&self.desk, *digit) == before.contains(digit)),
+                "all or nothing"
+            );
+            return;
+        };
+        let all: BTreeSet<u32> = listed.iter().map(|(digit, _)| *digit).collect();
+        assert_eq!((new as usize, (new + known) as usize), (all.len() - before.len(), listed.len()));
+        for digit in all {
+            assert!(opted_out(&self.desk, digit));
+            let customer = self.desk.customer(digit).id;
+            let waits = |message: &Outbound| message.customer == customer && !message.is_in_flight();
+            let kept = |message: &Outbound| matches!(message.purpose, Purpose::Help | Purpose::OptOutConfirmation);
+            assert!(self.desk.state.outbox().filter(|it| waits(it)).all(kept), "what waits is given up");
+            let open = self.desk.open(digit).and_then(|open| self.desk.state.interaction(open));
+            assert!(open.is_none_or(|open| open.owner().is_some() || before.contains(&digit)), "nobody waits any more");
+        }
     }
 
     fn pass(&mut self, duration: SignedDuration) {

@@ -4,6 +4,7 @@ mod agents;
 mod answers;
 mod conversation;
 mod interactions;
+mod opt_outs;
 mod statistics;
 
 pub(super) use self::{
@@ -11,5 +12,6 @@ pub(super) use self::{
     answers::{Accepted, Done, Noted, Replied, Resent, Started},
     conversation::{BlockedStart, BlockedStarts, Conversation, Message, Messages},
     interactions::{Disposition, Dispositions, Interaction, Interactions, State, TransferTo},
+    opt_outs::{OptOut, OptOutImport, OptOutImports, OptOuts, OptOutsImported},
     statistics::{ServiceLevel, Statistics},
 };

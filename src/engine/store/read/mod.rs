@@ -5,6 +5,7 @@ mod bots;
 mod events;
 mod interactions;
 mod messages;
+mod opt_outs;
 #[cfg(test)]
 mod plan_tests;
 
@@ -21,6 +22,7 @@ pub use self::{
         WITH_INTERACTION,
     },
     messages::{MessageKind, MessageRow},
+    opt_outs::{OptOutImportRow, OptOutRow, OptedOutBy},
 };
 
 /// Rows of a page at most.

@@ -7,6 +7,7 @@ use super::{
     InteractionFilter, InteractionPlace, InteractionState,
     interactions::list,
     messages::{CUSTOMER, INDEXED, INDEXED_OLDEST_FIRST, MESSAGE, RECENT, RECENT_OLDEST_FIRST},
+    opt_outs::{IMPORTS, OPT_OUTS},
 };
 use crate::engine::{
     core::{
@@ -76,6 +77,13 @@ fn no_list_grows_with_what_is_stored() {
             }
         }
     }
+}
+
+#[test]
+fn opt_outs_are_found_among_those_who_opted_out_alone() {
+    let sql = empty_store();
+    assert_eq!(plan(&sql, OPT_OUTS), ["SEARCH customer USING INDEX customer_opted_out (id>?)"]);
+    assert_eq!(plan(&sql, IMPORTS), ["SEARCH opt_out_import USING INTEGER PRIMARY KEY (rowid<?)"]);
 }
 
 #[test]

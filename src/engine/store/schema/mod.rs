@@ -15,7 +15,7 @@ enum Part {
 }
 
 /// One step each; step `n` makes schema version `n + 1`. A step that was released is never changed.
-const STEPS: [&[Part]; 10] = [
+const STEPS: [&[Part]; 11] = [
     &[Part::Sql(include_str!("1.sql"))],
     &[Part::Sql(include_str!("2.sql"))],
     &[Part::Sql(include_str!("3.sql"))],
@@ -26,6 +26,7 @@ const STEPS: [&[Part]; 10] = [
     &[Part::Sql(include_str!("8.sql")), Part::Rows(own_times::write)],
     &[Part::Sql(include_str!("9.sql"))],
     &[Part::Sql(include_str!("10.sql"))],
+    &[Part::Sql(include_str!("11.sql"))],
 ];
 
 /// The schema version that this engine writes.
