@@ -23,7 +23,7 @@ macro_rules! shown {
 
 shown! {
     Engine(EngineEvent) { shown: ConfigApplied; hidden: EngineStarted, StorageAccepted }
-    Clock(ClockEvent) { shown: ClockSet, Disabled, Enabled; hidden: ClockLeapt }
+    Clock(ClockEvent) { shown: ClockSet, Disabled, Enabled; hidden: ClockLeapt, DayBegan }
     Customer(CustomerEvent) { shown: OptedOut, OptedIn; hidden: CustomerAdded }
     Inbound(InboundEvent) { shown: InboundRecorded; hidden: InboundDuplicated }
     Interaction(InteractionEvent) {

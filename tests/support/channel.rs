@@ -71,6 +71,8 @@ pub enum Step {
     Membership { bo: bool },
     /// These are the members.
     Members { members: Vec<Member> },
+    /// Having an interaction counts as the answer, or a reply does.
+    AnsweredBy { accept: bool },
     /// Interactions find their agents in another way.
     Distribute { strategy: Strategy },
     /// Agents are asked, and have so many seconds; or they are not asked.
@@ -306,6 +308,7 @@ impl Writer<'_> {
             | Step::MaxQueued { .. }
             | Step::Membership { .. }
             | Step::Members { .. }
+            | Step::AnsweredBy { .. }
             | Step::Distribute { .. }
             | Step::Ask { .. }
             | Step::Return { .. }
@@ -490,6 +493,8 @@ impl Writer<'_> {
                 new.members = members.iter().filter(|member| *bo || member.user.as_str() != "bo").cloned().collect();
             }
             Step::Members { members } => new.members = members.iter().cloned().collect(),
+            Step::AnsweredBy { accept: true } => new.service_level.answered_by = config::AnsweredBy::Accept,
+            Step::AnsweredBy { accept: false } => new.service_level.answered_by = config::AnsweredBy::Reply,
             Step::Distribute { strategy } => new.strategy = *strategy,
             Step::Ask { seconds } => {
                 new.offer = seconds.map_or(OfferMode::Assign, |timeout_seconds| OfferMode::Ask { timeout_seconds });

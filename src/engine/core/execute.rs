@@ -7,7 +7,7 @@ use super::{
     command::{Command, Decision},
     decide::decide,
     due::due,
-    event::Event,
+    event::{ClockEvent, Event},
     state::State,
 };
 
@@ -36,7 +36,13 @@ impl State {
     }
 
     fn do_what_is_due(&mut self, now: Timestamp, events: &mut Vec<Event>) {
-        self.begin_day(now.max(self.scalars.last));
+        let at = now.max(self.scalars.last);
+        self.begin_day(at);
+        if let Some(on) = self.begins(at) {
+            let event = Event { at, what: ClockEvent::DayBegan { on }.into() };
+            apply(self, &event);
+            events.push(event);
+        }
         loop {
             let step = due(self, now);
             if step.is_empty() {

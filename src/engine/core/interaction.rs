@@ -34,6 +34,13 @@ pub struct Interaction {
     pub epoch: Epoch,
     /// Since when the customer waits for the first reply; none once that is decided, or when it does not count.
     pub waiting_since: Option<Timestamp>,
+    /// Since when its customer waits for the first reply, whatever ended the wait by the service level; none once there was one, or when the
+    /// wait does not count.
+    #[serde(default)]
+    pub unreplied_since: Option<Timestamp>,
+    /// Since when its owner has it; none while nobody has it, and for what an older version gave them.
+    #[serde(default)]
+    pub owned_since: Option<Timestamp>,
     /// Its last message, or when its owner got it if that was later.
     pub active_at: ChannelTime,
     /// How often it was offered.

@@ -24,6 +24,7 @@ mod draft;
 pub mod due;
 pub mod event;
 mod execute;
+pub mod figures;
 pub mod ids;
 mod importing;
 mod inbound;
@@ -51,6 +52,7 @@ pub mod statistics;
 mod strategy;
 mod supervising;
 mod timers;
+pub mod today;
 pub mod transfer;
 mod transferring;
 

@@ -13,6 +13,7 @@ use super::{
     config::AnsweredBy,
     draft::Draft,
     event::{InteractionEvent, SampleResult},
+    figures::Counts,
     interaction::Interaction,
     state::State,
 };
@@ -49,7 +50,7 @@ pub(super) fn sampled(
     })
 }
 
-/// The service level over its window. Sums over channels are right when counts are added, never percentages.
+/// The service level over its window, or of a day. Sums over channels are right when counts are added, never percentages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ServiceLevel {
     /// Interactions that an agent answered: replied to or, with `answeredBy: Accept`, had.
@@ -78,26 +79,38 @@ pub struct ServiceLevel {
 impl State {
     /// The service level at an instant: the samples younger than the window.
     pub fn service_level(&self, now: Timestamp) -> ServiceLevel {
-        let goal = self.config.service_level;
-        let mut level =
-            ServiceLevel { waiting_beyond_target: self.waiting_beyond(goal.target, now), ..Default::default() };
-        for sample in self.samples.iter().filter(|sample| now.duration_since(sample.at) < goal.window) {
-            let (count, in_target) = match sample.result {
-                SampleResult::Answered => (&mut level.answered, Some(&mut level.answered_in_target)),
-                SampleResult::Abandoned => (&mut level.abandoned, Some(&mut level.abandoned_in_target)),
-                SampleResult::NoReply => (&mut level.no_reply, Some(&mut level.no_reply_in_target)),
-                SampleResult::Unanswered => (&mut level.unanswered, None),
-            };
-            *count += 1;
-            if let Some(in_target) = in_target {
-                *in_target += u64::from(sample.in_target);
-            }
+        let window = self.config.service_level.window;
+        let mut counts = Counts::default();
+        for sample in self.samples.iter().filter(|sample| now.duration_since(sample.at) < window) {
+            counts.add(sample.result, sample.in_target);
         }
-        let decided = level.answered + level.unanswered + level.no_reply - level.no_reply_in_target;
-        level.percent = percent(level.answered_in_target, decided);
-        level.percent_with_abandoned =
-            percent(level.answered_in_target + level.abandoned_in_target, decided + level.abandoned);
-        level
+        self.service_level_of(counts, now)
+    }
+
+    /// The service level that these waits make, with those who wait at an instant.
+    pub(super) fn service_level_of(&self, counts: Counts, now: Timestamp) -> ServiceLevel {
+        let Counts {
+            answered,
+            answered_in_target,
+            abandoned,
+            abandoned_in_target,
+            unanswered,
+            no_reply,
+            no_reply_in_target,
+        } = counts;
+        let decided = answered + unanswered + no_reply - no_reply_in_target;
+        ServiceLevel {
+            answered,
+            answered_in_target,
+            abandoned,
+            abandoned_in_target,
+            unanswered,
+            no_reply,
+            no_reply_in_target,
+            waiting_beyond_target: self.waiting_beyond(self.config.service_level.target, now),
+            percent: percent(answered_in_target, decided),
+            percent_with_abandoned: percent(answered_in_target + abandoned_in_target, decided + abandoned),
+        }
     }
 
     fn waiting_beyond(&self, target: SignedDuration, now: Timestamp) -> u64 {

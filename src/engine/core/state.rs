@@ -16,6 +16,7 @@ use super::{
     config::ChannelConfig,
     customer::Customer,
     event::SampleResult,
+    figures::{AgentCounts, ChannelDay},
     ids::{CustomerId, InteractionId, MessageId, NoteId, UserId},
     interaction::{Interaction, Phase, Place},
     outbox::{Outbound, Outbox},
@@ -39,6 +40,8 @@ pub struct State {
     pub(super) agents: BTreeMap<UserId, Agent>,
     pub(super) outbox: Outbox,
     pub(super) samples: VecDeque<Sample>,
+    /// What agents did on the day that is counted.
+    pub(super) worked_today: BTreeMap<UserId, AgentCounts>,
     /// Interactions that stand in the queue and that nobody is asked about, in the order in which they are assigned.
     pub(super) unoffered: BTreeSet<(Place, InteractionId)>,
     /// Those that stand there and that somebody is asked about.
@@ -71,6 +74,7 @@ impl PartialEq for State {
             && self.agents == other.agents
             && self.outbox == other.outbox
             && self.samples == other.samples
+            && self.worked_today == other.worked_today
             && self.unoffered == other.unoffered
             && self.offered == other.offered
             && self.handed_over == other.handed_over
@@ -116,6 +120,9 @@ pub struct Scalars {
     /// Whose turn it was last: whom the strategy chose.
     #[serde(default)]
     pub turn: Option<Turn>,
+    /// The day that is counted; none until something happened on it.
+    #[serde(default)]
+    pub today: Option<ChannelDay>,
 }
 
 impl Scalars {
@@ -142,6 +149,7 @@ impl Default for Scalars {
             clock_settings: 0,
             seed: Seed::default(),
             turn: None,
+            today: None,
         }
     }
 }
@@ -176,6 +184,9 @@ pub struct OpenRows {
     pub outbox: Vec<Outbound>,
     /// Samples within the service level's window, oldest first.
     pub samples: Vec<Sample>,
+    /// What agents did on the day that is counted.
+    #[serde(default)]
+    pub worked_today: BTreeMap<UserId, AgentCounts>,
 }
 
 impl State {
@@ -198,6 +209,7 @@ impl State {
             agents: rows.agents.into_iter().map(|agent| (agent.user.clone(), agent)).collect(),
             outbox: rows.outbox.into_iter().collect(),
             samples: rows.samples.into(),
+            worked_today: rows.worked_today,
             unoffered: BTreeSet::new(),
             offered: BTreeSet::new(),
             handed_over: 0,
@@ -225,6 +237,7 @@ impl State {
             agents: self.agents.values().cloned().collect(),
             outbox: self.outbox.iter().cloned().collect(),
             samples: self.samples.iter().copied().collect(),
+            worked_today: self.worked_today.clone(),
         }
     }
 
@@ -386,7 +399,11 @@ impl State {
         for id in open {
             self.with_interaction(id, |interaction| {
                 interaction.arrived_at = back.moved(interaction.arrived_at);
-                interaction.waiting_since = interaction.waiting_since.map(|since| back.moved(since));
+                for since in
+                    [&mut interaction.waiting_since, &mut interaction.unreplied_since, &mut interaction.owned_since]
+                {
+                    *since = since.map(|since| back.moved(since));
+                }
                 if let Phase::Queued { place: Place::Head(_, at) | Place::Tail(_, at), since, .. } =
                     &mut interaction.phase
                 {

@@ -8,10 +8,7 @@ use super::{
     page::{Asked, PageQuery, limit, read_cursor, write_cursor},
     path::OfInteraction,
     problem::Failure,
-    view::{
-        BlockedStart, BlockedStarts, Conversation, Disposition, Dispositions, Me, MyChannel, MyOffer, ServiceLevel,
-        Statistics,
-    },
+    view::{BlockedStart, BlockedStarts, Conversation, Disposition, Dispositions, Me, MyChannel, MyOffer},
 };
 use crate::{
     engine::{core, inbox::Inspection},
@@ -109,38 +106,5 @@ pub(super) async fn blocked_starts(
     Ok(Json(BlockedStarts {
         items: page.items.into_iter().map(BlockedStart::from).collect(),
         next_cursor: page.next.map(write_cursor),
-    }))
-}
-
-/// The channel in numbers, now.
-#[utoipa::path(get, path = "/v1/channels/{channel}/statistics", tag = "statistics",
-    responses((status = 200, body = Statistics)))]
-pub(super) async fn statistics(State(shared): State<Shared>, _: Agent) -> Result<Json<Statistics>, Failure> {
-    let (now, hours_change_at) = shared
-        .engine
-        .inspect(|seen| (seen.state.statistics(seen.now), seen.state.config().schedule.next_change(seen.now)))
-        .await?;
-    let level = now.service_level;
-    Ok(Json(Statistics {
-        waiting: now.waiting,
-        oldest_wait_seconds: now.oldest_wait_seconds,
-        active: now.active,
-        transferring: now.transferring,
-        agents_online: now.agents_online,
-        agents_available: now.agents_available,
-        outbox: now.outbox_waiting + now.outbox_in_flight,
-        in_hours: now.in_hours,
-        hours_change_at,
-        service_level: ServiceLevel {
-            answered: level.answered,
-            answered_in_target: level.answered_in_target,
-            abandoned: level.abandoned,
-            abandoned_in_target: level.abandoned_in_target,
-            unanswered: level.unanswered,
-            no_reply: level.no_reply,
-            no_reply_in_target: level.no_reply_in_target,
-            percent: level.percent,
-            percent_with_abandoned: level.percent_with_abandoned,
-        },
     }))
 }

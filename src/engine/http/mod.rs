@@ -19,6 +19,7 @@ mod opt_outs;
 mod page;
 mod path;
 mod problem;
+mod statistics;
 mod stream;
 mod stream_limit;
 mod supervisors;
@@ -162,7 +163,8 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
         .route("/dispositions", get(desk::dispositions))
         .route("/canned-replies", get(canned_replies::canned_replies))
         .route("/blocked-starts", get(desk::blocked_starts))
-        .route("/statistics", get(desk::statistics))
+        .route("/statistics", get(statistics::statistics))
+        .route("/statistics/agents", get(statistics::agents))
         .route("/stream", get(stream::stream))
         .route("/stream-ticket", post(stream::ticket))
         .route_layer(middleware::from_fn_with_state(shared.clone(), path::is_held));

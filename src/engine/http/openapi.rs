@@ -12,7 +12,8 @@ use utoipa::{
 };
 
 use super::{
-    actions, bots, canned_replies, desk, events, interactions, messages, offers, opt_outs, stream, supervisors, transfers, view,
+    actions, bots, canned_replies, desk, events, interactions, messages, offers, opt_outs, statistics, stream,
+    supervisors, transfers, view,
 };
 use crate::wire::{
     ports::CHANNEL_PATH,
@@ -54,7 +55,8 @@ use crate::wire::{
         desk::dispositions,
         canned_replies::canned_replies,
         desk::blocked_starts,
-        desk::statistics,
+        statistics::statistics,
+        statistics::agents,
         stream::stream,
         stream::ticket
     ),

@@ -1,4 +1,4 @@
-//! Who has opted out: supervisors list and import it. Nobody takes an opt-out back but the customer (decision 0025).
+//! Who has opted out: supervisors list and import it. Nobody takes an opt-out back but the customer (decision 0026).
 
 use axum::{Json, extract::State, response::Response};
 use jiff::Timestamp;
@@ -8,7 +8,7 @@ use super::{
     Shared,
     caller::Supervisor,
     keyed::{Change, recorded},
-    page::{Asked, limit, read_cursor, write_cursor},
+    page::{Asked, PageQuery, limit, read_cursor, write_cursor},
     problem::Failure,
     view::{OptOut, OptOutImport, OptOutImports, OptOuts, OptOutsImported},
 };
@@ -25,17 +25,6 @@ use crate::{
 const MOST_AT_ONCE: usize = 500;
 /// Characters of a source.
 const LONGEST_SOURCE: usize = 200;
-
-/// Page of a list.
-#[derive(Debug, Deserialize, utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PageQuery {
-    /// Rows of the page, 1 to 200; 50 when absent.
-    limit: Option<u32>,
-    /// `nextCursor` of the page before.
-    cursor: Option<String>,
-}
 
 /// Customers who opted out elsewhere.
 #[derive(Debug, Deserialize, utoipa::ToSchema)]

@@ -11,7 +11,9 @@ const MOVES: [&str; 4] = [
     "UPDATE interaction
      SET arrived_at = iif(arrived_at > ?1, arrived_at - ?2, arrived_at), place_at = iif(place_at > ?1, place_at - ?2, place_at),
          queued_at = iif(queued_at > ?1, queued_at - ?2, queued_at),
-         waiting_since = iif(waiting_since > ?1, waiting_since - ?2, waiting_since)
+         waiting_since = iif(waiting_since > ?1, waiting_since - ?2, waiting_since),
+         unreplied_since = iif(unreplied_since > ?1, unreplied_since - ?2, unreplied_since),
+         owned_since = iif(owned_since > ?1, owned_since - ?2, owned_since)
      WHERE state IN ('Opened', 'Bot', 'Queued', 'Active')",
     "UPDATE agent
      SET last_finish = iif(last_finish > ?1, last_finish - ?2, last_finish),

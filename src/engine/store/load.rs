@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 use jiff::Timestamp;
@@ -15,6 +15,7 @@ use crate::engine::core::{
     clock::ChannelTime,
     customer::{Customer, LastAgent, MetBots},
     event::Origin,
+    figures::AgentCounts,
     ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, OfferId, UserId},
     interaction::{Interaction, Phase, Place},
     outbox::Outbound,
@@ -52,7 +53,7 @@ const INTERACTIONS: &str =
                                       AND m.interaction = interaction.id
                                     ORDER BY k.message DESC LIMIT 1), 0)),
            queued_at, offers, offer, accepted, asked_in_vain, previous_agent, queued_own_at, queue_timed_out, transfer,
-           bot, finished, priority
+           bot, finished, priority, unreplied_since, owned_since
     FROM interaction WHERE state IN ('Opened', 'Bot', 'Queued', 'Active') AND closed_at IS NULL ORDER BY id";
 /// The same of messages that wait for the look-ups.
 const RECENT_ACTIVITY: &str = "SELECT interaction, max(own_at) FROM message
@@ -74,6 +75,7 @@ pub(super) fn open_rows(sql: &Connection, samples_since: Timestamp) -> Result<Op
         agents: agents(sql)?,
         outbox: outbox(sql)?,
         samples: samples(sql, samples_since)?,
+        worked_today: worked_today(sql)?,
     })
 }
 
@@ -179,6 +181,8 @@ fn interactions_by_row(sql: &Connection) -> Result<Vec<Interaction>, StoreError>
             phase: read_phase(row)?,
             epoch: Epoch(row.get(8)?),
             waiting_since: instant(row, 9)?,
+            unreplied_since: instant(row, 23)?,
+            owned_since: instant(row, 24)?,
             active_at: ChannelTime::from(codec::timestamp(row.get(10)?)?),
             offers: codec::id(row.get(12)?),
             accepted: row.get::<_, Option<i64>>(14)?.map(|id| OfferId(codec::id(id))),
@@ -231,6 +235,14 @@ fn agents(sql: &Connection) -> Result<Vec<Agent>, StoreError> {
     })
 }
 
+fn worked_today(sql: &Connection) -> Result<BTreeMap<UserId, AgentCounts>, StoreError> {
+    let rows = all(sql, "SELECT user, counts FROM agent_today", [], |row| {
+        let counts = json(row, 1)?.ok_or_else(|| StoreError::Contents("an agent's day is empty".into()))?;
+        Ok((UserId::from(row.get::<_, String>(0)?), counts))
+    })?;
+    Ok(rows.into_iter().collect())
+}
+
 fn outbox(sql: &Connection) -> Result<Vec<Outbound>, StoreError> {
     all(sql, OUTBOX, [], |row| {
         let reached: Option<String> = row.get(8)?;
@@ -268,7 +280,7 @@ pub(super) fn instant(row: &Row<'_>, column: usize) -> Result<Option<Timestamp>,
 pub(super) fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<Option<T>, StoreError> {
     let text: Option<String> = row.get(column)?;
     let read = text.map(|text| serde_json::from_str(&text)).transpose();
-    read.map_err(|error| StoreError::Contents(format!("interaction: {error}")))
+    read.map_err(|error| StoreError::Contents(format!("column {column}: {error}")))
 }
 
 pub(super) fn user(row: &Row<'_>, column: usize) -> Result<Option<UserId>, StoreError> {

@@ -13,7 +13,10 @@ use super::{
 use crate::engine::core::{
     agent::Agent,
     customer::Customer,
-    event::{AgentEvent, CloseReason, CustomerEvent, Happened, InboundEvent, InteractionEvent, Origin, OutboundEvent},
+    event::{
+        AgentEvent, CloseReason, CustomerEvent, Happened, InboundEvent, InteractionEvent, Origin, OutboundEvent,
+        Purpose,
+    },
     ids::{CustomerId, DispositionName, Epoch, InteractionId, MessageId, UserId},
     interaction::{Interaction, Phase, Place},
     offer::Offer,
@@ -26,6 +29,8 @@ pub(super) struct Touched {
     customers: BTreeSet<CustomerId>,
     interactions: BTreeMap<InteractionId, Change>,
     agents: BTreeSet<UserId>,
+    /// Whose figures of the day may be others.
+    counted: BTreeSet<UserId>,
 }
 
 /// What happened to an interaction.
@@ -34,6 +39,8 @@ struct Change {
     opened: Option<Opened>,
     /// More than that it has another message.
     moved: bool,
+    /// It may have been the first reply.
+    replied: bool,
     epoch: Option<Epoch>,
     closed: Option<Closed>,
 }
@@ -66,9 +73,13 @@ impl Touched {
                 self.customers.insert(*customer);
             }
             Happened::Inbound(InboundEvent::InboundRecorded { interaction, .. }) => self.has_message(*interaction),
-            Happened::Outbound(OutboundEvent::OutboundCommitted { customer, interaction, .. }) => {
+            Happened::Outbound(OutboundEvent::OutboundCommitted { customer, interaction, purpose, .. }) => {
                 self.customers.insert(*customer);
                 self.has_message(*interaction);
+                if let Purpose::Reply { user } = purpose {
+                    self.counted.insert(user.clone());
+                    interaction.iter().for_each(|id| self.interactions.entry(*id).or_default().replied = true);
+                }
             }
             Happened::Interaction(event) => self.note_interaction(event, at, before, after),
             Happened::Agent(
@@ -102,6 +113,7 @@ impl Touched {
                     Origin::Customer => None,
                     Origin::Agent { user } => Some(user.clone()),
                 };
+                self.counted.extend(started_by.clone());
                 let (customer, opted_out) = (*customer, *opted_out);
                 self.moved(*interaction).opened =
                     Some(Opened { customer, started_by, opted_out, at, first_message: before });
@@ -110,7 +122,9 @@ impl Touched {
                 // The customer has met one more, who began the interaction just before.
                 let customer = self.moved(*interaction).opened.as_ref().map(|opened| opened.customer);
                 self.customers.extend(customer);
-                self.agents.extend(finished.as_ref().map(|by| by.owner.clone()));
+                let finished_by = finished.as_ref().map(|by| by.owner.clone());
+                self.counted.extend(finished_by.clone());
+                self.agents.extend(finished_by);
             }
             InteractionEvent::InteractionQueued { interaction, .. }
             | InteractionEvent::BotStepped { interaction, .. }
@@ -120,10 +134,15 @@ impl Touched {
             | InteractionEvent::ServiceLevelSampled { interaction, .. } => {
                 self.moved(*interaction);
             }
-            InteractionEvent::InteractionAssigned { interaction, user, epoch, .. }
-            | InteractionEvent::InteractionRequeued { interaction, user, epoch, .. } => {
+            InteractionEvent::InteractionAssigned { interaction, user, epoch, from, .. } => {
                 self.moved(*interaction).epoch = Some(*epoch);
                 self.agents.insert(user.clone());
+                self.counted.extend([user].into_iter().chain(from).cloned());
+            }
+            InteractionEvent::InteractionRequeued { interaction, user, epoch, .. } => {
+                self.moved(*interaction).epoch = Some(*epoch);
+                self.agents.insert(user.clone());
+                self.counted.insert(user.clone());
             }
             InteractionEvent::InteractionOffered { interaction, .. }
             | InteractionEvent::OfferExtended { interaction, .. }
@@ -133,19 +152,23 @@ impl Touched {
             InteractionEvent::TransferStarted { interaction, to, .. }
             | InteractionEvent::TransferEnded { interaction, to, .. } => {
                 self.moved(*interaction);
+                self.counted.extend(to.clone());
                 self.agents.extend(to.clone());
             }
             InteractionEvent::OfferDeclined { interaction, user, .. } => {
                 self.moved(*interaction);
+                self.counted.insert(user.clone());
                 self.agents.insert(user.clone());
             }
             InteractionEvent::OfferWithdrawn { interaction, users, .. } => {
                 self.moved(*interaction);
+                self.counted.extend(users.iter().cloned());
                 self.agents.extend(users.iter().cloned());
             }
             InteractionEvent::InteractionClosed { interaction, reason, owner, disposition, .. } => {
                 let last_message = MessageId(after.0.saturating_sub(1));
                 let (reason, owner, disposition) = (*reason, owner.clone(), disposition.clone());
+                self.counted.extend(owner.clone());
                 self.agents.extend(owner.clone());
                 self.moved(*interaction).closed = Some(Closed { reason, owner, disposition, at, last_message });
             }
@@ -178,7 +201,9 @@ impl Touched {
         for (id, change) in &self.interactions {
             match (change, state.interaction(*id)) {
                 // A bot may have been answered.
-                (Change { moved: false, .. }, Some(interaction)) if interaction.bot().is_some() => {
+                (Change { moved: false, replied, .. }, Some(interaction))
+                    if *replied || interaction.bot().is_some() =>
+                {
                     write_interaction(sql, interaction)?;
                 }
                 // Its last activity is read from its messages.
@@ -199,6 +224,10 @@ impl Touched {
         }
         for agent in self.agents.iter().filter_map(|user| state.agent(user)) {
             write_agent(sql, agent)?;
+        }
+        for (user, counts) in self.counted.iter().filter_map(|user| Some((user, state.counted(user)?))) {
+            sql.prepare_cached("INSERT OR REPLACE INTO agent_today (user, counts) VALUES (?, ?)")?
+                .execute(params![user.as_str(), json(Some(counts))?])?;
         }
         Ok(())
     }
@@ -241,8 +270,9 @@ fn insert_open(sql: &Connection, interaction: &Interaction, opened: &Opened) -> 
     sql.prepare_cached(
         "INSERT INTO interaction (id, customer, state, started_by, opted_out, arrived_at, at_head, place_at, queued_at, owner,
                                   epoch, waiting_since, active_at, first_message, offers, offer, accepted, asked_in_vain,
-                                  previous_agent, queued_own_at, queue_timed_out, transfer, bot, finished, priority)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                  previous_agent, queued_own_at, queue_timed_out, transfer, bot, finished, priority,
+                                  unreplied_since, owned_since)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )?
     .execute(params![
         codec::column(interaction.id.0),
@@ -270,6 +300,8 @@ fn insert_open(sql: &Connection, interaction: &Interaction, opened: &Opened) -> 
         json(interaction.bot())?,
         json(interaction.finished())?,
         interaction.priority,
+        interaction.unreplied_since.map(codec::nanos),
+        interaction.owned_since.map(codec::nanos),
     ])?;
     Ok(())
 }
@@ -301,7 +333,7 @@ fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), 
         "UPDATE interaction
          SET state = ?, at_head = ?, place_at = ?, queued_at = ?, owner = ?, epoch = ?, waiting_since = ?, active_at = ?,
              offers = ?, offer = ?, accepted = ?, asked_in_vain = ?, previous_agent = ?, queued_own_at = ?, queue_timed_out = ?,
-             transfer = ?, bot = ?, finished = ?, priority = ?
+             transfer = ?, bot = ?, finished = ?, priority = ?, unreplied_since = ?, owned_since = ?
          WHERE id = ?",
     )?
     .execute(params![
@@ -324,6 +356,8 @@ fn write_interaction(sql: &Connection, interaction: &Interaction) -> Result<(), 
         json(interaction.bot())?,
         json(interaction.finished())?,
         interaction.priority,
+        interaction.unreplied_since.map(codec::nanos),
+        interaction.owned_since.map(codec::nanos),
         codec::column(interaction.id.0),
     ])?;
     Ok(())

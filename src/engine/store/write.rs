@@ -207,6 +207,10 @@ impl Transaction<'_> {
         match &event.what {
             Happened::Clock(event) => match event {
                 ClockEvent::ClockSet { to } => clock_set::write(&self.sql, *to, at),
+                ClockEvent::DayBegan { .. } => {
+                    self.sql.prepare_cached("DELETE FROM agent_today")?.execute([])?;
+                    Ok(())
+                }
                 ClockEvent::ClockLeapt { .. } | ClockEvent::Disabled | ClockEvent::Enabled => Ok(()),
             },
             Happened::Customer(event) => match event {

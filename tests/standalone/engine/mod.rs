@@ -22,6 +22,7 @@ mod presence;
 mod repetition;
 mod resends;
 mod restored;
+mod statistics;
 mod stream;
 mod streams_at_once;
 mod supervisors;

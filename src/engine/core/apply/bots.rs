@@ -33,6 +33,7 @@ pub(super) fn apply_to_bot(state: &mut State, event: &InteractionEvent, at: Time
                         .as_ref()
                         .map(|by| Finished { owner: by.owner.clone(), disposition: by.disposition.clone() });
                     *phase = Phase::Bot { run: begun, finished };
+                    interaction.owned_since = None;
                     interaction.previous_agent.clone_from(previous_agent);
                 }
             });

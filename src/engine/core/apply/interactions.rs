@@ -29,6 +29,7 @@ pub(super) fn apply_to_interaction(state: &mut State, event: &InteractionEvent, 
                 let place = interaction.tail();
                 interaction.phase = Phase::Queued { place, since: at, own_since, offer: None, bot: None };
                 interaction.waiting_since = measured.then_some(at);
+                interaction.unreplied_since = measured.then_some(at);
                 interaction.previous_agent.clone_from(previous_agent);
             });
         }
@@ -57,6 +58,7 @@ pub(super) fn apply_to_interaction(state: &mut State, event: &InteractionEvent, 
                 let place = interaction.head();
                 interaction.phase = Phase::Queued { place, since: at, own_since, offer: None, bot: None };
                 interaction.epoch = *epoch;
+                interaction.owned_since = None;
             });
         }
         InteractionEvent::InteractionClosed { interaction, reason, owner, completed_on, .. } => {
@@ -85,6 +87,8 @@ fn interaction_opened(state: &mut State, id: InteractionId, customer: CustomerId
         phase: Phase::Opened,
         epoch: Epoch::default(),
         waiting_since: None,
+        unreplied_since: None,
+        owned_since: None,
         active_at,
         offers: 0,
         accepted: None,
@@ -106,6 +110,7 @@ fn assigned(state: &mut State, id: InteractionId, user: &UserId, epoch: Epoch, o
     state.with_interaction(id, |interaction| {
         interaction.phase = Phase::Active { owner: user.clone(), transfer: None };
         interaction.epoch = epoch;
+        interaction.owned_since = Some(at);
         interaction.active_at = active_at;
         interaction.accepted = offer;
         interaction.asked_in_vain = AskedInVain::default();

@@ -5,6 +5,7 @@ mod bots;
 mod customers;
 mod interactions;
 mod offers;
+mod today;
 mod transfers;
 
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +31,7 @@ use super::{
 pub fn apply(state: &mut State, event: &Event) {
     let at = event.at.max(state.scalars.last);
     state.scalars.last = at;
+    today::count(state, &event.what, at);
     match &event.what {
         Happened::Engine(event) => apply_to_engine(state, event),
         Happened::Clock(event) => apply_to_clock(state, event, at),
@@ -65,6 +67,7 @@ fn apply_to_clock(state: &mut State, event: &ClockEvent, at: Timestamp) {
         }
         ClockEvent::ClockSet { to } => clock_set(state, *to, at),
         ClockEvent::Disabled => state.scalars.clock.stop(at),
+        ClockEvent::DayBegan { on } => state.day_began(*on),
         ClockEvent::Enabled => state.scalars.clock.go_on(at),
     }
 }
@@ -129,6 +132,9 @@ fn apply_to_outbox(state: &mut State, event: &OutboundEvent, at: Timestamp) {
             message_added(state, *message);
             touch(state, *interaction, at);
             with_customer(state, *customer, |customer| notice_given(customer, purpose, at));
+            if let (Purpose::Reply { .. }, Some(id)) = (purpose, interaction) {
+                state.with_interaction(*id, |interaction| interaction.unreplied_since = None);
+            }
             state.outbox.put(Outbound {
                 message: *message,
                 customer: *customer,

@@ -4,7 +4,7 @@ mod interaction;
 mod outcome;
 mod stored;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -97,6 +97,11 @@ pub enum ClockEvent {
     ClockSet {
         /// The time from now on.
         to: Timestamp,
+    },
+    /// Another date in the campaign's time zone: what happens from now on counts for it.
+    DayBegan {
+        /// The date.
+        on: Date,
     },
     /// Channel or campaign was disabled: timers stand still.
     Disabled,

@@ -129,7 +129,7 @@ macro_rules! types {
 
 types! {
     Engine(EngineEvent): EngineStarted, ConfigApplied, StorageAccepted;
-    Clock(ClockEvent): ClockLeapt, ClockSet, Disabled, Enabled;
+    Clock(ClockEvent): ClockLeapt, ClockSet, DayBegan, Disabled, Enabled;
     Customer(CustomerEvent): CustomerAdded, OptedOut, OptedIn;
     Inbound(InboundEvent): InboundRecorded, InboundDuplicated;
     Interaction(InteractionEvent): InteractionOpened, InteractionQueued, BotStarted, BotStepped, BotTimedOut, BotEnded, BotNoted, QueueTimedOut, InteractionAssigned, InteractionOffered, OfferExtended, OfferDeclined, OfferWithdrawn, OfferRested, TransferStarted, TransferEnded, InteractionRequeued, InteractionClosed, ServiceLevelSampled, NoteAdded;

@@ -359,6 +359,7 @@ fn events() -> Vec<Happened> {
         OutboundEvent::OutboundCanceled { message, resend: true }.into(),
         CustomerEvent::OptedOut { customer, by: OptOutBy::Import { user: user(), since: later } }.into(),
         AgentEvent::OptOutsImported { user: user(), listed: 3, opted_out: 1 }.into(),
+        ClockEvent::DayBegan { on: completed_on }.into(),
     ]
 }
 

@@ -1,13 +1,16 @@
 //! Opt-outs that supervisors bring along.
 
+use std::collections::BTreeSet;
+
 use super::desk::{Desk, config, number, opt_out};
 use crate::engine::core::{
     command::{Refusal, TransferTo},
     config::ChannelConfig,
     delivery::MessageStatus,
-    event::{CustomerEvent, Happened, InboundOutcome, OptOutBy},
+    event::{CustomerEvent, Happened, InboundOutcome, OptOutBy, Purpose},
     ids::UserId,
     opt_out::AnsweredBy,
+    outbox::Outbound,
     tests::bots_of_histories::{BOTS, bot_ref},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -109,4 +112,33 @@ fn the_provider_is_named_when_it_took_a_text_for_an_opt_out() {
         _ => None,
     });
     assert_eq!(by.collect::<Vec<_>>(), [false, true]);
+}
+
+/// An import in any history, by the supervisor eva or by ana, with all that must be true then.
+pub(super) fn import(desk: &mut Desk, supervisor: bool, listed: &[(u32, Option<i64>)]) {
+    let user = if supervisor { "eva" } else { "ana" };
+    // Clocks differ by an hour at most. Time does not run backwards: the desk's may be behind.
+    let now = desk.now.max(desk.state.scalars().last);
+    let ahead = now.duration_since(desk.now).as_secs();
+    let is_in_future = listed.iter().filter_map(|(_, ago)| *ago).any(|ago| -ago - ahead > 3_600);
+    let opted_out = |desk: &Desk, digit: u32| desk.knows(digit) && desk.customer(digit).opted_out;
+    let before: BTreeSet<u32> =
+        listed.iter().map(|(digit, _)| *digit).filter(|digit| opted_out(desk, *digit)).collect();
+    let imported = desk.import(user, listed);
+    assert_eq!(imported.is_ok(), supervisor && !is_in_future, "{imported:?}");
+    let Ok((new, known)) = imported else {
+        assert!(listed.iter().all(|(digit, _)| opted_out(desk, *digit) == before.contains(digit)), "all or nothing");
+        return;
+    };
+    let all: BTreeSet<u32> = listed.iter().map(|(digit, _)| *digit).collect();
+    assert_eq!((new as usize, (new + known) as usize), (all.len() - before.len(), listed.len()));
+    for digit in all {
+        assert!(opted_out(desk, digit));
+        let customer = desk.customer(digit).id;
+        let waits = |message: &Outbound| message.customer == customer && !message.is_in_flight();
+        let kept = |message: &Outbound| matches!(message.purpose, Purpose::Help | Purpose::OptOutConfirmation);
+        assert!(desk.state.outbox().filter(|it| waits(it)).all(kept), "what waits is given up");
+        let open = desk.open(digit).and_then(|open| desk.state.interaction(open));
+        assert!(open.is_none_or(|open| open.owner().is_some() || before.contains(&digit)), "nobody waits any more");
+    }
 }

@@ -23,9 +23,11 @@ mod outbox;
 mod previous_agent;
 mod properties;
 mod queue_limits;
+mod recount;
 mod service_level;
 mod strategies;
 mod supervising;
+mod today;
 mod transfers;
 
 pub(crate) use self::desk::config;

@@ -192,7 +192,9 @@ impl Model {
             }
             Happened::Interaction(what) => self.follow_interaction(event, what, config),
             Happened::Engine(EngineEvent::ConfigApplied { .. } | EngineEvent::StorageAccepted { .. })
-            | Happened::Clock(ClockEvent::ClockLeapt { .. } | ClockEvent::ClockSet { .. })
+            | Happened::Clock(
+                ClockEvent::ClockLeapt { .. } | ClockEvent::ClockSet { .. } | ClockEvent::DayBegan { .. },
+            )
             | Happened::Outbound(OutboundEvent::ReceiptParked)
             | Happened::Agent(AgentEvent::StartBlocked { .. }) => {}
         }

@@ -1,14 +1,16 @@
 //! Random commands at random times, with restarts: the promises hold in every history.
 
-use std::{collections::BTreeSet, num::NonZeroU32, sync::Arc};
+use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use proptest::prelude::*;
 
 use super::{
     bots_of_histories::{BOTS, bot_ref},
     desk::{Desk, ask, config, member, never_open, number, opt_out, without},
+    importing,
     model::Model,
+    recount,
 };
 use crate::{
     engine::core::{
@@ -19,11 +21,10 @@ use crate::{
         config::{self, ChannelConfig, OfferMode, RateLimit, Strategy as Distribution},
         delivery::{DeliveryState, FailureClass, MessageStatus, SendOutcome},
         due::due,
-        event::{Event, Purpose},
+        event::Event,
         ids::{Attempt, Epoch, InteractionId, MessageId, OfferId},
         interaction::Interaction,
         opt_out::{AnsweredBy, Keyword},
-        outbox::Outbound,
         schedule::Schedule,
         state::State,
     },
@@ -149,7 +150,7 @@ fn step() -> impl Strategy<Value = Step> {
     let user = 0..USERS.len();
     let index = 0usize..1000;
     prop_oneof![
-        3 => prop_oneof![0i64..2_000, Just(60_000), 0i64..400_000, 0i64..8_000_000].prop_map(Step::Pass),
+        3 => prop_oneof![0i64..2_000, Just(60_000), 0i64..400_000, 0i64..8_000_000, Just(20_000_000)].prop_map(Step::Pass),
         1 => (0i64..60_000).prop_map(Step::ClockBack),
         8 => (0u32..6, 0..TEXTS.len(), prop::bool::weighted(0.1))
             .prop_map(|(customer, word, provider)| Step::Text { customer, word, provider }),
@@ -193,12 +194,14 @@ fn step() -> impl Strategy<Value = Step> {
 type Change = fn(&mut ChannelConfig);
 
 /// What people change. Each is undone by another one.
-const CHANGES: [Change; 32] = [
+const CHANGES: [Change; 34] = [
     |config| config.enabled = false,
     |config| config.enabled = true,
     |config| config.enabled = true,
     |config| config.schedule = never_open(),
     |config| config.schedule = Schedule::always(),
+    |config| config.schedule = in_zone("America/Los_Angeles"),
+    |config| config.schedule = in_zone("Pacific/Auckland"),
     |config| config.max_queued = NonZeroU32::new(2),
     |config| config.max_queued = None,
     |config| config.strategy = Distribution::LeastRecent,
@@ -240,6 +243,11 @@ const CHANGES: [Change; 32] = [
         config.blocklist = Blocklist::new(true, true, entries);
     },
 ];
+
+/// Always open, with days of its own.
+fn in_zone(zone: &str) -> Schedule {
+    Schedule::new(TimeZone::get(zone).unwrap(), None, BTreeMap::new())
+}
 
 fn start_config() -> ChannelConfig {
     let mut config = config();
@@ -311,7 +319,7 @@ impl History {
                 let user = USERS[*user].into();
                 self.desk.execute(&Command::SetPresence { user, present: *present });
             }
-            Step::Import { supervisor, listed } => self.import(*supervisor, listed),
+            Step::Import { supervisor, listed } => importing::import(&mut self.desk, *supervisor, listed),
             Step::Configure(change) => self.desk.configure(CHANGES[*change]),
             Step::AcceptStorage(accepted) => {
                 self.desk.state.set_storage_accepted(*accepted);
@@ -336,37 +344,6 @@ impl History {
             Step::Answer { .. } | Step::Receipt { .. } | Step::Resend { .. } => self.gateway(step),
         }
         self.check();
-    }
-
-    fn import(&mut self, supervisor: bool, listed: &[(u32, Option<i64>)]) {
-        let user = if supervisor { SUPERVISOR } else { "ana" };
-        // Clocks differ by an hour at most. Time does not run backwards: the desk's may be behind.
-        let now = self.desk.now.max(self.desk.state.scalars().last);
-        let ahead = now.duration_since(self.desk.now).as_secs();
-        let is_in_future = listed.iter().filter_map(|(_, ago)| *ago).any(|ago| -ago - ahead > 3_600);
-        let opted_out = |desk: &Desk, digit: u32| desk.knows(digit) && desk.customer(digit).opted_out;
-        let before: BTreeSet<u32> =
-            listed.iter().map(|(digit, _)| *digit).filter(|digit| opted_out(&self.desk, *digit)).collect();
-        let imported = self.desk.import(user, listed);
-        assert_eq!(imported.is_ok(), supervisor && !is_in_future, "{imported:?}");
-        let Ok((new, known)) = imported else {
-            assert!(
-                listed.iter().all(|(digit, _)| opted_out(&self.desk, *digit) == before.contains(digit)),
-                "all or nothing"
-            );
-            return;
-        };
-        let all: BTreeSet<u32> = listed.iter().map(|(digit, _)| *digit).collect();
-        assert_eq!((new as usize, (new + known) as usize), (all.len() - before.len(), listed.len()));
-        for digit in all {
-            assert!(opted_out(&self.desk, digit));
-            let customer = self.desk.customer(digit).id;
-            let waits = |message: &Outbound| message.customer == customer && !message.is_in_flight();
-            let kept = |message: &Outbound| matches!(message.purpose, Purpose::Help | Purpose::OptOutConfirmation);
-            assert!(self.desk.state.outbox().filter(|it| waits(it)).all(kept), "what waits is given up");
-            let open = self.desk.open(digit).and_then(|open| self.desk.state.interaction(open));
-            assert!(open.is_none_or(|open| open.owner().is_some() || before.contains(&digit)), "nobody waits any more");
-        }
     }
 
     fn pass(&mut self, duration: SignedDuration) {
@@ -538,6 +515,9 @@ impl History {
         let now = desk.now.max(desk.state.scalars().last);
         self.latest = self.latest.max(now);
         assert_eq!(desk.state.service_level(self.latest), self.model.service_level(&config, self.latest));
+        if desk.log.len() < 200 {
+            recount::check(&desk.log, &desk.state, &config, now);
+        }
         self.model.check_timers(&config, now);
         assert_eq!(due(&desk.state, now), vec![], "something is due and was not done");
         assert!(desk.state.next_wakeup().is_none_or(|at| at > now), "it would wake for nothing");
@@ -548,6 +528,8 @@ impl History {
     /// Checks what must be true of the whole.
     fn finish(&self) {
         self.model.check_limit(&start_config());
+        let now = self.desk.now.max(self.desk.state.scalars().last);
+        recount::check(&self.desk.log, &self.desk.state, self.desk.state.config(), now);
         for event in &self.desk.log {
             let json = event.to_json();
             let text = json.to_string();

@@ -13,5 +13,5 @@ pub(super) use self::{
     conversation::{BlockedStart, BlockedStarts, Conversation, Message, Messages},
     interactions::{Disposition, Dispositions, Interaction, Interactions, State, TransferTo},
     opt_outs::{OptOut, OptOutImport, OptOutImports, OptOuts, OptOutsImported},
-    statistics::{ServiceLevel, Statistics},
+    statistics::{AgentsToday, NamedAgentToday, Statistics},
 };
