@@ -58,7 +58,7 @@ fn schemas_of_events() -> Map<String, Value> {
         let component = format!("{name}Event");
         union.push(reference(&component));
         mapping.insert(name.to_owned(), reference(&component)["$ref"].clone());
-        schemas.insert(component, with_head(event.clone()));
+        schemas.insert(component, with_whole_forms(with_head(event.clone())));
     }
     let description =
         "Something that happened on the channel, by its `type`. It has ids; what they stand for is read by them.";
@@ -81,6 +81,23 @@ fn with_head(mut event: Value) -> Value {
         }
     }
     event
+}
+
+/// An event of several forms has in each of them what all have: a reader of one form needs no other part.
+fn with_whole_forms(mut event: Value) -> Value {
+    let Some(mut forms) = event.get_mut("oneOf").and_then(Value::as_array_mut).map(std::mem::take) else {
+        return event;
+    };
+    let (shared, required) = (event["properties"].take(), event["required"].take());
+    for form in &mut forms {
+        for (name, schema) in shared.as_object().into_iter().flatten() {
+            form["properties"][name] = schema.clone();
+        }
+        if let (Some(Value::Array(of_form)), Some(of_all)) = (form.get_mut("required"), required.as_array()) {
+            of_form.extend(of_all.iter().cloned());
+        }
+    }
+    json!({ "description": event["description"], "oneOf": forms })
 }
 
 fn reference(name: &str) -> Value {
