@@ -219,8 +219,7 @@ fn a_gateway_is_as_the_operator_makes_it(desk: &Desk<'_>, made: &Made) {
     const NODE: &str = "pods of the operator have no further containers and no part of the node";
     const RESTRICTED: &str = "pods of the operator are restricted and take nothing from their environment";
     const ROLE: &str = "pods of the operator run the role that their name says, on ports of their own";
-    const VOLUMES: &str =
-        "pods of the operator mount their own configuration, token and volume, and a gateway its credentials";
+    const VOLUMES: &str = "pods of the operator mount their own configuration, token and volume, a gateway its credentials, and an engine the Secrets of its bots";
     const CLAIMS: &str = "volumes of the operator are claims of their own";
     let gateway = &made.gateway;
     let container = &gateway["spec"]["template"]["spec"]["containers"][0];
@@ -340,11 +339,14 @@ fn the_image_is_pulled_with_the_secrets_of_the_installation_and_no_other(desk: &
 }
 
 fn an_engine_sees_no_credentials(desk: &Desk<'_>, made: &Made) {
-    const VOLUMES: &str =
-        "pods of the operator mount their own configuration, token and volume, and a gateway its credentials";
+    const LISTED: &str = "an engine mounts the Secrets that its SmsChannel lists and no other";
     let credentials = json!({"name": "credentials", "secret": {"secretName": "sim"}});
-    let case = refused("credentials", "/spec/template/spec/volumes/-", credentials, VOLUMES);
-    differences_are_refused(desk.cluster, &made.engine, vec![case]);
+    let of_bots = json!({"name": "bot-secret-0", "secret": {"secretName": "sim"}});
+    let cases = vec![
+        refused("credentials", "/spec/template/spec/volumes/-", credentials, LISTED),
+        refused("a Secret that the channel does not list", "/spec/template/spec/volumes/-", of_bots, LISTED),
+    ];
+    differences_are_refused(desk.cluster, &made.engine, cases);
 }
 
 fn accounts_and_services_lead_nowhere_else(desk: &Desk<'_>, made: &Made) {
