@@ -166,7 +166,9 @@ fn workloads() -> Vec<Value> {
     let volumes = format!(
         "{pod}.volumes.all(v, has(v.projected) ? {projected} : has(v.persistentVolumeClaim) ? \
          v.persistentVolumeClaim.claimName == object.metadata.name : \
-         has(v.secret) && (object.metadata.name.startsWith('smsc-') ? v.name == 'credentials' : v.name.startsWith('bot-secret-')))"
+         has(v.secret) && (object.metadata.name.startsWith('smsc-') ? v.name == 'credentials' : \
+         v.name.startsWith('bot-secret-') && object.metadata.labels['{}'] == 'engine'))",
+        names::LABEL_COMPONENT
     );
     let checks = vec![
         (
@@ -361,7 +363,8 @@ fn bot_secrets() -> Vec<Value> {
         "failurePolicy": "Fail",
         "matchConstraints": {
             "resourceRules": [rule(ChildKind::StatefulSet.row(), &["CREATE", "UPDATE"])],
-            "objectSelector": {"matchLabels": {names::LABEL_MANAGED_BY: names::MANAGED_BY}},
+            // Gateways do not match: in a namespace without channels nothing would. No engine without the label mounts a Secret.
+            "objectSelector": {"matchLabels": {names::LABEL_MANAGED_BY: names::MANAGED_BY, names::LABEL_COMPONENT: names::COMPONENT_ENGINE}},
         },
         "matchConditions": [
             operator_account(),
