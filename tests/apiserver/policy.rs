@@ -344,9 +344,16 @@ fn an_engine_sees_no_credentials(desk: &Desk<'_>, made: &Made) {
     let of_bots = json!({"name": "bot-secret-0", "secret": {"secretName": "sim"}});
     let cases = vec![
         refused("credentials", "/spec/template/spec/volumes/-", credentials, LISTED),
-        refused("a Secret that the channel does not list", "/spec/template/spec/volumes/-", of_bots, LISTED),
+        refused("a Secret that the channel does not list", "/spec/template/spec/volumes/-", of_bots.clone(), LISTED),
     ];
     differences_are_refused(desk.cluster, &made.engine, cases);
+
+    // Without its label the engine would not be asked about what its channel lists.
+    const VOLUMES: &str = "pods of the operator mount their own configuration, token and volume, a gateway its credentials, and an engine the Secrets of its bots";
+    let mounting = with(&made.engine, "/spec/template/spec/volumes/-", of_bots);
+    let labels = json!({"app.kubernetes.io/managed-by": "aldis", "app.kubernetes.io/component": "gateway"});
+    let unlabelled = make(desk.cluster, &with(&mounting, "/metadata/labels", labels));
+    assert_eq!(refusal("a Secret of an engine without its label", unlabelled), VOLUMES);
 }
 
 fn accounts_and_services_lead_nowhere_else(desk: &Desk<'_>, made: &Made) {

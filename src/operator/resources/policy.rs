@@ -167,7 +167,7 @@ fn workloads() -> Vec<Value> {
         "{pod}.volumes.all(v, has(v.projected) ? {projected} : has(v.persistentVolumeClaim) ? \
          v.persistentVolumeClaim.claimName == object.metadata.name : \
          has(v.secret) && (object.metadata.name.startsWith('smsc-') ? v.name == 'credentials' : \
-         v.name.startsWith('bot-secret-') && object.metadata.labels['{}'] == 'engine'))",
+         object.metadata.labels['{}'] == 'engine'))",
         names::LABEL_COMPONENT
     );
     let checks = vec![
