@@ -38,6 +38,7 @@ mod open_files;
 mod progress;
 mod reasons;
 mod segments;
+mod service_level;
 mod simulator;
 mod sources;
 

@@ -94,6 +94,8 @@ pub enum Step {
     Import { listed: Vec<(u8, Option<u32>)> },
     /// An agent who is asked accepts, or declines.
     AnswerOffer { nth: usize, accepts: bool },
+    /// This is promised to customers.
+    Promise { goal: ServiceLevelGoal },
     /// A person accepts swapped storage.
     AcceptStorage,
     /// The clock goes ahead at once.
@@ -129,6 +131,11 @@ pub fn belongs() -> Belongs {
 pub fn dangling(path: &Path) -> i64 {
     let sql = rusqlite::Connection::open(path).expect("a store");
     sql.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| row.get(0)).expect("a store")
+}
+
+/// The hash of a configuration, in which tests see what is promised by it.
+pub fn hash(goal: &ServiceLevelGoal) -> String {
+    format!("{goal:?}")
 }
 
 /// The number of a customer.
@@ -312,6 +319,7 @@ impl Writer<'_> {
             | Step::Distribute { .. }
             | Step::Ask { .. }
             | Step::Return { .. }
+            | Step::Promise { .. }
             | Step::Bots { .. } => self.configure(step),
             Step::AcceptStorage => self.tell(&Command::StorageAccepted),
             Step::Leap { seconds } => {
@@ -499,6 +507,7 @@ impl Writer<'_> {
             Step::Ask { seconds } => {
                 new.offer = seconds.map_or(OfferMode::Assign, |timeout_seconds| OfferMode::Ask { timeout_seconds });
             }
+            Step::Promise { goal } => new.service_level = *goal,
             Step::Bots { on: false } => new.bots = Bots::default(),
             Step::Bots { on: true } => {
                 let [on_start, on_queue_timeout, on_end] = BOTS.map(|bot| Some(bot_ref(bot)));
@@ -510,8 +519,9 @@ impl Writer<'_> {
             }
             _ => {}
         }
+        let hash = hash(&new.service_level);
         self.state.set_config(Arc::new(new));
-        self.tell(&Command::ConfigChanged { hash: "h".into() });
+        self.tell(&Command::ConfigChanged { hash });
     }
 }
 
