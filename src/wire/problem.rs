@@ -27,7 +27,7 @@ pub struct Problem {
     /// What went wrong this time and what to do about it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// The field of the request that is at fault, as a JSON pointer.
+    /// The field of the request that is at fault: a JSON pointer into its body, `?name` in its query, `{name}` in its path.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub field: Option<String>,
 }

@@ -43,6 +43,7 @@ pub(super) struct InteractionsQuery {
     /// `newest` first instead of oldest first.
     order: Option<Order>,
     /// Rows of the page, 1 to 200; 50 when absent.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// `nextCursor` of the page before.
     cursor: Option<String>,

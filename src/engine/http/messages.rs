@@ -30,6 +30,7 @@ use crate::{
 #[serde(rename_all = "camelCase")]
 pub(super) struct MessagesQuery {
     /// Rows of the page, 1 to 200; 50 when absent.
+    #[param(minimum = 1, maximum = 200)]
     limit: Option<u32>,
     /// `nextCursor` of the page before.
     cursor: Option<String>,

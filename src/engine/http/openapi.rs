@@ -3,8 +3,9 @@
 use utoipa::{
     Modify, OpenApi,
     openapi::{
-        PathItem, Ref, RefOr, Required, ResponseBuilder,
+        PathItem, Ref, RefOr, Required, Response,
         content::ContentBuilder,
+        header::HeaderBuilder,
         path::{Operation, ParameterBuilder, ParameterIn},
         schema::{ObjectBuilder, Type},
         security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -62,7 +63,7 @@ use crate::wire::{
     ),
     components(schemas(Problem, view::State, interactions::Order, stream::StreamOpened, stream::StreamBeat, stream::StreamEnded)),
     security(("bearer" = [])),
-    modifiers(&Bearer, &OfChannel)
+    modifiers(&Bearer, &OfChannel, &Problems)
 )]
 struct Document;
 
@@ -98,14 +99,77 @@ impl Modify for OfChannel {
                 .build();
             item.parameters.get_or_insert_default().push(RefOr::T(parameter));
             for operation in operations(item) {
-                let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
-                let response = ResponseBuilder::new()
-                    .description("This engine does not hold the channel")
-                    .content(MEDIA_TYPE, content)
-                    .build();
-                operation.responses.responses.insert("421".into(), RefOr::T(response));
+                operation
+                    .responses
+                    .responses
+                    .insert("421".into(), RefOr::T(Response::new("This engine does not hold the channel")));
             }
         }
+    }
+}
+
+/// What every operation may answer, and the form of all answers that are not 2xx: problem documents.
+struct Problems;
+
+/// Of any operation.
+const OF_ANY: [&str; 3] = ["401", "403", "503"];
+/// Of one that is told something by path, query or head.
+const OF_PARAMETERS: [&str; 1] = ["400"];
+/// Of one that takes a body.
+const OF_BODIES: [&str; 2] = ["408", "413"];
+
+impl Modify for Problems {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        for (path, item) in &mut document.paths.paths {
+            let of_path = path.contains('{');
+            for operation in operations(item) {
+                let has_parameters = of_path || operation.parameters.is_some();
+                let has_body = operation.request_body.is_some();
+                let of_parameters = OF_PARAMETERS.iter().filter(|_| has_parameters);
+                let of_bodies = OF_BODIES.iter().filter(|_| has_body);
+                let responses = &mut operation.responses.responses;
+                for status in OF_ANY.iter().chain(of_parameters).chain(of_bodies) {
+                    responses.entry((*status).to_owned()).or_insert_with(|| RefOr::T(Response::new("")));
+                }
+                for (status, response) in responses.iter_mut().filter(|(status, _)| !status.starts_with('2')) {
+                    if let RefOr::T(response) = response {
+                        be_problem(status, response);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Its body is a problem document, and it says when to come back if that makes sense.
+fn be_problem(status: &str, response: &mut Response) {
+    if response.description.is_empty() {
+        response.description = usual_meaning(status).into();
+    }
+    let content = ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build();
+    response.content = [(MEDIA_TYPE.to_owned(), RefOr::T(content))].into();
+    if status == "503" {
+        let seconds = HeaderBuilder::new()
+            .schema(Some(ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1))))
+            .description(Some("Seconds after which to try again; absent when that may take long"))
+            .build();
+        response.headers.insert("Retry-After".into(), RefOr::T(seconds));
+    }
+}
+
+/// What a status means where an operation does not say it.
+fn usual_meaning(status: &str) -> &'static str {
+    match status {
+        "400" => "The request cannot be read, or its `Idempotency-Key` is missing or unfit",
+        "401" => "The token is missing, or is not accepted",
+        "403" => "The caller is no member of the campaign, or may not do this",
+        "404" => "There is no such thing, or it is not open any more",
+        "408" => "The body did not come in time",
+        "409" => "It cannot be done as things are; the problem's `type` says why",
+        "413" => "The body is larger than any that is taken",
+        "422" => "A field has a value that it must not have; the problem names it",
+        "503" => "The engine cannot answer right now; the same request may be sent again",
+        _ => "",
     }
 }
 
@@ -136,6 +200,13 @@ mod tests {
                 assert!(operation["summary"].is_string(), "{method} {path} has no summary");
                 let misdirected = &operation["responses"]["421"];
                 assert_eq!(misdirected.is_null(), path == "/v1/me", "{method} {path}: {misdirected}");
+                for (status, response) in operation["responses"].as_object().unwrap() {
+                    let is_problem =
+                        response["content"][MEDIA_TYPE]["schema"]["$ref"] == "#/components/schemas/Problem";
+                    assert_eq!(is_problem, !status.starts_with('2'), "{method} {path}: {status} {response}");
+                    let described = response["description"].as_str().is_some_and(|text| !text.is_empty());
+                    assert!(described || status.starts_with('2'), "{method} {path}: {status}");
+                }
             }
         }
         for (name, schema) in document["components"]["schemas"].as_object().unwrap() {

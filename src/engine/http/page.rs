@@ -23,6 +23,7 @@ pub(super) const DEFAULT_LIMIT: u32 = 50;
 #[serde(rename_all = "camelCase")]
 pub(super) struct PageQuery {
     /// Rows of the page, 1 to 200; 50 when absent.
+    #[param(minimum = 1, maximum = 200)]
     pub limit: Option<u32>,
     /// `nextCursor` of the page before.
     pub cursor: Option<String>,
