@@ -54,6 +54,11 @@ unit: ## tests inside the crate
 standalone: peers browser ## tests that need nothing but this machine
 	@tests/progress test standalone --locked --test standalone --no-fail-fast
 
+# `make standalone` does this for half a minute.
+.PHONY: api-campaign
+api-campaign: peers ## asks all of the agents' API for FOR=900 seconds, from its document
+	@TEST=agents_api ALDIS_API_SECONDS=$(or $(FOR),900) tests/progress test campaign --locked --test standalone --no-fail-fast
+
 .PHONY: apiserver
 apiserver: tools ## tests that need an API server
 	@tests/progress test apiserver --locked --test apiserver --no-fail-fast

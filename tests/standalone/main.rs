@@ -1,6 +1,7 @@
 //! Tests that need nothing but this machine.
 #![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod agents_api;
 mod arrows;
 mod bot_examples;
 mod bots;

@@ -4,7 +4,7 @@ use super::testbed::tool;
 use std::{
     io::Write as _,
     path::PathBuf,
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
 };
 
 /// A Python with Twilio's SDK.
@@ -25,18 +25,23 @@ pub fn node_module(file: &str) -> PathBuf {
 }
 
 /// What a program writes that reads `input`; it must end well.
-pub fn output(mut command: Command, input: &str) -> String {
+pub fn output(command: Command, input: &str) -> String {
     let name = format!("{command:?}");
+    let output = outcome(command, input);
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// How a program ends that reads `input`, and what it writes.
+pub fn outcome(mut command: Command, input: &str) -> Output {
     let mut child =
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap_or_else(|error| {
-            panic!("{name}: {error}; `testbed/build python-peers node-peers` fetches what it needs")
+            panic!("{command:?}: {error}; `testbed/build python-peers node-peers` fetches what it needs")
         });
     let mut stdin = child.stdin.take().unwrap();
-    let output = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         // It may end before it has read all; then its words say why.
         scope.spawn(move || drop(stdin.write_all(input.as_bytes())));
         child.wait_with_output().unwrap()
-    });
-    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
+    })
 }
