@@ -51,6 +51,7 @@ class History:
         }
         self.clock = Clock()
         self.agents = defaultdict(Agent)
+        self.seen = set()
         self.arrived = {}
         self.customers = {}
         # Also in the channel's own time, which later disabling does not change.
@@ -164,7 +165,14 @@ class History:
             agent.offline_since = self.clock.time(at)
         self.seed = mix(int(event.get("idsFrom") or 0) + GAMMA)
 
+    def see(self, user, at):
+        """Who was never seen before is offline from now on, not since the engine began."""
+        if user not in self.seen:
+            self.seen.add(user)
+            self.agents[user].offline_since = self.clock.time(at)
+
     def agent_online(self, event, at):
+        self.see(event["user"], at)
         self.agents[event["user"]].online = True
 
     def agent_offline(self, event, at):
@@ -180,6 +188,7 @@ class History:
         self.clock.go_on(at)
 
     def presence_set(self, event, at):
+        self.see(event["user"], at)
         agent = self.agents[event["user"]]
         if event.get("missed") is not None:
             offers.check_missed(event, agent)
@@ -245,6 +254,7 @@ class History:
         else:
             self.check_begun(event)
         self.forget(interaction)
+        self.see(event["user"], at)
         self.owners[interaction] = event["user"]
         self.agents[event["user"]].last_given = at
 
