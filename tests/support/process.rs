@@ -6,7 +6,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         OnceLock,
-        atomic::{AtomicU8, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Duration,
 };
@@ -20,13 +20,19 @@ pub static LOG_FILTER: OnceLock<&str> = OnceLock::new();
 /// What the chart tells the operator's allocator.
 pub const OPERATORS_ALLOCATOR: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "0");
 
+/// Blocks of addresses, of which each process has so many; each block ends at a whole byte.
+const BLOCKS: u32 = 4;
+/// Addresses of a block: without 0 and 255.
+const IN_BLOCK: u32 = 254;
+
 /// A loopback address that nobody else has: its middle is this process, its end counts.
 pub fn address() -> IpAddr {
-    static NEXT: AtomicU8 = AtomicU8::new(1);
-    let pid = std::process::id();
-    let [_, _, high, low] = (pid % (250 * 256)).to_be_bytes();
-    let last = NEXT.fetch_add(1, Ordering::Relaxed);
-    assert_ne!(last, 0, "this test binary has used up its addresses");
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let nth = NEXT.fetch_add(1, Ordering::Relaxed);
+    assert!(nth < BLOCKS * IN_BLOCK, "this test binary has used up its addresses");
+    let block = (std::process::id() * BLOCKS + nth / IN_BLOCK) % (250 * 256);
+    let [_, _, high, low] = block.to_be_bytes();
+    let [.., last] = (1 + nth % IN_BLOCK).to_be_bytes();
     Ipv4Addr::new(127, high + 1, low, last).into()
 }
 
