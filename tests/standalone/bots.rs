@@ -148,7 +148,7 @@ impl Random {
         let body = match self.0.u32(..20) {
             0 => format!("{}{}", "[".repeat(127), "]".repeat(127)),
             1 => format!("{}{}", "[".repeat(128), "]".repeat(128)),
-            2 => format!(r#"{{"a": "{}"}}"#, "é€".repeat(self.0.usize(20_000..60_000))),
+            2 | 3 => format!(r#"{{"a": "{}"}}"#, "é€".repeat(self.0.usize(45_000..60_000))),
             _ => self.one(&bodies).to_owned(),
         };
         json!({ "body": body })
