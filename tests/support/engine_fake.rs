@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     gateway::{AUDIENCE, GATEWAY},
     issuer::TestIssuer,
+    process::address,
 };
 
 /// How the engine behaves.
@@ -77,7 +78,8 @@ impl EngineFake {
             user_prefix: String::new(),
             keys: issuer.keys(),
         };
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Its own address: nobody takes its port while it is away.
+        let listener = TcpListener::bind((address(), ports::INTERNAL)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let engine = Self {
             url: format!("http://{address}"),

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::IpAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     time::Duration,
@@ -11,13 +11,19 @@ use std::{
 use aldis::wire::{
     config::ConfigHash,
     outbound::{SendOutcome, SendRequest},
+    ports,
     status::GatewayStatus,
 };
 use reqwest::Client;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::{issuer::TestIssuer, process::LOG_FILTER, volume::Volume, wall_clock::WallClock};
+use super::{
+    issuer::TestIssuer,
+    process::{LOG_FILTER, address},
+    volume::Volume,
+    wall_clock::WallClock,
+};
 
 /// Our number in most tests.
 pub const NUMBER: &str = "+15551230001";
@@ -40,6 +46,8 @@ pub const PUBLIC_URL: &str = "https://sms.example.com/desk";
 pub struct Gateway {
     child: Option<Child>,
     dir: TempDir,
+    /// Its own, so that nobody takes its ports while it is away.
+    address: IpAddr,
     /// `host:port` of the webhooks.
     pub public: String,
     /// Base URL of the internal API.
@@ -79,13 +87,14 @@ impl Gateway {
             "roleIssuers": [{"issuer": issuer.url, "audience": AUDIENCE, "userClaim": "sub", "keys": issuer.keys()}],
             "operatorUser": OPERATOR,
         });
-        let [public, internal, admin] = free_ports();
+        let address = address();
         let mut gateway = Self {
             child: None,
             dir: tempfile::tempdir().unwrap(),
-            public: format!("127.0.0.1:{public}"),
-            internal: format!("http://127.0.0.1:{internal}"),
-            admin: format!("http://127.0.0.1:{admin}"),
+            address,
+            public: format!("{address}:{}", ports::PUBLIC),
+            internal: format!("http://{address}:{}", ports::INTERNAL),
+            admin: format!("http://{address}:{}", ports::ADMIN),
             issuer,
             clock: WallClock::new(),
             volume: None,
@@ -154,14 +163,11 @@ impl Gateway {
     }
 
     fn run(&mut self) {
-        let port = |url: &str| url.rsplit_once(':').unwrap().1.to_owned();
         let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_aldis"))
             .envs(self.clock.environment())
             .env("ALDIS_LOG", LOG_FILTER.get_or_init(|| "aldis=debug,info"))
-            .args(["gateway", "--address", "127.0.0.1"])
-            .args(["--public-port", &port(&self.public), "--internal-port", &port(&self.internal)])
-            .args(["--admin-port", &port(&self.admin)])
+            .args(["gateway", "--address", &self.address.to_string()])
             .arg("--config-dir")
             .arg(self.path("config"))
             .arg("--credentials-dir")
@@ -284,10 +290,4 @@ fn write(path: &Path, bytes: &[u8]) {
     let new = path.with_extension("new");
     fs::write(&new, bytes).unwrap();
     fs::rename(&new, path).unwrap();
-}
-
-/// Ports that nobody has now.
-fn free_ports<const N: usize>() -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
 }

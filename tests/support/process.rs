@@ -21,7 +21,7 @@ pub static LOG_FILTER: OnceLock<&str> = OnceLock::new();
 pub const OPERATORS_ALLOCATOR: (&str, &str) = ("MIMALLOC_PURGE_DELAY", "0");
 
 /// Blocks of addresses, of which each process has so many; each block ends at a whole byte.
-const BLOCKS: u32 = 4;
+const BLOCKS: u32 = 8;
 /// Addresses of a block: without 0 and 255.
 const IN_BLOCK: u32 = 254;
 
