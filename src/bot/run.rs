@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     compiled::{Action, CompiledBot, StepId},
     template::Template,
-    values::{TooLarge, Values, cut},
+    values::{TooLarge, Values, cut, read_json},
 };
 
 pub use super::values::Given;
@@ -376,9 +376,9 @@ impl Runner<'_, '_> {
         let answer = match (result, &call.into) {
             (CallResult::Failed(failure), _) => Err(*failure),
             (CallResult::Answered(_), None) => Ok(None),
-            (CallResult::Answered(body), Some(into)) => match serde_json::from_slice(body) {
-                Ok(value) => Ok(Some((into, value))),
-                Err(_) => Err(CallFailure::NotJson),
+            (CallResult::Answered(body), Some(into)) => match read_json(body) {
+                Some(value) => Ok(Some((into, value))),
+                None => Err(CallFailure::NotJson),
             },
         };
         match answer {

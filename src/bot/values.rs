@@ -8,6 +8,8 @@ use serde_json::Value;
 use super::template::{Piece, Template};
 /// Characters that a text may have.
 const MAX_CHARS: usize = 1600;
+/// Lists and objects within one another that a variable may have: one less than serde_json reads, for the variables are an object themselves.
+const MAX_DEPTH: usize = 126;
 /// Bytes that all variables of a conversation may take as JSON.
 const MAX_BYTES: usize = 256 << 10;
 
@@ -70,6 +72,21 @@ impl From<Values> for BTreeMap<String, Value> {
 fn bytes(name: &str, value: &Value) -> usize {
     let length = |json: serde_json::Result<Vec<u8>>| json.map_or(MAX_BYTES, |json| json.len());
     length(serde_json::to_vec(name)) + length(serde_json::to_vec(value)) + 2
+}
+
+/// A value as it can be kept: one that is nested more deeply could be read here, and among the other variables not again.
+pub(super) fn read_json(body: &[u8]) -> Option<Value> {
+    serde_json::from_slice(body).ok().filter(|value| depth(value) <= MAX_DEPTH)
+}
+
+/// Lists and objects within one another. The reader bounds how far this calls itself.
+fn depth(value: &Value) -> usize {
+    let deepest = match value {
+        Value::Array(items) => items.iter().map(depth).max(),
+        Value::Object(fields) => fields.values().map(depth).max(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return 0,
+    };
+    1 + deepest.unwrap_or(0)
 }
 
 /// All variables together would be more than a conversation may have.

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use super::{
     config::Settings,
     core::{
+        bot_run::RunTurn,
         command::{Answer, Command, Refusal},
         ids::{Attempt, Epoch, InteractionId, MessageId, UserId},
         opt_out::{Keyword, OptOut},
@@ -144,7 +145,7 @@ pub(super) enum Job {
     /// An agent's stream closed.
     StreamClosed(UserId),
     /// The service of a bot answered, or did not.
-    BotCalled { interaction: InteractionId, turn: u32, result: CallResult },
+    BotCalled { interaction: InteractionId, turn: RunTurn, result: CallResult },
     /// Finish what waits and end.
     Stop,
 }
@@ -307,7 +308,7 @@ impl Handle {
     }
 
     /// Notes what came of a call that a bot's turn goes on with.
-    pub(super) fn called(&self, interaction: InteractionId, turn: u32, result: CallResult) {
+    pub(super) fn called(&self, interaction: InteractionId, turn: RunTurn, result: CallResult) {
         self.push(Job::BotCalled { interaction, turn, result });
     }
 

@@ -146,8 +146,8 @@ impl Random {
             "{} {}",
         ];
         let body = match self.0.u32(..20) {
-            0 => format!("{}{}", "[".repeat(127), "]".repeat(127)),
-            1 => format!("{}{}", "[".repeat(128), "]".repeat(128)),
+            0 => format!("{}{}", "[".repeat(126), "]".repeat(126)),
+            1 => format!("{}{}", "[".repeat(127), "]".repeat(127)),
             2 | 3 => format!(r#"{{"a": "{}"}}"#, "é€".repeat(self.0.usize(45_000..60_000))),
             _ => self.one(&bodies).to_owned(),
         };

@@ -222,11 +222,11 @@ impl Channel {
             let interaction = self.state.interaction(id).expect("it is open");
             let customer = self.state.customer(interaction.customer).expect("they are hydrated");
             let texts = self.store.bot_texts(interaction, customer, run.input()?).expect("the store can be read");
-            let values = self.store.bot_values(id).expect("the store can be read");
+            let values = self.store.bot_values(id).expect("the store can be read").expect("they can be read");
             let bot = BOTS.iter().map(|bot| compiled(bot)).find(|bot| bot.version() == run.version.as_str());
             Some(Command::BotTurn(Box::new(BotTurn {
                 interaction: id,
-                turn: run.turn,
+                turn: run.next_turn(),
                 bot: bot.map(Arc::new),
                 values,
                 texts,

@@ -7,7 +7,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::service::ServiceCall;
 use crate::{
     bot::{CallResult, Request},
-    engine::core::ids::InteractionId,
+    engine::core::{bot_run::RunTurn, ids::InteractionId},
 };
 
 /// Calls at once.
@@ -28,7 +28,7 @@ pub(super) struct Calls {
 /// A call that was made and whose turn is not taken.
 #[derive(Debug)]
 struct Known {
-    turn: u32,
+    turn: RunTurn,
     bytes: u64,
     /// None while it is under way.
     result: Option<CallResult>,
@@ -44,9 +44,9 @@ impl Calls {
         self.known.len() < MAX_AT_ONCE && self.bytes < MAX_BYTES
     }
 
-    /// Whether a call of this interaction was made.
-    pub(super) fn knows(&self, interaction: InteractionId) -> bool {
-        self.known.contains_key(&interaction)
+    /// Whether the call of this turn was made.
+    pub(super) fn knows(&self, interaction: InteractionId, turn: RunTurn) -> bool {
+        self.known.get(&interaction).is_some_and(|known| known.turn == turn)
     }
 
     /// Whether some have been answered.
@@ -54,17 +54,20 @@ impl Calls {
         self.answered > 0
     }
 
-    /// Makes a call.
-    pub(super) fn begin(&mut self, interaction: InteractionId, turn: u32, key: String, request: Request) {
+    /// Makes a call. Nobody waits any more for that of an earlier run of the interaction.
+    pub(super) fn begin(&mut self, interaction: InteractionId, turn: RunTurn, key: String, request: Request) {
         let bytes = u64::from(request.max_response_bytes);
         self.bytes += bytes;
-        self.known.insert(interaction, Known { turn, bytes, result: None });
+        if let Some(old) = self.known.insert(interaction, Known { turn, bytes, result: None }) {
+            self.bytes -= old.bytes;
+            self.answered -= usize::from(old.result.is_some());
+        }
         // Nobody takes it any more only when the process is ending; it is made again after the start.
         let _ = self.outbound.send(ServiceCall { interaction, turn, key, request });
     }
 
     /// Notes what came of a call.
-    pub(super) fn answered(&mut self, interaction: InteractionId, turn: u32, result: CallResult) {
+    pub(super) fn answered(&mut self, interaction: InteractionId, turn: RunTurn, result: CallResult) {
         if let Some(known) = self.known.get_mut(&interaction).filter(|known| known.turn == turn)
             && known.result.replace(result).is_none()
         {
@@ -72,16 +75,17 @@ impl Calls {
         }
     }
 
-    /// The answers that are there, each once, with interaction and turn; those that `keeps` names stay.
-    pub(super) fn take_answers(
+    /// One of the answers that are there, each once, with interaction and turn; those that `keeps` names stay.
+    pub(super) fn take_answer(
         &mut self,
-        keeps: impl Fn(InteractionId, u32) -> bool,
-    ) -> Vec<(InteractionId, u32, CallResult)> {
-        let is_taken = |id: &InteractionId, known: &mut Known| known.result.is_some() && !keeps(*id, known.turn);
-        let taken: Vec<_> = self.known.extract_if(is_taken).collect();
-        self.answered -= taken.len();
-        self.bytes -= taken.iter().map(|(_, known)| known.bytes).sum::<u64>();
-        taken.into_iter().filter_map(|(id, known)| Some((id, known.turn, known.result?))).collect()
+        keeps: impl Fn(InteractionId, RunTurn) -> bool,
+    ) -> Option<(InteractionId, RunTurn, CallResult)> {
+        let is_taken = |(id, known): &(&InteractionId, &Known)| known.result.is_some() && !keeps(**id, known.turn);
+        let id = *self.known.iter().find(is_taken)?.0;
+        let known = self.known.remove(&id)?;
+        self.answered -= 1;
+        self.bytes -= known.bytes;
+        Some((id, known.turn, known.result?))
     }
 }
 
@@ -103,6 +107,11 @@ mod tests {
         }
     }
 
+    /// A turn of the run that began in this second.
+    fn turn(begun_at: i64, turn: u32) -> RunTurn {
+        RunTurn { begun_at: jiff::Timestamp::from_second(begun_at).unwrap(), turn }
+    }
+
     #[test]
     fn calls_at_once_are_bounded_by_their_number_and_by_what_they_may_be_answered() {
         for (bytes, most) in [(65_536, 64), (1 << 20, 4), (1, 64)] {
@@ -111,13 +120,13 @@ mod tests {
             let mut id = 0;
             while calls.has_room() {
                 id += 1;
-                calls.begin(InteractionId(id), 0, String::new(), request(bytes));
+                calls.begin(InteractionId(id), turn(1, 0), String::new(), request(bytes));
             }
             assert_eq!(begun.len(), most, "of {bytes} bytes");
             assert!(begun.try_recv().is_ok());
-            calls.answered(InteractionId(1), 0, CallResult::Failed(CallFailure::TimedOut));
+            calls.answered(InteractionId(1), turn(1, 0), CallResult::Failed(CallFailure::TimedOut));
             assert!(!calls.has_room(), "what is answered still takes its room until its turn is taken");
-            assert_eq!(calls.take_answers(|_, _| false).len(), 1);
+            assert!(calls.take_answer(|_, _| false).is_some());
             assert!(calls.has_room());
         }
     }
@@ -126,15 +135,37 @@ mod tests {
     fn an_answer_counts_once_and_for_its_own_turn_only() {
         let (sender, _begun) = tokio::sync::mpsc::unbounded_channel();
         let mut calls = Calls::new(sender);
-        calls.begin(InteractionId(1), 3, String::new(), request(10));
+        calls.begin(InteractionId(1), turn(1, 3), String::new(), request(10));
         let answer = || CallResult::Answered(b"{}".to_vec());
-        calls.answered(InteractionId(1), 2, answer());
-        calls.answered(InteractionId(2), 3, answer());
-        assert!(!calls.has_answers());
-        calls.answered(InteractionId(1), 3, answer());
-        calls.answered(InteractionId(1), 3, answer());
-        assert!(calls.take_answers(|_, _| true).is_empty(), "kept");
-        assert_eq!(calls.take_answers(|_, _| false), [(InteractionId(1), 3, answer())]);
-        assert!(!calls.has_answers() && !calls.knows(InteractionId(1)));
+        for (id, other) in [(1, turn(1, 2)), (1, turn(2, 3)), (2, turn(1, 3))] {
+            calls.answered(InteractionId(id), other, answer());
+            assert!(!calls.has_answers(), "{id} {other:?}");
+        }
+        calls.answered(InteractionId(1), turn(1, 3), answer());
+        calls.answered(InteractionId(1), turn(1, 3), answer());
+        assert_eq!(calls.take_answer(|_, _| true), None, "kept");
+        assert_eq!(calls.take_answer(|_, _| false), Some((InteractionId(1), turn(1, 3), answer())));
+        assert!(!calls.has_answers() && !calls.knows(InteractionId(1), turn(1, 3)));
+    }
+
+    #[test]
+    fn a_call_of_an_earlier_run_answers_no_step_of_a_later_one() {
+        let (sender, mut begun) = tokio::sync::mpsc::unbounded_channel();
+        let mut calls = Calls::new(sender);
+        let (id, first, second) = (InteractionId(1), turn(1, 1), turn(2, 1));
+        for is_answered in [false, true] {
+            calls.begin(id, first, String::new(), request(10));
+            if is_answered {
+                calls.answered(id, first, CallResult::Answered(b"old".to_vec()));
+            }
+            assert!(!calls.knows(id, second), "its own call is made");
+            calls.begin(id, second, String::new(), request(10));
+            assert_eq!((begun.try_recv().unwrap().turn, begun.try_recv().unwrap().turn), (first, second));
+            calls.answered(id, first, CallResult::Answered(b"old".to_vec()));
+            assert!(!calls.has_answers());
+            calls.answered(id, second, CallResult::Answered(b"new".to_vec()));
+            assert_eq!(calls.take_answer(|_, _| false), Some((id, second, CallResult::Answered(b"new".to_vec()))));
+            assert_eq!((calls.bytes, calls.answered), (0, 0));
+        }
     }
 }

@@ -24,7 +24,11 @@ use tracing::Instrument as _;
 use crate::{
     api::{bot::HttpMethod, reference::SecretKeyRef},
     bot::{CallFailure, CallResult, Request, RequestHeader},
-    engine::{core::ids::InteractionId, inbox::Handle, metrics::Metrics},
+    engine::{
+        core::{bot_run::RunTurn, ids::InteractionId},
+        inbox::Handle,
+        metrics::Metrics,
+    },
     process::{
         addresses::is_never_allowed,
         http_client::{self, ClientError, chain},
@@ -48,7 +52,7 @@ pub(in crate::engine) struct ServiceCall {
     /// The conversation that waits for it.
     pub(super) interaction: InteractionId,
     /// The turn that goes on with it.
-    pub(super) turn: u32,
+    pub(super) turn: RunTurn,
     /// The same for each try.
     pub(super) key: String,
     pub(super) request: Request,
@@ -80,7 +84,7 @@ impl BotServices {
                     .ok();
             }
             let (services, client) = (Arc::clone(&services), client.clone());
-            let span = tracing::info_span!("call", %interaction, turn, origin = request.origin, key);
+            let span = tracing::info_span!("call", %interaction, turn = turn.turn, origin = request.origin, key);
             tokio::spawn(async move {
                 let made = {
                     let (services, span) = (Arc::clone(&services), span.clone());
@@ -152,7 +156,7 @@ impl Call<'_> {
                 Err(failed) => failed,
             };
             let wait = waits.next().filter(|_| failed.again).map(|wait| wait.max(failed.wait.unwrap_or_default()));
-            match wait.filter(|wait| Instant::now() + *wait < deadline) {
+            match wait.filter(|wait| *wait < deadline.saturating_duration_since(Instant::now())) {
                 Some(wait) => sleep(wait).await,
                 None => return Err(failed.why),
             }
@@ -189,7 +193,13 @@ impl Call<'_> {
     }
 
     fn secret(&self, SecretKeyRef { name, key }: &SecretKeyRef) -> Result<Vec<u8>, CallFailure> {
-        let read = std::fs::read(self.secrets.join(name).join(key));
+        // Neither leads out of the folder that the channel's list fills.
+        let is_plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('/');
+        let read = if is_plain(name) && is_plain(key) {
+            std::fs::read(self.secrets.join(name).join(key))
+        } else {
+            Err(std::io::ErrorKind::InvalidInput.into())
+        };
         read.map_err(|error| {
             tracing::warn!(secret = name, key, %error, "a Secret that a header shows cannot be read");
             CallFailure::NoSecret

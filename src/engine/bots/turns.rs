@@ -11,11 +11,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::{calls::Calls, service::ServiceCall};
 use crate::{
-    bot::{self, CallResult, CompiledBot, Request},
+    bot::{self, CallResult, CompiledBot, Request, Values},
     engine::{
         config::Settings,
         core::{
-            bot_run::{BotRun, TurnInput},
+            bot_run::{BotRun, RunTurn, TurnInput},
             command::{BotTexts, BotTurn, Command},
             ids::{BotVersion, InteractionId},
             state::State,
@@ -24,10 +24,10 @@ use crate::{
     },
 };
 
-/// Turns that are taken in one transaction. It bounds how long others wait.
+/// Turns that are taken, or calls that begin, in one pass. It bounds how long others wait.
 const AT_ONCE: usize = 16;
-/// Bytes of variables, as JSON, after which no further turn comes into the transaction: in memory they take more.
-const MAX_VALUES: usize = 256 << 10;
+/// Bytes of variables and answers, as JSON, after which no further turn comes into the pass: in memory they take up to a hundred times as much.
+const MAX_BYTES: usize = 256 << 10;
 
 /// What it takes to bring turns.
 #[derive(Debug)]
@@ -45,6 +45,37 @@ struct Desk<'a> {
     settings: &'a Settings,
 }
 
+/// The commands of one transaction, and what they take.
+#[derive(Default)]
+struct Pass {
+    commands: Vec<Command>,
+    /// Turns and calls.
+    taken: usize,
+    bytes: usize,
+}
+
+impl Pass {
+    const fn has_room(&self) -> bool {
+        self.taken < AT_ONCE && self.bytes < MAX_BYTES
+    }
+
+    fn take(&mut self, turn: Option<BotTurn>) {
+        self.taken += 1;
+        let Some(turn) = turn else { return };
+        let answer = match &turn.called {
+            Some(CallResult::Answered(body)) => body.len(),
+            Some(CallResult::Failed(_)) | None => 0,
+        };
+        self.bytes += turn.values.bytes() + answer;
+        self.commands.push(Command::BotTurn(Box::new(turn)));
+    }
+}
+
+/// The run that waits for this turn of it.
+fn run_at(state: &State, interaction: InteractionId, turn: RunTurn) -> Option<&BotRun> {
+    state.interaction(interaction)?.bot().filter(|run| run.next_turn() == turn)
+}
+
 impl BotTurns {
     /// Calls go out by `outbound`.
     pub(in crate::engine) fn new(outbound: UnboundedSender<ServiceCall>) -> Self {
@@ -54,12 +85,12 @@ impl BotTurns {
     /// Whether there is something to do now.
     pub(in crate::engine) fn are_due(&self, state: &State) -> bool {
         state.bot_turns().next().is_some() || (self.calls.has_answers() && state.may_bots_step()) || {
-            self.calls.has_room() && state.bot_calls().any(|(id, _)| !self.calls.knows(id))
+            self.calls.has_room() && state.bot_calls().any(|(id, run)| !self.calls.knows(id, run.next_turn()))
         }
     }
 
     /// Notes what came of a call. The turn that goes on with it is due then.
-    pub(in crate::engine) fn called(&mut self, interaction: InteractionId, turn: u32, result: CallResult) {
+    pub(in crate::engine) fn called(&mut self, interaction: InteractionId, turn: RunTurn, result: CallResult) {
         self.calls.answered(interaction, turn, result);
     }
 
@@ -74,48 +105,41 @@ impl BotTurns {
         settings: &Settings,
     ) -> Result<Vec<Command>, CommitError> {
         let desk = Desk { state, store, settings };
-        let (mut commands, mut bytes) = (Vec::new(), 0);
-        let answers = self.answers(state);
-        let answered: HashSet<InteractionId> = answers.iter().map(|(interaction, ..)| *interaction).collect();
-        for (interaction, turn, result) in answers {
-            let run = state.interaction(interaction).and_then(|it| it.bot()).filter(|run| run.turn == turn);
-            if let Some(command) = run.map(|run| self.turn(desk, interaction, run, Some(result))).transpose()?.flatten()
-            {
-                commands.push(Command::BotTurn(Box::new(command)));
+        let mut pass = Pass::default();
+        let mut answered = HashSet::new();
+        while pass.has_room()
+            && let Some((interaction, turn, result)) = self.answer(state)
+        {
+            answered.insert(interaction);
+            if let Some(run) = run_at(state, interaction, turn) {
+                pass.take(self.turn(desk, interaction, run, Some(result))?);
             }
         }
-        for (interaction, run) in state.bot_turns().take(AT_ONCE) {
-            if bytes > MAX_VALUES {
+        for (interaction, run) in state.bot_turns() {
+            if !pass.has_room() {
                 break;
             }
-            if let Some(command) = self.turn(desk, interaction, run, None)? {
-                bytes += command.values.bytes();
-                commands.push(Command::BotTurn(Box::new(command)));
-            }
+            pass.take(self.turn(desk, interaction, run, None)?);
         }
         for (interaction, run) in state.bot_calls() {
-            if !self.calls.has_room() || commands.len() >= AT_ONCE || bytes > MAX_VALUES {
+            if !self.calls.has_room() || !pass.has_room() {
                 break;
             }
             // The state still waits for what has just been answered.
-            if !self.calls.knows(interaction) && !answered.contains(&interaction) {
-                commands.extend(self.call(desk, interaction, run)?);
+            if !self.calls.knows(interaction, run.next_turn()) && !answered.contains(&interaction) {
+                self.call(desk, interaction, run, &mut pass)?;
             }
         }
-        Ok(commands)
+        Ok(pass.commands)
     }
 
-    /// Answers whose turn is due, or never will be. While bots may take no steps they are kept.
-    fn answers(&mut self, state: &State) -> Vec<(InteractionId, u32, CallResult)> {
+    /// An answer whose turn is due, or never will be. While bots may take no steps they are kept.
+    fn answer(&mut self, state: &State) -> Option<(InteractionId, RunTurn, CallResult)> {
         if !self.calls.has_answers() {
-            return Vec::new();
+            return None;
         }
         let may_step = state.may_bots_step();
-        let waits = |id, turn| {
-            let bot = state.interaction(id).and_then(|interaction| interaction.bot());
-            bot.is_some_and(|run| run.turn == turn)
-        };
-        self.calls.take_answers(|id, turn| !may_step && waits(id, turn))
+        self.calls.take_answer(|id, turn| !may_step && run_at(state, id, turn).is_some())
     }
 
     /// The turn with all that it needs, unless it is not due.
@@ -135,13 +159,17 @@ impl BotTurns {
             campaign_name: settings.campaign_name.clone(),
             ..store.bot_texts(interaction, customer, input)?
         };
-        let (bot, values) = (self.version(&run.version, store, settings)?, store.bot_values(id)?);
-        Ok(Some(BotTurn { interaction: id, turn: run.turn, bot, values, texts, called }))
+        let (bot, values) = match store.bot_values(id)? {
+            Some(values) => (self.version(&run.version, store, settings)?, values),
+            // The turn says that the bot is lost.
+            None => (None, Values::default()),
+        };
+        Ok(Some(BotTurn { interaction: id, turn: run.next_turn(), bot, values, texts, called }))
     }
 
     /// Begins a call. One that cannot be made has failed at once.
-    fn call(&mut self, desk: Desk<'_>, id: InteractionId, run: &BotRun) -> Result<Option<Command>, CommitError> {
-        let Some(mut turn) = self.turn(desk, id, run, None)? else { return Ok(None) };
+    fn call(&mut self, desk: Desk<'_>, id: InteractionId, run: &BotRun, pass: &mut Pass) -> Result<(), CommitError> {
+        let Some(mut turn) = self.turn(desk, id, run, None)? else { return Ok(()) };
         let request = turn.bot.as_deref().and_then(|bot| {
             let Some(TurnInput::Called { step }) = run.input() else { return None };
             // Texts do not depend on the hours.
@@ -149,17 +177,19 @@ impl BotTurns {
         });
         match request {
             Some(Ok(request)) => {
-                let key = idempotency_key(&desk.store.identity().id, id, run.turn, &request);
-                self.calls.begin(id, run.turn, key, request);
-                Ok(None)
+                pass.taken += 1;
+                pass.bytes += turn.values.bytes();
+                let key = idempotency_key(&desk.store.identity().id, id, turn.turn, &request);
+                self.calls.begin(id, turn.turn, key, request);
             }
             Some(Err(failure)) => {
                 turn.called = Some(CallResult::Failed(failure));
-                Ok(Some(Command::BotTurn(Box::new(turn))))
+                pass.take(Some(turn));
             }
             // The version or its step is lost: the turn says so.
-            None => Ok(Some(Command::BotTurn(Box::new(turn)))),
+            None => pass.take(Some(turn)),
         }
+        Ok(())
     }
 
     fn version(
@@ -200,11 +230,12 @@ impl BotTurns {
 
 /// The same for each try of one run of a step, also after a restart; another one for everything else. A restored copy that comes to the same
 /// turn with other variables has another key too.
-fn idempotency_key(store: &str, interaction: InteractionId, turn: u32, request: &Request) -> String {
+fn idempotency_key(store: &str, interaction: InteractionId, turn: RunTurn, request: &Request) -> String {
     let mut digest = Sha256::new();
-    let (interaction, turn) = (interaction.0.to_string(), turn.to_string());
+    let RunTurn { begun_at, turn } = turn;
+    let (interaction, begun_at, turn) = (interaction.0.to_string(), begun_at.to_string(), turn.to_string());
     let method = format!("{:?}", request.method);
-    for part in [store, &interaction, &turn, &method, &request.origin, &request.path] {
+    for part in [store, &interaction, &begun_at, &turn, &method, &request.origin, &request.path] {
         digest.update(part.as_bytes());
         // None of the parts before the last holds a blank.
         digest.update(b" ");

@@ -1,5 +1,6 @@
 //! A bot that runs in an interaction. Its variables and texts are no part of the state: the shell brings them for each turn.
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -61,10 +62,22 @@ pub struct BotRun {
     pub bot: BotName,
     /// The version that it began with, to which it keeps.
     pub version: BotVersion,
+    /// When it began: tells it from the others of its interaction.
+    #[serde(default)]
+    pub begun_at: Timestamp,
     /// Counts what it did, from 0: a turn is what it does between two waits.
     pub turn: u32,
     /// Its own turn, or the customer.
     pub waits: BotWaits,
+}
+
+/// One turn of one run: each run of an interaction counts its turns anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RunTurn {
+    /// When the run began.
+    pub begun_at: Timestamp,
+    /// Its turn.
+    pub turn: u32,
 }
 
 /// What a bot waits for.
@@ -122,9 +135,14 @@ pub enum TurnInput {
 
 impl BotRun {
     /// One that begins.
-    pub(super) fn begin(slot: BotSlot, bot: &BotName, version: &BotVersion) -> Self {
+    pub(super) fn begin(slot: BotSlot, bot: &BotName, version: &BotVersion, at: Timestamp) -> Self {
         let waits = BotWaits::Turn { with: TurnInput::Begin };
-        Self { slot, bot: bot.clone(), version: version.clone(), turn: 0, waits }
+        Self { slot, bot: bot.clone(), version: version.clone(), begun_at: at, turn: 0, waits }
+    }
+
+    /// The turn that is next.
+    pub const fn next_turn(&self) -> RunTurn {
+        RunTurn { begun_at: self.begun_at, turn: self.turn }
     }
 
     /// Whether its next turn needs the answer of a service.

@@ -18,7 +18,7 @@ const MAX_TURNS: u32 = 100;
 /// Takes a turn, unless it was taken already or the bot runs no more.
 pub(super) fn turn(draft: &mut Draft<'_>, turn: &BotTurn) -> Result<Answer, Refusal> {
     let interaction = draft.state.interaction(turn.interaction).ok_or(Refusal::NotOpen(turn.interaction))?;
-    let due = draft.state.due_turn(turn.interaction).filter(|run| run.turn == turn.turn);
+    let due = draft.state.due_turn(turn.interaction).filter(|run| run.next_turn() == turn.turn);
     let Some((run, input)) = due.and_then(|run| Some((run, run.input()?))) else { return Ok(Answer::Done) };
     let customer = draft.known_customer(interaction.customer)?;
     let given = turn.texts.given(interaction.id, draft.config().schedule.is_open(draft.now));

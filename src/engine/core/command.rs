@@ -6,6 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 pub use super::refusal::Refusal;
 use super::{
+    bot_run::RunTurn,
     delivery::{DeliveryState, MessageStatus, ParkedReceipt, SendOutcome},
     event::{Event, InboundOutcome, Purpose},
     ids::{Attempt, CustomerId, DispositionName, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
@@ -222,7 +223,7 @@ pub struct BotTurn {
     /// The interaction that it runs in.
     pub interaction: InteractionId,
     /// The turn that is due.
-    pub turn: u32,
+    pub turn: RunTurn,
     /// The version that it keeps to; none = it is not there any more.
     pub bot: Option<Arc<CompiledBot>>,
     /// The variables that it has set.
@@ -390,11 +391,11 @@ pub enum Content {
         /// The variables.
         values: Values,
     },
-    /// A customer who had opted out before did so once more, while the volume is full and nothing else of it is kept.
+    /// A customer who had opted out before did so once more, as an import says, or while the volume is full and nothing else of it is kept.
     OptOutRepeated {
         /// The customer who opted out once more.
         customer: CustomerId,
-        /// When the gateway received the text.
+        /// When the gateway received the text, or when the import says.
         received_at: Timestamp,
     },
     /// Opt-outs that a supervisor imported.

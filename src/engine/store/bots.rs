@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, params};
 
-use super::{
-    Store, Transaction, codec,
-    error::{CommitError, StoreError},
-};
+use super::{Store, Transaction, codec, error::CommitError};
 use crate::{
     api::BotSpec,
     bot::{CompiledBot, Values},
@@ -23,20 +20,22 @@ use crate::{
 };
 
 impl Store {
-    /// The variables of the bot that runs in an interaction.
+    /// The variables of the bot that runs in an interaction; none when this engine cannot read them.
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn bot_values(&self, interaction: InteractionId) -> Result<Values, CommitError> {
+    pub fn bot_values(&self, interaction: InteractionId) -> Result<Option<Values>, CommitError> {
         let json = self
             .connection
             .prepare_cached("SELECT json FROM bot_values WHERE interaction = ?")?
             .query_row([codec::column(interaction.0)], |row| row.get::<_, String>(0))
             .optional()?;
+        // One conversation whose bot is lost is better than an engine that ends at each start.
         let read = |json: String| {
-            serde_json::from_str(&json).map_err(|error| StoreError::Contents(format!("bot_values.json: {error}")))
+            let read = serde_json::from_str(&json);
+            read.inspect_err(|error| tracing::error!(%interaction, %error, "a bot's variables cannot be read")).ok()
         };
-        Ok(json.map_or_else(|| Ok(Values::default()), read)?)
+        Ok(json.map_or_else(|| Some(Values::default()), read))
     }
 
     /// The texts that a bot's turn needs, but for the names of channel and campaign.

@@ -114,7 +114,8 @@ async fn a_service_is_asked_as_the_step_says_and_its_answer_is_said() {
 async fn whatever_a_service_does_somebody_has_the_customer() {
     let redirect = "Location: http://127.0.0.1:1/\r\n";
     let get = || json!({"url": "/{{ number }}", "timeoutSeconds": 1, "maxResponseBytes": 1000});
-    let cases: [(&str, Value, Vec<Said>); 10] = [
+    let cases: [(&str, Value, Vec<Said>); 11] = [
+        ("Status", get(), vec![Said::Status("503 Service Unavailable", "Retry-After: 18446744073709551615\r\n")]),
         ("TimedOut", get(), vec![Said::Nothing]),
         ("TimedOut", get(), vec![Said::Half]),
         ("Unreachable", get(), vec![Said::Nonsense; 3]),
@@ -128,13 +129,13 @@ async fn whatever_a_service_does_somebody_has_the_customer() {
             json!({"url": "/", "headers": [{"name": "Authorization", "secretKeyRef": {"name": "crm", "key": "token"}}]}),
             vec![],
         ),
-        ("Address", json!({"url": "/{{ number }}/x"}), vec![]),
+        ("Address", json!({"url": "/orders/{{ number }}"}), vec![]),
     ];
     let tried = cases.map(|(failure, call, answers)| async move {
         let desk = Desk::asks(call).await;
         let expected = answers.len();
         desk.service.says(answers);
-        desk.engine.inbound("SM-2", MIA, if failure == "Address" { ".." } else { "17" }).await;
+        desk.engine.inbound("SM-2", MIA, if failure == "Address" { "../users/1" } else { "17" }).await;
         desk.failed(failure).await;
         let tries = desk.service.asked().len();
         assert!(tries <= expected.max(1) && (tries > 0) == (expected > 0), "{failure}: {tries} of {expected}");

@@ -1,6 +1,7 @@
 //! The engine as a process, over its HTTP interfaces.
 
 mod access;
+mod bot_answers;
 mod bot_services;
 mod bots;
 mod canned_replies;

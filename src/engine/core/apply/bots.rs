@@ -24,7 +24,7 @@ pub(super) fn apply_to_bot(state: &mut State, event: &InteractionEvent, at: Time
                     customer.met_bots = Some(MetBots::another(customer.met_bots, at));
                 });
             }
-            let begun = BotRun::begin(*slot, bot, version);
+            let begun = BotRun::begin(*slot, bot, version, at);
             state.with_interaction(*interaction, |interaction| match (slot, &mut interaction.phase) {
                 (BotSlot::OnQueueTimeout, Phase::Queued { bot, .. }) => *bot = Some(begun),
                 (BotSlot::OnQueueTimeout, _) => {}

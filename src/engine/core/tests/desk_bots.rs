@@ -40,7 +40,7 @@ impl Desk {
         };
         let turn = BotTurn {
             interaction: *id,
-            turn: run.turn,
+            turn: run.next_turn(),
             bot: self.versions.get(&run.version).cloned(),
             values: self.values.get(id).cloned().unwrap_or_default(),
             texts: BotTexts {
