@@ -67,9 +67,11 @@ fn check_authority(authority: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a part of the path is `.` or `..`, which clients and servers resolve (RFC 3986, section 5.2.4), percent-encoded or not.
+/// Whether a part of the path is `.` or `..`, which clients and servers resolve (RFC 3986, section 5.2.4). Percent-encoded or not, and behind an
+/// encoded slash too: servers there are decode it first.
 pub(super) fn has_dot_segment(path: &str) -> bool {
-    let path = path.split('?').next().unwrap_or_default().to_ascii_lowercase().replace("%2e", ".");
+    let path = path.split('?').next().unwrap_or_default().to_ascii_lowercase();
+    let path = path.replace("%2e", ".").replace("%2f", "/").replace("%5c", "/");
     path.split('/').any(|segment| matches!(segment, "." | ".."))
 }
 
@@ -127,6 +129,8 @@ mod tests {
             ("https://crm/a#b", "never sent"),
             ("https://crm/a/../b", "leads elsewhere"),
             ("https://crm/%2E%2e/{{ id }}", "leads elsewhere"),
+            ("https://crm/a%2F..%2fb", "leads elsewhere"),
+            ("https://crm/a%5C..%5cb", "leads elsewhere"),
         ];
         for (url, words) in cases {
             let error = split(url).unwrap_err();

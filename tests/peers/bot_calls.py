@@ -9,7 +9,7 @@ from bot_texts import PLACE, trimmed
 METHOD = "GET"
 MAX_RESPONSE_BYTES = 65536
 MAX_ADDRESS_BYTES = 8000
-MAX_DEPTH = 127
+MAX_DEPTH = 126
 
 STRING = re.compile(r'"(?:\\.|[^"\\])*"', re.DOTALL)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -54,7 +54,7 @@ def filled_target(template, variables):
 
 def has_dots(target):
     """Whether a part of the path would lead to itself or a level up."""
-    parts = target.partition("?")[0].split("/")
+    parts = re.split("/|%2f|%5c", target.partition("?")[0], flags=re.IGNORECASE)
     return any(re.sub("%2e", ".", part, flags=re.IGNORECASE) in (".", "..") for part in parts)
 
 
