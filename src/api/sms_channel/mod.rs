@@ -373,7 +373,7 @@ pub struct Engine {
     pub scheduling: Option<Scheduling>,
     /// Secrets of which the channel's bots may show keys to the services that they call (`http.headers[].secretKeyRef` of a Bot), at most 8. They are
     /// mounted into the pod, which starts anew when this list changes; what a Secret holds may change at any time. A Secret or key that is
-    /// missing holds up nothing: the calls that need it fail.
+    /// missing holds up nothing: the calls that need it fail. The Secrets of the namespace's connectors cannot be listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".into()]))]

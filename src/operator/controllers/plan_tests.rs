@@ -109,6 +109,7 @@ pub(super) fn observed_channel(change: &Value) -> channel::Observed {
         connector: Some(Arc::new(sim())),
         campaign: Some(Arc::new(object::<Campaign>("Campaign", "support", &json!({"members": [{"user": "ana"}]})))),
         bots: Default::default(),
+        credentials: Default::default(),
         blocklists: Vec::new(),
         gateway: Sampled::Never,
         pod: None,
@@ -292,4 +293,16 @@ fn a_thousand_members_and_all_canned_replies_of_the_longest_text_fit() {
     let valid = channel::validate(&observed, &references).unwrap();
     let plan = channel::plan(&Owner::channel(&observed.channel), &valid, &observed, &settings());
     assert!(plan.is_ok(), "{:?}", plan.err());
+}
+
+#[test]
+fn bots_are_given_no_credentials_of_a_connector() {
+    let mut observed = observed_channel(&json!({"engine": {"botSecrets": [{"name": "crm"}, {"name": "twilio"}]}}));
+    for (credentials, refused) in [("other", false), ("twilio", true)] {
+        observed.credentials = [credentials.to_owned()].into();
+        let Ok(references) = channel::references(&observed) else { panic!("everything is there") };
+        let message = channel::validate(&observed, &references).err().map(|error| error.to_string());
+        assert_eq!(message.is_some(), refused, "{message:?}");
+        assert!(message.is_none_or(|message| message.contains("spec.engine.botSecrets[1]: Secret twilio holds")));
+    }
 }

@@ -1,6 +1,6 @@
 //! The bots of a channel, as its engine is told of them.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use kube::ResourceExt as _;
 
@@ -57,6 +57,19 @@ fn check(slot: BotSlot, named: &NamedBot, opt_out: &engine::OptOut) -> Result<()
         return Err(invalid(&in_short(&reserved)));
     }
     Ok(())
+}
+
+/// A bot could show them to a service, and read them back to a customer. The engine sees no credentials of a provider.
+///
+/// # Errors
+/// [`Error::Stalled`] when the channel lists a Secret of a connector.
+pub(super) fn check_listed(listed: &[LocalRef], credentials: &BTreeSet<String>) -> Result<(), Error> {
+    let Some(index) = listed.iter().position(|secret| credentials.contains(&secret.name)) else { return Ok(()) };
+    let message = format!(
+        "spec.engine.botSecrets[{index}]: Secret {} holds the credentials of a connector, which bots cannot show: take it from the list, and give the bots a Secret of their own",
+        listed[index].name
+    );
+    Err(Error::stalled(Reason::InvalidSpec, message))
 }
 
 /// Who may write a Bot does not choose by it which Secrets go out: the channel lists them.

@@ -1,6 +1,10 @@
 //! What the operator knows of a channel and of what it refers to, from its caches.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::ResourceExt;
@@ -38,6 +42,8 @@ pub(crate) struct Observed {
     pub campaign: Option<Arc<Campaign>>,
     /// The bots that it names and that are there, by name.
     pub bots: BTreeMap<String, NamedBot>,
+    /// The Secrets with the credentials of its namespace's connectors; not looked up when the channel lists no Secrets for its bots.
+    pub credentials: BTreeSet<String>,
     /// The blocklists that bind it, by name.
     pub blocklists: Vec<Arc<Blocklist>>,
     /// What the connector's gateway said.
@@ -77,6 +83,7 @@ impl Observed {
         Ok(Self {
             gateway: gateway.map_or(Sampled::Never, |uid| context.samples.gateway(&uid)),
             bots: bots(context, &channel, &owner),
+            credentials: credentials(context, &channel, &owner),
             blocklists: blocklists(context, &channel),
             campaign: campaign.filter(|campaign| !is_deleted(&**campaign)),
             connector,
@@ -119,6 +126,15 @@ impl Observed {
     pub(crate) fn was_number_valid(&self) -> bool {
         summary::was_true(&*self.channel, ConditionType::NumberValid)
     }
+}
+
+fn credentials(context: &Context, channel: &SmsChannel, owner: &Owner) -> BTreeSet<String> {
+    if channel.spec.engine.bot_secrets.is_empty() {
+        return BTreeSet::new();
+    }
+    let connectors = &context.cluster.connectors;
+    let there = connectors.each(connectors.keys_beginning(&owner.namespace, ""));
+    there.filter_map(|connector| Some(connector.spec.provider.member()?.credentials().name.clone())).collect()
 }
 
 fn bots(context: &Context, channel: &SmsChannel, owner: &Owner) -> BTreeMap<String, NamedBot> {

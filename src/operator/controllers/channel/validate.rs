@@ -115,6 +115,7 @@ pub(crate) fn validate<'a>(observed: &Observed, references: &References<'a>) -> 
     };
     let number = spec.number.parse();
     let opt_out = opt_out::for_engine(&spec.opt_out)?;
+    bots::check_listed(&spec.engine.bot_secrets, &observed.credentials)?;
     Ok(Valid {
         bots: bots::for_engine(&references.bots, &opt_out, &spec.engine.bot_secrets)?,
         number: number.map_err(|error| Error::stalled(Reason::InvalidSpec, format!("spec.number: {error}")))?,
