@@ -30,11 +30,13 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
                 draft.push(leap(*by));
             }
             draft.push(EngineEvent::EngineStarted { ids_from: *ids_from });
+            begin_day(draft);
             presence::release_removed(draft);
         }
         Command::ConfigChanged { hash } => {
             let paced_until = sending::shortened_by_new_limit(draft.state, draft.now);
             draft.push(EngineEvent::ConfigApplied { hash: hash.clone(), paced_until });
+            begin_day(draft);
             presence::release_removed(draft);
         }
         Command::StorageAccepted => draft.storage_accepted(),
@@ -82,4 +84,11 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
 
 fn leap(by: SignedDuration) -> ClockEvent {
     ClockEvent::ClockLeapt { millis: u64::try_from(by.as_millis()).unwrap_or(0) }
+}
+
+/// What a command does before anything is due counts for the day on which it does it.
+fn begin_day(draft: &mut Draft<'_>) {
+    if let Some(on) = draft.state.begins(draft.now) {
+        draft.push(ClockEvent::DayBegan { on });
+    }
 }

@@ -1,8 +1,8 @@
 //! Supervisors bring along who opted out elsewhere.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     clock::later,
@@ -17,8 +17,8 @@ use super::{
 /// The clock of who made a list may be ahead of ours by so much.
 const MOST_AHEAD: SignedDuration = SignedDuration::from_hours(1);
 
-/// Opts out all customers of a list, those included who were never heard of. Nothing changes for who had opted out before. The import is
-/// recorded also when it changes nothing.
+/// Opts out all customers of a list, those included who were never heard of. For who had opted out before, a START counts only from the time on
+/// that the list gives them, and nothing else changes. The import is recorded also when it changes nothing.
 ///
 /// # Errors
 /// When one entry is wrong; nobody is opted out then.
@@ -39,12 +39,22 @@ pub(super) fn import(
     for known in opt_outs.iter().filter_map(|entry| entry.contact.customer) {
         draft.known_customer(known)?;
     }
-    let (mut seen, mut opted_out) = (BTreeSet::new(), 0);
-    for entry in opt_outs.iter().filter(|entry| seen.insert(&entry.contact.address)) {
-        let customer = draft.customer(&entry.contact)?;
-        opted_out += u32::from(!customer.opted_out);
-        let since = entry.at.map_or(now, |at| at.min(now));
-        consent::opt_out(draft, &customer, OptOutBy::Import { user: user.clone(), since });
+    let mut latest = BTreeMap::new();
+    for ImportedOptOut { contact, at } in opt_outs {
+        let known: &mut Option<Timestamp> = latest.entry(&contact.address).or_default();
+        *known = (*known).max(at.map(|at| at.min(now)));
+    }
+    let mut opted_out = 0;
+    for ImportedOptOut { contact, .. } in opt_outs {
+        // Of several entries for a customer the first stands for all.
+        let Some(at) = latest.remove(&contact.address) else { continue };
+        let customer = draft.customer(contact)?;
+        if !customer.opted_out {
+            opted_out += 1;
+            consent::opt_out(draft, &customer, OptOutBy::Import { user: user.clone(), since: at.unwrap_or(now) });
+        } else if let Some(received_at) = at {
+            draft.add(Content::OptOutRepeated { customer: customer.id, received_at });
+        }
     }
     let listed = u32::try_from(opt_outs.len()).unwrap_or(u32::MAX);
     draft.push(AgentEvent::OptOutsImported { user: user.clone(), listed, opted_out });

@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::{codec, error::CommitError};
 
 /// What moves, by ?2, when it is after ?1.
-const MOVES: [&str; 4] = [
+const MOVES: [&str; 5] = [
     "UPDATE interaction
      SET arrived_at = iif(arrived_at > ?1, arrived_at - ?2, arrived_at), place_at = iif(place_at > ?1, place_at - ?2, place_at),
          queued_at = iif(queued_at > ?1, queued_at - ?2, queued_at),
@@ -18,6 +18,11 @@ const MOVES: [&str; 4] = [
     "UPDATE agent
      SET last_finish = iif(last_finish > ?1, last_finish - ?2, last_finish),
          last_assigned = iif(last_assigned > ?1, last_assigned - ?2, last_assigned)",
+    // Nobody can opt in before these times.
+    "UPDATE customer
+     SET opted_out_at = iif(opted_out_at > ?1, opted_out_at - ?2, opted_out_at),
+         opted_out_since = iif(opted_out_since > ?1, opted_out_since - ?2, opted_out_since)
+     WHERE opted_out_at > ?1 OR opted_out_since > ?1",
     "UPDATE sample SET at = at - ?2 WHERE at > ?1",
     "UPDATE outbox SET sending_until = sending_until - ?2 WHERE sending_until > ?1",
 ];

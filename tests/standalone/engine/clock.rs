@@ -118,3 +118,24 @@ async fn a_clock_an_hour_behind_stops_nothing_and_needs_no_hand_when_it_is_right
         works(&engine, &gateway, &format!("SM-3 {restarted}"), MIA).await;
     }
 }
+
+#[tokio::test]
+async fn who_was_imported_while_the_clock_was_ahead_can_opt_in_once_it_is_right() {
+    let (mut engine, _gateway) = desk().await;
+    let clock = WallClock::new();
+    engine.configure(|document| document["campaign"]["supervisors"] = json!(["eva"])).await;
+    engine.crash_into_clock(&clock).await;
+    clock.set_wrong_by(DAY);
+    clock_is(&engine, "the leap is reported", |clock| clock["leaptSeconds"].as_u64() > Some(86_000)).await;
+    let list = json!({ "source": "the old system", "optOuts": [{ "number": MIA }] });
+    assert_eq!(engine.post("eva", "/v1/channels/support/opt-outs", list).await.0, 200);
+    clock.set_wrong_by(SignedDuration::ZERO);
+    clock_is(&engine, "time is ahead", |clock| clock["aheadSeconds"].as_u64() > Some(86_000)).await;
+    engine.configure(|document| document["clockAccepted"] = json!(1)).await;
+    clock_is(&engine, "time is that of the clock", |clock| clock["aheadSeconds"] == 0).await;
+
+    let listed = engine.get("eva", "/v1/channels/support/opt-outs").await;
+    let since: jiff::Timestamp = listed["items"][0]["optedOutAt"].as_str().unwrap().parse().unwrap();
+    assert!(since <= jiff::Timestamp::now(), "{since}");
+    assert_eq!(engine.inbound("SM-1", MIA, "START").await.1["outcome"], "OptedIn");
+}

@@ -119,6 +119,8 @@ pub(super) struct Desk {
     pub(super) services: VecDeque<CallResult>,
     /// The texts of notes.
     pub(super) notes: Vec<Arc<str>>,
+    /// Who opted out once more, and when.
+    pub(super) opted_out_again: Vec<(CustomerId, Timestamp)>,
 }
 
 impl Desk {
@@ -141,6 +143,7 @@ impl Desk {
             versions: BTreeMap::new(),
             services: VecDeque::new(),
             notes: Vec::new(),
+            opted_out_again: Vec::new(),
         };
         desk.execute(&Command::Started { ids_from: 0, leapt: None });
         desk
@@ -172,7 +175,10 @@ impl Desk {
                 Content::BotValues { interaction, values } => {
                     self.values.insert(*interaction, values.clone());
                 }
-                Content::BlockedStart { .. } | Content::OptOutImport { .. } | Content::OptOutRepeated { .. } => {}
+                Content::OptOutRepeated { customer, received_at } => {
+                    self.opted_out_again.push((*customer, *received_at))
+                }
+                Content::BlockedStart { .. } | Content::OptOutImport { .. } => {}
                 Content::ParkedReceipt { provider_message_id, receipt } => {
                     self.parked.entry(provider_message_id.clone()).or_default().push(*receipt);
                 }

@@ -83,8 +83,11 @@ fn imported_again_it_changes_nothing_and_opts_nobody_in() {
     desk.pass_seconds(10);
     assert_eq!(desk.import("eva", &[(1, None), (2, Some(5)), (2, Some(500)), (3, None), (3, Some(9))]), Ok((1, 4)));
     assert_eq!(desk.names_since(events), ["CustomerAdded", "OptedOut", "OptOutsImported"]);
-    let customers = [1, 2, 3].map(|customer| desk.customer(customer).opted_out);
-    assert_eq!(customers, [true; 3]);
+    let customers = [1, 2, 3].map(|customer| desk.customer(customer));
+    assert!(customers.iter().all(|customer| customer.opted_out));
+    let seconds_ago = |seconds| desk.now - SignedDuration::from_secs(seconds);
+    assert_eq!(desk.opted_out_again, [(customers[1].id, seconds_ago(5))], "the latest time that is given");
+    assert_eq!(told(&desk).last(), Some(&("eva".into(), seconds_ago(9))), "of a customer who is there twice too");
 }
 
 #[test]

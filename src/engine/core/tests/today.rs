@@ -150,6 +150,27 @@ fn another_time_zone_begins_another_day_only_where_the_date_is_another() {
 }
 
 #[test]
+fn who_is_removed_before_anything_else_happens_counts_for_the_new_day() {
+    for restarted in [false, true] {
+        let mut desk = Desk::with_agents(config(), &["ana"]);
+        desk.text(1, "TEXT-hello");
+        desk.reply("ana", desk.open(1).unwrap()).unwrap();
+        // Nothing happens in the night.
+        desk.now += SignedDuration::from_hours(16);
+        if restarted {
+            let mut config = ChannelConfig::clone(desk.state.config());
+            config.members = without(&config.members, "ana");
+            desk.state.set_config(std::sync::Arc::new(config));
+            desk.restart();
+        } else {
+            desk.configure(|config| config.members = without(&config.members, "ana"));
+        }
+        assert_eq!(desk.state.today(desk.now).channel.on, date(2026, 11, 23));
+        assert_eq!(of(&desk, "ana").handled.count, 1, "restarted: {restarted}");
+    }
+}
+
+#[test]
 fn who_was_removed_counts_for_the_day() {
     let mut desk = Desk::with_agents(config(), &["ana", "bo"]);
     desk.text(1, "TEXT-hello");
