@@ -224,13 +224,15 @@ pub struct Turn {
     pub taken: Vec<Taken>,
     /// And then.
     pub then: Then,
+    /// The step that it came to last: where it failed, if it did.
+    pub at: Option<StepId>,
 }
 
 /// Goes on until the bot waits or ends. It takes a bounded number of steps: every circle of a compiled bot waits.
 pub fn run(bot: &CompiledBot, input: Input<'_>, values: &mut Values, given: &Given<'_>) -> Turn {
-    let mut runner = Runner { bot, values, given, texts: Vec::new(), taken: Vec::new() };
+    let mut runner = Runner { bot, values, given, texts: Vec::new(), taken: Vec::new(), at: None };
     let then = runner.until_it_waits(input);
-    Turn { texts: runner.texts, taken: runner.taken, then }
+    Turn { texts: runner.texts, taken: runner.taken, then, at: runner.at }
 }
 
 /// Where it goes on, or how it ends.
@@ -245,10 +247,16 @@ struct Runner<'r, 'g> {
     given: &'r Given<'g>,
     texts: Vec<String>,
     taken: Vec<Taken>,
+    at: Option<StepId>,
 }
 
 impl Runner<'_, '_> {
     fn until_it_waits(&mut self, input: Input<'_>) -> Then {
+        self.at = match &input {
+            Input::Begin => None,
+            Input::Answer(at, _) | Input::TimedOut(at) => Some(at.step),
+            Input::Called(step, _) => Some(*step),
+        };
         let mut next = match input {
             Input::Begin => Next::Step(self.bot.start()),
             Input::Answer(at, text) => self.answered(at, text),
@@ -265,6 +273,7 @@ impl Runner<'_, '_> {
 
     fn step(&mut self, id: StepId) -> Next {
         let bot = self.bot;
+        self.at = Some(id);
         let Some(step) = bot.step(id) else { return Next::Then(Then::Fail(Failure::Lost)) };
         match &step.action {
             Action::Say { text, next } => {

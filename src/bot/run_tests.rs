@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Failure, Given, Input, Outcome, Then, Turn, Values, compile, run};
+use super::{Failure, Given, Input, Outcome, StepId, Then, Turn, Values, compile, run};
 
 fn begun(spec: Value, values: &mut Values) -> Turn {
     let bot = compile(&serde_json::from_value(spec).unwrap(), &|_| Ok(())).unwrap();
@@ -82,5 +82,5 @@ fn a_conversation_cannot_gather_more_than_it_may() {
         {"name": "end", "finish": {"note": "{{ a }}"}},
     ]});
     let turn = begun(spec, &mut values);
-    assert_eq!((turn.taken.len(), turn.then), (0, Then::Fail(Failure::TooManyVariables)));
+    assert_eq!((turn.taken.len(), turn.then, turn.at), (0, Then::Fail(Failure::TooManyVariables), Some(StepId(0))));
 }

@@ -8,6 +8,7 @@ use super::{
     interaction::Interaction,
     state::State,
 };
+use crate::bot::Failure;
 
 /// Whether a bot may begin to talk to this customer: they can be answered, and it could take its first step now.
 pub(super) fn may_meet(state: &State, customer: &Customer) -> bool {
@@ -35,5 +36,11 @@ pub(super) fn started(
 /// A bot talks no more, if one did. `priority` is the place in the queue that it asks for; 0 = no other one than before.
 pub(super) fn ended(interaction: &Interaction, reason: BotEndReason, priority: u8) -> Option<InteractionEvent> {
     let bot = interaction.bot()?.bot.clone();
-    Some(InteractionEvent::BotEnded { interaction: interaction.id, bot, reason, priority })
+    Some(InteractionEvent::BotEnded { interaction: interaction.id, bot, reason, step: None, priority })
+}
+
+/// A bot talks no more, because it failed at this step.
+pub(super) fn failed(interaction: &Interaction, failure: Failure, step: Option<String>) -> Option<InteractionEvent> {
+    let bot = interaction.bot()?.bot.clone();
+    Some(InteractionEvent::BotEnded { interaction: interaction.id, bot, reason: failure.into(), step, priority: 0 })
 }

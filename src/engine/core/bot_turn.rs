@@ -28,8 +28,8 @@ pub(super) fn turn(draft: &mut Draft<'_>, turn: &BotTurn) -> Result<Answer, Refu
         Some(bot::run(bot, input, &mut values, &given))
     });
     let failure = if run.turn < MAX_TURNS { Failure::Lost } else { Failure::TooManyTurns };
-    let failed = || Turn { texts: Vec::new(), taken: Vec::new(), then: Then::Fail(failure) };
-    let Turn { texts, taken, then } = taken.unwrap_or_else(failed);
+    let failed = || Turn { texts: Vec::new(), taken: Vec::new(), then: Then::Fail(failure), at: None };
+    let Turn { texts, taken, then, at } = taken.unwrap_or_else(failed);
     let wait = turn.bot.as_deref().and_then(|bot| wait_of(bot, &then));
     draft.push(InteractionEvent::BotStepped {
         interaction: interaction.id,
@@ -56,7 +56,8 @@ pub(super) fn turn(draft: &mut Draft<'_>, turn: &BotTurn) -> Result<Answer, Refu
             close(draft, interaction, slot);
         }
         Then::Fail(failure) => {
-            draft.push_all(bot_lifecycle::ended(interaction, failure.into(), 0));
+            let step = at.and_then(|at| name_of(turn.bot.as_deref()?, at)).or_else(|| waited_at(input).cloned());
+            draft.push_all(bot_lifecycle::failed(interaction, failure, step));
             match slot {
                 BotSlot::OnStart => hand_off(draft, interaction, slot),
                 BotSlot::OnQueueTimeout | BotSlot::OnEnd => close(draft, interaction, slot),
@@ -76,14 +77,26 @@ fn input_of<'t>(bot: &CompiledBot, input: &TurnInput, turn: &'t BotTurn) -> Opti
     })
 }
 
+fn name_of(bot: &CompiledBot, step: StepId) -> Option<String> {
+    bot.step(step).map(|step| step.name.clone())
+}
+
+/// The step at which it waited; none when it begins.
+const fn waited_at(input: &TurnInput) -> Option<&String> {
+    match input {
+        TurnInput::Begin => None,
+        TurnInput::Answer { question, .. } | TurnInput::TimedOut { question } => Some(&question.step),
+        TurnInput::Called { step } => Some(step),
+    }
+}
+
 /// What it waits for; none when it ends.
 fn wait_of(bot: &CompiledBot, then: &Then) -> Option<BotWait> {
-    let name = |step: &StepId| bot.step(*step).map(|step| step.name.clone());
     match then {
         Then::Wait { at, seconds } => {
-            Some(BotWait::Answer { step: name(&at.step)?, attempt: at.attempt, seconds: *seconds })
+            Some(BotWait::Answer { step: name_of(bot, at.step)?, attempt: at.attempt, seconds: *seconds })
         }
-        Then::Call { step } => Some(BotWait::Service { calls: name(step)? }),
+        Then::Call { step } => Some(BotWait::Service { calls: name_of(bot, *step)? }),
         Then::HandOff { .. } | Then::Finish { .. } | Then::Fail(_) => None,
     }
 }

@@ -1,8 +1,16 @@
 //! The channel in numbers, now.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 
-use super::{interaction::Interaction, queue, service_level::ServiceLevel, state::State};
+use super::{
+    ids::{BotName, BotVersion},
+    interaction::Interaction,
+    queue,
+    service_level::ServiceLevel,
+    state::State,
+};
 
 /// The channel in numbers, at an instant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +40,15 @@ pub struct Statistics {
 }
 
 impl State {
+    /// How many conversations run with each version of each bot; none with those that are not here.
+    pub fn conversations_with_bots(&self) -> BTreeMap<(BotName, BotVersion), u64> {
+        let mut counts = BTreeMap::new();
+        for run in self.interactions().filter_map(Interaction::bot) {
+            *counts.entry((run.bot.clone(), run.version.clone())).or_default() += 1;
+        }
+        counts
+    }
+
     /// The channel in numbers.
     pub fn statistics(&self, now: Timestamp) -> Statistics {
         let oldest = queue::waiting(self).filter_map(Interaction::queued_since).min();

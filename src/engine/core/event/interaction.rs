@@ -81,6 +81,9 @@ pub enum InteractionEvent {
         bot: BotName,
         /// Why it talks no more.
         reason: BotEndReason,
+        /// The step at which it failed, if it did at one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        step: Option<String>,
         /// The place in the queue that it asks for, 0 to 9; higher comes first.
         #[serde(default, skip_serializing_if = "is_no_priority")]
         priority: u8,

@@ -59,6 +59,15 @@ fn ends(desk: &Desk) -> Vec<BotEndReason> {
     desk.log.iter().filter_map(|event| reason(&event.what)).collect()
 }
 
+/// At which step the last bot to end failed.
+fn failed_at(desk: &Desk) -> Option<&str> {
+    let step = desk.log.iter().rev().find_map(|event| match &event.what {
+        Happened::Interaction(InteractionEvent::BotEnded { step, .. }) => Some(step.as_deref()),
+        _ => None,
+    });
+    step.expect("a bot ended")
+}
+
 /// How the last interaction was closed, and whose it was.
 fn closed(desk: &Desk) -> Option<(CloseReason, Option<UserId>)> {
     desk.log.iter().rev().find_map(|event| match &event.what {
@@ -166,12 +175,49 @@ fn each_way_in_which_a_bot_on_start_ends_leads_somewhere() {
         let open = text(&mut desk, 1, "TEXT-one");
         way(&mut desk, open);
         assert_eq!(ends(&desk), [reason]);
+        let fails = matches!(reason, BotEndReason::NoAnswer | BotEndReason::TimedOut);
+        assert_eq!(failed_at(&desk), fails.then_some("topic"), "{reason:?}");
         check(&desk, open);
         desk.pass_seconds(400);
         desk.bot_turns();
         assert_eq!(ends(&desk), [reason], "it is over");
         assert!(desk.values.is_empty(), "what it had set is gone");
     }
+}
+
+#[test]
+fn conversations_are_counted_by_the_version_that_they_keep_to() {
+    let mut desk = greeted(config(), &["ana"]);
+    for customer in [1, 2] {
+        text(&mut desk, customer, "TEXT-one");
+    }
+    let old = desk.state.config().bots.on_start.clone().unwrap();
+    let mut edited = greeting();
+    edited["idleSeconds"] = 90.into();
+    let new = desk.bot("greeting", edited);
+    desk.configure(|config| config.bots = Bots { on_start: Some(new.clone()), ..Bots::default() });
+    text(&mut desk, 3, "TEXT-one");
+    desk.restart();
+    let counted = |desk: &Desk| -> Vec<_> {
+        let all = desk.state.conversations_with_bots();
+        [&old, &new].map(|bot| all.get(&(bot.name.clone(), bot.version.clone())).copied()).into()
+    };
+    assert_eq!(counted(&desk), [Some(2), Some(1)]);
+    text(&mut desk, 1, "2");
+    assert_eq!(counted(&desk), [Some(1), Some(1)], "one is finished");
+    text(&mut desk, 2, "1");
+    assert_eq!(counted(&desk), [None, Some(1)], "one waits for an agent");
+}
+
+#[test]
+fn a_version_that_is_lost_fails_at_the_step_at_which_it_waited() {
+    let mut desk = greeted(config(), &["ana"]);
+    text(&mut desk, 1, "TEXT-one");
+    desk.versions.clear();
+    text(&mut desk, 1, "1");
+    assert_eq!((ends(&desk), failed_at(&desk)), (vec![BotEndReason::Lost], Some("topic")));
+    text(&mut desk, 2, "TEXT-one");
+    assert_eq!((ends(&desk).len(), failed_at(&desk)), (2, None), "it had not begun");
 }
 
 #[test]
@@ -234,7 +280,7 @@ fn two_machines_do_not_talk_to_each_other_for_ever() {
     }
     text(&mut desk, 1, "TEXT-yes");
     assert_eq!((desk.owner(open), desk.said(open).len()), (Some("ana"), 100));
-    assert_eq!(ends(&desk), [BotEndReason::TooManyTurns]);
+    assert_eq!((ends(&desk), failed_at(&desk)), (vec![BotEndReason::TooManyTurns], Some("ask")));
 }
 
 #[test]

@@ -67,8 +67,10 @@ fn events() -> Vec<Happened> {
     let failed = |failure| Taken { failure: Some(failure), ..taken(Outcome::CallFailed, None) };
     let stepped =
         |taken, wait| InteractionEvent::BotStepped { interaction, bot: "welcome".into(), turn: 4, taken, wait }.into();
-    let bot_ended =
-        |reason, priority| InteractionEvent::BotEnded { interaction, bot: "welcome".into(), reason, priority }.into();
+    let bot_failed = |reason, step, priority| {
+        InteractionEvent::BotEnded { interaction, bot: "welcome".into(), reason, step, priority }.into()
+    };
+    let bot_ended = |reason, priority| bot_failed(reason, None, priority);
     let sampled = |result| {
         InteractionEvent::ServiceLevelSampled {
             interaction,
@@ -360,6 +362,7 @@ fn events() -> Vec<Happened> {
         CustomerEvent::OptedOut { customer, by: OptOutBy::Import { user: user(), since: later } }.into(),
         AgentEvent::OptOutsImported { user: user(), listed: 3, opted_out: 1 }.into(),
         ClockEvent::DayBegan { on: completed_on }.into(),
+        bot_failed(BotEndReason::NoAnswer, Some("topic".into()), 0),
     ]
 }
 
