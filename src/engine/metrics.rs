@@ -3,7 +3,7 @@
 use std::{sync::atomic::AtomicU64, time::Duration};
 
 use prometheus_client::{
-    encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder},
+    encoding::EncodeLabelSet,
     metrics::{
         counter::Counter,
         family::Family,
@@ -13,27 +13,18 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::bot::{self, Taken};
-
-use super::core::{
-    bot_run::BotSlot,
-    delivery::{FailureClass, MessageStatus},
-    event::{
-        AgentEvent, BotEndReason, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, OutboundEvent,
-        SampleResult, TransferEndReason, WithdrawalReason,
+use super::{
+    bot_metrics::BotMetrics,
+    core::{
+        delivery::{FailureClass, MessageStatus},
+        event::{
+            AgentEvent, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, OutboundEvent, SampleResult,
+            TransferEndReason, WithdrawalReason,
+        },
+        statistics::Statistics,
     },
-    statistics::Statistics,
+    metric_name::Name,
 };
-
-/// A label whose values are the names of an enum's members.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Name(&'static str);
-
-impl EncodeLabelValue for Name {
-    fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), std::fmt::Error> {
-        self.0.encode(encoder)
-    }
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Outcome {
@@ -46,32 +37,6 @@ struct Sampled {
     in_target: Name,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct OfBot {
-    bot: String,
-    slot: Name,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BotEnd {
-    bot: String,
-    reason: Name,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BotStep {
-    bot: String,
-    step: String,
-    outcome: Name,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BotCallFailure {
-    bot: String,
-    step: String,
-    failure: Name,
-}
-
 /// What the engine counts and measures. Clones share it.
 #[derive(Clone, Debug)]
 pub(super) struct Metrics {
@@ -82,11 +47,7 @@ pub(super) struct Metrics {
     transfers: Family<Outcome, Counter>,
     queue_timeouts: Counter,
     resends: Counter,
-    bots_started: Family<OfBot, Counter>,
-    bots_ended: Family<BotEnd, Counter>,
-    bot_steps: Family<BotStep, Counter>,
-    bot_call_failures: Family<BotCallFailure, Counter>,
-    bot_call: Histogram,
+    bots: BotMetrics,
     starts_blocked: Counter,
     set_not_present: Counter,
     streams_displaced: Counter,
@@ -116,12 +77,7 @@ impl Metrics {
             transfers: Family::default(),
             queue_timeouts: Counter::default(),
             resends: Counter::default(),
-            bots_started: Family::default(),
-            bots_ended: Family::default(),
-            bot_steps: Family::default(),
-            bot_call_failures: Family::default(),
-            // The last bucket of what a step may take ends at 30 s.
-            bot_call: Histogram::new([0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0]),
+            bots: BotMetrics::default(),
             starts_blocked: Counter::default(),
             set_not_present: Counter::default(),
             streams_displaced: Counter::default(),
@@ -157,15 +113,7 @@ impl Metrics {
         registry.register("transfers", help, self.transfers.clone());
         let help = "Interactions that waited in the queue for maxQueueSeconds";
         registry.register("queue_timeouts", help, self.queue_timeouts.clone());
-        let help = "Conversations that bots began, by when they run";
-        registry.register("bots_started", help, self.bots_started.clone());
-        let help = "Conversations that bots ended, or that ended with them, by what ended them";
-        registry.register("bots_ended", help, self.bots_ended.clone());
-        registry.register("bot_steps", "Steps that bots took, by what came of them", self.bot_steps.clone());
-        let help = "Calls of services that failed, by why";
-        registry.register("bot_call_failures", help, self.bot_call_failures.clone());
-        let help = "Time from making a call of a service to its result, with all tries";
-        registry.register_with_unit("bot_call_duration", help, Unit::Seconds, self.bot_call.clone());
+        self.bots.register(registry);
         let help = "Starts of interactions that a blocklist stopped; GET /v1/channels/{channel}/blocked-starts has the numbers";
         registry.register("starts_blocked", help, self.starts_blocked.clone());
         let help = "Times that agents let three offers in a row pass and were set to not present";
@@ -203,9 +151,9 @@ impl Metrics {
         self.streams_displaced.inc();
     }
 
-    /// Measures a call of a service.
-    pub(super) fn bot_call_took(&self, took: Duration) {
-        self.bot_call.observe(took.as_secs_f64());
+    /// What is measured of bots.
+    pub(super) const fn bots(&self) -> &BotMetrics {
+        &self.bots
     }
 
     /// Counts what a commit made durable.
@@ -252,25 +200,11 @@ impl Metrics {
             Happened::Interaction(InteractionEvent::QueueTimedOut { .. }) => {
                 self.queue_timeouts.inc();
             }
-            Happened::Interaction(InteractionEvent::BotStarted { bot, slot, .. }) => {
-                let (bot, slot) = (bot.as_str().into(), Name(slot_name(*slot)));
-                self.bots_started.get_or_create(&OfBot { bot, slot }).inc();
-            }
-            Happened::Interaction(InteractionEvent::BotStepped { bot, taken, .. }) => {
-                for Taken { step, outcome, failure, .. } in taken {
-                    let (bot, step) = (bot.as_str().to_owned(), step.clone());
-                    if let Some(failure) = failure {
-                        let (bot, step, failure) = (bot.clone(), step.clone(), Name(call_failure_name(*failure)));
-                        self.bot_call_failures.get_or_create(&BotCallFailure { bot, step, failure }).inc();
-                    }
-                    let outcome = Name(step_outcome_name(*outcome));
-                    self.bot_steps.get_or_create(&BotStep { bot, step, outcome }).inc();
-                }
-            }
-            Happened::Interaction(InteractionEvent::BotEnded { bot, reason, .. }) => {
-                let (bot, reason) = (bot.as_str().into(), Name(bot_end_name(*reason)));
-                self.bots_ended.get_or_create(&BotEnd { bot, reason }).inc();
-            }
+            Happened::Interaction(
+                event @ (InteractionEvent::BotStarted { .. }
+                | InteractionEvent::BotStepped { .. }
+                | InteractionEvent::BotEnded { .. }),
+            ) => self.bots.count(event),
             Happened::Agent(AgentEvent::StartBlocked { .. }) => {
                 self.starts_blocked.inc();
             }
@@ -389,62 +323,6 @@ const fn transfer_end_name(reason: TransferEndReason) -> &'static str {
         TransferEndReason::OwnerRemoved => "OwnerRemoved",
         TransferEndReason::Assigned => "Assigned",
         TransferEndReason::Closed => "Closed",
-    }
-}
-
-const fn slot_name(slot: BotSlot) -> &'static str {
-    match slot {
-        BotSlot::OnStart => "OnStart",
-        BotSlot::OnQueueTimeout => "OnQueueTimeout",
-        BotSlot::OnEnd => "OnEnd",
-    }
-}
-
-const fn bot_end_name(reason: BotEndReason) -> &'static str {
-    match reason {
-        BotEndReason::HandedOff => "HandedOff",
-        BotEndReason::Finished => "Finished",
-        BotEndReason::NoAnswer => "NoAnswer",
-        BotEndReason::TimedOut => "TimedOut",
-        BotEndReason::TooManyVariables => "TooManyVariables",
-        BotEndReason::TooManyTurns => "TooManyTurns",
-        BotEndReason::Lost => "Lost",
-        BotEndReason::OptedOut => "OptedOut",
-        BotEndReason::Assigned => "Assigned",
-        BotEndReason::Closed => "Closed",
-    }
-}
-
-const fn step_outcome_name(outcome: bot::Outcome) -> &'static str {
-    match outcome {
-        bot::Outcome::Said => "Said",
-        bot::Outcome::Blank => "Blank",
-        bot::Outcome::Asked => "Asked",
-        bot::Outcome::Answered => "Answered",
-        bot::Outcome::Invalid => "Invalid",
-        bot::Outcome::NoAnswer => "NoAnswer",
-        bot::Outcome::TimedOut => "TimedOut",
-        bot::Outcome::Case => "Case",
-        bot::Outcome::Otherwise => "Otherwise",
-        bot::Outcome::Set => "Set",
-        bot::Outcome::Open => "Open",
-        bot::Outcome::Closed => "Closed",
-        bot::Outcome::Called => "Called",
-        bot::Outcome::CallFailed => "CallFailed",
-        bot::Outcome::HandedOff => "HandedOff",
-        bot::Outcome::Finished => "Finished",
-    }
-}
-
-const fn call_failure_name(failure: bot::CallFailure) -> &'static str {
-    match failure {
-        bot::CallFailure::TimedOut => "TimedOut",
-        bot::CallFailure::Unreachable => "Unreachable",
-        bot::CallFailure::Status => "Status",
-        bot::CallFailure::TooLong => "TooLong",
-        bot::CallFailure::NotJson => "NotJson",
-        bot::CallFailure::Address => "Address",
-        bot::CallFailure::NoSecret => "NoSecret",
     }
 }
 

@@ -1,5 +1,6 @@
 //! The engine of one channel: durable queue, agents, outbox.
 
+mod bot_metrics;
 mod bots;
 mod clock;
 pub mod config;
@@ -8,6 +9,7 @@ mod feed;
 pub(crate) mod http;
 mod inbox;
 mod keyword;
+mod metric_name;
 mod metrics;
 mod open_streams;
 mod resolve;

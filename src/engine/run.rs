@@ -399,8 +399,11 @@ async fn measure(shared: Shared, metrics: Metrics, store_file: PathBuf) {
         let log = store_file.with_extension("db-wal");
         let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |file| file.len());
         let bytes = size(&store_file) + size(&log);
-        if let Ok(statistics) = shared.engine.inspect(|seen| seen.state.statistics(seen.now)).await {
+        let seen =
+            shared.engine.inspect(|seen| (seen.state.statistics(seen.now), seen.state.conversations_with_bots()));
+        if let Ok((statistics, conversations)) = seen.await {
             metrics.show(&statistics, bytes);
+            metrics.bots().show(&conversations);
         }
         tokio::time::sleep(MEASURE).await;
     }

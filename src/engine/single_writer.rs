@@ -13,7 +13,7 @@ use tokio::sync::{mpsc::UnboundedSender, oneshot};
 use tracing::field;
 
 use super::{
-    bots::BotTurns,
+    bots::{self, BotTurns},
     clock::Clock,
     config::Settings,
     core::{
@@ -301,6 +301,7 @@ impl SingleWriter {
         tracing::debug!("a batch was committed");
 
         if let Some(settings) = settings {
+            self.metrics.bots().keep(&bots::steps_in_use(&self.state, &self.store, &settings)?);
             self.settings.store(settings);
         }
         self.metrics.committed(&events, asked, begun.elapsed());

@@ -103,7 +103,7 @@ impl BotServices {
             Some(client) => Call { client, secrets: &self.secrets, key, request }.until_it_is_known(begun).await,
             None => Err(CallFailure::Unreachable),
         };
-        self.metrics.bot_call_took(begun.elapsed());
+        self.metrics.bots().call_took(begun.elapsed());
         made.map_or_else(CallResult::Failed, CallResult::Answered)
     }
 }
