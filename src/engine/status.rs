@@ -2,20 +2,28 @@
 
 use jiff::SignedDuration;
 
-use super::{config::Settings, inbox::Inspection};
+use super::{bots, config::Settings, inbox::Inspection, store::read::BotFailureRow};
 use crate::wire::status::{
     AgentsStatus, ClockStatus, ConfigStatus, EngineStatus, OutboxStatus, QueueStatus, ServiceLevelStatus, StoreStatus,
 };
 
+/// What the state does not know.
+pub(super) struct Beside {
+    /// The configuration in force.
+    pub config: ConfigStatus,
+    /// Id of the store.
+    pub store_id: String,
+    /// Messages of which nobody knows whether they were sent.
+    pub unknown: u64,
+    /// Which steps of bots failed.
+    pub bot_failures: Vec<BotFailureRow>,
+    /// Whether the volume is full.
+    pub full: bool,
+}
+
 /// The engine's status.
-pub(super) fn status(
-    seen: &Inspection<'_>,
-    settings: &Settings,
-    config: ConfigStatus,
-    store_id: String,
-    unknown: u64,
-    full: bool,
-) -> EngineStatus {
+pub(super) fn status(seen: &Inspection<'_>, settings: &Settings, beside: Beside) -> EngineStatus {
+    let Beside { config, store_id, unknown, bot_failures, full } = beside;
     let statistics = seen.state.statistics(seen.now);
     let level = statistics.service_level;
     EngineStatus {
@@ -53,6 +61,7 @@ pub(super) fn status(
             percent_with_abandoned: level.percent_with_abandoned,
         },
         outbox: OutboxStatus { waiting: statistics.outbox_waiting, in_flight: statistics.outbox_in_flight, unknown },
+        bots: Some(bots::status(seen.state, &bot_failures)),
         sampled_at: seen.now,
     }
 }

@@ -4,13 +4,14 @@
 //! - [`mount`]: how a gateway or engine comes by them;
 //! - [`inbound`], [`receipt`], [`delivery`]: gateway to engine, port 8081 of the engine;
 //! - [`outbound`]: engine to gateway, port 8081 of the gateway;
-//! - [`status`]: what a gateway or engine tells the operator about itself;
+//! - [`status`], [`bot_status`]: what a gateway or engine tells the operator about itself, and an engine about its bots;
 //! - [`simulator`]: the protocol of the provider that `aldis simulator` plays;
 //! - [`tokens`]: who calls, and how a role says who it is;
 //! - [`problem`]: errors of every HTTP interface, RFC 9457.
 //!
 //! JSON everywhere, camelCase, unknown fields tolerated, times in RFC 3339 UTC.
 
+pub mod bot_status;
 pub mod config;
 pub mod delivery;
 pub mod inbound;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::config::ConfigHash;
+use super::{bot_status::BotStatus, config::ConfigHash};
 use crate::sms::PhoneNumber;
 
 /// Which configuration is in force.
@@ -299,6 +299,9 @@ pub struct EngineStatus {
     pub service_level: ServiceLevelStatus,
     /// Messages on their way out.
     pub outbox: OutboxStatus,
+    /// The bots that the channel names, and those with which conversations run. None from an engine that does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bots: Option<Vec<BotStatus>>,
     /// The engine's time when it made this status.
     pub sampled_at: Timestamp,
 }

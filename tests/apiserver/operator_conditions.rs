@@ -1,7 +1,7 @@
 //! What is wrong has its own reason and message, and heals when its cause goes: what a stub says best. Connectors and numbers at
 //! real gateways are in `heal`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{desk::Desk, support::testbed::eventually};
 
@@ -50,6 +50,52 @@ async fn a_bot_that_may_not_run_stalls_its_channel_and_is_named() {
     desk.apply(&desk.channel("support", "+15551230001", ", strategy: Linear"));
     desk.wait_ready("smschannel/support");
     assert_eq!(desk.config("sms-support")["strategy"], "Linear");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_and_what_failed_of_a_bot_reaches_its_status() {
+    let (desk, operator) = Desk::at_work().await;
+    desk.apply(
+        "apiVersion: aldis.dev/v1alpha1\nkind: Bot\nmetadata: {name: greeting}\n\
+         spec: {steps: [{name: hello, say: {text: Hello}}, {name: end, handOff: {}}]}",
+    );
+    desk.apply(&desk.channel("support", "+15551230001", ", automations: {onStart: {name: greeting}}"));
+    desk.wait_ready("smschannel/support");
+    desk.wait_ready("bot/greeting");
+    let version = desk.get("bot/greeting").unwrap()["status"]["version"].clone();
+    let (engine, now) = (format!("sms-support.{}", desk.namespace), jiff::Timestamp::now());
+    let says = |count: u64, failures: Value| {
+        let conversations = json!([{"version": "0a1b2c3d4e5f", "count": 5}, {"version": version, "count": count}]);
+        let bots = json!([{"name": "greeting", "conversations": conversations, "failures": failures}]);
+        operator.stub.say(&engine, json!({ "bots": bots }));
+    };
+    says(3, json!([{"step": "hello", "reason": "CallTimedOut", "count": 2, "since": now, "at": now}]));
+    let message = desk.until("bot/greeting", "StepsSucceed", "False", "StepsFail");
+    assert!(message.contains("hello (CallTimedOut)"), "{message}");
+    let status = desk.get("bot/greeting").unwrap()["status"].clone();
+    let listed = json!([{"version": version, "count": 3, "channels": 1}, {"version": "0a1b2c3d4e5f", "count": 5, "channels": 1}]);
+    assert_eq!((&status["running"], &status["conversations"]), (&json!(8), &listed), "{status}");
+    let failure = &status["lastFailures"][0];
+    assert_eq!(
+        (&failure["step"], &failure["channel"], &failure["count"]),
+        (&json!("hello"), &json!("support"), &json!(2))
+    );
+    desk.wait_ready("bot/greeting");
+    let told = desk.kubectl(&["explain", "bot.status.lastFailures.reason"]);
+    assert!(told.contains("CallNoSecret") && told.contains("onError"), "{told}");
+
+    says(4, json!([{"step": "hello", "reason": "OfANewerEngine", "count": 1, "since": now, "at": now}]));
+    eventually("what a newer engine says is written as far as it is known", || {
+        let status = desk.get("bot/greeting").unwrap()["status"].clone();
+        (status["running"] == 9 && status["lastFailures"][0]["reason"] == "Other").then_some(())
+    });
+    says(0, json!([]));
+    desk.until("bot/greeting", "StepsSucceed", "True", "NoStepFailed");
+    desk.kubectl(&["delete", "smschannel/support"]);
+    eventually("its counts go with the channel", || {
+        let status = desk.get("bot/greeting").unwrap()["status"].clone();
+        (status["running"] == 0 && status["channels"] == json!({"total": 0, "silent": 0})).then_some(())
+    });
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -8,7 +8,7 @@ use aldis::engine::{
         apply::apply,
         config::Strategy as Distribution,
         delivery::{DeliveryState, FailureClass, SendOutcome},
-        event::{AgentEvent, CustomerEvent, Happened, OptOutBy},
+        event::{AgentEvent, BotEndReason, ClockEvent, CustomerEvent, Happened, InteractionEvent, OptOutBy},
         state::State,
     },
     store::{
@@ -173,6 +173,44 @@ fn check_opt_outs(channel: &Channel) {
     assert_eq!(found.map(|row| (row.at, row.user, row.listed, row.opted_out)).collect::<Vec<_>>(), imports);
 }
 
+/// Which steps of bots failed by the events: how often, and when first and last.
+fn check_bot_failures(channel: &Channel) {
+    let reader = channel.store.reader().unwrap();
+    let mut failures: BTreeMap<(String, String), (u64, Timestamp, Timestamp)> = BTreeMap::new();
+    for NumberedEvent { event, .. } in reader.events_after(0, u32::MAX).unwrap() {
+        let mut failed = |step: &str, reason: String| {
+            let entry = failures.entry((step.to_owned(), reason)).or_insert((0, event.at, event.at));
+            (entry.0, entry.2) = (entry.0 + 1, event.at);
+        };
+        match &event.what {
+            Happened::Interaction(InteractionEvent::BotStepped { taken, .. }) => {
+                for taken in taken.iter().filter(|taken| taken.failure.is_some()) {
+                    failed(&taken.step, format!("Call{:?}", taken.failure.unwrap()));
+                }
+            }
+            Happened::Interaction(InteractionEvent::BotEnded { reason, step, .. }) => match reason {
+                BotEndReason::HandedOff
+                | BotEndReason::Finished
+                | BotEndReason::OptedOut
+                | BotEndReason::Assigned
+                | BotEndReason::Closed => assert_eq!(*step, None),
+                _ => failed(step.as_deref().unwrap_or_default(), format!("{reason:?}")),
+            },
+            Happened::Clock(ClockEvent::ClockSet { to }) if *to < event.at => {
+                let moved = |at: Timestamp| if at > *to { at - event.at.duration_since(*to) } else { at };
+                failures.values_mut().for_each(|(_, since, at)| {
+                    *since = moved(*since);
+                    *at = moved(*at).max(*since);
+                });
+            }
+            _ => {}
+        }
+    }
+    let counted = reader.bot_failures().unwrap().into_iter();
+    let counted = counted.map(|row| ((row.step, format!("{:?}", row.reason)), (row.count, row.since, row.at)));
+    assert_eq!(counted.collect::<BTreeMap<_, _>>(), failures);
+}
+
 /// What only the tables say: nothing dangles, and a message is in the outbox as long as it is not settled.
 fn check_tables(path: &std::path::Path) {
     let sql = Connection::open(path).unwrap();
@@ -230,11 +268,12 @@ proptest! {
         }
         check_tables(&path);
         check_opt_outs(&channel);
+        check_bot_failures(&channel);
     }
 }
 
 /// Stores as each released schema left them. They are never changed; a new schema adds one.
-const FROZEN: [&str; 11] = [
+const FROZEN: [&str; 12] = [
     include_str!("../fixtures/store/schema-1.sql"),
     include_str!("../fixtures/store/schema-2.sql"),
     include_str!("../fixtures/store/schema-3.sql"),
@@ -246,6 +285,7 @@ const FROZEN: [&str; 11] = [
     include_str!("../fixtures/store/schema-9.sql"),
     include_str!("../fixtures/store/schema-10.sql"),
     include_str!("../fixtures/store/schema-11.sql"),
+    include_str!("../fixtures/store/schema-12.sql"),
 ];
 
 #[test]

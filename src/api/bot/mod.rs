@@ -1,14 +1,18 @@
 //! `Bot`: a conversation that runs by itself.
 
+mod status;
 mod step;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
-use super::conditions::{ConditionType, condition_list};
+use super::conditions::ConditionType;
 use super::pattern::{self, TEXT_MAX};
 
+pub use status::{
+    BotChannels, BotConversations, BotStatus, FaultStatus, LISTED_FAILURES, LISTED_VERSIONS, StepFailure,
+    StepFailureReason,
+};
 pub use step::{
     Answer, Ask, Assignment, Branch, BranchCase, Condition as BranchCondition, Finish, HandOff, Header, Http,
     HttpMethod, InHours, JsonField, Say, Set, Step,
@@ -48,6 +52,18 @@ pub use step::{
         description = "Version that new conversations begin with"
     ),
     printcolumn(
+        name = "Running",
+        type_ = "integer",
+        json_path = ".status.running",
+        description = "Conversations that run, in all channels and on all versions"
+    ),
+    printcolumn(
+        name = "Failed",
+        type_ = "date",
+        json_path = ".status.lastFailures[0].at",
+        description = "Time since a step failed last"
+    ),
+    printcolumn(
         name = "Age",
         type_ = "date",
         json_path = ".metadata.creationTimestamp",
@@ -84,53 +100,9 @@ pub struct BotSpec {
 impl Bot {
     /// The conditions of a bot.
     pub const CONDITIONS: &'static [ConditionType] =
-        &[ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled];
+        &[ConditionType::Ready, ConditionType::Reconciling, ConditionType::Stalled, ConditionType::StepsSucceed];
 }
 
 fn idle_seconds() -> i32 {
     600
-}
-
-/// What the operator sees of a bot.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct BotStatus {
-    /// The generation of the spec that this status speaks of. -1: not looked at yet.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = -1))]
-    pub observed_generation: Option<i64>,
-    /// What is right and wrong: `Ready`, `Reconciling`, `Stalled`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(schema_with = "condition_list")]
-    pub conditions: Vec<Condition>,
-    /// Version that new conversations begin with: a hash of the steps. Absent while the bot has faults and never was without.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 64))]
-    pub version: Option<String>,
-    /// How many faults the steps have.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0))]
-    pub fault_count: Option<i32>,
-    /// The first 20 faults.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 20))]
-    #[x_kube(merge_strategy = ListMerge::Map(vec!["step".into(), "position".into()]))]
-    pub faults: Vec<FaultStatus>,
-}
-
-/// A fault in the steps.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct FaultStatus {
-    /// Name of the step. Empty: the bot as a whole.
-    #[serde(default)]
-    #[schemars(length(max = 63))]
-    pub step: String,
-    /// Where in the step: `ask.text[12]`.
-    #[serde(default)]
-    #[schemars(length(max = 256))]
-    pub position: String,
-    /// What is wrong, and what to do about it.
-    #[schemars(length(max = 1024))]
-    pub message: String,
 }

@@ -222,6 +222,11 @@ closed! {
         Compiled,
         /// The bot has faults. The message and `status.faults` name step and position.
         FaultsFound,
+        /// In the last hour no step of the bot failed for another reason than what customers did.
+        NoStepFailed,
+        /// In the last hour steps of the bot failed, and not for what customers did: a service could not be asked, a Secret is missing, variables
+        /// became too many, or a version is lost. The message names the steps; `status.lastFailures` has how often, and in which channel.
+        StepsFail,
         /// `timeZone` is not a time zone that IANA knows.
         TimeZoneUnknown,
         /// The schedule has a fault. The message names the day.

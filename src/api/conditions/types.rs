@@ -50,5 +50,9 @@ closed! {
         ServiceLevelMet,
         /// SmsChannel: interactions leave the queue as they should.
         QueueHealthy,
+        /// Bot: no step failed within the last hour, in any channel. False: a service could not be asked, or the bot could not go on. What
+        /// customers do (no answer in time, none that is accepted, or a conversation without an end) never touches it, and it never touches
+        /// `Ready`.
+        StepsSucceed,
     }
 }

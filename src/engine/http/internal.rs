@@ -17,7 +17,7 @@ use crate::{
         core::command::{Answer, Refusal},
         core::event,
         inbox::{self, InboundRequest},
-        status,
+        status::{self, Beside},
     },
     wire::{
         delivery::{DeliveryAnswers, Item, MAX_DELIVERIES},
@@ -106,13 +106,15 @@ async fn take_receipt(shared: &Shared, receipt: Receipt) -> Result<(), Failure> 
 
 /// The status that the operator samples.
 pub(super) async fn status(State(shared): State<Shared>, _: Operator) -> Result<Json<EngineStatus>, Failure> {
-    let unknown = shared.query(|reader| reader.unknown_messages()).await?;
+    let (unknown, bot_failures) =
+        shared.query(|reader| Ok((reader.unknown_messages()?, reader.bot_failures()?))).await?;
     let settings = shared.settings.load_full();
     // In force is what the writer works with; the mount may be a moment ahead.
     let config = ConfigStatus { hash: Some(settings.hash), rejected: shared.mount.lock().status().rejected.clone() };
     let store_id = shared.store_id.to_string();
     let full = shared.engine.is_full();
-    Ok(Json(shared.engine.inspect(move |seen| status::status(seen, &settings, config, store_id, unknown, full)).await?))
+    let beside = Beside { config, store_id, unknown, bot_failures, full };
+    Ok(Json(shared.engine.inspect(move |seen| status::status(seen, &settings, beside)).await?))
 }
 
 /// A message of another number came here by mistake: taking it would lose it.

@@ -1,5 +1,5 @@
-//! Time is set back: rows that start-up loads and that would lie in the future move with it, as they do in the state. History
-//! keeps the times under which it was written.
+//! Time is set back: rows that start-up loads and that would lie in the future move with it, as they do in the state, and so do the last
+//! failures of bots, which would stay the last ones until then. History keeps the times under which it was written.
 
 use jiff::Timestamp;
 use rusqlite::{Connection, params};
@@ -24,6 +24,8 @@ const MOVES: [&str; 5] = [
          opted_out_since = iif(opted_out_since > ?1, opted_out_since - ?2, opted_out_since)
      WHERE opted_out_at > ?1 OR opted_out_since > ?1",
     "UPDATE sample SET at = at - ?2 WHERE at > ?1",
+    "UPDATE bot_failure
+     SET since = iif(since > ?1, since - ?2, since), at = max(at - ?2, iif(since > ?1, since - ?2, since)) WHERE at > ?1",
     "UPDATE outbox SET sending_until = sending_until - ?2 WHERE sending_until > ?1",
 ];
 

@@ -4,6 +4,7 @@ use jiff::{Timestamp, civil::Date};
 
 use super::error::StoreError;
 use crate::{
+    api::bot::StepFailureReason,
     engine::core::{
         delivery::{DeliveryState, FailureClass, MessageStatus},
         event::{CloseReason, InboundOutcome, Purpose, SampleResult},
@@ -64,6 +65,8 @@ names!(InboundOutcome, inbound_outcome_name, inbound_outcome:
     OptedOut, OptedIn, Help, Blocked, Disabled, Joined, OutOfHours, QueueFull, Queued, Bot);
 names!(FailureClass, failure_name, failure: InvalidNumber, OptedOut, Sender, Account, Filtered, InvalidMessage, Failed);
 
+names!(StepFailureReason, step_failure_name, step_failure: NoAnswer, TimedOut, TooManyVariables, TooManyTurns, Lost,
+    CallTimedOut, CallUnreachable, CallStatus, CallTooLong, CallNotJson, CallAddress, CallNoSecret, Other);
 names!(Encoding, encoding_name, encoding: Gsm7, Ucs2);
 
 /// What an outbound message is, as its name and, where an agent wrote it, theirs.

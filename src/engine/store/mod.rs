@@ -5,6 +5,7 @@
 //! and become durable together, with one fsync.
 
 mod added;
+mod bot_failures;
 mod bots;
 mod clock_set;
 mod codec;

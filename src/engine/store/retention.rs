@@ -26,7 +26,7 @@ const IDS_FOR_EACH: u32 = 10;
 /// How long things are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
-    /// Closed interactions, messages, notes, events, samples and parked receipts.
+    /// Closed interactions, messages, notes, events, samples, parked receipts and failures of bots.
     pub contents: SignedDuration,
     /// The provider's ids of inbound messages; at least [`SHORTEST_DEDUP`].
     pub dedup: SignedDuration,
@@ -58,11 +58,12 @@ enum Kind {
     BlockedStarts,
     OptOutImports,
     ParkedReceipts,
+    BotFailures,
     Ids,
     Answers,
 }
 
-const KINDS: [Kind; 9] = [
+const KINDS: [Kind; 10] = [
     Kind::Interactions,
     Kind::LooseMessages,
     Kind::Events,
@@ -70,6 +71,7 @@ const KINDS: [Kind; 9] = [
     Kind::BlockedStarts,
     Kind::OptOutImports,
     Kind::ParkedReceipts,
+    Kind::BotFailures,
     Kind::Ids,
     Kind::Answers,
 ];
@@ -229,6 +231,7 @@ fn forget_kind(
         Kind::BlockedStarts => forget_rows(sql, "blocked_start", "id", until.contents, at_most),
         Kind::OptOutImports => forget_rows(sql, "opt_out_import", "id", until.contents, at_most),
         Kind::ParkedReceipts => forget_rows(sql, "parked_receipt", "id", until.contents, at_most),
+        Kind::BotFailures => forget_rows(sql, "bot_failure", "id", until.contents, at_most),
         Kind::Ids => forget_ids(sql, until.dedup, at_most, &mut progress.ids_from),
         Kind::Answers => forget_answers(sql, until.answers, at_most),
     }

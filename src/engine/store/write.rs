@@ -279,10 +279,15 @@ impl Transaction<'_> {
             InteractionEvent::BotNoted { note, interaction, bot } => {
                 self.insert_note(*note, *interaction, Author::Bot(bot), at, contents.note(*note)?)
             }
-            InteractionEvent::BotStarted { interaction, .. }
-            | InteractionEvent::BotStepped { interaction, .. }
-            | InteractionEvent::BotTimedOut { interaction } => self.trace(*interaction, event, at),
-            InteractionEvent::BotEnded { interaction, .. } => {
+            InteractionEvent::BotStarted { interaction, .. } | InteractionEvent::BotTimedOut { interaction } => {
+                self.trace(*interaction, event, at)
+            }
+            InteractionEvent::BotStepped { interaction, bot, taken, .. } => {
+                self.count_failed_calls(bot, taken, at)?;
+                self.trace(*interaction, event, at)
+            }
+            InteractionEvent::BotEnded { interaction, bot, reason, step, .. } => {
+                self.count_failure(bot, *reason, step.as_deref(), at)?;
                 self.forget_values(*interaction)?;
                 self.trace(*interaction, event, at)
             }

@@ -3,7 +3,7 @@
 //! The watches call this for what others wrote; what the operator itself wrote comes back as an echo that wakes nobody, so those who
 //! depend on it are woken when it is written.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use k8s_openapi::{
     api::{coordination::v1::Lease, core::v1::Pod},
@@ -14,7 +14,7 @@ use kube::{Resource, ResourceExt, api::DynamicObject};
 use crate::{
     api::{
         Blocklist, Bot, Campaign, ConditionStatus, ConditionType, SmsChannel, SmsConnector, condition_of, names,
-        sms_channel::{QueueStatus, ServiceLevelStatus},
+        sms_channel::{Automations, QueueStatus, ServiceLevelStatus},
     },
     operator::{
         observed::{
@@ -29,6 +29,7 @@ use crate::{
             index::Term,
         },
     },
+    wire::status::EngineStatus,
 };
 
 /// What many objects are part of is looked at once for all that changes within this time.
@@ -82,6 +83,22 @@ pub(crate) fn depends_on_channel(context: &Context, old: Option<&SmsChannel>, ne
     if old.map(is_claimed) != new.map(is_claimed) {
         wake_blocklists(context, channel);
     }
+    let (before, now) = (old.map(named_bots).unwrap_or_default(), new.map(named_bots).unwrap_or_default());
+    if before != now {
+        before.union(&now).for_each(|bot| wake_bot(context, reference(bot)));
+    }
+}
+
+/// The bots that a channel names.
+fn named_bots(channel: &SmsChannel) -> BTreeSet<&str> {
+    channel.spec.automations.iter().flat_map(Automations::bots).map(|(_, bot)| bot.name.as_str()).collect()
+}
+
+/// Has the sums of a bot made anew as soon as they may be written: many channels may say something new of it all the time.
+fn wake_bot(context: &Context, bot: ObjectKey) {
+    let Some(uid) = context.cluster.bots.uid(&bot) else { return };
+    let left = context.figures.left(&uid, context.settings.sample_interval());
+    context.queues.bots.add_after(bot, left.unwrap_or_default().max(TOGETHER));
 }
 
 /// What a connector reads of its channels.
@@ -148,6 +165,26 @@ pub(crate) fn gateway_said(context: &Context, connector: &ObjectKey, news: &Gate
         for key in context.cluster.channels_of_number(connector, number) {
             context.targets.watch(Target::Engine(key), Duration::ZERO);
         }
+    }
+}
+
+/// Takes an answer of a channel's engine, or how asking failed. Has the channel looked at again where that is news, and the bots of which it
+/// says something new, or of which it can or cannot tell any more.
+pub(crate) fn engine_said(context: &Context, channel: &ObjectKey, uid: &str, mut answer: Result<EngineStatus, String>) {
+    let answers = || context.samples.engine(uid).answered().is_some();
+    // The channel itself reads nothing of its bots.
+    let bots = answer.as_mut().ok().map(|said| (said.bots.take(), said.sampled_at));
+    let answered_before = answers();
+    if context.samples.engine_said(uid, answer) {
+        context.queues.channels.add(channel.clone());
+    }
+    if let Some((said, at)) = bots {
+        context.bot_reports.note(uid, channel, said, at).into_iter().for_each(|bot| wake_bot(context, bot));
+    }
+    if answers() != answered_before
+        && let Some(now) = context.cluster.channels.get(channel)
+    {
+        named_bots(&now).into_iter().for_each(|bot| wake_bot(context, ObjectKey::new(channel.namespace(), bot)));
     }
 }
 
@@ -283,6 +320,7 @@ fn forget_gone<K: Resource>(context: &Context, change: &Change<K>) {
         context.samples.forget(&gone);
         context.debounce.forget(&gone);
         context.bot_faults.forget(&gone);
+        context.bot_reports.forget(&gone).into_iter().for_each(|bot| wake_bot(context, bot));
         context.in_force.forget(&gone);
         context.figures.forget(&gone);
         context.progress.forget(&gone);

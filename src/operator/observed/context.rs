@@ -11,9 +11,9 @@ use crate::{
     api::{Blocklist, Bot, Campaign, SmsChannel, SmsConnector},
     operator::{
         observed::{
-            bot_faults::BotFaults, contenders::Contenders, debounce::Debounce, in_force::InForce, indexes,
-            issuers::Issuers, rollout_slots::Rollouts, route_writes::RouteWrites, samples::Samples, targets::Targets,
-            throttle::Throttle,
+            bot_faults::BotFaults, bot_reports::BotReports, contenders::Contenders, debounce::Debounce,
+            in_force::InForce, indexes, issuers::Issuers, rollout_slots::Rollouts, route_writes::RouteWrites,
+            samples::Samples, targets::Targets, throttle::Throttle,
         },
         resources::{child_stores::ChildStores, kept, volume_refresh::VolumeRefreshes, writer::Writer},
         runtime::{
@@ -69,9 +69,11 @@ pub(crate) struct Context {
     pub debounce: Debounce,
     /// What is wrong with each bot.
     pub bot_faults: BotFaults,
+    /// What engines said of bots.
+    pub bot_reports: BotReports,
     /// Which blocklists the engines have loaded.
     pub in_force: InForce,
-    /// When campaigns' sums, and what channels and connectors that are being deleted wait for, were written last.
+    /// When the sums of campaigns and bots, and what channels and connectors that are being deleted wait for, were written last.
     pub figures: Throttle,
     /// Since when objects are on their way, which is not written while it passes.
     pub progress: Throttle,
@@ -154,6 +156,7 @@ impl Context {
             targets: Targets::default(),
             debounce: Debounce::default(),
             bot_faults: BotFaults::default(),
+            bot_reports: BotReports::default(),
             in_force: InForce::default(),
             figures: Throttle::default(),
             progress: Throttle::default(),

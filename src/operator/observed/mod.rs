@@ -7,10 +7,11 @@
 //! - [`issuers`], [`discovery`]: keys of those who sign tokens;
 //! - [`contenders`], [`debounce`], [`throttle`], [`route_writes`]: what waits;
 //! - [`rollouts`], [`rollout_slots`]: which pods are being replaced by ones of a new image;
-//! - [`bot_faults`]: what is wrong with bots;
+//! - [`bot_faults`]: what is wrong with bots; [`bot_reports`]: what engines said of them;
 //! - [`in_force`]: which blocklists the engines have loaded.
 
 pub(super) mod bot_faults;
+pub(super) mod bot_reports;
 pub(super) mod changes;
 pub(super) mod contenders;
 pub(super) mod context;

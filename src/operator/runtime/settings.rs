@@ -69,7 +69,7 @@ pub struct Settings {
     #[arg(long = "ca-file", env = "ALDIS_CA_FILE")]
     pub ca_file: Option<PathBuf>,
 
-    /// Seconds between two status writes of a channel that differ in samples only
+    /// Seconds between two status writes of a channel, campaign or bot that differ in samples only
     #[arg(long, env = "ALDIS_SAMPLE_INTERVAL_SECONDS", default_value_t = 60)]
     pub sample_interval_seconds: u64,
 
@@ -139,6 +139,11 @@ impl Settings {
     /// Between two readings of a pod's status.
     pub const fn scrape_interval(&self) -> Duration {
         Duration::from_secs(self.scrape_interval_seconds)
+    }
+
+    /// The least between two writes of what changes all the time.
+    pub const fn sample_interval(&self) -> Duration {
+        Duration::from_secs(self.sample_interval_seconds)
     }
 
     /// What each watch of a kind sees: the whole cluster, or one of the namespaces that are looked after.

@@ -24,6 +24,9 @@ fn shown(desk: &Desk, plural: &str) -> Vec<Vec<String>> {
 async fn kubectl_get_shows_the_columns() {
     let desk = Desk::new("columns").await;
     let ready = condition("Ready", "True", "Available");
+    let now = jiff::Timestamp::now();
+    let failure =
+        json!({"step": "look-up", "reason": "CallStatus", "channel": "support", "count": 1, "since": now, "at": now});
     let cases = [
         (
             "SmsConnector",
@@ -58,9 +61,9 @@ async fn kubectl_get_shows_the_columns() {
             "Bot",
             "bots",
             json!({}),
-            json!({"conditions": [ready], "version": "0a1b2c", "faultCount": 0}),
-            "NAME READY REASON VERSION AGE FAULTS",
-            "one True Available 0a1b2c AGE 0",
+            json!({"conditions": [ready], "version": "0a1b2c", "faultCount": 0, "running": 17, "lastFailures": [failure]}),
+            "NAME READY REASON VERSION RUNNING FAILED AGE FAULTS",
+            "one True Available 0a1b2c 17 AGE AGE 0",
         ),
         (
             "Blocklist",

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs};
 
 use serde_json::{Value, json};
 
-use super::{MIA, stream};
+use super::{MIA, TOM, stream};
 use crate::support::{
     engine::Engine,
     gateway_fake::FakeGateway,
@@ -145,6 +145,33 @@ async fn whatever_a_service_does_somebody_has_the_customer() {
         assert!(metrics.contains(&line), "{metrics}");
     });
     futures::future::join_all(tried).await;
+}
+
+#[tokio::test]
+async fn the_operator_is_told_which_steps_failed_also_after_a_restart() {
+    let mut desk = Desk::asks(json!({"url": "/{{ number }}"})).await;
+    desk.service.says([Said::Status("500 Internal Server Error", ""), Said::Body("<html>"), Said::Body("<html>")]);
+    desk.engine.inbound("SM-2", MIA, "17").await;
+    desk.failed("Status").await;
+    for (id, number) in [("SM-3", TOM), ("SM-4", "+15559870003")] {
+        desk.engine.inbound(id, number, "hello").await;
+        super::bots::said(&desk.gateway, number, &[QUESTION]).await;
+        desk.engine.inbound(&format!("{id}-answer"), number, "17").await;
+        eventually("the bot hands off", || async {
+            let with_bot = desk.engine.status().await["queue"]["withBot"].clone();
+            if with_bot == 0 { Ok(()) } else { Err(with_bot) }
+        })
+        .await;
+    }
+    let told = async |engine: &Engine| -> Vec<Value> {
+        let bots = super::bots::bots(engine).await;
+        let failures = bots[0]["failures"].as_array().unwrap().iter();
+        failures.map(|it| json!([it["step"], it["reason"], it["count"]])).collect()
+    };
+    let expected = [json!(["look-up", "CallNotJson", 2]), json!(["look-up", "CallStatus", 1])];
+    assert_eq!(told(&desk.engine).await, expected);
+    desk.engine.crash().await;
+    assert_eq!(told(&desk.engine).await, expected);
 }
 
 #[tokio::test]

@@ -55,6 +55,11 @@ pub(super) async fn said(gateway: &FakeGateway, number: &str, expected: &[&str])
     .await;
 }
 
+/// What the operator is told of the bots.
+pub(super) async fn bots(engine: &Engine) -> Vec<Value> {
+    engine.status().await["bots"].as_array().unwrap().clone()
+}
+
 /// The customer's newest interaction.
 async fn interaction(engine: &Engine, customer: &str) -> Value {
     let all = engine.get("ana", &below("/interactions?order=newest")).await;
@@ -128,6 +133,10 @@ async fn a_conversation_keeps_its_version_while_the_bot_is_edited_and_the_engine
     engine.inbound("SM-2", TOM, "hello").await;
     said(&gateway, TOM, &["Good day.", "Orders (1) or something else (2)?"]).await;
     assert_eq!(engine.sqlite("SELECT count(*) AS n FROM bot_version")[0]["n"], 2);
+    let running = bots(&engine).await;
+    let [greeting] = running.as_slice() else { panic!("{running:?}") };
+    let counts = greeting["conversations"].as_array().unwrap().iter().map(|of| of["count"].as_u64().unwrap());
+    assert_eq!((&greeting["name"], counts.collect::<Vec<_>>()), (&json!("greeting"), vec![1, 1]), "{greeting}");
     engine.inbound("SM-3", MIA, "2").await;
     engine.inbound("SM-4", TOM, "2").await;
     said(&gateway, MIA, &["Welcome to support.", "Orders (1) or something else (2)?", "Thank you."]).await;
@@ -135,7 +144,9 @@ async fn a_conversation_keeps_its_version_while_the_bot_is_edited_and_the_engine
 
     engine.configure(|document| document["maxQueued"] = json!(50)).await;
     assert_eq!(engine.sqlite("SELECT count(*) AS n FROM bot_version")[0]["n"], 1, "nobody keeps to the old one");
+    assert_eq!(bots(&engine).await, [json!({"name": "greeting"})], "none runs, and none failed");
     engine.configure(|document| document["bots"] = json!({})).await;
+    assert_eq!(bots(&engine).await, [json!(null); 0]);
     assert_eq!(engine.sqlite("SELECT count(*) AS n FROM bot_version")[0]["n"], 0);
     assert_eq!(engine.sqlite("SELECT count(*) AS n FROM bot_values")[0]["n"], 0, "what customers said there is gone");
 }

@@ -16,6 +16,7 @@ use rusqlite::Connection;
 
 pub use self::{
     blocked_starts::BlockedStartRow,
+    bots::BotFailureRow,
     events::NumberedEvent,
     interactions::{
         InteractionDetail, InteractionFilter, InteractionPlace, InteractionRow, InteractionState, NoteRow,

@@ -5,6 +5,7 @@ use rusqlite::Connection;
 
 use super::{
     InteractionFilter, InteractionPlace, InteractionState,
+    bots::FAILURES,
     interactions::list,
     messages::{CUSTOMER, INDEXED, INDEXED_OLDEST_FIRST, MESSAGE, RECENT, RECENT_OLDEST_FIRST},
     opt_outs::{IMPORTS, OPT_OUTS},
@@ -84,6 +85,11 @@ fn opt_outs_are_found_among_those_who_opted_out_alone() {
     let sql = empty_store();
     assert_eq!(plan(&sql, OPT_OUTS), ["SEARCH customer USING INDEX customer_opted_out (id>?)"]);
     assert_eq!(plan(&sql, IMPORTS), ["SEARCH opt_out_import USING INTEGER PRIMARY KEY (rowid<?)"]);
+}
+
+#[test]
+fn failures_of_bots_are_read_in_the_order_of_their_time() {
+    assert_eq!(plan(&empty_store(), FAILURES), ["SCAN bot_failure USING INDEX bot_failure_by_age"]);
 }
 
 #[test]

@@ -15,7 +15,7 @@ enum Part {
 }
 
 /// One step each; step `n` makes schema version `n + 1`. A step that was released is never changed.
-const STEPS: [&[Part]; 11] = [
+const STEPS: [&[Part]; 12] = [
     &[Part::Sql(include_str!("1.sql"))],
     &[Part::Sql(include_str!("2.sql"))],
     &[Part::Sql(include_str!("3.sql"))],
@@ -27,6 +27,7 @@ const STEPS: [&[Part]; 11] = [
     &[Part::Sql(include_str!("9.sql"))],
     &[Part::Sql(include_str!("10.sql"))],
     &[Part::Sql(include_str!("11.sql"))],
+    &[Part::Sql(include_str!("12.sql"))],
 ];
 
 /// The schema version that this engine writes.

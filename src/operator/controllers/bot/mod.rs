@@ -1,5 +1,6 @@
-//! The status of bots.
+//! Bots: checked, and summed up over their channels.
 
 mod reconcile;
+mod sums;
 
 pub(crate) use reconcile::reconcile;

@@ -32,9 +32,8 @@ pub(crate) async fn reconcile(context: Arc<Context>, key: ObjectKey) -> Result<R
     let (ready, hours, change) = conditions_of(&campaign, now);
     hours.set(&mut conditions, ConditionType::InHours);
     let uid = campaign.metadata.uid.clone().unwrap_or_default();
-    let interval = Duration::from_secs(context.settings.sample_interval_seconds);
     let sums = sum(context.cluster.channels.each(context.cluster.channels_of_campaign(&key)));
-    let due = take_sums(&mut status, sums, context.figures.left(&uid, interval));
+    let due = take_sums(&mut status, sums, context.figures.left(&uid, context.settings.sample_interval()));
     summarize(&mut conditions, &ready);
     let figures =
         |status: &CampaignStatus| (status.channels.clone(), status.queue.clone(), status.service_level.clone());

@@ -289,7 +289,7 @@ fn take_figures(
     }
     let old = observed.channel.status.clone().unwrap_or_default();
     let written_anyway = old.conditions != conditions.clone().into_list() || old.engine != status.engine;
-    let interval = Duration::from_secs(context.settings.sample_interval_seconds);
+    let interval = context.settings.sample_interval();
     let age = status.sampled_at.map(|at| Duration::try_from(now.duration_since(at)).unwrap_or_default());
     match age.and_then(|age| interval.checked_sub(age)).filter(|left| !left.is_zero()) {
         Some(left) if !written_anyway => Some(left),

@@ -163,6 +163,8 @@ async fn a_channel_says_of_its_bots_what_keeps_them_from_running_and_hears_when_
 
     world.put("bots", "greeting", json!({"steps": [{"name": "hello", "say": {"text": "Hello"}}]}));
     let queue = &world.context.queues.channels;
+    // What its engine said has been looked at.
+    queue.done(&queue.pop().await, None);
     assert_eq!(queue.depth(), 0);
     let new = world.context.cluster.bots.get(&ObjectKey::new("shop", "greeting"));
     changes::bot(&world.context, &Change { old: None, new, echo: false });

@@ -1,5 +1,6 @@
 //! Reconciles as a whole, against an API server in memory: what a person does, and what the object says and the cluster holds then.
 
+mod bots;
 mod campaigns;
 mod claims;
 mod conditions;
@@ -22,11 +23,12 @@ use serde_json::{Value, json};
 use crate::{
     operator::{
         controllers::{
-            blocklist, channel, connector,
+            blocklist, bot, channel, connector,
             plan_tests::settings,
             worker::{self, RequeueAfter},
         },
         observed::{
+            changes,
             context::Context,
             issuers::{FetchedKeys, Published},
             samples::GatewayNews,
@@ -168,7 +170,7 @@ impl World {
         let mut said = fixture::engine(&overlay);
         said.config.hash = Some(ConfigHash::of(text.as_bytes()));
         let uid = self.get("smschannels", name)["metadata"]["uid"].as_str().unwrap().to_owned();
-        self.context.samples.engine_said(&uid, Ok(said));
+        changes::engine_said(&self.context, &ObjectKey::new("shop", name), &uid, Ok(said));
     }
 
     /// The gateway says this over what a healthy one says.
@@ -199,6 +201,12 @@ impl World {
 
     async fn reconcile_blocklist(&self, name: &str) -> Result<RequeueAfter, Error> {
         let done = blocklist::reconcile(self.context.clone(), ObjectKey::new("shop", name)).await;
+        self.relist();
+        done
+    }
+
+    async fn reconcile_bot(&self, name: &str) -> Result<RequeueAfter, Error> {
+        let done = bot::reconcile(self.context.clone(), ObjectKey::new("shop", name)).await;
         self.relist();
         done
     }

@@ -54,7 +54,7 @@ pub(crate) const IDLE_REST: Rest = Rest { intervals: 12, longest: Duration::from
 const QUIET: u32 = 12;
 /// Longest status of a gateway that is read, in bytes: 10,000 numbers fit well, with the address that each has at the provider.
 const LONGEST_OF_GATEWAY: usize = 4 << 20;
-/// Longest status of an engine that is read, in bytes. It is some hundred long.
+/// Longest status of an engine that is read, in bytes. It is some hundred long, and 40,000 where its bots have all that they may have.
 const LONGEST_OF_ENGINE: usize = 64 << 10;
 
 /// Why a pod gave no status.
@@ -150,10 +150,9 @@ impl Scraper {
                 let question = Question { address, path: &path, longest: LONGEST_OF_ENGINE };
                 let answer = self.ask::<EngineStatus>(&owner, class, question).await;
                 let is_answered = answer.is_ok();
-                if (is_answered || class == Class::Silent)
-                    && samples.engine_said(&owner.uid, answer.map_err(|error| error.to_string()))
-                {
-                    self.context.queues.channels.add(key.clone());
+                if is_answered || class == Class::Silent {
+                    let answer = answer.map_err(|error| error.to_string());
+                    changes::engine_said(&self.context, key, &owner.uid, answer);
                 }
                 let seen = samples.engine(&owner.uid);
                 let rest = rest(&self.context, &channel, &seen);
