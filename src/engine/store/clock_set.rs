@@ -7,7 +7,7 @@ use rusqlite::{Connection, params};
 use super::{codec, error::CommitError};
 
 /// What moves, by ?2, when it is after ?1.
-const MOVES: [&str; 5] = [
+const MOVES: [&str; 6] = [
     "UPDATE interaction
      SET arrived_at = iif(arrived_at > ?1, arrived_at - ?2, arrived_at), place_at = iif(place_at > ?1, place_at - ?2, place_at),
          queued_at = iif(queued_at > ?1, queued_at - ?2, queued_at),
