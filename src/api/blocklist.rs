@@ -86,7 +86,7 @@ pub struct BlockedNumber {
     /// `Inbound`: the customer's messages are rejected. `Outbound`: agents cannot start an interaction. `Both`. Default `Both`.
     #[serde(default)]
     pub direction: Direction,
-    /// Why, for people; it is shown with every blocked attempt.
+    /// Why, for the people who read this object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     pub reason: Option<String>,

@@ -38,8 +38,9 @@ closed! {
         EngineAvailable,
         /// SmsChannel: the engine has loaded the configuration of the present spec.
         ConfigApplied,
-        /// SmsChannel: the engine's store is the one that the channel had, with nothing lost. False: inbound is accepted, but nothing is sent
-        /// by itself until a person accepts the store.
+        /// SmsChannel: the engine's store is the one that the channel had, with nothing lost, and has room. False because it is another one, or an
+        /// older copy: inbound is accepted, but nothing is sent by itself until a person accepts the store. False because its volume is full
+        /// (`StorageFull`): nothing new is taken, and it goes on by itself when there is room.
         StorageIntact,
         /// SmsChannel: the engine's time is right, as far as anybody can tell. False: hours, timers and times of messages may be wrong; texts go
         /// on flowing, and nothing is deleted that may be too young.

@@ -90,7 +90,8 @@ pub struct SmsChannelSpec {
     #[serde(default)]
     #[schemars(range(min = 0, max = 100000))]
     pub max_queued: i32,
-    /// Text to a customer whose interaction is rejected because the queue is full; once per customer and hour at most. Absent: no text.
+    /// Text to a customer whose interaction is rejected because the queue is full; once per customer and hour at most, and 10 segments long at
+    /// most. Absent: no text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = TEXT_MAX))]
     pub queue_full_message: Option<String>,
@@ -265,7 +266,8 @@ pub enum AnsweredBy {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OutOfHours {
-    /// Text to a customer who writes outside the campaign's hours; once per customer and hour at most. Absent: no text.
+    /// Text to a customer who writes outside the campaign's hours; once per customer and hour at most, and 10 segments long at most. Absent: no
+    /// text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = TEXT_MAX))]
     pub message: Option<String>,

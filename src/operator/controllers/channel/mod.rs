@@ -11,6 +11,7 @@ mod planned;
 mod sampled;
 mod status;
 mod storage;
+mod texts;
 mod validate;
 mod waits_for;
 

@@ -11,7 +11,7 @@ use crate::{
             channel::{
                 bots::{self, NamedBot},
                 observe::Observed,
-                opt_out,
+                opt_out, texts,
             },
         },
         runtime::{desired_condition::DesiredCondition, error::Error},
@@ -104,6 +104,7 @@ pub(crate) struct Valid<'a> {
 /// [`Error::Stalled`] naming the field.
 pub(crate) fn validate<'a>(observed: &Observed, references: &References<'a>) -> Result<Valid<'a>, Error> {
     let spec = &observed.channel.spec;
+    texts::check(spec)?;
     let strategy = match spec.strategy {
         Strategy::LeastRecent => engine::Strategy::LeastRecent,
         Strategy::FewestInteractions => engine::Strategy::FewestInteractions,
