@@ -5,6 +5,7 @@ mod bots;
 mod clock;
 pub mod config;
 pub mod core;
+pub(crate) mod event_schemas;
 mod feed;
 pub(crate) mod http;
 mod inbox;

@@ -3,6 +3,8 @@
 mod chart;
 mod conditions;
 mod crds;
+mod events;
+mod lifecycle;
 mod openapi;
 mod operator;
 mod reference;
@@ -39,7 +41,9 @@ impl Part {
             Part::Rbac => operator::rbac(),
             Part::Policy => operator::policy(),
             Part::Openapi => openapi::files(),
-            Part::Docs => reference::files().into_iter().chain([conditions::file()]).collect(),
+            Part::Docs => {
+                reference::files().into_iter().chain([conditions::file(), events::file(), lifecycle::file()]).collect()
+            }
             Part::Chart => vec![chart::file()],
         }
     }

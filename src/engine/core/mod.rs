@@ -30,6 +30,7 @@ mod importing;
 mod inbound;
 mod index;
 pub mod interaction;
+pub mod lifecycle;
 pub mod offer;
 mod offering;
 pub mod opt_out;

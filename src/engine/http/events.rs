@@ -1,15 +1,8 @@
 //! What the stream sends, as schemas of the OpenAPI document: made of the types that are sent, so that they say the same.
 
-use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde_json::{Map, Value, json};
 
-use crate::engine::{
-    core::event::{
-        AgentEvent, ClockEvent, CustomerEvent, EVENT_VERSION, EngineEvent, InboundEvent, InteractionEvent,
-        OutboundEvent,
-    },
-    shown,
-};
+use crate::engine::{core::event::EVENT_VERSION, event_schemas::event_schemas};
 
 /// The schema of what the stream sends as the `data` of an event of the channel.
 const STREAM_EVENT: &str = "StreamEvent";
@@ -36,29 +29,15 @@ pub(super) fn describe(document: &mut Value) {
 }
 
 fn schemas_of_events() -> Map<String, Value> {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.definitions_path = "/components/schemas".into();
-        settings.meta_schema = None;
-    });
-    let mut generator = settings.for_serialize().into_generator();
-    let groups: [Schema; 7] = [
-        EngineEvent::json_schema(&mut generator),
-        ClockEvent::json_schema(&mut generator),
-        CustomerEvent::json_schema(&mut generator),
-        InboundEvent::json_schema(&mut generator),
-        InteractionEvent::json_schema(&mut generator),
-        OutboundEvent::json_schema(&mut generator),
-        AgentEvent::json_schema(&mut generator),
-    ];
-    let mut schemas = generator.take_definitions(true);
+    let described = event_schemas("/components/schemas");
+    let mut schemas = described.definitions;
     let (mut union, mut mapping) = (Vec::new(), Map::new());
-    for event in groups.iter().filter_map(|group| group.get("oneOf")?.as_array()).flatten() {
-        let name = event.pointer("/properties/type/const").and_then(Value::as_str);
-        let Some(name) = name.filter(|name| shown::TYPES.contains(name)) else { continue };
+    for event in described.groups.into_iter().flat_map(|group| group.events).filter(|event| event.is_shown) {
+        let name = event.name;
         let component = format!("{name}Event");
         union.push(reference(&component));
-        mapping.insert(name.to_owned(), reference(&component)["$ref"].clone());
-        schemas.insert(component, with_whole_forms(with_head(event.clone())));
+        mapping.insert(name, reference(&component)["$ref"].clone());
+        schemas.insert(component, with_whole_forms(with_head(event.schema)));
     }
     let description =
         "Something that happened on the channel, by its `type`. It has ids; what they stand for is read by them.";
@@ -109,7 +88,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::engine::{core::event::Event, http::openapi::openapi};
+    use crate::engine::{core::event::Event, http::openapi::openapi, shown};
 
     /// At least one event of every type, as it is stored.
     const EVENTS: &str = concat!(

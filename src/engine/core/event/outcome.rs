@@ -74,7 +74,7 @@ pub enum OptOutBy {
 pub enum RequeueReason {
     /// Its owner was offline for too long.
     OwnerOffline,
-    /// Its owner is no member any more.
+    /// Its owner is neither a member nor a supervisor any more.
     OwnerRemoved,
 }
 
@@ -176,19 +176,19 @@ impl From<Failure> for BotEndReason {
 /// Why an interaction ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum CloseReason {
-    /// Its owner finished it.
+    /// Its owner finished it; with a bot on end, once that has ended.
     Finished,
     /// The campaign was closed when the customer wrote.
     OutOfHours,
     /// No message for too long.
     Idle,
-    /// The customer opted out while it waited.
+    /// The customer opted out while no agent had it.
     OptedOut,
     /// A supervisor closed it.
     BySupervisor,
     /// A bot finished it before it entered the queue.
     BotFinished,
-    /// It had waited for too long, and a bot finished it.
+    /// It had waited for too long, and the bot that ran then finished it or failed.
     QueueTimeout,
 }
 

@@ -7,6 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::transitions::Watch;
 use crate::{
     bot::{CallResult, CompiledBot, Values},
     engine::core::{
@@ -121,6 +122,8 @@ pub(super) struct Desk {
     pub(super) notes: Vec<Arc<str>>,
     /// Who opted out once more, and when.
     pub(super) opted_out_again: Vec<(CustomerId, Timestamp)>,
+    /// Where interactions went from where, if somebody wants to know.
+    pub(super) watch: Option<Watch>,
 }
 
 impl Desk {
@@ -144,6 +147,7 @@ impl Desk {
             services: VecDeque::new(),
             notes: Vec::new(),
             opted_out_again: Vec::new(),
+            watch: None,
         };
         desk.execute(&Command::Started { ids_from: 0, leapt: None });
         desk
@@ -161,7 +165,12 @@ impl Desk {
 
     /// Handles a command and records what follows, as one transaction does.
     pub(super) fn execute(&mut self, command: &Command) -> Decision {
+        let before = self.watch.is_some().then(|| self.state.clone());
         let decision = self.state.execute(command, self.now);
+        if let (Some(watch), Some(mut state)) = (&mut self.watch, before) {
+            let followed = watch.follow(&mut state, command, self.now);
+            assert_eq!(followed, decision.events, "what is watched is what was done");
+        }
         let mut texts: BTreeMap<MessageId, Arc<str>> = BTreeMap::new();
         for content in &decision.contents {
             match content {

@@ -29,5 +29,6 @@ mod strategies;
 mod supervising;
 mod today;
 mod transfers;
+mod transitions;
 
 pub(crate) use self::desk::config;

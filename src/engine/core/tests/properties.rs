@@ -11,6 +11,7 @@ use super::{
     importing,
     model::Model,
     recount,
+    transitions::Watch,
 };
 use crate::{
     engine::core::{
@@ -283,6 +284,7 @@ fn pick<T: Clone>(of: &[T], index: usize) -> Option<T> {
 impl History {
     fn new() -> Self {
         let mut desk = Desk::new(start_config());
+        desk.watch = Some(Watch::default());
         for (name, spec) in BOTS.iter().map(|(name, bot)| (*name, bot())) {
             desk.bot(name, spec);
         }
@@ -528,6 +530,7 @@ impl History {
     /// Checks what must be true of the whole.
     fn finish(&self) {
         self.model.check_limit(&start_config());
+        self.desk.watch.as_ref().unwrap().check();
         let now = self.desk.now.max(self.desk.state.scalars().last);
         recount::check(&self.desk.log, &self.desk.state, self.desk.state.config(), now);
         for event in &self.desk.log {
