@@ -40,6 +40,7 @@ mod progress;
 mod reasons;
 mod segments;
 mod service_level;
+mod settings;
 mod simulator;
 mod sources;
 
