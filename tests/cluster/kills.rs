@@ -17,7 +17,7 @@ use crate::support::{
 };
 
 /// Pod and container.
-const ENGINE: (&str, &str) = ("sms-support-0", "engine");
+pub(super) const ENGINE: (&str, &str) = ("sms-support-0", "engine");
 const GATEWAY: (&str, &str) = ("smsc-simulator-0", "gateway");
 /// Who dies, again and again: one, the other, both at once. Five rounds are twenty kills.
 const ROUND: [&[(&str, &str)]; 3] = [&[ENGINE], &[GATEWAY], &[ENGINE, GATEWAY]];
@@ -76,7 +76,7 @@ async fn customers_are_acknowledged_while_the_engine_is_away_for_a_minute() {
 }
 
 /// Sends a signal to the process of a container. The pod's status may name the one before it a while longer than that lives.
-fn signal(quickstart: &Quickstart, (pod, container): (&str, &str), name: &str) {
+pub(super) fn signal(quickstart: &Quickstart, (pod, container): (&str, &str), name: &str) {
     let pids = testbed::eventually(&format!("{pod} runs"), || {
         let pids = quickstart.cluster.pids(&quickstart.namespace, pod, container);
         (!pids.is_empty()).then_some(pids)

@@ -9,6 +9,7 @@ pub(crate) use crate::support::quickstart::FILES;
 use crate::support::{
     carrier::Carrier,
     desk::Desk,
+    process::eventually,
     quickstart,
     testbed::{Cluster, Forward, Output},
 };
@@ -106,6 +107,37 @@ impl Quickstart {
         carrier.ready().await;
         let ana = Desk::new(&engine.url(), "support", &self.token("ana"));
         Running { carrier, ana, hooks, _relays: [simulator, engine] }
+    }
+
+    /// Has something applied, and waits until the channel's status says that the engine has loaded what comes of it: another configuration than
+    /// before, of the newest generation.
+    pub(crate) async fn put_in_force(&self, apply: impl FnOnce(&Self)) {
+        let channel = || {
+            let said = self.cluster.kubectl(&["get", "-n", &self.namespace, "smschannel/support", "-o", "json"]).ok();
+            serde_json::from_str::<Value>(&said).expect("a channel")
+        };
+        let before = channel();
+        apply(self);
+        eventually("the engine has loaded what was applied", || async {
+            let now = channel();
+            let generation = &now["metadata"]["generation"];
+            let conditions = now["status"]["conditions"].as_array().into_iter().flatten();
+            let is_loaded = |condition: &&Value| {
+                condition["type"] == "ConfigApplied"
+                    && condition["status"] == "True"
+                    && condition["observedGeneration"] == *generation
+            };
+            let is_another = now["status"]["engine"]["configHash"] != before["status"]["engine"]["configHash"];
+            if is_another
+                && now["status"]["observedGeneration"] == *generation
+                && conditions.clone().any(|it| is_loaded(&it))
+            {
+                Ok(())
+            } else {
+                Err(now["status"].clone())
+            }
+        })
+        .await;
     }
 
     /// A token with which a ServiceAccount sits at this namespace's desks.
