@@ -6,12 +6,13 @@ use serde_json::json;
 
 use super::{
     installed::installed,
+    outside,
     quickstart::{NUMBER, Quickstart},
 };
 use crate::support::{
     desk::Desk,
     process::eventually,
-    testbed::{Cluster, Forward},
+    testbed::Forward,
     twilio_fake::{ACCOUNT, TOKEN, TwilioFake, call_webhook, number},
 };
 
@@ -32,9 +33,8 @@ impl Twilio {
         fake.account(|account| account.numbers.push(number(NUMBER, true, "")));
         let (cluster, namespace) = (&installed.cluster, installed.namespace());
         let host: SocketAddr = fake.url.trim_start_matches("http://").parse().unwrap();
-        let relay = cluster.expose(0, host.port());
         // Of the addresses that the operator allows, the one that a simulator would have.
-        cluster.apply(&service("aldis-simulator", &namespace, &node_address(cluster), relay.port())).ok();
+        let relay = outside::serve(cluster, &namespace, "aldis-simulator", 8090, host.port());
         Self { fake, base_url: format!("http://aldis-simulator.{namespace}:8090"), _relay: relay }
     }
 
@@ -87,26 +87,6 @@ impl Twilio {
 
 fn public_url(namespace: &str) -> String {
     format!("https://sms.example.com/{namespace}")
-}
-
-/// Where the host's relays listen.
-fn node_address(cluster: &Cluster) -> String {
-    let path = r#"jsonpath={.items[0].status.addresses[?(@.type=="InternalIP")].address}"#;
-    cluster.kubectl(&["get", "nodes", "-o", path]).ok()
-}
-
-/// A Service on port 8090 whose only endpoint is no pod.
-fn service(name: &str, namespace: &str, address: &str, port: u16) -> String {
-    let metadata = json!({"name": name, "namespace": namespace, "labels": {"kubernetes.io/service-name": name}});
-    let service = json!({
-        "apiVersion": "v1", "kind": "Service", "metadata": metadata,
-        "spec": {"ports": [{"name": "http", "port": 8090}]},
-    });
-    let endpoints = json!({
-        "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "metadata": metadata, "addressType": "IPv4",
-        "endpoints": [{"addresses": [address]}], "ports": [{"name": "http", "port": port}],
-    });
-    json!({"apiVersion": "v1", "kind": "List", "items": [service, endpoints]}).to_string()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -9,6 +9,8 @@ use crate::support::testbed::Cluster;
 
 /// Where the operator runs.
 pub(crate) const OPERATOR_NAMESPACE: &str = "aldis-system";
+/// The Service that bots of a test's namespace may call, at port 8090.
+pub(crate) const BOTS_SERVICE: &str = "orders";
 /// How many namespaces tests may have whose simulator the operator allows.
 const NAMESPACES: usize = 24;
 
@@ -42,15 +44,19 @@ impl Installed {
 
     /// `helm install` or `helm upgrade` with the values of the tests, and further ones; returns when the operator is ready.
     pub(crate) fn helm(&self, command: &[&str], further: &[&str]) {
-        let simulators: Vec<String> =
-            self.names.iter().map(|name| format!("http://aldis-simulator.{name}:8090")).collect();
+        let of_each = |service: &str| {
+            let urls: Vec<String> = self.names.iter().map(|name| format!("http://{service}.{name}:8090")).collect();
+            urls.join(",")
+        };
+        let simulators = of_each("aldis-simulator");
         let (repository, tag) = self.image.rsplit_once(':').expect("an image with a tag");
         let values = [
             format!("image.repository={repository}"),
             format!("image.tag={tag}"),
-            format!("allowBaseUrls={{{}}}", simulators.join(",")),
+            format!("allowBaseUrls={{{simulators}}}"),
             // What answers there as Twilio stands for Twilio itself.
-            format!("providerBaseUrls={{{}}}", simulators.join(",")),
+            format!("providerBaseUrls={{{simulators}}}"),
+            format!("allowBotUrls={{{}}}", of_each(BOTS_SERVICE)),
             "sampleIntervalSeconds=2".into(),
             "scrapeIntervalSeconds=1".into(),
             "leaseDurationSeconds=3".into(),

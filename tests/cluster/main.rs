@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bot_services;
 mod bots;
 mod chart;
 mod claims;
@@ -13,6 +14,7 @@ mod installed;
 mod kills;
 mod live_changes;
 mod load;
+mod outside;
 mod quickstart;
 mod smoke;
 mod tenancy;

@@ -1,6 +1,11 @@
 //! A service that bots call: it notes what is asked, and answers as the test says, well or badly.
 
-use std::{collections::VecDeque, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use parking_lot::Mutex;
 use tokio::{
@@ -62,14 +67,22 @@ struct Seen {
 pub struct FakeService {
     /// Scheme, host and port.
     pub origin: String,
+    /// Its port.
+    pub port: u16,
     seen: Arc<Mutex<Seen>>,
 }
 
 impl FakeService {
     /// Starts one that answers `{}` when a test says nothing else.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind(SocketAddr::new(address(), 0)).await.unwrap();
-        let service = Self { origin: format!("http://{}", listener.local_addr().unwrap()), seen: Arc::default() };
+        Self::start_at(address()).await
+    }
+
+    /// The same at an address that may be others' too.
+    pub async fn start_at(address: IpAddr) -> Self {
+        let listener = TcpListener::bind(SocketAddr::new(address, 0)).await.unwrap();
+        let bound = listener.local_addr().unwrap();
+        let service = Self { origin: format!("http://{bound}"), port: bound.port(), seen: Arc::default() };
         let seen = Arc::clone(&service.seen);
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
