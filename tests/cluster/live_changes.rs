@@ -14,8 +14,8 @@ use crate::support::{
     traffic::{Pace, Traffic},
 };
 
-const CLOSED: &str = "We are closed.";
-const FULL: &str = "Too many are waiting.";
+pub(super) const CLOSED: &str = "We are closed.";
+pub(super) const FULL: &str = "Too many are waiting.";
 const PACE: Pace =
     Pace { customers: 4, customer_pause: Duration::from_millis(400), agent_pause: Duration::from_millis(100) };
 

@@ -32,7 +32,8 @@ pub(crate) struct Running {
     pub(crate) ana: Desk,
     /// The gateway's port for the provider.
     pub(crate) hooks: Forward,
-    _relays: [Forward; 2],
+    engine: Forward,
+    _simulator: Forward,
 }
 
 impl Quickstart {
@@ -106,7 +107,7 @@ impl Quickstart {
         let carrier = Carrier::new(&simulator.url());
         carrier.ready().await;
         let ana = Desk::new(&engine.url(), "support", &self.token("ana"));
-        Running { carrier, ana, hooks, _relays: [simulator, engine] }
+        Running { carrier, ana, hooks, engine, _simulator: simulator }
     }
 
     /// Has something applied, and waits until the channel's status says that the engine has loaded what comes of it: another configuration than
@@ -171,6 +172,13 @@ impl Quickstart {
     pub(crate) fn incarnation(&self, pod: &str) -> (String, u64) {
         let restarts = self.field(&format!("pod/{pod}"), ".status.containerStatuses[0].restartCount");
         (self.field(&format!("pod/{pod}"), ".metadata.uid"), restarts.parse().expect("a count"))
+    }
+}
+
+impl Running {
+    /// Another agent, who has a ServiceAccount.
+    pub(crate) fn agent(&self, quickstart: &Quickstart, account: &str) -> Desk {
+        Desk::new(&self.engine.url(), "support", &quickstart.token(account))
     }
 }
 
