@@ -171,7 +171,7 @@ pub(super) async fn serve_agents(listener: TcpListener, shared: Shared) {
     let router = Router::new()
         .route("/v1/me", get(desk::me))
         .nest(ports::CHANNEL_PATH, channel)
-        .route("/openapi.json", get(async || axum::Json(openapi())))
+        .route("/openapi.json", get(openapi::served))
         .layer(middleware::from_fn_with_state(shared.clone(), observed));
     // Around everything, so that a page may read a failure as well.
     let router = whole(router).layer(middleware::from_fn_with_state(shared.clone(), cors::cross_origin));

@@ -1,5 +1,11 @@
 //! The agents' interface as an OpenAPI document.
 
+use std::sync::LazyLock;
+
+use axum::{
+    body::Bytes,
+    http::{HeaderName, header},
+};
 use utoipa::{
     Modify, OpenApi,
     openapi::{
@@ -26,7 +32,9 @@ use crate::wire::{
     info(
         title = "Aldis engine",
         description = "What agents use to serve one SMS channel. Every answer that is not 2xx is an RFC 9457 problem document; \
-                       programs branch on its `type`.",
+                       programs branch on its `type`. But for what is no request that HTTP knows, or has a longer head than 16 KiB or more \
+                       than 48 fields: that is answered 400 or 431 without a body, and the connection ends. What stands before the engine \
+                       (an ingress) answers in its own way.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     paths(
@@ -177,6 +185,15 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.put, &mut item.post].into_iter().flatten()
 }
 
+/// The document as it is served. Anybody may ask for it on as many connections as there are, so it is written once, and all answers share
+/// its bytes.
+static SERVED: LazyLock<Bytes> = LazyLock::new(|| openapi().to_string().into());
+
+/// Answers `/openapi.json`.
+pub(super) async fn served() -> ([(HeaderName, &'static str); 1], Bytes) {
+    ([(header::CONTENT_TYPE, "application/json")], SERVED.clone())
+}
+
 /// The document, as it is checked in and served at `/openapi.json`.
 pub(crate) fn openapi() -> serde_json::Value {
     // Made of strings and numbers only: it can always be written.
@@ -187,7 +204,19 @@ pub(crate) fn openapi() -> serde_json::Value {
 
 #[cfg(test)]
 mod tests {
+    use axum::{body::to_bytes, response::IntoResponse};
+
     use super::*;
+
+    #[tokio::test]
+    async fn all_answers_share_the_document() {
+        let [first, second] = [served().await, served().await].map(IntoResponse::into_response);
+        assert_eq!(first.headers()[header::CONTENT_TYPE], "application/json");
+        let [first, second] = [first, second].map(|answer| to_bytes(answer.into_body(), usize::MAX));
+        let (first, second) = (first.await.unwrap(), second.await.unwrap());
+        assert_eq!(first.as_ptr(), second.as_ptr(), "what is sent is the same memory");
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&first).unwrap(), openapi());
+    }
 
     #[test]
     fn every_path_and_every_field_is_described() {
