@@ -188,8 +188,9 @@ fn receipt<'r>(
     state: &mut State,
     receipt: &'r Receipt,
 ) -> Result<(Command, Cause<'r>), CommitError> {
-    let named = match receipt.token.as_deref().and_then(|token| tokens.verify(token)) {
-        Some(message) => transaction.outbound(message)?,
+    let token = receipt.token.as_deref().and_then(|token| tokens.verify(token));
+    let named = match token {
+        Some((message, _)) => transaction.outbound(message)?,
         None => None,
     };
     let known = match named {
@@ -202,6 +203,7 @@ fn receipt<'r>(
     let command = Command::Receipt(command::Receipt {
         provider_message_id: receipt.provider_message_id.clone(),
         message: known,
+        attempt: token.map(|(_, attempt)| attempt),
         state: delivery(receipt),
     });
     let cause = Cause::Receipt {

@@ -359,7 +359,7 @@ impl SingleWriter {
                 to: dispatch.to.as_str().to_owned(),
                 text: dispatch.text.as_ref().to_owned(),
                 segments: dispatch.segments,
-                receipt_token: self.store.receipt_tokens().token(outbound.message),
+                receipt_token: self.store.receipt_tokens().token(outbound.message, outbound.attempt),
             };
             let _ = self.outbound.send(Handover { request, at: Instant::now() });
         }

@@ -14,7 +14,7 @@ use aldis::engine::{
         config::ChannelConfig,
         delivery::SendOutcome,
         event::{CloseReason, InboundOutcome},
-        ids::{InteractionId, MessageId, UserId},
+        ids::{Attempt, InteractionId, MessageId, UserId},
         opt_out::{AnsweredBy, Keyword, OptOut, Texts},
         state::State,
     },
@@ -61,11 +61,11 @@ fn a_store_keeps_its_identity_and_counts_its_commits() {
     let (id, commits) = (channel.store.identity().id.clone(), channel.store.commits());
     assert_eq!(channel.take(&[HELLO]).commits, commits + 1);
     assert_eq!(channel.take(&[]).commits, commits + 1, "nothing happened, nothing is written");
-    let token = channel.store.receipt_tokens().token(MessageId(7));
+    let token = channel.store.receipt_tokens().token(MessageId(7), Attempt(1));
     drop(channel);
     let store = Store::open(&path, &belongs()).unwrap();
     assert_eq!((store.identity().id.as_str(), store.commits()), (id.as_str(), commits + 1));
-    assert_eq!(store.receipt_tokens().verify(&token), Some(MessageId(7)), "tokens outlive a restart");
+    assert_eq!(store.receipt_tokens().verify(&token), Some((MessageId(7), Attempt(1))), "tokens outlive a restart");
     let (_dir, other) = place();
     assert_ne!(Store::open(&other, &belongs()).unwrap().identity().id, id);
 }

@@ -16,7 +16,7 @@ use aldis::{
             command::{self, BotTurn, Command, Contact, ImportedOptOut, TransferTo},
             config::{self, ChannelConfig, Member, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
             delivery::{DeliveryState, SendOutcome},
-            ids::{InteractionId, MessageId},
+            ids::{Attempt, InteractionId, MessageId},
             opt_out::{AnsweredBy, Keyword, OptOut, Texts},
             schedule::Schedule,
             state::State,
@@ -452,10 +452,12 @@ impl Writer<'_> {
     fn receipt(&mut self, back: u64, by_token: bool, state: DeliveryState) {
         let newest = self.state.scalars().next_message.0;
         let message = MessageId(newest.saturating_sub(back + 1));
-        let token = self.tokens.token(message);
+        let attempt = self.state.outbound(message).map_or(Attempt(1), |outbound| outbound.attempt);
+        let token = self.tokens.token(message, attempt);
         let provider_message_id = format!("out-{message}");
         let known = if by_token {
-            self.tokens.verify(&token).and_then(|message| self.tx.outbound(message).expect("the store can be read"))
+            let named = self.tokens.verify(&token);
+            named.and_then(|(message, _)| self.tx.outbound(message).expect("the store can be read"))
         } else {
             self.tx.outbound_by_provider_id(&provider_message_id).expect("the store can be read")
         };
@@ -463,7 +465,12 @@ impl Writer<'_> {
             let customer = self.tx.customer(known.customer).expect("the store can be read");
             self.state.hydrate_customer(customer.expect("a message has its customer"));
         }
-        let receipt = command::Receipt { provider_message_id: provider_message_id.clone(), message: known, state };
+        let receipt = command::Receipt {
+            provider_message_id: provider_message_id.clone(),
+            message: known,
+            attempt: by_token.then_some(attempt),
+            state,
+        };
         let cause = Cause::Receipt {
             message: known.map(|known| known.message),
             provider_message_id: &provider_message_id,

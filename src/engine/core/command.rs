@@ -319,6 +319,8 @@ pub struct Receipt {
     pub provider_message_id: String,
     /// The message it belongs to, found by its token or else by the provider's id; none = park it.
     pub message: Option<KnownMessage>,
+    /// The attempt that its token names; none = it has none.
+    pub attempt: Option<Attempt>,
     /// The provider's state of the message.
     pub state: DeliveryState,
 }
@@ -332,6 +334,8 @@ pub struct KnownMessage {
     pub customer: CustomerId,
     /// The state that it is in before this decision.
     pub status: MessageStatus,
+    /// The last attempt before it was sent, or is to be sent, once more; none = it was not.
+    pub resent_after: Option<Attempt>,
 }
 
 /// What the store has of an outbound message that may be sent once more.

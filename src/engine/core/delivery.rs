@@ -59,7 +59,8 @@ pub struct ParkedReceipt {
 }
 
 /// How far an outbound message came. It only ever moves forward, and a final state stays; but for one that is `Unknown`, which a person may
-/// have sent once more.
+/// have sent once more. What was sent once more does not fail any more: that one sending of it did says nothing of the other, so it is `Unknown`
+/// again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 pub enum MessageStatus {
     /// Committed, not sent yet.
@@ -91,6 +92,15 @@ impl MessageStatus {
             DeliveryState::Failed(class) => Self::Failed(class),
         };
         (reported.rank() > self.rank()).then_some(reported)
+    }
+
+    /// The state that a receipt of its newest attempt leads to when the message was sent once more; none when that changes nothing.
+    #[must_use]
+    pub fn after_resend(self, receipt: DeliveryState) -> Option<Self> {
+        match receipt {
+            DeliveryState::Failed(_) => matches!(self, Self::Accepted | Self::Sent).then_some(Self::Unknown),
+            DeliveryState::Queued | DeliveryState::Sent | DeliveryState::Delivered => self.after(receipt),
+        }
     }
 
     /// The one of two that is further along; this one when neither is.

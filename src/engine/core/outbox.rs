@@ -33,6 +33,8 @@ pub struct Outbound {
     /// How far it is known to have come while it is here: a receipt was faster than the gateway's answer, or it is sent once more and was
     /// `Unknown` before.
     pub reached: Option<MessageStatus>,
+    /// It is sent once more, since nobody knows what came of it before.
+    pub resend: bool,
 }
 
 impl Outbound {
@@ -41,14 +43,14 @@ impl Outbound {
         self.sending_until.is_some()
     }
 
-    /// Whether it is sent once more, since nobody knows what came of it before.
-    pub fn is_resend(&self) -> bool {
-        self.reached == Some(MessageStatus::Unknown)
+    /// Whether nothing says that it was sent: it may go once more when nothing of it left the house.
+    pub(super) const fn may_go_again(&self) -> bool {
+        matches!(self.reached, None | Some(MessageStatus::Unknown))
     }
 
     /// It is given up before this attempt.
     pub(super) fn canceled(&self) -> OutboundEvent {
-        OutboundEvent::OutboundCanceled { message: self.message, resend: self.is_resend() }
+        OutboundEvent::OutboundCanceled { message: self.message, resend: self.resend }
     }
 }
 

@@ -160,17 +160,20 @@ pub(super) fn send_result(draft: &mut Draft<'_>, result: &SendResult) -> Result<
         .filter(|outbound| outbound.is_in_flight() && outbound.attempt == attempt)
         .ok_or(Refusal::NotWaiting { message, attempt })?;
     let answered = match outcome {
-        SendOutcome::NotSent { retry_after } if outbound.reached.is_none() || outbound.is_resend() => {
+        SendOutcome::NotSent { retry_after } if outbound.may_go_again() => {
             not_sent(draft, outbound, *retry_after);
             return Ok(Answer::Done);
         }
         SendOutcome::NotSent { .. } | SendOutcome::Unknown => MessageStatus::Unknown,
         SendOutcome::Accepted => MessageStatus::Accepted,
+        // The text may have arrived before.
+        SendOutcome::Refused(_) if outbound.resend => MessageStatus::Unknown,
         SendOutcome::Refused(class) => MessageStatus::Failed(*class),
     };
     // Receipts may have been faster than the answer; what is further along stays.
     let status = outbound.reached.map_or(answered, |reached| reached.further(answered));
-    let status = parked.iter().fold(status, |status, receipt| status.after(receipt.state).unwrap_or(status));
+    let after = if outbound.resend { MessageStatus::after_resend } else { MessageStatus::after };
+    let status = parked.iter().fold(status, |status, receipt| after(status, receipt.state).unwrap_or(status));
     let customer = draft.known_customer(outbound.customer)?;
     draft.push(OutboundEvent::AttemptEnded { message, attempt, status });
     let refused_for_opt_out = *outcome == SendOutcome::Refused(FailureClass::OptedOut)

@@ -62,7 +62,8 @@ const RECENT_ACTIVITY: &str = "SELECT interaction, max(own_at) FROM message
 const AGENTS: &str = "SELECT user, present, last_finish, last_assigned, completed_on, completed, missed, missed_at FROM agent ORDER BY user";
 
 const OUTBOX: &str = "SELECT o.message, m.customer, m.interaction, m.purpose, m.user, m.segments, o.attempt,
-           o.sending_until, o.receipt_status, o.receipt_class
+           o.sending_until, o.receipt_status, o.receipt_class,
+           EXISTS (SELECT 1 FROM attempt a WHERE a.message = o.message AND a.outcome = 'Unknown')
     FROM outbox o CROSS JOIN message m ON m.id = o.message ORDER BY o.message";
 
 const SAMPLES: &str = "SELECT interaction, at, result, in_target FROM sample WHERE at >= ? ORDER BY at, id";
@@ -256,6 +257,7 @@ fn outbox(sql: &Connection) -> Result<Vec<Outbound>, StoreError> {
             attempt: Attempt(row.get(6)?),
             sending_until: instant(row, 7)?,
             reached: reached.map(|name| codec::status(&name, class.as_deref())).transpose()?,
+            resend: row.get(10)?,
         })
     })
 }

@@ -20,6 +20,20 @@ use crate::{
     sms::Sender,
 };
 
+/// How far a message is, and the last attempt before it was sent, or is to be sent, once more: the last one of which nobody knew the end and which
+/// is not the last one of all.
+macro_rules! known {
+    ($from:literal) => {
+        concat!(
+            "SELECT m.id, m.customer, m.status, m.failure_class,
+                    (SELECT max(a.attempt) FROM attempt a WHERE a.message = m.id AND a.outcome = 'Unknown'
+                     AND (m.status = 'Waiting' OR a.attempt < (SELECT max(b.attempt) FROM attempt b WHERE b.message = m.id)))
+             FROM ",
+            $from
+        )
+    };
+}
+
 /// What goes to the gateway for one message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dispatch {
@@ -147,10 +161,7 @@ impl Transaction<'_> {
     /// # Errors
     /// When the store cannot be read.
     pub fn outbound(&self, message: MessageId) -> Result<Option<KnownMessage>, CommitError> {
-        self.known(
-            "SELECT id, customer, status, failure_class FROM message WHERE id = ? AND direction = 'Outbound'",
-            codec::column(message.0),
-        )
+        self.known(known!("message m WHERE m.id = ? AND m.direction = 'Outbound'"), codec::column(message.0))
     }
 
     /// The outbound message that a provider's id stands for.
@@ -159,8 +170,7 @@ impl Transaction<'_> {
     /// When the store cannot be read.
     pub fn outbound_by_provider_id(&self, provider_message_id: &str) -> Result<Option<KnownMessage>, CommitError> {
         self.known(
-            "SELECT m.id, m.customer, m.status, m.failure_class
-             FROM provider_message p JOIN message m ON m.id = p.message WHERE p.provider_id = ?",
+            known!("provider_message p JOIN message m ON m.id = p.message WHERE p.provider_id = ?"),
             provider_message_id,
         )
     }
@@ -185,9 +195,9 @@ impl Transaction<'_> {
 
     fn known(&self, query: &str, key: impl rusqlite::ToSql) -> Result<Option<KnownMessage>, CommitError> {
         let found = self.sql.prepare_cached(query)?.query_row([key], read_status).optional()?;
-        let Some((message, customer, status, class)) = found else { return Ok(None) };
+        let Some((message, customer, status, class, resent_after)) = found else { return Ok(None) };
         let status = codec::status(&status, class.as_deref())?;
-        Ok(Some(KnownMessage { message, customer, status }))
+        Ok(Some(KnownMessage { message, customer, status, resent_after }))
     }
 
     /// Receipts that were parked under one of these ids, oldest first.
@@ -250,8 +260,9 @@ fn read_sent(row: &Row<'_>) -> Result<(CustomerId, SentMessage), StoreError> {
     Ok((CustomerId(codec::id(row.get(0)?)), sent))
 }
 
-type StatusRow = (MessageId, CustomerId, String, Option<String>);
+type StatusRow = (MessageId, CustomerId, String, Option<String>, Option<Attempt>);
 
 fn read_status(row: &Row<'_>) -> rusqlite::Result<StatusRow> {
-    Ok((MessageId(codec::id(row.get(0)?)), CustomerId(codec::id(row.get(1)?)), row.get(2)?, row.get(3)?))
+    let (message, customer) = (MessageId(codec::id(row.get(0)?)), CustomerId(codec::id(row.get(1)?)));
+    Ok((message, customer, row.get(2)?, row.get(3)?, row.get::<_, Option<u32>>(4)?.map(Attempt)))
 }

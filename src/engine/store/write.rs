@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     engine::core::{
-        command::{Content, Decision},
+        command::{Answer, Content, Decision, ReceiptAnswer},
         event::{
             ClockEvent, CustomerEvent, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, SampleResult,
         },
@@ -372,6 +372,10 @@ impl Transaction<'_> {
             }
             Cause::Receipt { message: Some(message), provider_message_id, provider_code } => {
                 self.keep_provider_id(message, provider_message_id)?;
+                // The code explains the status: one that did not change it stays unsaid.
+                if decision.answer == Ok(Answer::Receipt(ReceiptAnswer::Ignored)) {
+                    return Ok(());
+                }
                 self.keep_provider_code(message, provider_code)
             }
             Cause::Receipt { message: None, .. } | Cause::Inbound { .. } | Cause::Other => Ok(()),

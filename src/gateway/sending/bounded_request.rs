@@ -5,7 +5,7 @@ use crate::{
     wire::outbound::SendRequest,
 };
 
-/// Longest receipt token, in characters: engines' have 64 at most. It goes into the address that the provider calls.
+/// Longest receipt token, in characters: engines' have 75 at most. It goes into the address that the provider calls.
 const LONGEST_TOKEN: usize = 128;
 
 /// A request to send whose fields are within their bounds.

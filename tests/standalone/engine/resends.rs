@@ -53,8 +53,13 @@ impl Desk {
         self.gateway.attempts().iter().map(|attempt| attempt["attempt"].as_u64().unwrap()).collect()
     }
 
+    /// A receipt of the first attempt.
     async fn receipt(&self, state: &str) {
-        let token = self.gateway.attempts()[0]["receiptToken"].clone();
+        self.receipt_of(0, state).await;
+    }
+
+    async fn receipt_of(&self, attempt: usize, state: &str) {
+        let token = self.gateway.attempts()[attempt]["receiptToken"].clone();
         let receipt = json!({
             "providerMessageId": "SM-late", "from": NUMBER, "token": token, "state": state,
             "receivedAt": jiff::Timestamp::now(),
@@ -125,6 +130,30 @@ async fn what_was_settled_or_may_not_be_said_is_refused() {
     desk.engine.inbound("SM-1", MIA, "STOP").await;
     let (status, refused) = desk.resend("ana", "k-1", 1).await;
     assert_eq!((status, &refused["type"]), (409, &problem("opted-out")));
+}
+
+#[tokio::test]
+async fn that_one_attempt_failed_says_nothing_of_the_other() {
+    let desk = Desk::start().await;
+    assert_eq!(desk.resend("ana", "k-1", 1).await.0, 202);
+    desk.is("Accepted").await;
+    desk.receipt_of(0, "Failed").await;
+    desk.is("Accepted").await;
+    desk.receipt_of(1, "Failed").await;
+    desk.is("Unknown").await;
+
+    desk.gateway.answer_with([Reply::Outcome(
+        json!({ "outcome": "Refused", "class": "Filtered", "providerCode": "30007", "message": "spam" }),
+    )]);
+    assert_eq!(desk.resend("ana", "k-2", 1).await.0, 202);
+    eventually("it was refused", || async {
+        let message = desk.engine.get("ana", &desk.path()).await;
+        if message["providerCode"] == "30007" { Ok(()) } else { Err(message) }
+    })
+    .await;
+    desk.is("Unknown").await;
+    desk.receipt_of(0, "Delivered").await;
+    desk.is("Delivered").await;
 }
 
 #[tokio::test]

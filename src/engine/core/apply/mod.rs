@@ -144,6 +144,7 @@ fn apply_to_outbox(state: &mut State, event: &OutboundEvent, at: Timestamp) {
                 attempt: Attempt::default(),
                 sending_until: None,
                 reached: None,
+                resend: false,
             });
         }
         OutboundEvent::AttemptStarted { message, attempt, deadline, paced_until } => {
@@ -170,6 +171,7 @@ fn apply_to_outbox(state: &mut State, event: &OutboundEvent, at: Timestamp) {
                 attempt: *attempt,
                 sending_until: None,
                 reached: Some(MessageStatus::Unknown),
+                resend: true,
             });
         }
         OutboundEvent::AttemptEnded { message, .. } | OutboundEvent::OutboundCanceled { message, .. } => {

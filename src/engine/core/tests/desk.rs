@@ -432,13 +432,7 @@ impl Desk {
     pub(super) fn resend(&mut self, user: &str, message: MessageId) -> Result<Attempt, Refusal> {
         let sent = self.messages.get(&message).and_then(|stored| {
             let (purpose, status) = stored.sent.clone()?;
-            let attempts = self.log.iter().filter_map(|event| match event.what {
-                Happened::Outbound(OutboundEvent::AttemptStarted { message: of, attempt, .. }) if of == message => {
-                    Some(attempt)
-                }
-                _ => None,
-            });
-            let attempt = attempts.max().unwrap_or_default();
+            let attempt = self.last_attempt(message);
             let segments = crate::sms::segments(&stored.text).count;
             Some(SentMessage { interaction: stored.interaction, purpose, segments, attempt, status })
         });
@@ -535,19 +529,53 @@ impl Desk {
         }
     }
 
-    /// A receipt under the provider's id, with or without the token that names the message.
+    /// The last attempt to send a message that was started, whether or not it is over.
+    pub(super) fn last_attempt(&self, message: MessageId) -> Attempt {
+        let attempts = self.log.iter().filter_map(|event| match event.what {
+            Happened::Outbound(OutboundEvent::AttemptStarted { message: of, attempt, .. }) if of == message => {
+                Some(attempt)
+            }
+            _ => None,
+        });
+        attempts.max().unwrap_or_default()
+    }
+
+    /// The last attempt before a message was last to be sent once more.
+    fn resent_after(&self, message: MessageId) -> Option<Attempt> {
+        self.log.iter().rev().find_map(|event| match event.what {
+            Happened::Outbound(OutboundEvent::ResendRequested { message: of, attempt, .. }) if of == message => {
+                Some(attempt)
+            }
+            _ => None,
+        })
+    }
+
+    /// A receipt under the provider's id, with or without the token that names the last attempt to send the message.
     pub(super) fn receipt(&mut self, message: MessageId, token: bool, state: DeliveryState) -> ReceiptAnswer {
         let provider_message_id = format!("out-{message}");
-        let found = if token { Some(message) } else { self.provider_ids.get(&provider_message_id).copied() };
+        let attempt = token.then(|| self.last_attempt(message));
+        self.receipt_of(message, attempt, state)
+    }
+
+    /// A receipt under the provider's id, with a token that names an attempt to send the message, or with none.
+    pub(super) fn receipt_of(
+        &mut self,
+        message: MessageId,
+        attempt: Option<Attempt>,
+        state: DeliveryState,
+    ) -> ReceiptAnswer {
+        let resent_after = self.resent_after(message);
+        let found =
+            if attempt.is_some() { Some(message) } else { self.provider_ids.get(&provider_message_id).copied() };
         let known = found.and_then(|message| {
             let stored = self.messages.get(&message)?;
             let status = stored.sent.as_ref()?.1;
-            Some(KnownMessage { message, customer: stored.customer, status })
+            Some(KnownMessage { message, customer: stored.customer, status, resent_after })
         });
         if let Some(known) = known {
             self.state.hydrate_customer(self.customers[&known.customer].clone());
         }
-        match self.execute(&Command::Receipt(Receipt { provider_message_id, message: known, state })).answer {
+        match self.execute(&Command::Receipt(Receipt { provider_message_id, message: known, attempt, state })).answer {
             Ok(Answer::Receipt(answer)) => answer,
             other => panic!("a receipt was answered {other:?}"),
         }

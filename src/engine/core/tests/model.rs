@@ -176,7 +176,9 @@ impl Model {
             }
             Happened::Outbound(OutboundEvent::AttemptEnded { message, attempt, status }) => {
                 self.answered(*message, *attempt, true);
-                self.messages.get_mut(message).unwrap().unknown = *status == MessageStatus::Unknown;
+                let sent = self.messages.get_mut(message).unwrap();
+                sent.unknown = *status == MessageStatus::Unknown;
+                assert!(!sent.resent || !matches!(status, MessageStatus::Failed(_)), "it may have arrived: {event:?}");
             }
             Happened::Outbound(OutboundEvent::ResendRequested { .. }) => self.resent(event, config),
             Happened::Outbound(OutboundEvent::OutboundCanceled { message, resend }) => {
@@ -185,10 +187,11 @@ impl Model {
                 (sent.over, sent.unknown) = (true, *resend);
                 assert!(self.customers[&self.messages[message].customer].opted_out, "given up for nothing: {event:?}");
             }
-            Happened::Outbound(OutboundEvent::ReceiptApplied { message, .. }) => {
+            Happened::Outbound(OutboundEvent::ReceiptApplied { message, status }) => {
                 let sent = self.messages.get_mut(message).unwrap();
-                // Sent after all: it must not go again.
-                (sent.over, sent.unknown) = (sent.over || !sent.in_flight, false);
+                // Sent after all: it must not go again, unless it was sent twice and one of both failed.
+                (sent.over, sent.unknown) = (sent.over || !sent.in_flight, *status == MessageStatus::Unknown);
+                assert!(!sent.unknown || sent.resent && sent.over, "{event:?}");
             }
             Happened::Interaction(what) => self.follow_interaction(event, what, config),
             Happened::Engine(EngineEvent::ConfigApplied { .. } | EngineEvent::StorageAccepted { .. })

@@ -70,6 +70,11 @@ impl Model {
         self.departures.insert((message, attempt), (at, segments));
     }
 
+    /// Whether it was to be sent once more.
+    pub(super) fn is_resent(&self, message: MessageId) -> bool {
+        self.messages[&message].resent
+    }
+
     /// Only what nobody knows the end of goes once more, and only because somebody who may do so asked.
     pub(super) fn resent(&mut self, event: &Event, config: &ChannelConfig) {
         let Happened::Outbound(OutboundEvent::ResendRequested {

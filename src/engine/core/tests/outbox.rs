@@ -286,32 +286,108 @@ fn what_may_not_be_said_is_not_resent() {
 
 #[test]
 fn a_receipt_of_the_first_attempt_settles_what_is_resent() {
+    let first = Some(Attempt(1));
     let failed = DeliveryState::Failed(FailureClass::Failed);
     for state in [DeliveryState::Sent, DeliveryState::Delivered, failed] {
         let settled = MessageStatus::Unknown.after(state).unwrap();
-        let (mut desk, message, other) = with_unknown();
-        desk.receipt(message, true, state);
+        let (mut desk, message, _) = with_unknown();
+        desk.receipt_of(message, first, state);
         let status = settled;
         assert_eq!(desk.resend("ana", message), Err(Refusal::NotUnknown { message, status }), "before it is asked");
-
-        let (mut waiting, message, _) = with_unknown();
+    }
+    for state in [DeliveryState::Sent, DeliveryState::Delivered] {
+        let settled = MessageStatus::Unknown.after(state).unwrap();
+        let (mut waiting, message, other) = with_unknown();
         waiting.resend("ana", message).unwrap();
-        waiting.receipt(message, true, state);
+        waiting.receipt_of(message, first, state);
         waiting.restart();
         waiting.answer(other, SendOutcome::Accepted).unwrap();
         assert_eq!((waiting.at_gateway(), waiting.status(message)), (vec![], settled), "before it leaves");
 
-        for outcome in [SendOutcome::Unknown, SendOutcome::NotSent { retry_after: SignedDuration::ZERO }] {
-            let (mut flying, message, other) = with_unknown();
-            flying.answer(other, SendOutcome::Accepted).unwrap();
-            flying.resend("ana", message).unwrap();
-            assert_eq!(flying.at_gateway(), [message]);
-            flying.receipt(message, true, state);
+        for outcome in [
+            SendOutcome::Unknown,
+            SendOutcome::NotSent { retry_after: SignedDuration::ZERO },
+            SendOutcome::Refused(FailureClass::Filtered),
+        ] {
+            let (mut flying, message) = with_resend_at_gateway();
+            flying.receipt_of(message, first, state);
             flying.restart();
             flying.answer(message, outcome).unwrap();
             assert_eq!((flying.at_gateway(), flying.status(message)), (vec![], settled), "while it is on its way");
         }
     }
+}
+
+/// A desk where Ana has had a reply sent once more, which is at the gateway.
+fn with_resend_at_gateway() -> (Desk, MessageId) {
+    let (mut desk, message, other) = with_unknown();
+    desk.answer(other, SendOutcome::Accepted).unwrap();
+    desk.resend("ana", message).unwrap();
+    assert_eq!(desk.at_gateway(), [message]);
+    (desk, message)
+}
+
+#[test]
+fn that_the_first_attempt_failed_says_nothing_of_what_is_resent() {
+    let failed = DeliveryState::Failed(FailureClass::Failed);
+    // A token of an older version names no attempt: it was made before anything was sent once more.
+    for older in [Attempt(1), Attempt(0)] {
+        let (mut waiting, message, other) = with_unknown();
+        waiting.resend("ana", message).unwrap();
+        assert_eq!(waiting.receipt_of(message, Some(older), failed), ReceiptAnswer::Ignored);
+        waiting.restart();
+        waiting.answer(other, SendOutcome::Accepted).unwrap();
+        assert_eq!(waiting.at_gateway(), [message], "it still goes");
+
+        let (mut desk, message) = with_resend_at_gateway();
+        assert_eq!(desk.receipt_of(message, Some(older), failed), ReceiptAnswer::Ignored);
+        desk.restart();
+        desk.answer(message, SendOutcome::Accepted).unwrap();
+        assert_eq!(desk.receipt_of(message, Some(older), failed), ReceiptAnswer::Ignored);
+        assert_eq!(desk.status(message), MessageStatus::Accepted);
+        assert_eq!(desk.receipt_of(message, Some(Attempt(2)), DeliveryState::Delivered), ReceiptAnswer::Applied);
+        assert_eq!(desk.status(message), MessageStatus::Delivered);
+    }
+}
+
+#[test]
+fn that_the_second_attempt_failed_leaves_open_whether_the_first_arrived() {
+    const FAILED: DeliveryState = DeliveryState::Failed(FailureClass::Failed);
+    let refused = |desk: &mut Desk, message| {
+        desk.answer(message, SendOutcome::Refused(FailureClass::Filtered)).unwrap();
+    };
+    let failed_later = |desk: &mut Desk, message| {
+        desk.answer(message, SendOutcome::Accepted).unwrap();
+        assert_eq!(desk.receipt(message, true, FAILED), ReceiptAnswer::Applied);
+        assert_eq!(desk.receipt(message, true, FAILED), ReceiptAnswer::Ignored, "said twice");
+    };
+    let failed_before_the_answer = |desk: &mut Desk, message| {
+        assert_eq!(desk.receipt(message, true, FAILED), ReceiptAnswer::Parked);
+        desk.restart();
+        desk.answer(message, SendOutcome::Accepted).unwrap();
+    };
+    let ways: [fn(&mut Desk, MessageId); 3] = [refused, failed_later, failed_before_the_answer];
+    for (n, fails) in ways.into_iter().enumerate() {
+        let (mut desk, message) = with_resend_at_gateway();
+        fails(&mut desk, message);
+        desk.restart();
+        assert_eq!((n, desk.at_gateway(), desk.status(message)), (n, vec![], MessageStatus::Unknown));
+        let mut again = desk.clone();
+        assert_eq!(again.resend("ana", message), Ok(Attempt(3)));
+        desk.receipt_of(message, Some(Attempt(1)), DeliveryState::Delivered);
+        assert_eq!((n, desk.status(message)), (n, MessageStatus::Delivered));
+    }
+}
+
+#[test]
+fn who_opted_out_at_the_provider_did_so_whichever_attempt_says_it() {
+    let opted_out = DeliveryState::Failed(FailureClass::OptedOut);
+    let (mut desk, message, other) = with_unknown();
+    desk.resend("ana", message).unwrap();
+    assert_eq!(desk.receipt_of(message, Some(Attempt(1)), opted_out), ReceiptAnswer::Ignored);
+    assert!(desk.customer(1).opted_out);
+    desk.answer(other, SendOutcome::Accepted).unwrap();
+    assert_eq!((desk.at_gateway(), desk.status(message)), (vec![], MessageStatus::Unknown));
 }
 
 #[test]
