@@ -54,6 +54,8 @@ const OWN_FILES: usize = 128;
 const STORE_FILE: &str = "engine.db";
 /// A store that cannot be opened is tried again this often: another engine may still be ending.
 const REOPEN: Duration = Duration::from_secs(2);
+/// A store that has no room to be brought to the newest schema is tried again this often: all its interactions are counted for it.
+const UPGRADE_AGAIN: Duration = Duration::from_secs(30);
 /// The gauges are brought up to date this often.
 const MEASURE: Duration = Duration::from_secs(5);
 /// How long requests that came before the end are waited for.
@@ -187,21 +189,25 @@ async fn open_store(args: &Args, settings: &Settings, health: &Health, shutdown:
             Ok(false) | Err(_) => Store::open(&path, &belongs).inspect(Store::hold_room),
         })
         .await;
-        let error = match opened {
+        let (error, again) = match opened {
             Ok(Ok(store)) => return Some(store),
             Ok(Err(error @ (OpenError::InUse { .. } | OpenError::VolumeFull { .. }))) => {
                 tracing::warn!(%error, "waiting for the store");
-                error.to_string()
+                (error.to_string(), REOPEN)
+            }
+            Ok(Err(error @ OpenError::NoRoomToUpgrade { .. })) => {
+                tracing::error!(%error, "waiting for room on the volume");
+                (error.to_string(), UPGRADE_AGAIN)
             }
             Ok(Err(error)) => {
                 tracing::error!(%error, "the store cannot be opened");
-                error.to_string()
+                (error.to_string(), REOPEN)
             }
-            Err(error) => error.to_string(),
+            Err(error) => (error.to_string(), REOPEN),
         };
         health.not_ready.set("store", error);
         tokio::select! {
-            () = tokio::time::sleep(REOPEN) => {}
+            () = tokio::time::sleep(again) => {}
             () = shutdown.cancelled() => return None,
         }
     }

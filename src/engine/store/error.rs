@@ -72,6 +72,25 @@ pub enum OpenError {
         /// The path that the volume is mounted at.
         path: PathBuf,
     },
+    /// The volume has no room for what the newest schema adds.
+    #[error(
+        "the volume {} has {} MiB free, and bringing the store from schema {from} to {to} takes {} MiB: set \
+         spec.engine.storage.volume.size to {}Mi or more", path.display(), free >> 20, mebibytes(*needed), mebibytes(*enough)
+    )]
+    NoRoomToUpgrade {
+        /// The path that the volume is mounted at.
+        path: PathBuf,
+        /// The schema that the store has.
+        from: i64,
+        /// The newest one.
+        to: i64,
+        /// Bytes that are free.
+        free: u64,
+        /// Bytes that it takes.
+        needed: u64,
+        /// Bytes that a volume must have for it.
+        enough: u64,
+    },
     /// Another engine has it open.
     #[error("the store {} is in use by another engine: only one may run", path.display())]
     InUse {
@@ -111,6 +130,11 @@ pub enum OpenError {
         /// The number of this channel.
         number: String,
     },
+}
+
+/// Rounded up.
+const fn mebibytes(bytes: u64) -> u64 {
+    bytes.div_ceil(1 << 20)
 }
 
 impl OpenError {

@@ -26,6 +26,7 @@ pub mod retention;
 pub mod room;
 pub mod schema;
 mod touched;
+mod upgrade;
 pub mod write;
 
 use std::{

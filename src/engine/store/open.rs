@@ -10,7 +10,7 @@ use super::{
     lock::Lock,
     receipt_token::KEY_LENGTH,
     recent::Recent,
-    schema,
+    schema, upgrade,
 };
 use crate::{engine::core::state::Scalars, sms::PhoneNumber};
 
@@ -65,6 +65,11 @@ pub(super) fn open(path: &Path, belongs: &Belongs) -> Result<Opened, OpenError> 
         // Before anything is written: a volume that was mounted by mistake stays as it is.
         check_belongs(&connection, path, belongs)?;
     }
+    upgrade::remove_left_files(path);
+    set_up(&connection).map_err(&at)?;
+    if (1..schema::NEWEST).contains(&version) {
+        connection = upgrade::upgrade(connection, path, version)?;
+    }
     prepare(&mut connection, belongs).map_err(&at)?;
     let (identity, receipt_key, commits, last_sequence) = read_identity(&connection).map_err(&at)?;
     // Nothing is written at a start: the volume may be full.
@@ -85,7 +90,7 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // Intermediate results may hold texts: they must not reach a temporary file.
+    // Intermediate results may hold texts: they must not reach a temporary file. Those of an upgrade are too large for that.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     // The library checks them unless it is told otherwise. A message is written before its customer and interaction, and for each of
     // those SQLite would then read all messages, since no index is kept for it.
@@ -123,16 +128,20 @@ fn check_belongs(connection: &Connection, path: &Path, belongs: &Belongs) -> Res
     })
 }
 
-/// Settings, schema and, at the first start, the identity.
-fn prepare(connection: &mut Connection, belongs: &Belongs) -> Result<(), StoreError> {
-    connection.execute_batch(
+/// Settings.
+fn set_up(connection: &Connection) -> Result<(), StoreError> {
+    Ok(connection.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
          PRAGMA secure_delete = ON;
          PRAGMA journal_size_limit = 67108864;
          PRAGMA wal_autocheckpoint = 4096;
          PRAGMA cache_size = -8192;",
-    )?;
+    )?)
+}
+
+/// At the first start, the schema and the identity.
+fn prepare(connection: &mut Connection, belongs: &Belongs) -> Result<(), StoreError> {
     let tx = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
     schema::migrate(&tx)?;
     if tx.query_row("SELECT 1 FROM store", [], |_| Ok(())).optional()?.is_none() {

@@ -189,7 +189,7 @@ impl Store {
     }
 }
 
-fn folder(store: &Path) -> &Path {
+pub(super) fn folder(store: &Path) -> &Path {
     store.parent().unwrap_or(Path::new("."))
 }
 
