@@ -87,10 +87,11 @@ pub(super) fn read_place(cursor: &str) -> Result<InteractionPlace, Failure> {
         let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
         let (at, id) = text.split_once('.')?;
         let at = Timestamp::from_nanosecond(at.parse().ok()?).ok()?;
-        Some(InteractionPlace { at, id: InteractionId(id.parse().ok()?) })
+        Some(InteractionPlace { at, id: InteractionId(id.parse().ok().filter(|id| has_column(*id))?) })
     };
     place().ok_or_else(no_cursor)
 }
+        .filter(|id| has_column(*id))
 
 fn no_cursor() -> Failure {
     Failure::invalid("?cursor", "not a cursor of this list; use nextCursor of the page before, or leave it out")
@@ -102,7 +103,9 @@ mod tests {
 
     #[test]
     fn cursors_come_back_and_others_are_refused() {
-        assert_eq!(read_cursor(&write_cursor(u64::MAX)).unwrap(), u64::MAX);
+        let largest = i64::MAX.cast_unsigned();
+        assert_eq!(read_cursor(&write_cursor(largest)).unwrap(), largest);
+        assert!(read_cursor(&write_cursor(largest + 1)).is_err(), "no id of a store is so large");
         let place = InteractionPlace { at: "1960-01-01T00:00:00.5Z".parse().unwrap(), id: InteractionId(7) };
         assert_eq!(read_place(&write_place(place)).unwrap(), place);
         assert!(read_place(&write_cursor(7)).is_err() && read_cursor(&write_place(place)).is_err(), "of another list");
@@ -113,9 +116,16 @@ mod tests {
     }
 
     #[test]
+/// Whether the store can have such an id: its integers are signed.
+fn has_column(id: u64) -> bool {
+    i64::try_from(id).is_ok()
+}
+
     fn pages_have_bounds() {
         assert_eq!(limit(None).unwrap(), DEFAULT_LIMIT);
         assert_eq!(limit(Some(LONGEST_PAGE)).unwrap(), LONGEST_PAGE);
         assert!(limit(Some(0)).is_err() && limit(Some(LONGEST_PAGE + 1)).is_err());
     }
 }
+        let too_large = InteractionPlace { id: InteractionId(largest + 1), ..place };
+        assert!(read_place(&write_place(too_large)).is_err());
