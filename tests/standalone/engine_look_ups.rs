@@ -6,7 +6,7 @@ use aldis::engine::{
         delivery::SendOutcome,
         ids::{InteractionId, MessageId},
     },
-    store::{INDEX_AT_ONCE, retention::Retention},
+    store::{INDEX_AT_ONCE, read::InteractionFilter, retention::Retention},
 };
 use rusqlite::Connection;
 
@@ -101,6 +101,54 @@ fn a_kill_between_two_ranges_leaves_every_message_once() {
         assert_eq!(in_look_ups(), [2, MESSAGES, MESSAGES]);
         assert_eq!(is_said(), [MESSAGES, 2]);
         assert_eq!(of_customer(&channel), [1, 3, 5, 7, 9]);
+    }
+}
+
+/// The interactions of a customer are found by the messages of the look-ups and those that wait for them.
+#[test]
+fn interactions_of_a_customer_are_found_however_far_the_look_ups_are() {
+    for ranges in 0..=8 {
+        let (_dir, path) = place();
+        let mut channel = channel(&path);
+        for _ in 0..3 {
+            // Two interactions at once, of some messages each, and one message of none.
+            channel.take(&[HELLO, Step::Text { customer: 2, text: "TEXT-other" }, HELLO]);
+            channel.take(&[Step::Close { nth: 0 }, Step::Text { customer: 1, text: "HELP" }, Step::Close { nth: 0 }]);
+            if ranges > 4 {
+                channel.store.index(5).unwrap();
+            }
+        }
+        channel.take(&[HELLO, HELLO]);
+        for _ in 0..ranges {
+            channel.store.index(5).unwrap();
+        }
+        let reader = channel.store.reader().unwrap();
+        let found = |customer: Option<u8>, newest_first, limit| {
+            let customer = customer.map(|customer| number(customer).into());
+            let filter = InteractionFilter { customer, newest_first, ..Default::default() };
+            let (mut rows, mut after) = (Vec::new(), None);
+            loop {
+                let page = reader.interactions(&filter, after, limit).unwrap();
+                rows.extend(page.items);
+                after = page.next;
+                if after.is_none() {
+                    return rows;
+                }
+            }
+        };
+        for newest_first in [false, true] {
+            let all = found(None, newest_first, 200);
+            assert_eq!(all.len(), 7, "{all:?}");
+            for customer in [1, 2] {
+                let address = number(customer).into();
+                let expected: Vec<_> = all.iter().filter(|row| row.address == address).cloned().collect();
+                for limit in 1..5 {
+                    let rows = found(Some(customer), newest_first, limit);
+                    assert_eq!(rows, expected, "{ranges} ranges, {limit} rows, newest first: {newest_first}");
+                }
+            }
+        }
+        assert!(found(Some(9), false, 200).is_empty());
     }
 }
 

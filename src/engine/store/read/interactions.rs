@@ -1,11 +1,12 @@
 //! Lists of interactions, searched in the order in which they arrived, and one interaction with what was said in it.
 
 use jiff::Timestamp;
-use rusqlite::{OptionalExtension as _, Row, ToSql, params};
+use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 
 use super::{
     Page, Reader,
     messages::{MessageRow, Wanted, customer, newest_messages},
+    of_customer::OfCustomer,
     page_length,
 };
 use crate::{
@@ -137,11 +138,46 @@ pub struct NoteRow {
     pub text: String,
 }
 
+/// Without its customer, who is looked up when it is asked for: most rows that are looked at may not be.
 const INTERACTION: &str =
-    "SELECT i.id, i.customer, c.address, c.opted_out, i.state, i.started_by, i.arrived_at, i.owner,
-           i.epoch, i.waiting_since, i.closed_at, i.close_reason, i.offer, i.transfer, i.disposition, i.bot
+    "SELECT i.id, i.customer, i.state, i.started_by, i.arrived_at, i.owner, i.epoch, i.waiting_since, i.closed_at, i.close_reason,
+           i.offer, i.transfer, i.disposition, i.bot
     FROM interaction i";
-const WITH_CUSTOMER: &str = "CROSS JOIN customer c ON c.id = i.customer";
+const ITS_CUSTOMER: &str = "SELECT address, opted_out FROM customer WHERE id = ?";
+
+/// A page in the making.
+struct Search<'s> {
+    sql: &'s Connection,
+    filter: &'s InteractionFilter,
+    limit: usize,
+    looked_at: u32,
+    page: Page<InteractionRow, InteractionPlace>,
+}
+
+impl Search<'_> {
+    /// Whether the page has all that it may, and one more is there.
+    const fn is_full(&self) -> bool {
+        self.page.items.len() == self.limit
+    }
+
+    /// Puts a row on the page if it is asked for.
+    fn look(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
+        let seen = Seen::read(row)?;
+        self.page.next = Some(InteractionPlace { at: seen.arrived_at, id: seen.id });
+        if self.filter.wants(&seen) {
+            self.page.items.push(read_interaction(self.sql, row, seen)?);
+        }
+        Ok(())
+    }
+
+    /// The page, when nothing follows unless so many were looked at.
+    fn end(mut self) -> Page<InteractionRow, InteractionPlace> {
+        if self.looked_at < LOOKED_AT {
+            self.page.next = None;
+        }
+        self.page
+    }
+}
 
 impl Reader {
     /// A page of interactions, after the place to which the last page came. It has fewer rows than it may, though others follow, when many
@@ -165,26 +201,22 @@ impl Reader {
             },
             None => None,
         };
-        let (query, values) = list(filter, customer, after);
+        let mut search =
+            Search { sql: &sql, filter, limit, looked_at: 0, page: Page { items: Vec::new(), next: None } };
+        if let Some(customer) = customer {
+            return search_of_customer(search, customer, after.map(|after| after.id));
+        }
+        let (query, values) = list(filter, after);
         let mut statement = sql.prepare_cached(&query)?;
         let mut rows = statement.query(rusqlite::params_from_iter(values))?;
-        let mut page = Page { items: Vec::new(), next: None };
-        let mut looked_at = 0;
         while let Some(row) = rows.next()? {
-            if page.items.len() == limit {
-                return Ok(page);
+            if search.is_full() {
+                return Ok(search.page);
             }
-            let row = read_interaction(row)?;
-            looked_at += 1;
-            page.next = Some(InteractionPlace { at: row.arrived_at, id: row.id });
-            if filter.wants(&row) {
-                page.items.push(row);
-            }
+            search.looked_at += 1;
+            search.look(row)?;
         }
-        if looked_at < LOOKED_AT {
-            page.next = None;
-        }
-        Ok(page)
+        Ok(search.end())
     }
 
     /// An interaction with its messages and notes, all of one instant.
@@ -195,8 +227,10 @@ impl Reader {
         let mut connection = self.connection.lock();
         let sql = connection.transaction()?;
         let interaction = sql
-            .prepare_cached(&format!("{INTERACTION} {WITH_CUSTOMER} WHERE i.id = ?"))?
-            .query_row([codec::column(id.0)], |row| Ok(read_interaction(row)))
+            .prepare_cached(&format!("{INTERACTION} WHERE i.id = ?"))?
+            .query_row([codec::column(id.0)], |row| {
+                Ok(Seen::read(row).and_then(|seen| read_interaction(&sql, row, seen)))
+            })
             .optional()?
             .transpose()?;
         let Some(interaction) = interaction else { return Ok(None) };
@@ -228,7 +262,7 @@ impl Reader {
 }
 
 impl InteractionFilter {
-    fn wants(&self, row: &InteractionRow) -> bool {
+    fn wants(&self, row: &Seen) -> bool {
         self.state.is_none_or(|state| row.state == state)
             && self.owner.as_ref().is_none_or(|owner| row.owner.as_ref() == Some(owner))
             && self.close_reason.is_none_or(|reason| row.close_reason == Some(reason))
@@ -242,43 +276,57 @@ impl InteractionFilter {
     }
 }
 
+/// Looks through the interactions of one customer, in the order of their ids, which is that of their arrival.
+fn search_of_customer(
+    mut search: Search<'_>,
+    customer: i64,
+    after: Option<InteractionId>,
+) -> Result<Page<InteractionRow, InteractionPlace>, StoreError> {
+    let sql = search.sql;
+    let mut interactions = OfCustomer::after(sql, customer, search.filter.newest_first, after)?;
+    let mut statement = sql.prepare_cached(&format!("{INTERACTION} WHERE i.id = ?"))?;
+    while search.looked_at < LOOKED_AT
+        && let Some(id) = interactions.next(&mut search.looked_at)?
+    {
+        if search.is_full() {
+            return Ok(search.page);
+        }
+        let mut rows = statement.query([codec::column(id.0)])?;
+        if let Some(row) = rows.next()? {
+            search.look(row)?;
+        }
+    }
+    Ok(search.end())
+}
+
 /// The query that walks through a list in its order, and its values: from an index of which as little as possible is not asked for.
-pub(super) fn list(
-    filter: &InteractionFilter,
-    customer: Option<i64>,
-    after: Option<InteractionPlace>,
-) -> (String, Vec<Box<dyn ToSql>>) {
+pub(super) fn list(filter: &InteractionFilter, after: Option<InteractionPlace>) -> (String, Vec<Box<dyn ToSql>>) {
     let mut values: Vec<Box<dyn ToSql>> = Vec::new();
     let mut key = |value: Box<dyn ToSql>| values.push(value);
-    let walk = match (customer, &filter.owner, filter.state, filter.close_reason) {
-        (Some(customer), ..) => {
-            key(Box::new(customer));
-            "INDEXED BY interaction_by_customer CUSTOMER WHERE i.customer = ?"
-        }
-        (None, Some(owner), Some(state), _) if filter.is_of_open() => {
+    let walk = match (&filter.owner, filter.state, filter.close_reason) {
+        (Some(owner), Some(state), _) if filter.is_of_open() => {
             key(Box::new(owner.as_str().to_owned()));
             key(Box::new(state_name(state)));
-            "INDEXED BY interaction_open_by_owner CUSTOMER WHERE i.closed_at IS NULL AND i.owner = ? AND i.state = ?"
+            "INDEXED BY interaction_open_by_owner WHERE i.closed_at IS NULL AND i.owner = ? AND i.state = ?"
         }
-        (None, Some(owner), ..) => {
+        (Some(owner), ..) => {
             key(Box::new(owner.as_str().to_owned()));
-            "INDEXED BY interaction_by_owner CUSTOMER WHERE i.owner = ?"
+            "INDEXED BY interaction_by_owner WHERE i.owner = ?"
         }
-        (None, None, Some(state), _) if filter.is_of_open() => {
+        (None, Some(state), _) if filter.is_of_open() => {
             key(Box::new(state_name(state)));
-            "INDEXED BY interaction_open_by_state CUSTOMER WHERE i.closed_at IS NULL AND i.state = ?"
+            "INDEXED BY interaction_open_by_state WHERE i.closed_at IS NULL AND i.state = ?"
         }
-        (None, None, _, Some(reason)) => {
+        (None, _, Some(reason)) => {
             key(Box::new(codec::close_reason_name(reason)));
-            "INDEXED BY interaction_by_close_reason CUSTOMER WHERE i.close_reason = ?"
+            "INDEXED BY interaction_by_close_reason WHERE i.close_reason = ?"
         }
-        (None, None, _, None) => "INDEXED BY interaction_by_arrival CUSTOMER WHERE 1",
+        (None, _, None) => "INDEXED BY interaction_by_arrival WHERE 1",
     };
-    let mut query = format!("{INTERACTION} {}", walk.replace("CUSTOMER", WITH_CUSTOMER));
+    let mut query = format!("{INTERACTION} {walk}");
     let (compare, order) = if filter.newest_first { ("<", "DESC") } else { (">", "ASC") };
     // The few that are open stand in the order of their ids, which is the same.
-    let is_by_id = customer.is_none() && filter.is_of_open();
-    if is_by_id {
+    if filter.is_of_open() {
         if let Some(after) = after {
             query += &format!(" AND i.id {compare} ?");
             values.push(Box::new(codec::column(after.id.0)));
@@ -313,36 +361,61 @@ const fn state_name(state: InteractionState) -> &'static str {
     }
 }
 
-fn read_interaction(row: &Row<'_>) -> Result<InteractionRow, StoreError> {
-    let state = match row.get::<_, String>(4)?.as_str() {
-        "Bot" => InteractionState::Bot,
-        "Queued" => InteractionState::Queued,
-        "Active" => InteractionState::Active,
-        "Closed" => InteractionState::Closed,
-        other => return Err(StoreError::Contents(format!("an interaction is {other}"))),
-    };
-    let reason: Option<String> = row.get(11)?;
-    let transfer: Option<Transfer> = json(row, 13)?;
+/// What a filter asks about, of a row that is looked at.
+struct Seen {
+    id: InteractionId,
+    state: InteractionState,
+    arrived_at: Timestamp,
+    owner: Option<UserId>,
+    close_reason: Option<CloseReason>,
+}
+
+impl Seen {
+    fn read(row: &Row<'_>) -> Result<Self, StoreError> {
+        let state = match row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)? {
+            "Bot" => InteractionState::Bot,
+            "Queued" => InteractionState::Queued,
+            "Active" => InteractionState::Active,
+            "Closed" => InteractionState::Closed,
+            other => return Err(StoreError::Contents(format!("an interaction is {other}"))),
+        };
+        let reason: Option<String> = row.get(9)?;
+        Ok(Self {
+            id: InteractionId(codec::id(row.get(0)?)),
+            state,
+            arrived_at: codec::timestamp(row.get(4)?)?,
+            owner: user(row, 5)?,
+            close_reason: reason.map(|name| codec::close_reason(&name)).transpose()?,
+        })
+    }
+}
+
+fn read_interaction(sql: &Connection, row: &Row<'_>, seen: Seen) -> Result<InteractionRow, StoreError> {
+    let Seen { id, state, arrived_at, owner, close_reason } = seen;
+    let transfer: Option<Transfer> = json(row, 11)?;
     let of_transfer = transfer.as_ref().and_then(|transfer| match &transfer.to {
         Recipient::Queue { offer } => offer.clone(),
         Recipient::Agent { .. } => None,
     });
+    let customer: i64 = row.get(1)?;
+    let (address, opted_out): (String, bool) =
+        sql.prepare_cached(ITS_CUSTOMER)?.query_row([customer], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(InteractionRow {
-        id: InteractionId(codec::id(row.get(0)?)),
-        customer: CustomerId(codec::id(row.get(1)?)),
-        address: Sender::from(row.get::<_, String>(2)?),
-        opted_out: row.get(3)?,
+        id,
+        customer: CustomerId(codec::id(customer)),
+        address: Sender::from(address),
+        opted_out,
         state,
-        started_by: user(row, 5)?,
-        arrived_at: codec::timestamp(row.get(6)?)?,
-        owner: user(row, 7)?,
-        epoch: Epoch(row.get(8)?),
-        waiting_since: instant(row, 9)?,
-        closed_at: instant(row, 10)?,
-        close_reason: reason.map(|name| codec::close_reason(&name)).transpose()?,
-        disposition: row.get::<_, Option<String>>(14)?.map(DispositionName::from),
-        offer: json(row, 12)?.or(of_transfer),
+        started_by: user(row, 3)?,
+        arrived_at,
+        owner,
+        epoch: Epoch(row.get(6)?),
+        waiting_since: instant(row, 7)?,
+        closed_at: instant(row, 8)?,
+        close_reason,
+        disposition: row.get::<_, Option<String>>(12)?.map(DispositionName::from),
+        offer: json(row, 10)?.or(of_transfer),
         transfer,
-        bot: json(row, 15)?,
+        bot: json(row, 13)?,
     })
 }

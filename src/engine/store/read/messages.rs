@@ -156,7 +156,7 @@ pub(super) fn customer(sql: &Connection, address: &Sender) -> rusqlite::Result<O
 }
 
 /// The newest message in the look-up.
-fn indexed(sql: &Connection) -> rusqlite::Result<i64> {
+pub(super) fn indexed(sql: &Connection) -> rusqlite::Result<i64> {
     sql.query_row("SELECT indexed FROM store", [], |row| row.get(0))
 }
 

@@ -5,6 +5,7 @@ mod bots;
 mod events;
 mod interactions;
 mod messages;
+mod of_customer;
 mod opt_outs;
 #[cfg(test)]
 mod plan_tests;
