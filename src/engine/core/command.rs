@@ -341,6 +341,8 @@ pub struct KnownMessage {
 /// What the store has of an outbound message that may be sent once more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SentMessage {
+    /// The address that it goes to.
+    pub to: Sender,
     /// The interaction that it belongs to.
     pub interaction: Option<InteractionId>,
     /// Why the engine sent it.

@@ -8,6 +8,7 @@ use super::{
     ids::{Epoch, MessageId, UserId},
     ownership, sending,
 };
+use crate::sms::Sender;
 
 /// The owner of the interaction, or a supervisor, has a message sent once more. It keeps its id: a receipt of the first attempt that comes
 /// after all settles it, and takes it back if it has not left yet.
@@ -33,6 +34,12 @@ pub(super) fn resend(
     }
     let customer = draft.known_customer(interaction.customer)?;
     sending::may_be_written_to(&customer, &sent.purpose)?;
+    // Sent once more, it would begin what may not be begun any more.
+    if let (Purpose::Start { .. }, Sender::Number(number)) = (&sent.purpose, &sent.to)
+        && draft.config().blocklist.blocks_outbound(number, draft.now)
+    {
+        return Err(Refusal::Blocked);
+    }
     draft.push(OutboundEvent::ResendRequested {
         message,
         customer: customer.id,

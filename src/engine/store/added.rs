@@ -55,6 +55,11 @@ impl Added {
         self.by_address.get(address).copied()
     }
 
+    /// The address of a customer, if this transaction adds them.
+    pub(super) fn address(&self, customer: CustomerId) -> Option<&Arc<str>> {
+        self.customers.get(&customer)
+    }
+
     pub(super) fn has_customer(&self, customer: CustomerId) -> bool {
         self.customers.contains_key(&customer)
     }

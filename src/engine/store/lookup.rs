@@ -187,10 +187,36 @@ impl Transaction<'_> {
                         (SELECT max(attempt) FROM attempt a WHERE a.message = message.id)
                  FROM message WHERE id = ? AND direction = 'Outbound'",
             )?
-            .query_row([codec::column(message.0)], |row| Ok(read_sent(row)))
+            .query_row([codec::column(message.0)], |row| Ok(self.read_sent(row)))
             .optional()?
             .transpose()?;
         Ok(found)
+    }
+
+    fn read_sent(&self, row: &Row<'_>) -> Result<(CustomerId, SentMessage), StoreError> {
+        let (status, class): (String, Option<String>) = (row.get(5)?, row.get(6)?);
+        let customer = CustomerId(codec::id(row.get(0)?));
+        let sent = SentMessage {
+            to: self.address(customer)?,
+            interaction: row.get::<_, Option<i64>>(1)?.map(|id| InteractionId(codec::id(id))),
+            purpose: codec::purpose(&row.get::<_, String>(2)?, row.get(3)?)?,
+            segments: row.get(4)?,
+            attempt: row.get::<_, Option<u32>>(7)?.map_or_else(Attempt::default, Attempt),
+            status: codec::status(&status, class.as_deref())?,
+        };
+        Ok((customer, sent))
+    }
+
+    /// The address of a customer: known before, or added by an earlier decision of this transaction.
+    fn address(&self, customer: CustomerId) -> Result<Sender, StoreError> {
+        let address: String = match self.added.address(customer) {
+            Some(added) => (**added).to_owned(),
+            None => self
+                .sql
+                .prepare_cached("SELECT address FROM customer WHERE id = ?")?
+                .query_row([codec::column(customer.0)], |row| row.get(0))?,
+        };
+        Ok(Sender::from(address))
     }
 
     fn known(&self, query: &str, key: impl rusqlite::ToSql) -> Result<Option<KnownMessage>, CommitError> {
@@ -246,18 +272,6 @@ const SEEN: &str = "SELECT message FROM dedup WHERE provider_id = ?";
 
 fn find_seen(seen: &mut Statement<'_>, provider_message_id: &str) -> Result<Option<MessageId>, CommitError> {
     Ok(seen.query_row([provider_message_id], |row| row.get(0)).optional()?.map(|id| MessageId(codec::id(id))))
-}
-
-fn read_sent(row: &Row<'_>) -> Result<(CustomerId, SentMessage), StoreError> {
-    let (status, class): (String, Option<String>) = (row.get(5)?, row.get(6)?);
-    let sent = SentMessage {
-        interaction: row.get::<_, Option<i64>>(1)?.map(|id| InteractionId(codec::id(id))),
-        purpose: codec::purpose(&row.get::<_, String>(2)?, row.get(3)?)?,
-        segments: row.get(4)?,
-        attempt: row.get::<_, Option<u32>>(7)?.map_or_else(Attempt::default, Attempt),
-        status: codec::status(&status, class.as_deref())?,
-    };
-    Ok((CustomerId(codec::id(row.get(0)?)), sent))
 }
 
 type StatusRow = (MessageId, CustomerId, String, Option<String>, Option<Attempt>);

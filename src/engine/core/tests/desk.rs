@@ -434,7 +434,8 @@ impl Desk {
             let (purpose, status) = stored.sent.clone()?;
             let attempt = self.last_attempt(message);
             let segments = crate::sms::segments(&stored.text).count;
-            Some(SentMessage { interaction: stored.interaction, purpose, segments, attempt, status })
+            let to = self.addresses.iter().find(|(_, id)| **id == stored.customer)?.0.clone();
+            Some(SentMessage { to, interaction: stored.interaction, purpose, segments, attempt, status })
         });
         if let Some(stored) = self.messages.get(&message) {
             self.state.hydrate_customer(self.customers[&stored.customer].clone());
@@ -552,7 +553,6 @@ impl Desk {
 
     /// A receipt under the provider's id, with or without the token that names the last attempt to send the message.
     pub(super) fn receipt(&mut self, message: MessageId, token: bool, state: DeliveryState) -> ReceiptAnswer {
-        let provider_message_id = format!("out-{message}");
         let attempt = token.then(|| self.last_attempt(message));
         self.receipt_of(message, attempt, state)
     }
@@ -564,6 +564,7 @@ impl Desk {
         attempt: Option<Attempt>,
         state: DeliveryState,
     ) -> ReceiptAnswer {
+        let provider_message_id = format!("out-{message}");
         let resent_after = self.resent_after(message);
         let found =
             if attempt.is_some() { Some(message) } else { self.provider_ids.get(&provider_message_id).copied() };

@@ -4,8 +4,9 @@ use std::num::{NonZeroU32, NonZeroU64};
 
 use jiff::SignedDuration;
 
-use super::desk::{Desk, config};
+use super::desk::{Desk, config, number};
 use crate::engine::core::{
+    blocklist::{Blocklist, Direction, Entry},
     command::{Answer, Command, ReceiptAnswer, Refusal, SendResult},
     config::{ChannelConfig, RateLimit},
     delivery::{DeliveryState, FailureClass, MessageStatus, SendOutcome},
@@ -282,6 +283,24 @@ fn what_may_not_be_said_is_not_resent() {
     }
     desk.answer(help, SendOutcome::Unknown).unwrap();
     assert_eq!(desk.resend("ana", help), Err(Refusal::NotResendable(help)), "a text of the engine's own");
+}
+
+#[test]
+fn the_first_message_of_an_interaction_is_not_resent_to_who_is_on_a_blocklist_by_now() {
+    let mut desk = Desk::with_agents(config(), &["ana"]);
+    let (_, start) = desk.start("ana", 7).unwrap();
+    desk.answer(start, SendOutcome::Unknown).unwrap();
+    let open = desk.open(7).unwrap();
+    let reply = desk.reply("ana", open).unwrap();
+    desk.answer(reply, SendOutcome::Unknown).unwrap();
+    desk.configure(|config| {
+        let entry = Entry { number: number(7), direction: Direction::Outbound, expires_at: None };
+        config.blocklist = Blocklist::new(true, true, [entry]);
+    });
+    assert_eq!(desk.resend("ana", start), Err(Refusal::Blocked));
+    assert_eq!(desk.resend("ana", reply), Ok(Attempt(2)), "what is under way goes on");
+    desk.configure(|config| config.blocklist = Blocklist::default());
+    assert_eq!(desk.resend("ana", start), Ok(Attempt(2)));
 }
 
 #[test]
