@@ -255,6 +255,7 @@ impl Engine {
             store_id: store.identity().id.as_str().into(),
             alive: Alive::default(),
             streams: http::StreamLimit::default(),
+            reads: http::ReadLimit::default(),
             tickets: http::Tickets::default(),
             metrics: metrics.clone(),
             agents_bodies: Bodies::new(http::AGENTS.bodies_bytes),

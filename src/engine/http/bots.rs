@@ -72,10 +72,10 @@ pub(super) struct BotStep {
     responses((status = 200, body = BotRuns), (status = 404, body = Problem)))]
 pub(super) async fn bot(
     State(shared): State<Shared>,
-    _: Agent,
+    agent: Agent,
     OfInteraction(id): OfInteraction,
 ) -> Result<Json<BotRuns>, Failure> {
-    let events = shared.query(move |reader| reader.bot_trace(id)).await?;
+    let events = shared.query_for(&agent.user, move |reader| reader.bot_trace(id)).await?;
     let events = events.ok_or_else(|| Failure::not_found(format!("There is no interaction {id}.")))?;
     Ok(Json(BotRuns { items: runs(events) }))
 }

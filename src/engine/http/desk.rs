@@ -76,10 +76,10 @@ pub(super) async fn beat(_: Agent) -> StatusCode {
     responses((status = 200, body = Conversation), (status = 404, body = Problem)))]
 pub(super) async fn interaction(
     State(shared): State<Shared>,
-    _: Agent,
+    agent: Agent,
     OfInteraction(id): OfInteraction,
 ) -> Result<Json<Conversation>, Failure> {
-    let found = shared.query(move |reader| reader.interaction(id)).await?;
+    let found = shared.query_for(&agent.user, move |reader| reader.interaction(id)).await?;
     found.map(|detail| Json(detail.into())).ok_or_else(|| Failure::not_found(format!("There is no interaction {id}.")))
 }
 
@@ -97,12 +97,12 @@ pub(super) async fn dispositions(State(shared): State<Shared>, _: Agent) -> Json
     responses((status = 200, body = BlockedStarts), (status = 422, body = Problem)))]
 pub(super) async fn blocked_starts(
     State(shared): State<Shared>,
-    _: Agent,
+    agent: Agent,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Json<BlockedStarts>, Failure> {
     let limit = limit(query.limit)?;
     let before = query.cursor.as_deref().map(read_cursor).transpose()?;
-    let page = shared.query(move |reader| reader.blocked_starts(before, limit)).await?;
+    let page = shared.query_for(&agent.user, move |reader| reader.blocked_starts(before, limit)).await?;
     Ok(Json(BlockedStarts {
         items: page.items.into_iter().map(BlockedStart::from).collect(),
         next_cursor: page.next.map(write_cursor),

@@ -97,7 +97,7 @@ pub(super) async fn interactions(
     let filter = query.filter(&agent)?;
     let limit = limit(query.limit)?;
     let after = query.cursor.as_deref().map(read_place).transpose()?;
-    let page = shared.query(move |reader| reader.interactions(&filter, after, limit)).await?;
+    let page = shared.query_for(&agent.user, move |reader| reader.interactions(&filter, after, limit)).await?;
     Ok(Json(Interactions {
         items: page.items.into_iter().map(Interaction::from).collect(),
         next_cursor: page.next.map(write_place),

@@ -63,10 +63,10 @@ impl MessagesQuery {
     responses((status = 200, body = Message), (status = 404, body = Problem)))]
 pub(super) async fn message(
     State(shared): State<Shared>,
-    _: Agent,
+    agent: Agent,
     OfMessage(id): OfMessage,
 ) -> Result<Json<Message>, Failure> {
-    let found = shared.query(move |reader| reader.message(id)).await?;
+    let found = shared.query_for(&agent.user, move |reader| reader.message(id)).await?;
     found.map(|row| Json(row.into())).ok_or_else(|| Failure::not_found(format!("There is no message {id}.")))
 }
 
@@ -76,14 +76,14 @@ pub(super) async fn message(
     responses((status = 200, body = Messages), (status = 400, body = Problem), (status = 404, body = Problem), (status = 422, body = Problem)))]
 pub(super) async fn of_customer(
     State(shared): State<Shared>,
-    _: Agent,
+    agent: Agent,
     OfCustomer(number): OfCustomer,
     Asked(query): Asked<MessagesQuery>,
 ) -> Result<Json<Messages>, Failure> {
     let (limit, which) = (limit(query.limit)?, query.which()?);
     let customer = Sender::from(number.clone());
     let found = shared
-        .query(move |reader| match which {
+        .query_for(&agent.user, move |reader| match which {
             Which::Before(before) => {
                 let page = reader.customer_messages(&customer, before, limit)?;
                 Ok(page.map(|page| (page.items, page.next.map(|next| write_cursor(next.0)))))
@@ -108,8 +108,10 @@ pub(super) struct ResendBody {
 }
 
 /// Send a message once more whose `status` is `Unknown`: nobody knows whether it was sent, so the customer may get it twice. The agent who has its
-/// interaction may do so, or a supervisor. Only what agents and bots wrote can be sent once more. The message keeps its id; it is `Waiting` again,
-/// and a delivery receipt of the first attempt that comes late settles it all the same.
+/// interaction may do so, or a supervisor, while the interaction is open: 409 `not-open` afterwards. Only what agents and bots wrote can be sent once
+/// more, and what began an interaction only to a number that may be written to first. The message keeps its id; it is `Waiting` again, and a delivery
+/// receipt of the first attempt that says that it was sent settles it all the same. That one attempt failed says nothing of the other: the message is
+/// `Unknown` then, never `Failed`.
 #[utoipa::path(post, path = "/v1/channels/{channel}/messages/{id}/resend", tag = "messages", request_body = ResendBody,
     params(("id" = u64, Path, description = "The message"),
            ("Idempotency-Key" = String, Header, description = "Names the request; the same key gets the same answer for 24 hours")),

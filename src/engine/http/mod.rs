@@ -19,6 +19,7 @@ mod opt_outs;
 mod page;
 mod path;
 mod problem;
+mod read_limit;
 mod statistics;
 mod stream;
 mod stream_limit;
@@ -44,12 +45,14 @@ use tracing::field;
 
 pub(super) use alive::Alive;
 pub(crate) use openapi::openapi;
+pub(super) use read_limit::ReadLimit;
 pub(super) use stream_limit::StreamLimit;
 pub(super) use tickets::Tickets;
 
 use self::problem::Failure;
 use super::{
-    config::Settings, feed::Feed, inbox::Handle, metrics::Metrics, store::error::StoreError, store::read::Reader,
+    config::Settings, core::ids::UserId, feed::Feed, inbox::Handle, metrics::Metrics, store::error::StoreError,
+    store::read::Reader,
 };
 use crate::{
     process::{self, bodies::Bodies, serve::Limits},
@@ -103,6 +106,8 @@ pub(super) struct Services {
     pub(super) alive: Alive,
     /// How many streams agents may have open.
     pub(super) streams: StreamLimit,
+    /// How many queries agents may have at once.
+    pub(super) reads: ReadLimit,
     /// Tickets for streams.
     pub(super) tickets: Tickets,
     /// What the engine counts.
@@ -116,6 +121,24 @@ pub(super) struct Services {
 }
 
 impl Shared {
+    /// Queries the store for an agent, who has some queries at once and no more.
+    async fn query_for<T: Send + 'static>(
+        &self,
+        user: &UserId,
+        query: impl FnOnce(&Reader) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let read = self.reads.begin(user).ok_or_else(|| {
+            Failure::unavailable("You have asked for too much at once; ask for one thing after the other.")
+        })?;
+        // A caller who is gone does not end what was begun: it counts until it is over.
+        self.query(move |reader| {
+            let found = query(reader);
+            drop(read);
+            found
+        })
+        .await
+    }
+
     /// Queries the store on a thread that may block.
     async fn query<T: Send + 'static>(
         &self,

@@ -93,7 +93,7 @@ pub(super) async fn opt_outs(
 ) -> Result<Json<OptOuts>, Failure> {
     let limit = limit(query.limit)?;
     let after = query.cursor.as_deref().map(read_cursor).transpose()?.map(CustomerId);
-    let page = shared.query(move |reader| reader.opt_outs(after, limit)).await?;
+    let page = shared.query_for(&user, move |reader| reader.opt_outs(after, limit)).await?;
     tracing::info!(%user, listed = page.items.len(), "a supervisor was given opt-outs");
     Ok(Json(OptOuts {
         items: page.items.into_iter().map(OptOut::from).collect(),
@@ -131,12 +131,12 @@ pub(super) async fn import(State(shared): State<Shared>, change: Change<ImportBo
     responses((status = 200, body = OptOutImports), (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub(super) async fn imports(
     State(shared): State<Shared>,
-    _: Supervisor,
+    Supervisor { user }: Supervisor,
     Asked(query): Asked<PageQuery>,
 ) -> Result<Json<OptOutImports>, Failure> {
     let limit = limit(query.limit)?;
     let before = query.cursor.as_deref().map(read_cursor).transpose()?;
-    let page = shared.query(move |reader| reader.opt_out_imports(before, limit)).await?;
+    let page = shared.query_for(&user, move |reader| reader.opt_out_imports(before, limit)).await?;
     Ok(Json(OptOutImports {
         items: page.items.into_iter().map(OptOutImport::from).collect(),
         next_cursor: page.next.map(write_cursor),
