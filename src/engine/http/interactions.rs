@@ -3,6 +3,8 @@
 use axum::{Json, extract::State};
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::json;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
 
 use super::{
     Shared,
@@ -31,14 +33,14 @@ pub(super) struct InteractionsQuery {
     owner: Option<String>,
     /// Only those with this customer: a number, E.164 (its `+` is `%2B` in a query).
     customer: Option<String>,
-    /// Only those that ended for this reason: `Finished`, `OutOfHours`, `Idle`, `OptedOut`, `BySupervisor`, `BotFinished` or `QueueTimeout`.
-    #[param(value_type = Option<String>)]
+    /// Only those that ended for this reason.
+    #[param(schema_with = close_reason)]
     close_reason: Option<CloseReason>,
     /// Only those that arrived then or later: RFC 3339, as `2026-11-22T00:00:00Z`.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, format = DateTime)]
     from: Option<Timestamp>,
     /// Only those that arrived before then.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, format = DateTime)]
     to: Option<Timestamp>,
     /// `newest` first instead of oldest first.
     order: Option<Order>,
@@ -47,6 +49,20 @@ pub(super) struct InteractionsQuery {
     limit: Option<u32>,
     /// `nextCursor` of the page before.
     cursor: Option<String>,
+}
+
+/// A reason for which an interaction ends, as events say it.
+fn close_reason() -> Schema {
+    let names = [
+        CloseReason::Finished,
+        CloseReason::OutOfHours,
+        CloseReason::Idle,
+        CloseReason::OptedOut,
+        CloseReason::BySupervisor,
+        CloseReason::BotFinished,
+        CloseReason::QueueTimeout,
+    ];
+    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names.map(|reason| json!(reason)))).into()
 }
 
 /// In which order.
@@ -102,4 +118,29 @@ pub(super) async fn interactions(
         items: page.items.into_iter().map(Interaction::from).collect(),
         next_cursor: page.next.map(write_place),
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use crate::engine::http::openapi::openapi;
+
+    #[test]
+    fn the_document_says_which_values_a_query_may_have() {
+        let document = openapi();
+        let path = "/v1/channels/{channel}/interactions";
+        let parameters = document["paths"][path]["get"]["parameters"].as_array().unwrap();
+        let schema = |name: &str| &parameters.iter().find(|parameter| parameter["name"] == name).unwrap()["schema"];
+        for name in ["from", "to"] {
+            assert_eq!(schema(name)["format"], "date-time", "{name}");
+        }
+        let asked: BTreeSet<&str> =
+            schema("closeReason")["enum"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        let reasons = document["components"]["schemas"]["CloseReason"]["oneOf"].as_array().unwrap();
+        let said: BTreeSet<&str> = reasons.iter().filter_map(|reason| reason["const"].as_str()).collect();
+        assert_eq!(asked, said, "those of events");
+    }
 }

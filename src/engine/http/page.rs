@@ -1,12 +1,17 @@
 //! Pages of lists: how many, and from where on.
 
+use std::{error::Error as _, iter};
+
 use axum::{
-    extract::{FromRequestParts, Query},
+    extract::{FromRequestParts, Query, rejection::QueryRejection},
     http::request::Parts,
 };
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use jiff::Timestamp;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{
+    Deserialize,
+    de::{DeserializeOwned, value},
+};
 
 use super::problem::Failure;
 use crate::engine::{
@@ -39,8 +44,24 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asked<T> {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
         match Query::from_request_parts(parts, state).await {
             Ok(Query(query)) => Ok(Self(query)),
-            Err(rejection) => Err(Failure::bad_request(rejection.body_text())),
+            Err(rejection) => Err(unreadable(&rejection)),
         }
+    }
+}
+
+/// Names the field that cannot be read.
+fn unreadable(rejection: &QueryRejection) -> Failure {
+    let mut causes = iter::successors(rejection.source(), |cause| (*cause).source());
+    let fault = causes.find_map(|cause| cause.downcast_ref::<serde_path_to_error::Error<value::Error>>());
+    let Some(fault) = fault else { return Failure::bad_request(rejection.body_text()) };
+    let message = fault.inner().to_string();
+    // One that is there twice has no place of its own: the message names it.
+    let twice = message.strip_prefix("duplicate field `").and_then(|rest| rest.strip_suffix('`'));
+    match (fault.path().to_string().as_str(), twice) {
+        (_, Some(field)) => Failure::invalid(&format!("?{field}"), "it stands there twice"),
+        // The query as a whole.
+        (".", None) => Failure::bad_request(rejection.body_text()),
+        (field, None) => Failure::invalid(&format!("?{field}"), &*message),
     }
 }
 
@@ -70,6 +91,7 @@ pub(super) fn read_cursor(cursor: &str) -> Result<u64, Failure> {
         .ok()
         .and_then(|bytes| String::from_utf8(bytes).ok())
         .and_then(|digits| digits.parse().ok())
+        .filter(|id| has_column(*id))
         .ok_or_else(no_cursor)
 }
 
@@ -91,7 +113,11 @@ pub(super) fn read_place(cursor: &str) -> Result<InteractionPlace, Failure> {
     };
     place().ok_or_else(no_cursor)
 }
-        .filter(|id| has_column(*id))
+
+/// Whether the store can have such an id: its integers are signed.
+fn has_column(id: u64) -> bool {
+    i64::try_from(id).is_ok()
+}
 
 fn no_cursor() -> Failure {
     Failure::invalid("?cursor", "not a cursor of this list; use nextCursor of the page before, or leave it out")
@@ -108,6 +134,8 @@ mod tests {
         assert!(read_cursor(&write_cursor(largest + 1)).is_err(), "no id of a store is so large");
         let place = InteractionPlace { at: "1960-01-01T00:00:00.5Z".parse().unwrap(), id: InteractionId(7) };
         assert_eq!(read_place(&write_place(place)).unwrap(), place);
+        let too_large = InteractionPlace { id: InteractionId(largest + 1), ..place };
+        assert!(read_place(&write_place(too_large)).is_err());
         assert!(read_place(&write_cursor(7)).is_err() && read_cursor(&write_place(place)).is_err(), "of another list");
         for bad in ["", "7", "!!", "LTE"] {
             assert!(read_place(bad).is_err(), "{bad}");
@@ -115,17 +143,24 @@ mod tests {
         }
     }
 
-    #[test]
-/// Whether the store can have such an id: its integers are signed.
-fn has_column(id: u64) -> bool {
-    i64::try_from(id).is_ok()
-}
+    #[tokio::test]
+    async fn what_cannot_be_read_of_a_query_is_named() {
+        let asked = async |query: &str| {
+            let (mut parts, ()) = axum::http::Request::get(format!("/?{query}")).body(()).unwrap().into_parts();
+            Asked::<PageQuery>::from_request_parts(&mut parts, &()).await
+        };
+        for query in ["limit=x", "cursor=a&limit=-1", "limit=99999999999", "limit=", "limit=1&limit=1"] {
+            let problem = asked(query).await.unwrap_err().problem;
+            assert_eq!((problem.status, problem.field.as_deref()), (422, Some("?limit")), "{query}: {problem:?}");
+        }
+        let Asked(PageQuery { limit, cursor }) = asked("limit=7&other=%FF").await.unwrap();
+        assert_eq!((limit, cursor), (Some(7), None), "what is unknown is tolerated");
+    }
 
+    #[test]
     fn pages_have_bounds() {
         assert_eq!(limit(None).unwrap(), DEFAULT_LIMIT);
         assert_eq!(limit(Some(LONGEST_PAGE)).unwrap(), LONGEST_PAGE);
         assert!(limit(Some(0)).is_err() && limit(Some(LONGEST_PAGE + 1)).is_err());
     }
 }
-        let too_large = InteractionPlace { id: InteractionId(largest + 1), ..place };
-        assert!(read_place(&write_place(too_large)).is_err());

@@ -74,7 +74,10 @@ async fn what_came_after_a_known_message_is_read_in_order() {
     let cursor = engine.get("ana", &format!("{path}?limit=2")).await["nextCursor"].as_str().unwrap().to_owned();
     let refused = (400, json!("urn:aldis:problem:bad-request"));
     assert_eq!(problem(&engine, &format!("{path}?after={oldest}&cursor={cursor}")).await, refused);
-    assert_eq!(problem(&engine, &format!("{path}?after=x")).await, refused);
+    let unreadable = (422, json!("urn:aldis:problem:invalid-field"));
+    assert_eq!(problem(&engine, &format!("{path}?after=x")).await, unreadable);
+    // The cursor of an id that no store can have.
+    assert_eq!(problem(&engine, &format!("{path}?cursor=OTIyMzM3MjAzNjg1NDc3NTgwOA")).await, unreadable);
     let unknown = "/v1/channels/support/customers/+15559879999/messages?after=0";
     assert_eq!(problem(&engine, unknown).await.0, 404);
 }
