@@ -107,7 +107,7 @@ pub struct CampaignSpec {
     /// Default `false`.
     #[serde(default)]
     pub disposition_required: bool,
-    /// Texts that agents have at hand, by their shortcuts; at most 100. The agent's client inserts one into what the agent writes; nothing is sent
+    /// Texts that agents have at hand, by their shortcuts; at most 100, and 64 KiB (in UTF-8) of shortcuts, texts, titles and languages together. The agent's client inserts one into what the agent writes; nothing is sent
     /// by itself, and nothing in a text is replaced: what looks like a variable is the client's business.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 100))]
@@ -343,6 +343,18 @@ pub struct CannedReply {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 35), regex(pattern = pattern::LANGUAGE))]
     pub language: Option<String>,
+}
+
+/// Bytes of all canned replies of a campaign at most: each of its channels has them in its configuration.
+pub const CANNED_REPLIES_BYTES: usize = 64 * 1024;
+
+impl CannedReply {
+    /// What it adds to the bytes of all.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let optional = [&self.title, &self.language].into_iter().flatten().map(String::len).sum::<usize>();
+        self.shortcut.len() + self.text.len() + optional
+    }
 }
 
 /// What the operator sees of a campaign.

@@ -102,7 +102,7 @@ fn bounded<T: Serialize>(name: &str, document: &T) -> Result<String, Error> {
 }
 
 fn too_large(what: String) -> Error {
-    let hint = "use fewer numbers, members or blocklist entries, or shorter texts";
+    let hint = "use fewer numbers, members, dispositions, canned replies or blocklist entries, or shorter texts";
     Error::stalled(
         Reason::ConfigTooLarge,
         format!("the configuration does not fit into a pod's volume: {what}; {hint}"),

@@ -11,7 +11,7 @@ use kube::ResourceExt;
 use crate::{
     api::{
         Campaign, CampaignSpec, Reason,
-        campaign::{CannedReply, Exception, Member, Schedule, Weekly},
+        campaign::{CANNED_REPLIES_BYTES, CannedReply, Exception, Member, Schedule, Weekly},
     },
     hours,
     sms::{self, MAX_SEGMENTS},
@@ -69,6 +69,14 @@ pub(super) enum CampaignFault {
         /// What is wrong with its text, and what to do.
         fault: String,
     },
+    /// The canned replies are too long together.
+    #[error(
+        "spec.cannedReplies: all together have {bytes} bytes, and {CANNED_REPLIES_BYTES} are possible: shorten or remove some"
+    )]
+    CannedRepliesTooLong {
+        /// In UTF-8, without what JSON adds.
+        bytes: usize,
+    },
     /// No web page has this origin, or too many have.
     #[error("spec.allowedOrigins: {origin:?} {fault}")]
     Origin {
@@ -102,6 +110,7 @@ impl CampaignFault {
             | Self::NothingToChoose
             | Self::CannedReplyTwice(_)
             | Self::CannedReply { .. }
+            | Self::CannedRepliesTooLong { .. }
             | Self::Origin { .. }
             | Self::Member { .. } => Reason::InvalidSpec,
         }
@@ -341,6 +350,11 @@ fn dispositions(spec: &CampaignSpec, faults: &mut Vec<CampaignFault>) -> Vec<eng
 
 /// In the order of their shortcuts.
 fn canned_replies(spec: &CampaignSpec, faults: &mut Vec<CampaignFault>) -> Vec<engine::CannedReply> {
+    // Each channel's document has them all.
+    let bytes = spec.canned_replies.iter().map(CannedReply::bytes).sum();
+    if bytes > CANNED_REPLIES_BYTES {
+        faults.push(CampaignFault::CannedRepliesTooLong { bytes });
+    }
     let mut read = BTreeMap::new();
     for CannedReply { shortcut, text, title, language } in spec.canned_replies.clone() {
         let segments = sms::segments(&text).count;
@@ -446,6 +460,11 @@ mod tests {
                 json!({"cannedReplies": [{"shortcut": "hi", "text": "ж".repeat(671)}]}),
                 Reason::InvalidSpec,
                 "\"hi\" has 11 segments, and 10 can be sent",
+            ),
+            (
+                json!({"cannedReplies": (0..44).map(|n| json!({"shortcut": format!("r{n:02}"), "text": "é".repeat(750)})).collect::<Vec<_>>()}),
+                Reason::InvalidSpec,
+                "spec.cannedReplies: all together have 66132 bytes, and 65536 are possible",
             ),
             (
                 json!({"allowedOrigins": ["*"]}),
