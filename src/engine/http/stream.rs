@@ -8,8 +8,8 @@ use std::{
 use axum::{
     Json,
     body::{Body, Bytes},
-    extract::State,
-    http::{HeaderMap, StatusCode, header},
+    extract::{FromRequestParts, State},
+    http::{HeaderMap, StatusCode, header, request::Parts},
     response::{IntoResponse, Response},
 };
 use futures::stream;
@@ -89,15 +89,12 @@ pub(super) async fn ticket(State(shared): State<Shared>, agent: Agent) -> Result
     params(("Last-Event-ID" = Option<u64>, Header, description = "Number of the last event that was seen"), StreamQuery),
     responses((status = 200, content_type = "text/event-stream", body = String), (status = 400, body = Problem),
               (status = 401, body = Problem, description = "No token, or a ticket that was used, is too old, or of before the engine's last start"),
-              (status = 403, body = Problem)))]
+              (status = 403, body = Problem), (status = 422, body = Problem)))]
 pub(super) async fn stream(
     State(shared): State<Shared>,
+    LastSeen(last_seen): LastSeen,
     StreamAgent(agent): StreamAgent,
-    Asked(query): Asked<StreamQuery>,
-    headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    // What the browser says is newer than the address that a page gave it.
-    let last_seen = last_seen(&headers)?.or(query.last_event_id);
     let watch = shared.feed.watch();
     let newest = shared.feed.last();
     let (cursor, opening) = match last_seen {
@@ -152,6 +149,19 @@ async fn be_online(shared: Shared, agent: Agent, _open: (Online, LimitedStream),
     }
     ended.cancel();
     shared.alive.forget_silent();
+}
+
+/// The number of the last event that was seen. It is read before a ticket is: one that stands beside an unreadable number is not used up.
+pub(super) struct LastSeen(Option<u64>);
+
+impl<S: Send + Sync> FromRequestParts<S> for LastSeen {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let Asked(query) = Asked::<StreamQuery>::from_request_parts(parts, state).await?;
+        // What the browser says is newer than the address that a page gave it.
+        Ok(Self(last_seen(&parts.headers)?.or(query.last_event_id)))
+    }
 }
 
 fn last_seen(headers: &HeaderMap) -> Result<Option<u64>, Failure> {

@@ -58,7 +58,10 @@ async fn a_ticket_opens_one_stream_of_its_agent_and_is_never_logged() {
     }
     let elsewhere = format!("http://{}:{}/v1/me?ticket={third}", engine.address, aldis::wire::ports::PUBLIC);
     assert_eq!(Client::new().get(elsewhere).send().await.unwrap().status().as_u16(), 401, "for a stream only");
-    assert_eq!(refused(event_source(&engine, &format!("ticket={third}&lastEventId=x")).await).await.0, 400);
+    assert_eq!(refused(event_source(&engine, &format!("ticket={third}&lastEventId=x")).await).await.0, 422);
+    let opened = stream::watch(event_source(&engine, &format!("ticket={third}")).await);
+    drop(opened);
+    assert_eq!(refused(event_source(&engine, &format!("ticket={third}")).await).await, void, "it was good until then");
     assert_eq!(answer(engine.agent("eve", Method::POST, &format!("{STREAM}-ticket"))).await.0, 403);
 
     let fourth = ticket(&engine, "bo").await;
