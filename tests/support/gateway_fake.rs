@@ -27,6 +27,8 @@ pub enum Reply {
 #[derive(Default)]
 struct Seen {
     attempts: Vec<Value>,
+    /// Each so manieth attempt ends in nobody knows what.
+    unknown_every: Option<usize>,
     replies: VecDeque<Reply>,
 }
 
@@ -57,6 +59,11 @@ impl FakeGateway {
         self.seen.lock().replies.extend(replies);
     }
 
+    /// From now on nobody knows what came of each so manieth attempt that no other answer is given for.
+    pub fn lose_each(&self, nth: usize) {
+        self.seen.lock().unknown_every = Some(nth);
+    }
+
     /// Every attempt so far, oldest first.
     pub fn attempts(&self) -> Vec<Value> {
         self.seen.lock().attempts.clone()
@@ -77,7 +84,9 @@ async fn take(State(seen): State<Arc<Mutex<Seen>>>, Json(attempt): Json<Value>) 
     let reply = {
         let mut seen = seen.lock();
         seen.attempts.push(attempt);
-        seen.replies.pop_front().unwrap_or(Reply::Outcome(accepted))
+        let lost = seen.unknown_every.is_some_and(|nth| seen.attempts.len().is_multiple_of(nth));
+        let usual = if lost { json!({ "outcome": "Unknown", "message": "the answer was lost" }) } else { accepted };
+        seen.replies.pop_front().unwrap_or(Reply::Outcome(usual))
     };
     match reply {
         Reply::Outcome(outcome) => Json(outcome).into_response(),
