@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     sms::PhoneNumber,
-    wire::simulator::{MAX_TEXT, Problem, ServiceNumber},
+    wire::simulator::{ClaimedPart, MAX_TEXT, Problem, ServiceNumber},
 };
 use axum::{
     Json, Router,
@@ -104,6 +104,9 @@ pub struct CustomerText {
     pub to: String,
     /// The text. It may be empty, as a message of pictures only is.
     pub text: String,
+    /// The text is this part of a longer one. What no part can be goes out all the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<ClaimedPart>,
 }
 
 type Answer<T> = Result<Json<T>, Problem>;
@@ -240,7 +243,7 @@ async fn remove_handset(
 async fn customer_writes(
     State(simulator): State<Simulator>,
     Path(from): Path<String>,
-    Body(CustomerText { to, text }): Body<CustomerText>,
+    Body(CustomerText { to, text, part }): Body<CustomerText>,
 ) -> Result<(StatusCode, Json<Message>), Problem> {
     if from.chars().count() > MAX_SENDER {
         return Err(wrong(StatusCode::BAD_REQUEST, format!("the sender has more than {MAX_SENDER} characters")));
@@ -248,7 +251,7 @@ async fn customer_writes(
     if text.chars().count() > MAX_TEXT {
         return Err(wrong(StatusCode::BAD_REQUEST, format!("text: more than {MAX_TEXT} characters")));
     }
-    let message = simulator.customer_writes(&from, &to, &text)?;
+    let message = simulator.customer_writes(&from, &to, &text, part)?;
     Ok((StatusCode::CREATED, Json(message)))
 }
 

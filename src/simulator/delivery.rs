@@ -6,17 +6,23 @@ use super::{
     fault::{Action, Moment, Route},
     ledger::Event,
 };
-use crate::wire::simulator::{InboundMessage, MessageStatus, Problem, Receipt, ReceiptError, SendMessage};
+use crate::wire::simulator::{ClaimedPart, InboundMessage, MessageStatus, Problem, Receipt, ReceiptError, SendMessage};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::time::Duration;
 
 impl Simulator {
-    /// A customer writes to a service number. The sender may be a name.
+    /// A customer writes to a service number, a text or a part of a long one. The sender may be a name.
     ///
     /// # Errors
     /// When no account has the number, or it cannot receive.
-    pub fn customer_writes(&self, from: &str, to: &str, text: &str) -> Result<Message, Problem> {
+    pub fn customer_writes(
+        &self,
+        from: &str,
+        to: &str,
+        text: &str,
+        part: Option<ClaimedPart>,
+    ) -> Result<Message, Problem> {
         let at = Timestamp::now();
         let (message, webhook) = {
             let mut carrier = self.carrier.lock();
@@ -30,6 +36,7 @@ impl Simulator {
                     to: to.into(),
                     text: text.into(),
                     received_at: at,
+                    part,
                 };
                 let owed =
                     Owed { route: Route::Inbound, message: &message, url: &url, receipt: None, body: json(&body) };

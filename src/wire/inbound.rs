@@ -3,6 +3,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::sms::Part;
+
 /// Longest document that a gateway brings to an engine: a message or a receipt as JSON, in bytes. Providers' texts have a few kilobytes.
 /// A gateway refuses a webhook that would become longer, so that nothing is acknowledged that no engine takes.
 pub const MAX_DELIVERY_BYTES: usize = 128 * 1024;
@@ -17,7 +19,7 @@ pub struct InboundMessage {
     pub to: String,
     /// The sender as the provider gave it; may be alphanumeric and then cannot be answered.
     pub from: String,
-    /// The text, complete (the provider joins parts).
+    /// The text, or what this part has of it.
     pub text: String,
     /// Files that came with it (MMS). They are not carried yet; people are told that they came.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -27,6 +29,9 @@ pub struct InboundMessage {
     /// Set when the provider says that it has answered an opt-out word itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_opt_out: Option<ProviderOptOut>,
+    /// Set when the provider delivers a long text in parts and this is one of them. The engine joins them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
 }
 
 /// The query of a delivery.
@@ -95,6 +100,8 @@ pub enum InboundOutcome {
     Queued,
     /// A new interaction began, and a bot talks to the customer before it is queued.
     Bot,
+    /// A part of a long text: it waits for the others.
+    PartKept,
 }
 
 /// The engine's answer to [`InboundMessage`].
@@ -103,4 +110,30 @@ pub enum InboundOutcome {
 pub struct InboundAnswer {
     /// Whether the engine has the message, or has it from before.
     pub outcome: InboundOutcome,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// Gateway and engine may be of versions of which one knows less than the other.
+    #[test]
+    fn a_message_reads_with_and_without_what_only_later_versions_say() {
+        let mut document = json!({
+            "providerMessageId": "SM1", "to": "+15551230001", "from": "+15559870001", "text": "Hello", "receivedAt": "2026-01-02T03:04:05Z",
+        });
+        let read = |document: &serde_json::Value| serde_json::from_value::<InboundMessage>(document.clone()).unwrap();
+        assert_eq!(read(&document).part, None);
+        assert_eq!(
+            serde_json::to_value(read(&document)).unwrap(),
+            document,
+            "no version is told of parts where there are none"
+        );
+        document["part"] = json!({ "reference": 7, "total": 3, "sequence": 1 });
+        assert_eq!(read(&document).part, Part::new(7, 3, 1));
+        assert_eq!(serde_json::to_value(read(&document)).unwrap(), document);
+        document["later"] = json!("what a later version says");
+        assert_eq!(read(&document).text, "Hello");
+    }
 }

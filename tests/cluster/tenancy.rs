@@ -225,6 +225,7 @@ async fn webhooks_are_believed_by_the_own_secret_only(home: &Tenant, other: &Ten
         to: NUMBER.into(),
         text: "It is me.".into(),
         received_at: at,
+        part: None,
     };
     let message = serde_json::to_string(&message).unwrap();
     for (secret, expected) in [(other.secret, StatusCode::FORBIDDEN), (home.secret, StatusCode::NO_CONTENT)] {

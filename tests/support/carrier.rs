@@ -37,6 +37,15 @@ impl Carrier {
         serde_json::from_value(message).unwrap()
     }
 
+    /// A customer's device sends a part of a long text.
+    pub async fn customer_writes_part(&self, from: &str, to: &str, part: [u16; 3], text: &str) -> Message {
+        let [reference, total, sequence] = part;
+        let part = json!({ "reference": reference, "total": total, "sequence": sequence });
+        let body = json!({ "to": to, "text": text, "part": part });
+        let message = self.control(Method::POST, &format!("/control/handsets/{from}/messages"), &body).await;
+        serde_json::from_value(message).unwrap()
+    }
+
     /// A call of the control API, which must succeed.
     pub async fn control(&self, method: Method, path: &str, body: &Value) -> Value {
         let response = self.client.request(method, format!("{}{path}", self.url)).json(body).send().await.unwrap();

@@ -15,5 +15,6 @@ pub(super) fn message(text: &str) -> InboundMessage {
         media: Vec::new(),
         received_at: "2026-11-26T21:00:00Z".parse().unwrap(),
         provider_opt_out: None,
+        part: None,
     }
 }

@@ -315,6 +315,7 @@ mod tests {
             media: Vec::new(),
             received_at: Timestamp::UNIX_EPOCH,
             provider_opt_out: None,
+            part: None,
         })
     }
 

@@ -77,6 +77,7 @@ impl Kitchen {
                     media: Vec::new(),
                     received_at: Timestamp::UNIX_EPOCH + SignedDuration::from_secs(self.kept * 7919 % 1000),
                     provider_opt_out: None,
+                    part: None,
                 });
                 let place = if *parked { Place::Parked("HTTP 400".into()) } else { Place::Behind };
                 if self.spool().keep(item, place).await.unwrap() == Kept::New {
@@ -184,6 +185,7 @@ fn message(id: &str, to: &str) -> Item {
         media: Vec::new(),
         received_at: Timestamp::UNIX_EPOCH,
         provider_opt_out: None,
+        part: None,
     })
 }
 

@@ -307,6 +307,7 @@ mod tests {
             media: Vec::new(),
             received_at: "2026-01-02T03:04:05Z".parse().unwrap(),
             provider_opt_out: None,
+            part: None,
         })
     }
 

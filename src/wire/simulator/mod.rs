@@ -126,6 +126,21 @@ pub struct InboundMessage {
     pub text: String,
     /// When the simulator got it.
     pub received_at: Timestamp,
+    /// Set when the text is one part of a longer one. As on the air, nobody has looked whether there can be such a part.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<ClaimedPart>,
+}
+
+/// What the header of a short message says of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClaimedPart {
+    /// The same in all parts of a text.
+    pub reference: u16,
+    /// How many parts the text has.
+    pub total: u8,
+    /// Which of them this is, from 1.
+    pub sequence: u8,
 }
 
 /// The body of the status callback: news of a sent message. Receipts may come twice and out of order.

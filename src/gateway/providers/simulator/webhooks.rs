@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     gateway::providers::{Malformed, WebhookCall},
-    sms::{PhoneNumber, Sender},
+    sms::{Part, PhoneNumber, Sender},
     wire::{
         inbound::InboundMessage,
         receipt::{DeliveryState, Receipt},
@@ -27,6 +27,8 @@ pub(crate) fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
         media: Vec::new(),
         received_at: call.received_at,
         provider_opt_out: None,
+        // What cannot be a part is a text of its own: nothing of it is lost.
+        part: message.part.and_then(|part| Part::new(part.reference, part.total, part.sequence)),
     })
 }
 
@@ -90,6 +92,23 @@ mod tests {
         let message = inbound(&call("", body)).unwrap();
         assert_eq!((&*message.provider_message_id, &*message.to, &*message.from), ("M1", "+15551230001", "MYBANK"));
         assert!(inbound(&call("", json!({"id": "M1"}))).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_a_part_is_a_text_of_its_own() {
+        let part = |total: u8, sequence: u8| {
+            let body = json!({
+                "id": "M1", "account": "demo", "from": "MYBANK", "to": "+15551230001", "text": "Hello", "receivedAt": "2026-01-01T00:00:00Z",
+                "part": { "reference": 7, "total": total, "sequence": sequence },
+            });
+            let message = inbound(&call("", body)).unwrap();
+            assert_eq!(message.text, "Hello");
+            message.part
+        };
+        assert_eq!(part(2, 1), Part::new(7, 2, 1));
+        for (total, sequence) in [(0, 0), (1, 1), (2, 0), (2, 3)] {
+            assert_eq!(part(total, sequence), None, "{sequence} of {total}");
+        }
     }
 
     #[test]

@@ -100,6 +100,7 @@ pub(crate) fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
         media: parameters.media(),
         received_at: call.received_at,
         provider_opt_out: opt_out,
+        part: None,
     })
 }
 
@@ -181,6 +182,7 @@ mod tests {
                 media: Vec::new(),
                 received_at: "2026-01-02T03:04:05Z".parse().unwrap(),
                 provider_opt_out: None,
+                part: None,
             }
         );
         let json = call(
