@@ -100,6 +100,7 @@ impl Desk {
             text: "TEXT".into(),
             note: None,
             received_at: self.now,
+            part: None,
             duplicate_of: None,
             provider_keyword: None,
             overtakes: false,

@@ -146,6 +146,7 @@ fn commit(channel: &mut Channel, texts: &[(PhoneNumber, String)]) -> u64 {
             text: TEXT.into(),
             note: None,
             received_at: channel.now,
+            part: None,
             duplicate_of: transaction.repeated_by(text, found),
             provider_keyword: None,
             overtakes: false,

@@ -15,7 +15,7 @@ use super::{
     core::{
         bot_run::RunTurn,
         command::{Answer, Command, Refusal},
-        ids::{Attempt, Epoch, InteractionId, MessageId, UserId},
+        ids::{AssemblyId, Attempt, Epoch, InteractionId, MessageId, UserId},
         opt_out::{Keyword, OptOut},
         state::State,
     },
@@ -59,6 +59,8 @@ pub(super) enum Request {
     Command(Command),
     /// A customer's message.
     Inbound(Box<InboundRequest>),
+    /// A text is to be waited for no longer, though parts of it are missing.
+    PartsTimedOut(AssemblyId),
     /// A delivery receipt.
     Receipt(Receipt),
     /// The gateway's answer to an attempt.
@@ -99,7 +101,7 @@ impl Request {
                     Command::Reply { .. } | Command::Note { .. } | Command::Transfer { .. } | Command::Assign { .. }
                 )
             }
-            Self::Receipt(_) | Self::SendResult { .. } => false,
+            Self::PartsTimedOut(_) | Self::Receipt(_) | Self::SendResult { .. } => false,
         }
     }
 }

@@ -3,9 +3,10 @@
 use super::core::opt_out::{Keyword, OptOut};
 use crate::wire::inbound::{InboundMessage, ProviderOptOut};
 
-/// The word that the provider took a text for, or that the channel's configuration has.
+/// The word that the provider took a text for, or that the channel's configuration has. What a part of a long text says by itself is none.
 pub(super) fn keyword(message: &InboundMessage, words: &OptOut) -> Option<Keyword> {
-    provider_keyword(message).or_else(|| words.keyword(&message.text))
+    let word = || if message.part.is_none() { words.keyword(&message.text) } else { None };
+    provider_keyword(message).or_else(word)
 }
 
 /// The word that the provider took a text for.

@@ -41,6 +41,8 @@ struct Sampled {
 #[derive(Clone, Debug)]
 pub(super) struct Metrics {
     inbound: Family<Outcome, Counter>,
+    parts: Family<Outcome, Counter>,
+    joined: Family<Outcome, Counter>,
     outbound: Family<Outcome, Counter>,
     samples: Family<Sampled, Counter>,
     offers: Family<Outcome, Counter>,
@@ -59,6 +61,7 @@ pub(super) struct Metrics {
     transferring: Gauge,
     agents_online: Gauge,
     agents_available: Gauge,
+    parts_waiting: Gauge,
     outbox_waiting: Gauge,
     outbox_in_flight: Gauge,
     service_level: Gauge<f64, AtomicU64>,
@@ -71,6 +74,8 @@ impl Metrics {
         let registry = registry.sub_registry_with_label(("channel".into(), channel.to_owned().into()));
         let metrics = Self {
             inbound: Family::default(),
+            parts: Family::default(),
+            joined: Family::default(),
             outbound: Family::default(),
             samples: Family::default(),
             offers: Family::default(),
@@ -89,6 +94,7 @@ impl Metrics {
             transferring: Gauge::default(),
             agents_online: Gauge::default(),
             agents_available: Gauge::default(),
+            parts_waiting: Gauge::default(),
             outbox_waiting: Gauge::default(),
             outbox_in_flight: Gauge::default(),
             service_level: Gauge::default(),
@@ -101,6 +107,10 @@ impl Metrics {
 
     fn register_counts(&self, registry: &mut Registry) {
         registry.register("inbound_messages", "Customers' messages by what became of them", self.inbound.clone());
+        let help = "Parts of long texts, by whether they wait for the others, were there already, or differ from the one that was there";
+        registry.register("inbound_parts", help, self.parts.clone());
+        let help = "Messages that were joined from parts, by whether all were there";
+        registry.register("inbound_joined", help, self.joined.clone());
         registry.register("outbound_attempts", "Attempts to send by what became of them", self.outbound.clone());
         registry.register("resends", "Messages that a person had sent once more", self.resends.clone());
         registry.register("service_level_samples", "Interactions whose wait ended, by how", self.samples.clone());
@@ -139,6 +149,8 @@ impl Metrics {
         registry.register("interactions_transferring", help, self.transferring.clone());
         registry.register("agents_online", "Agents with an open stream", self.agents_online.clone());
         registry.register("agents_available", "Agents who can be given an interaction", self.agents_available.clone());
+        let help = "Long texts that wait for parts";
+        registry.register("inbound_parts_waiting", help, self.parts_waiting.clone());
         registry.register("outbox_waiting", "Messages that wait to be sent", self.outbox_waiting.clone());
         registry.register("outbox_in_flight", "Messages at the gateway", self.outbox_in_flight.clone());
         let help = "Part of the interactions in the window that were answered in target; -1 while there is none";
@@ -167,10 +179,17 @@ impl Metrics {
 
     fn count(&self, what: &Happened) {
         match what {
-            Happened::Inbound(event) => self.inbound(match event {
-                InboundEvent::InboundRecorded { outcome, .. } => inbound_name(*outcome),
-                InboundEvent::InboundDuplicated { .. } => "Duplicate",
-            }),
+            Happened::Inbound(InboundEvent::InboundRecorded { outcome, parts, .. }) => {
+                self.inbound(inbound_name(*outcome));
+                if let Some(parts) = parts {
+                    let outcome = Name(if parts.missing.is_empty() { "Whole" } else { "Incomplete" });
+                    self.joined.get_or_create(&Outcome { outcome }).inc();
+                }
+            }
+            Happened::Inbound(InboundEvent::InboundDuplicated { .. }) => self.inbound("Duplicate"),
+            Happened::Inbound(InboundEvent::PartKept { .. }) => self.part("Kept"),
+            Happened::Inbound(InboundEvent::PartRepeated { differs: false, .. }) => self.part("Repeated"),
+            Happened::Inbound(InboundEvent::PartRepeated { differs: true, .. }) => self.part("Differs"),
             Happened::Outbound(OutboundEvent::AttemptNotSent { .. }) => self.outbound("NotSent"),
             Happened::Outbound(OutboundEvent::AttemptEnded { status, .. }) => self.outbound(outbound_name(*status)),
             Happened::Outbound(OutboundEvent::ResendRequested { .. }) => {
@@ -212,6 +231,7 @@ impl Metrics {
             Happened::Engine(_)
             | Happened::Clock(_)
             | Happened::Customer(_)
+            | Happened::Inbound(InboundEvent::PartsTimedOut { .. })
             | Happened::Interaction(
                 InteractionEvent::InteractionOpened { .. }
                 | InteractionEvent::BotTimedOut { .. }
@@ -264,6 +284,10 @@ impl Metrics {
         self.inbound.get_or_create(&Outcome { outcome: Name(outcome) }).inc();
     }
 
+    fn part(&self, outcome: &'static str) {
+        self.parts.get_or_create(&Outcome { outcome: Name(outcome) }).inc();
+    }
+
     fn outbound(&self, outcome: &'static str) {
         self.outbound.get_or_create(&Outcome { outcome: Name(outcome) }).inc();
     }
@@ -277,6 +301,7 @@ impl Metrics {
         self.transferring.set(gauge(statistics.transferring));
         self.agents_online.set(gauge(statistics.agents_online));
         self.agents_available.set(gauge(statistics.agents_available));
+        self.parts_waiting.set(gauge(statistics.parts_waiting));
         self.outbox_waiting.set(gauge(statistics.outbox_waiting));
         self.outbox_in_flight.set(gauge(statistics.outbox_in_flight));
         let level = &statistics.service_level;

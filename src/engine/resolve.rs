@@ -3,7 +3,7 @@
 
 use super::{
     core::{
-        command::{self, Command, Contact, ImportedOptOut},
+        command::{self, ArrivedPart, Command, Contact, ImportedOptOut},
         delivery::{DeliveryState, FailureClass, SendOutcome},
         ids::CustomerId,
         opt_out::Keyword,
@@ -30,7 +30,7 @@ use crate::{
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 /// What was looked up of a customer's text before anything of its batch was decided.
 #[derive(Debug)]
@@ -48,6 +48,7 @@ pub(super) fn prefetch<'r>(
     let inbound = |request: &'r Request| match request {
         Request::Inbound(inbound) => Some((&inbound.message, Sender::from(inbound.message.from.clone()))),
         Request::Command(_)
+        | Request::PartsTimedOut(_)
         | Request::Receipt(_)
         | Request::SendResult { .. }
         | Request::ImportOptOuts { .. }
@@ -80,6 +81,11 @@ pub(super) fn resolve<'r>(
     match request {
         Request::Command(command) => Ok((command.clone(), Cause::Other)),
         Request::Inbound(request) => inbound(transaction, state, request, prefetched),
+        Request::PartsTimedOut(assembly) => {
+            let parts = transaction.timed_out_parts(*assembly, state)?;
+            // It may have become whole a moment before.
+            Ok((parts.map_or(Command::Tick, Command::PartsTimedOut), Cause::Other))
+        }
         Request::Receipt(receipt) => self::receipt(transaction, tokens, state, receipt),
         Request::SendResult { message, attempt, outcome } => {
             let (outcome, provider_message_ids, provider_code) = self::outcome(outcome);
@@ -146,16 +152,23 @@ fn inbound<'r>(
         }
     };
     let customer = transaction.writer_of(text(message, &address), found);
-    let duplicate_of = transaction.repeated_by(text(message, &address), found);
+    let mut duplicate_of = transaction.repeated_by(text(message, &address), found);
+    let mut part = None;
+    if let (Some(of), None) = (message.part, duplicate_of) {
+        duplicate_of = transaction.joined_as(&message.provider_message_id)?;
+        part = Some(Box::new(transaction.arrived(of, &message.provider_message_id, customer, state)?));
+    }
+    let before_opt_out = is_before_opt_out(transaction, state, message, part.as_deref(), customer)?;
     let command = Command::Inbound(command::Inbound {
         contact: Contact { address, customer },
         text: message.text.as_str().into(),
         note: message.note().map(Into::into),
         received_at: message.received_at,
+        part,
         duplicate_of,
         provider_keyword: provider_keyword(message),
         overtakes: *overtakes,
-        before_opt_out: is_before_opt_out(transaction, state, message, customer)?,
+        before_opt_out,
     });
     Ok((
         command,
@@ -168,17 +181,18 @@ fn is_before_opt_out(
     transaction: &Transaction<'_>,
     state: &State,
     message: &InboundMessage,
+    part: Option<&ArrivedPart>,
     customer: Option<CustomerId>,
 ) -> Result<bool, CommitError> {
     let opted_out = customer.and_then(|id| state.customer(id)).filter(|customer| customer.opted_out);
     let Some(customer) = opted_out else { return Ok(false) };
-    match keyword(message, &state.config().opt_out) {
-        Some(Keyword::Start) => {
-            let opted_out_at = transaction.opted_out_at(customer.id)?;
-            Ok(opted_out_at.is_some_and(|at| message.received_at < at))
-        }
-        Some(Keyword::Stop | Keyword::Help) | None => Ok(false),
-    }
+    let received_at = match (part, keyword(message, &state.config().opt_out)) {
+        // What the whole text says shows when it is joined.
+        (Some(part), _) => part.kept.iter().map(|kept| kept.received_at).fold(message.received_at, Timestamp::min),
+        (None, Some(Keyword::Start)) => message.received_at,
+        (None, Some(Keyword::Stop | Keyword::Help) | None) => return Ok(false),
+    };
+    Ok(transaction.opted_out_at(customer.id)?.is_some_and(|at| received_at < at))
 }
 
 /// The token decides: it is ours, and is there even when the provider's id is not known because its answer was lost.

@@ -25,7 +25,7 @@ shown! {
     Engine(EngineEvent) { shown: ConfigApplied; hidden: EngineStarted, StorageAccepted }
     Clock(ClockEvent) { shown: ClockSet, Disabled, Enabled; hidden: ClockLeapt, DayBegan }
     Customer(CustomerEvent) { shown: OptedOut, OptedIn; hidden: CustomerAdded }
-    Inbound(InboundEvent) { shown: InboundRecorded; hidden: InboundDuplicated }
+    Inbound(InboundEvent) { shown: InboundRecorded; hidden: InboundDuplicated, PartKept, PartRepeated, PartsTimedOut }
     Interaction(InteractionEvent) {
         shown: InteractionOpened, InteractionQueued, BotStarted, BotStepped, BotTimedOut, BotEnded, BotNoted, QueueTimedOut,
             InteractionAssigned, InteractionOffered, OfferExtended, OfferDeclined, OfferWithdrawn, TransferStarted, TransferEnded,

@@ -38,6 +38,8 @@ use crate::{admin::Reasons, wire::outbound::SendRequest};
 
 /// Requests that are decided in one transaction at most. It bounds how long the first of them waits.
 const MAX_BATCH: usize = 512;
+/// Texts that are waited for no longer and become messages in one transaction. It bounds how long others wait.
+const PARTS_AT_ONCE: usize = 64;
 /// Without anything to do the writer wakes this often, to look at the clock, which may have been set.
 const IDLE_WAKEUP: Duration = Duration::from_secs(30);
 /// While the volume is full the writer looks for room this often.
@@ -149,7 +151,8 @@ impl SingleWriter {
 
     fn until_wakeup(&mut self, fill: Fill) -> Duration {
         let bots_are_due = fill < Fill::Exhausted && self.bot_turns.are_due(&self.state);
-        if self.has_room_again || bots_are_due {
+        let parts_are_due = self.state.parts_due().next().is_some();
+        if self.has_room_again || bots_are_due || parts_are_due {
             return Duration::ZERO;
         }
         self.clock.read();
@@ -197,6 +200,9 @@ impl SingleWriter {
         if std::mem::replace(&mut self.streams_unknown, exhausted) && !exhausted {
             commands.extend(self.open_streams.differences(&self.state));
         }
+        let parts_due = self.state.parts_due().take(PARTS_AT_ONCE);
+        let parts_due = parts_due.map(|assembly| (Request::PartsTimedOut(assembly), Waiting::Nobody));
+        requests.splice(0..0, parts_due.collect::<Vec<_>>());
         let has_room_again = std::mem::take(&mut self.has_room_again);
         if !exhausted && settings.is_none() {
             commands.extend(self.bot_turns.due(&self.state, &self.store, &self.settings.load())?);

@@ -3,7 +3,10 @@
 
 use std::path::Path;
 
-use aldis::engine::store::{INDEX_AT_ONCE, retention::Retention};
+use aldis::{
+    engine::store::{INDEX_AT_ONCE, retention::Retention},
+    sms::Part,
+};
 use proptest::prelude::*;
 use rusqlite::{Connection, types::Value};
 
@@ -76,10 +79,16 @@ const fn text(customer: u8, text: &'static str) -> Step {
 #[test]
 fn what_comes_in_one_batch_is_seen_by_what_follows_in_it() {
     let ana_starts = Step::Start { user: "ana", customer: 3 };
-    let cases: [(&str, &[Step], [usize; 3]); 8] = [
+    let part = |sequence, text| Step::Part { customer: 3, part: Part::new(7, 2, sequence).unwrap(), text };
+    let again =
+        |sequence, text, back| Step::PartAgain { customer: 3, part: Part::new(7, 2, sequence).unwrap(), text, back };
+    let in_parts =
+        [part(2, "TEXT-b"), again(2, "TEXT-b", 0), part(1, "TEXT-a"), again(1, "TEXT-a", 0), again(2, "TEXT-b", 1)];
+    let cases: [(&str, &[Step], [usize; 3]); 9] = [
         ("a new customer writes twice", &[text(3, "TEXT-one"), text(3, "TEXT-two")], [1, 1, 2]),
         ("a known customer writes twice", &[HELLO, text(1, "TEXT-two"), text(1, "TEXT-three")], [1, 1, 3]),
         ("the provider repeats a text at once", &[HELLO, Step::Repeat, Step::Repeat], [1, 1, 1]),
+        ("a text in parts, each of which comes again", &in_parts, [1, 1, 1]),
         ("an opt-out and a text", &[text(3, "STOP"), text(3, "TEXT-but")], [1, 1, 3]),
         ("a text and an opt-out", &[text(3, "TEXT-well"), text(3, "STOP")], [1, 1, 3]),
         ("out and in again", &[text(3, "STOP"), text(3, "START"), text(3, "TEXT-back")], [1, 1, 5]),
@@ -127,9 +136,11 @@ proptest! {
     #[test]
     fn many_at_once_or_one_by_one_lead_to_the_same_rows(
         // A clock that is set back moves the times of what is open, and what the same transaction closes keeps its own.
-        // A bot takes its turn between two transactions.
+        // A bot takes its turn between two transactions, and what there is of a long text is delivered there when its wait ends.
         steps in prop::collection::vec(
-            step().prop_filter("time goes on", |step| !matches!(step, Step::SetClock { .. } | Step::Bots { .. })),
+            step().prop_filter("time goes on", |step| {
+                !matches!(step, Step::SetClock { .. } | Step::Bots { .. } | Step::Part { .. } | Step::PartAgain { .. })
+            }),
             1..40,
         ),
         together in 2..40_usize,

@@ -26,6 +26,7 @@ fn stop(received: i64, customer: Option<CustomerId>) -> Command {
         text: "STOP".into(),
         note: None,
         received_at: at(received),
+        part: None,
         duplicate_of: None,
         provider_keyword: None,
         overtakes: false,

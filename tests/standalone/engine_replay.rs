@@ -3,18 +3,21 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc};
 
-use aldis::engine::{
-    core::{
-        apply::apply,
-        config::Strategy as Distribution,
-        delivery::{DeliveryState, FailureClass, SendOutcome},
-        event::{AgentEvent, BotEndReason, ClockEvent, CustomerEvent, Happened, InteractionEvent, OptOutBy},
-        state::State,
+use aldis::{
+    engine::{
+        core::{
+            apply::apply,
+            config::Strategy as Distribution,
+            delivery::{DeliveryState, FailureClass, SendOutcome},
+            event::{AgentEvent, BotEndReason, ClockEvent, CustomerEvent, Happened, InteractionEvent, OptOutBy},
+            state::State,
+        },
+        store::{
+            Store,
+            read::{NumberedEvent, OptedOutBy},
+        },
     },
-    store::{
-        Store,
-        read::{NumberedEvent, OptedOutBy},
-    },
+    sms::Part,
 };
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
@@ -52,6 +55,8 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         5 => seconds.prop_map(|seconds| Step::Pass { seconds }),
         8 => (0..5u8, text).prop_map(|(customer, text)| Step::Text { customer, text }),
+        8 => part(Just(0)).prop_map(|(customer, part, text, _)| Step::Part { customer, part, text }),
+        1 => part(0..9u64).prop_map(|(customer, part, text, back)| Step::PartAgain { customer, part, text, back }),
         1 => Just(Step::Repeat),
         3 => (user.clone(), any::<bool>()).prop_map(|(user, open)| Step::Stream { user, open }),
         3 => (user.clone(), prop::bool::weighted(0.8)).prop_map(|(user, present)| Step::Presence { user, present }),
@@ -88,6 +93,14 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         1 => (0..100_000u32).prop_map(|seconds| Step::Leap { seconds }),
         1 => (0..100_000u32).prop_map(|back| Step::SetClock { back }),
     ]
+}
+
+/// A customer, a part of a text of theirs, what it says, and how many deliveries ago it may have come before.
+fn part(back: impl Strategy<Value = u64>) -> impl Strategy<Value = (u8, Part, &'static str, u64)> {
+    let part = (0..2u16, 2..4u8, 0..3u8).prop_filter_map("there is such a part", |(reference, total, place)| {
+        Part::new(reference, total, 1 + place % total)
+    });
+    (0..5u8, part, prop::sample::select(vec!["TEXT-a", "ST", "OP"]), back)
 }
 
 /// The state that the events lead to.
@@ -273,7 +286,7 @@ proptest! {
 }
 
 /// Stores as each released schema left them. They are never changed; a new schema adds one.
-const FROZEN: [&str; 12] = [
+const FROZEN: [&str; 13] = [
     include_str!("../fixtures/store/schema-1.sql"),
     include_str!("../fixtures/store/schema-2.sql"),
     include_str!("../fixtures/store/schema-3.sql"),
@@ -286,6 +299,7 @@ const FROZEN: [&str; 12] = [
     include_str!("../fixtures/store/schema-10.sql"),
     include_str!("../fixtures/store/schema-11.sql"),
     include_str!("../fixtures/store/schema-12.sql"),
+    include_str!("../fixtures/store/schema-13.sql"),
 ];
 
 #[test]

@@ -233,6 +233,7 @@ fn on_a_small_volume() {
             text,
             note: None,
             received_at: now(),
+            part: None,
             duplicate_of: None,
             provider_keyword: None,
             overtakes: false,
@@ -490,7 +491,7 @@ fn a_reader_pages_through_what_is_committed() {
     assert_eq!(detail.notes[0].text, "TEXT-note");
     let texts: Vec<&str> = detail.messages.iter().map(|message| message.text.as_str()).collect();
     assert_eq!(texts, ["TEXT-hello", "TEXT-reply"]);
-    let inbound = MessageKind::Inbound { outcome: InboundOutcome::Queued, received_at: now() };
+    let inbound = MessageKind::Inbound { outcome: InboundOutcome::Queued, received_at: now(), parts: None };
     assert_eq!(detail.messages[0].kind, inbound);
     assert!(reader.interaction(InteractionId(99)).unwrap().is_none());
 

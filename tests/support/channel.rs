@@ -30,7 +30,7 @@ use aldis::{
             write::Cause,
         },
     },
-    sms::{PhoneNumber, Sender},
+    sms::{Part, PhoneNumber, Sender},
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -41,6 +41,10 @@ pub enum Step {
     Pass { seconds: u32 },
     /// A customer writes.
     Text { customer: u8, text: &'static str },
+    /// A part of a customer's text comes.
+    Part { customer: u8, part: Part, text: &'static str },
+    /// The same with an id that the provider gave before.
+    PartAgain { customer: u8, part: Part, text: &'static str, back: u64 },
     /// The provider repeats the last message that it delivered.
     Repeat,
     /// An agent's stream opens or closes.
@@ -199,6 +203,7 @@ impl Channel {
         let turns = self.bot_turns();
         self.transact(|writer| {
             turns.iter().for_each(|turn| writer.tell(turn));
+            writer.bring_parts();
             writer.prefetch(steps);
             steps.iter().for_each(|step| writer.step(step));
             before_commit();
@@ -284,6 +289,13 @@ impl Writer<'_> {
                 *self.delivered += 1;
                 self.inbound(*customer, text);
             }
+            Step::Part { customer, part, text } => {
+                *self.delivered += 1;
+                self.part(*customer, *part, text, *self.delivered);
+            }
+            Step::PartAgain { customer, part, text, back } => {
+                self.part(*customer, *part, text, self.delivered.saturating_sub(*back));
+            }
             Step::Repeat if *self.delivered > 0 => self.inbound(REPEATED, "TEXT-again"),
             Step::Repeat => {}
             Step::Stream { user, open: true } => self.tell(&Command::AgentOnline { user: (*user).into() }),
@@ -365,6 +377,10 @@ impl Writer<'_> {
                     delivered += 1;
                     *customer
                 }
+                Step::Part { .. } => {
+                    delivered += 1;
+                    continue;
+                }
                 Step::Repeat if delivered > 0 => REPEATED,
                 _ => continue,
             };
@@ -386,12 +402,41 @@ impl Writer<'_> {
             text: text.into(),
             note: None,
             received_at: *self.now,
+            part: None,
             duplicate_of,
             provider_keyword: None,
             overtakes: false,
             before_opt_out: false,
         });
         self.execute(&command, &Cause::Inbound { provider_message_id: &provider_message_id, received_at: *self.now });
+    }
+
+    fn part(&mut self, customer: u8, part: Part, text: &str, delivery: u64) {
+        let address = Sender::Number(number(customer));
+        let provider_message_id = provider_message_id(delivery);
+        let customer = self.tx.customer_by_address(&address, self.state).expect("the store can be read");
+        let duplicate_of = self.tx.joined_as(&provider_message_id).expect("the store can be read");
+        let arrived = self.tx.arrived(part, &provider_message_id, customer, self.state).expect("the store can be read");
+        let command = Command::Inbound(command::Inbound {
+            contact: Contact { address, customer },
+            text: text.into(),
+            note: None,
+            received_at: *self.now,
+            part: Some(Box::new(arrived)),
+            duplicate_of,
+            provider_keyword: None,
+            overtakes: false,
+            before_opt_out: false,
+        });
+        self.execute(&command, &Cause::Inbound { provider_message_id: &provider_message_id, received_at: *self.now });
+    }
+
+    /// Delivers the texts that are waited for no longer.
+    fn bring_parts(&mut self) {
+        for assembly in self.state.parts_due().collect::<Vec<_>>() {
+            let parts = self.tx.timed_out_parts(assembly, self.state).expect("the store can be read");
+            self.tell(&Command::PartsTimedOut(parts.expect("it is there")));
+        }
     }
 
     fn work_on_interaction(&mut self, step: &Step) {

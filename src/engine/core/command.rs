@@ -9,12 +9,12 @@ use super::{
     bot_run::RunTurn,
     delivery::{DeliveryState, MessageStatus, ParkedReceipt, SendOutcome},
     event::{Event, InboundOutcome, Purpose},
-    ids::{Attempt, CustomerId, DispositionName, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
+    ids::{AssemblyId, Attempt, CustomerId, DispositionName, Epoch, InteractionId, MessageId, NoteId, OfferId, UserId},
     opt_out::Keyword,
 };
 use crate::{
     bot::{CallResult, CompiledBot, Given, Values},
-    sms::{PhoneNumber, Sender},
+    sms::{Part, PhoneNumber, Sender},
 };
 
 /// A customer as a command names them.
@@ -61,6 +61,8 @@ pub enum Command {
     Tick,
     /// A customer's message came in.
     Inbound(Inbound),
+    /// The other parts of a text did not come in time: the shell brings what [`State::parts_due`](super::state::State::parts_due) asks for.
+    PartsTimedOut(TimedOutParts),
     /// The gateway answered an attempt to send.
     SendResult(SendResult),
     /// A receipt came in.
@@ -286,6 +288,8 @@ pub struct Inbound {
     pub note: Option<Arc<str>>,
     /// When the gateway received it. It may have waited there since.
     pub received_at: Timestamp,
+    /// It is a part of a long text.
+    pub part: Option<Box<ArrivedPart>>,
     /// The message that the provider's id of this one already stands for, when the shell's table of provider ids has it. The shell
     /// looks inside its transaction, after it wrote the earlier decisions of the same batch.
     pub duplicate_of: Option<MessageId>,
@@ -296,6 +300,41 @@ pub struct Inbound {
     pub overtakes: bool,
     /// It came before the text with which the customer opted out, and is delivered late: it does not opt them in again.
     pub before_opt_out: bool,
+}
+
+/// What there is of a part, and of those that came before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArrivedPart {
+    /// Which part of which text of the customer.
+    pub part: Part,
+    /// The part that the provider's id of this one already stands for, while its text is waited for.
+    pub repeats: Option<(AssemblyId, u8)>,
+    /// What is kept of the text.
+    pub kept: Vec<KeptPart>,
+}
+
+/// A part that is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptPart {
+    /// Which part of its text.
+    pub sequence: u8,
+    /// What it has of the text.
+    pub text: Arc<str>,
+    /// What is written down behind the text.
+    pub note: Option<Arc<str>>,
+    /// When the gateway received it.
+    pub received_at: Timestamp,
+}
+
+/// A text that is waited for no longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimedOutParts {
+    /// What it is called in events and state.
+    pub assembly: AssemblyId,
+    /// The customer who wrote it.
+    pub contact: Contact<Sender>,
+    /// What is there of it.
+    pub kept: Vec<KeptPart>,
 }
 
 /// The gateway's answer to an attempt.
@@ -383,6 +422,13 @@ pub enum Content {
         /// The message's text.
         text: Arc<str>,
     },
+    /// A part of a text, which waits for the others.
+    Part {
+        /// The text.
+        assembly: AssemblyId,
+        /// The part.
+        part: KeptPart,
+    },
     /// The text of a new note.
     Note {
         /// The new note.
@@ -443,6 +489,10 @@ pub enum Answer {
         /// What became of it; none = a duplicate.
         outcome: Option<InboundOutcome>,
     },
+    /// The part is kept until the others are there.
+    PartKept,
+    /// The part is there already.
+    PartRepeated,
     /// The customer had opted out before. Of the inbound message only its time is recorded, since the volume is full.
     OptedOutBefore,
     /// The interaction is the agent's.

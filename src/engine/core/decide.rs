@@ -3,11 +3,11 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    bot_turn,
+    assembling, bot_turn,
     command::{Answer, Command, Decision, Refusal},
     draft::Draft,
     event::{ClockEvent, EngineEvent},
-    importing, inbound, offering, presence, receipt, reply, resend, sending, start,
+    importing, offering, presence, receipt, receiving, reply, resend, sending, start,
     state::State,
     supervising, transferring,
 };
@@ -43,7 +43,8 @@ fn answer(draft: &mut Draft<'_>, command: &Command) -> Result<Answer, Refusal> {
         Command::ClockLeapt { by } => draft.push(leap(*by)),
         Command::SetClock { to } => draft.push(ClockEvent::ClockSet { to: *to }),
         Command::Tick => {}
-        Command::Inbound(message) => return inbound::inbound(draft, message),
+        Command::Inbound(message) => return receiving::receive(draft, message),
+        Command::PartsTimedOut(parts) => return assembling::timed_out(draft, parts),
         Command::SendResult(result) => return sending::send_result(draft, result),
         Command::Receipt(receipt) => return receipt::receipt(draft, receipt),
         Command::AgentOnline { user } => return presence::online(draft, user),

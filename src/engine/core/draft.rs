@@ -9,7 +9,7 @@ use super::{
     config::{ChannelConfig, Member},
     customer::Customer,
     event::{CustomerEvent, EngineEvent, Event, Happened, InteractionEvent},
-    ids::{CustomerId, DispositionName, InteractionId, MessageId, NoteId, UserId},
+    ids::{AssemblyId, CustomerId, DispositionName, InteractionId, MessageId, NoteId, UserId},
     state::{Scalars, State},
 };
 
@@ -55,6 +55,13 @@ impl<'s> Draft<'s> {
         self.next.next_message = message.next();
         self.contents.push(Content::Message { message, text: text.clone() });
         message
+    }
+
+    /// A new text of which not all parts are there.
+    pub(super) fn new_assembly(&mut self) -> AssemblyId {
+        let assembly = self.next.next_assembly;
+        self.next.next_assembly = assembly.next();
+        assembly
     }
 
     pub(super) fn new_interaction(&mut self) -> InteractionId {

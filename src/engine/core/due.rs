@@ -7,8 +7,8 @@ use super::{
     bot_run::BotSlot,
     closing,
     event::{
-        ClockEvent, CloseReason, Event, Happened, InteractionEvent, RequeueReason, SampleResult, TransferEndReason,
-        WithdrawalReason,
+        ClockEvent, CloseReason, Event, Happened, InboundEvent, InteractionEvent, RequeueReason, SampleResult,
+        TransferEndReason, WithdrawalReason,
     },
     ids::InteractionId,
     interaction::Interaction,
@@ -66,6 +66,7 @@ fn ended(state: &State, now: Timestamp) -> Option<Vec<Happened>> {
         Timer::QueueTimedOut(id) => Some(queue_timed_out(state, state.interaction(*id)?)),
         Timer::BotTimedOut(id) => Some(vec![InteractionEvent::BotTimedOut { interaction: *id }.into()]),
         Timer::InteractionIdle(id) => idle(state, *id, now),
+        Timer::PartsTimedOut(assembly) => Some(vec![InboundEvent::PartsTimedOut { assembly: *assembly }.into()]),
     }
 }
 

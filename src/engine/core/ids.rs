@@ -49,6 +49,11 @@ counted_id! {
     NoteId
 }
 
+counted_id! {
+    /// One long text of which not all parts are there yet.
+    AssemblyId
+}
+
 /// Ids and event numbers stay below this: JSON readers hold whole numbers up to here exactly.
 const LARGEST: u64 = (1 << 53) - 1;
 

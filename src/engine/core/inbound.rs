@@ -5,11 +5,13 @@ use jiff::SignedDuration;
 use super::{
     bot_lifecycle,
     bot_run::BotSlot,
-    command::{Answer, Content, Inbound, Refusal},
+    command::{Answer, Inbound, Refusal},
     consent,
     customer::Customer,
     draft::Draft,
-    event::{CloseReason, CustomerEvent, InboundEvent, InboundOutcome, InteractionEvent, OptOutBy, Origin, Purpose},
+    event::{
+        CloseReason, CustomerEvent, InboundEvent, InboundOutcome, InteractionEvent, OptOutBy, Origin, Parts, Purpose,
+    },
     ids::{InteractionId, MessageId, UserId},
     opt_out::{AnsweredBy, Keyword},
     queue, sending,
@@ -18,70 +20,52 @@ use super::{
 /// The out-of-hours and queue-full texts go to one customer no more often than this.
 const NOTICE_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
-/// Handles a message in this order: duplicate, opt-out words, blocklist, disabled, open interaction, hours, full queue, queue.
-pub(super) fn inbound(draft: &mut Draft<'_>, inbound: &Inbound) -> Result<Answer, Refusal> {
-    let full = draft.state.volume_full;
-    if let Some(message) = inbound.duplicate_of {
-        if !full {
-            draft.push(InboundEvent::InboundDuplicated { message });
-        }
-        return Ok(Answer::Inbound { message, outcome: None });
-    }
-    if (full || inbound.overtakes)
-        && let Some(answer) = without_room(draft, inbound)
-    {
-        return answer;
-    }
+/// A new text of a customer.
+struct Text {
+    message: MessageId,
+    /// The parts that it was joined from.
+    parts: Option<Parts>,
+}
+
+/// Handles a whole text, or what there is of one that is waited for no longer, in this order: opt-out words, blocklist, disabled, open
+/// interaction, hours, full queue, queue.
+pub(super) fn take(draft: &mut Draft<'_>, inbound: &Inbound, parts: Option<Parts>) -> Result<Answer, Refusal> {
     let customer = draft.customer(&inbound.contact)?;
     let message = match &inbound.note {
         None => draft.new_message(&inbound.text),
         Some(note) if inbound.text.is_empty() => draft.new_message(note),
         Some(note) => draft.new_message(&format!("{}\n{note}", inbound.text).into()),
     };
-    let outcome = match keyword(draft, inbound, customer.opted_out) {
-        Some(keyword) => opt_out_word(draft, inbound, &customer, message, keyword),
-        None => admit(draft, inbound, &customer, message),
+    // Who knows what a word says of which parts are missing?
+    let is_whole = parts.as_ref().is_none_or(|parts| parts.missing.is_empty());
+    let keyword = if is_whole { keyword(draft, inbound, customer.opted_out) } else { None };
+    let text = Text { message, parts };
+    let outcome = match keyword {
+        Some(keyword) => opt_out_word(draft, inbound, &customer, &text, keyword),
+        None => admit(draft, inbound, &customer, &text),
     };
     Ok(Answer::Inbound { message, outcome: Some(outcome) })
 }
 
 /// The opt-out word that the message is, if it means anything for this customer: a start does only after an opt-out.
-fn keyword(draft: &Draft<'_>, inbound: &Inbound, opted_out: bool) -> Option<Keyword> {
+pub(super) fn keyword(draft: &Draft<'_>, inbound: &Inbound, opted_out: bool) -> Option<Keyword> {
     let keyword = inbound.provider_keyword.or_else(|| draft.config().opt_out.keyword(&inbound.text))?;
     (keyword != Keyword::Start || (opted_out && !inbound.before_opt_out)).then_some(keyword)
-}
-
-/// The answer on a full volume, or to a message that overtakes others; none for what changes the customer's consent, which is taken as
-/// ever. On a full volume a repeated opt-out adds no row, so that nobody can use up what is kept free.
-fn without_room(draft: &mut Draft<'_>, inbound: &Inbound) -> Option<Result<Answer, Refusal>> {
-    let opted_out = match inbound.contact.customer.map(|id| draft.known_customer(id)) {
-        Some(Err(refusal)) => return Some(Err(refusal)),
-        Some(Ok(customer)) => customer.opted_out.then_some(customer.id),
-        None => None,
-    };
-    match (keyword(draft, inbound, opted_out.is_some()), opted_out) {
-        (Some(Keyword::Stop), Some(customer)) if draft.state.volume_full => {
-            draft.add(Content::OptOutRepeated { customer, received_at: inbound.received_at });
-            Some(Ok(Answer::OptedOutBefore))
-        }
-        (Some(Keyword::Stop | Keyword::Start), _) => None,
-        (Some(Keyword::Help) | None, _) => Some(Err(Refusal::NoRoom)),
-    }
 }
 
 fn opt_out_word(
     draft: &mut Draft<'_>,
     inbound: &Inbound,
     customer: &Customer,
-    message: MessageId,
+    text: &Text,
     keyword: Keyword,
 ) -> InboundOutcome {
     let config = draft.config();
     let we_answer = inbound.provider_keyword.is_none() && config.opt_out.answered_by() == AnsweredBy::Aldis;
-    let texts = config.opt_out.texts();
+    let (texts, message) = (config.opt_out.texts(), text.message);
     match keyword {
         Keyword::Stop => {
-            record(draft, message, customer, InboundOutcome::OptedOut, customer.open);
+            record(draft, text, customer, InboundOutcome::OptedOut, customer.open);
             let by_provider = inbound.provider_keyword.is_some();
             let by = if by_provider { OptOutBy::Provider { message } } else { OptOutBy::Keyword { message } };
             consent::opt_out(draft, customer, by);
@@ -92,14 +76,14 @@ fn opt_out_word(
             InboundOutcome::OptedOut
         }
         Keyword::Help => {
-            record(draft, message, customer, InboundOutcome::Help, customer.open);
+            record(draft, text, customer, InboundOutcome::Help, customer.open);
             if we_answer {
                 sending::commit_automatic(draft, customer, customer.open, Purpose::Help, &texts.help);
             }
             InboundOutcome::Help
         }
         Keyword::Start => {
-            record(draft, message, customer, InboundOutcome::OptedIn, customer.open);
+            record(draft, text, customer, InboundOutcome::OptedIn, customer.open);
             draft.push(CustomerEvent::OptedIn { customer: customer.id, message });
             if we_answer {
                 let customer = Customer { opted_out: false, ..customer.clone() };
@@ -111,26 +95,26 @@ fn opt_out_word(
 }
 
 /// Finds the message's interaction, or the reason why it gets none.
-fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, message: MessageId) -> InboundOutcome {
+fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, text: &Text) -> InboundOutcome {
     let config = draft.config();
     let blocked =
         inbound.contact.address.number().is_some_and(|number| config.blocklist.blocks_inbound(number, draft.now));
     if blocked {
-        return record(draft, message, customer, InboundOutcome::Blocked, None);
+        return record(draft, text, customer, InboundOutcome::Blocked, None);
     }
     if !config.enabled {
         // It is kept with the open interaction, where the agent may still read it and finish.
-        return record(draft, message, customer, InboundOutcome::Disabled, customer.open);
+        return record(draft, text, customer, InboundOutcome::Disabled, customer.open);
     }
     if customer.open.is_some() {
-        return record(draft, message, customer, InboundOutcome::Joined, customer.open);
+        return record(draft, text, customer, InboundOutcome::Joined, customer.open);
     }
     // What waited in the gateway counts as of the hour at which it came; the gateway's clock may be ahead of ours.
     if !config.schedule.is_open(inbound.received_at.min(draft.now)) {
         let interaction = open(draft, customer);
-        record(draft, message, customer, InboundOutcome::OutOfHours, Some(interaction));
-        let text = config.out_of_hours_message.as_deref();
-        notice(draft, customer, Some(interaction), Purpose::OutOfHours, text);
+        record(draft, text, customer, InboundOutcome::OutOfHours, Some(interaction));
+        let closed = config.out_of_hours_message.as_deref();
+        notice(draft, customer, Some(interaction), Purpose::OutOfHours, closed);
         let reason = CloseReason::OutOfHours;
         draft.push(InteractionEvent::InteractionClosed {
             interaction,
@@ -143,7 +127,7 @@ fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, message:
         return InboundOutcome::OutOfHours;
     }
     if queue::is_full(draft.state) {
-        record(draft, message, customer, InboundOutcome::QueueFull, None);
+        record(draft, text, customer, InboundOutcome::QueueFull, None);
         notice(draft, customer, None, Purpose::QueueFull, config.queue_full_message.as_deref());
         return InboundOutcome::QueueFull;
     }
@@ -155,11 +139,11 @@ fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, message:
     if let Some(bot) =
         config.bots.on_start.as_ref().filter(|_| bot_lifecycle::may_meet(draft.state, customer) && !has_met_too_many)
     {
-        record(draft, message, customer, InboundOutcome::Bot, Some(interaction));
+        record(draft, text, customer, InboundOutcome::Bot, Some(interaction));
         draft.push(bot_lifecycle::started(interaction, BotSlot::OnStart, bot, previous_agent, None));
         return InboundOutcome::Bot;
     }
-    record(draft, message, customer, InboundOutcome::Queued, Some(interaction));
+    record(draft, text, customer, InboundOutcome::Queued, Some(interaction));
     draft.push(InteractionEvent::InteractionQueued { interaction, measured, previous_agent });
     InboundOutcome::Queued
 }
@@ -174,12 +158,13 @@ fn previous_agent(draft: &Draft<'_>, customer: &Customer) -> Option<UserId> {
 
 fn record(
     draft: &mut Draft<'_>,
-    message: MessageId,
+    text: &Text,
     customer: &Customer,
     outcome: InboundOutcome,
     interaction: Option<InteractionId>,
 ) -> InboundOutcome {
-    draft.push(InboundEvent::InboundRecorded { message, customer: customer.id, outcome, interaction });
+    let (message, parts) = (text.message, text.parts.clone());
+    draft.push(InboundEvent::InboundRecorded { message, customer: customer.id, outcome, interaction, parts });
     outcome
 }
 

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 
 use super::{
     agent::Agent,
+    assembly::Assembly,
     clock::ChannelTime,
-    ids::{InteractionId, UserId},
+    ids::{AssemblyId, InteractionId, UserId},
     interaction::{Interaction, Phase},
     ranking::Ranking,
     state::State,
@@ -44,6 +45,17 @@ impl State {
         let after = Slots::of(&interaction);
         self.interactions.insert(id, interaction);
         self.move_slots(id, &before, &after);
+    }
+
+    pub(super) fn put_assembly(&mut self, assembly: Assembly) {
+        self.timers.start(assembly.timer());
+        self.assemblies.put(assembly);
+    }
+
+    pub(super) fn take_assembly(&mut self, id: AssemblyId) -> Option<Assembly> {
+        let assembly = self.assemblies.take(id)?;
+        self.timers.cancel(assembly.timer());
+        Some(assembly)
     }
 
     pub(super) fn put_interaction(&mut self, interaction: Interaction) {
@@ -144,7 +156,9 @@ impl State {
     /// Puts all timers anew, and all agents.
     pub(super) fn index_anew(&mut self) {
         let interactions = self.interactions.values().flat_map(|interaction| interaction.timers(&self.config));
-        self.timers = interactions.chain(self.agents.values().flat_map(Agent::timers)).collect();
+        let agents = self.agents.values().flat_map(Agent::timers);
+        let assemblies = self.assemblies.iter().filter_map(Assembly::timer);
+        self.timers = interactions.chain(agents).chain(assemblies).collect();
         self.rank(self.scalars.last);
     }
 

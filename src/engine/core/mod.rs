@@ -8,6 +8,8 @@
 
 pub mod agent;
 pub mod apply;
+mod assembling;
+pub mod assembly;
 pub mod blocklist;
 mod bot_lifecycle;
 pub mod bot_run;
@@ -41,6 +43,7 @@ mod queue;
 mod random;
 mod ranking;
 mod receipt;
+mod receiving;
 pub mod refusal;
 mod reply;
 mod resend;

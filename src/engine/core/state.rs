@@ -11,19 +11,21 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     agent::Agent,
+    assembly::{Assemblies, Assembly},
     bot_run::BotRun,
     clock::{ChannelClock, Leap, SetBack},
     config::ChannelConfig,
     customer::Customer,
     event::SampleResult,
     figures::{AgentCounts, ChannelDay},
-    ids::{CustomerId, InteractionId, MessageId, NoteId, UserId},
+    ids::{AssemblyId, CustomerId, InteractionId, MessageId, NoteId, UserId},
     interaction::{Interaction, Phase, Place},
     outbox::{Outbound, Outbox},
     random::Seed,
     ranking::{Ranking, Turn},
     timers::Timers,
 };
+use crate::sms::Part;
 
 /// Everything that decides what happens next, but for the time.
 ///
@@ -39,6 +41,8 @@ pub struct State {
     pub(super) interactions: BTreeMap<InteractionId, Interaction>,
     pub(super) agents: BTreeMap<UserId, Agent>,
     pub(super) outbox: Outbox,
+    /// Long texts of which not all parts are there.
+    pub(super) assemblies: Assemblies,
     pub(super) samples: VecDeque<Sample>,
     /// What agents did on the day that is counted.
     pub(super) worked_today: BTreeMap<UserId, AgentCounts>,
@@ -73,6 +77,7 @@ impl PartialEq for State {
             && self.interactions == other.interactions
             && self.agents == other.agents
             && self.outbox == other.outbox
+            && self.assemblies == other.assemblies
             && self.samples == other.samples
             && self.worked_today == other.worked_today
             && self.unoffered == other.unoffered
@@ -100,6 +105,9 @@ pub struct Scalars {
     pub next_message: MessageId,
     /// The next note's id.
     pub next_note: NoteId,
+    /// The id of the next text of which not all parts are there.
+    #[serde(default = "first_assembly")]
+    pub next_assembly: AssemblyId,
     /// The channel's own time.
     pub clock: ChannelClock,
     /// The number's limit: when it is used up no further than its burst allows.
@@ -129,7 +137,7 @@ impl Scalars {
     /// The largest id that was given out, of any kind.
     pub fn last_id(&self) -> u64 {
         let next = [self.next_customer.0, self.next_interaction.0, self.next_message.0, self.next_note.0];
-        next.into_iter().fold(1, u64::max) - 1
+        next.into_iter().chain([self.next_assembly.0]).fold(1, u64::max) - 1
     }
 }
 
@@ -141,6 +149,7 @@ impl Default for Scalars {
             next_interaction: InteractionId(1),
             next_message: MessageId(1),
             next_note: NoteId(1),
+            next_assembly: first_assembly(),
             clock: ChannelClock::default(),
             paced_until: Timestamp::UNIX_EPOCH,
             last_attempted: None,
@@ -152,6 +161,11 @@ impl Default for Scalars {
             today: None,
         }
     }
+}
+
+/// Stores of older versions do not say it.
+const fn first_assembly() -> AssemblyId {
+    AssemblyId(1)
 }
 
 /// How one interaction's wait ended.
@@ -182,6 +196,9 @@ pub struct OpenRows {
     pub agents: Vec<Agent>,
     /// Outbound messages that wait or are at the gateway.
     pub outbox: Vec<Outbound>,
+    /// Long texts of which not all parts are there.
+    #[serde(default)]
+    pub assemblies: Vec<Assembly>,
     /// Samples within the service level's window, oldest first.
     pub samples: Vec<Sample>,
     /// What agents did on the day that is counted.
@@ -208,6 +225,7 @@ impl State {
             interactions: BTreeMap::new(),
             agents: rows.agents.into_iter().map(|agent| (agent.user.clone(), agent)).collect(),
             outbox: rows.outbox.into_iter().collect(),
+            assemblies: Assemblies::default(),
             samples: rows.samples.into(),
             worked_today: rows.worked_today,
             unoffered: BTreeSet::new(),
@@ -225,6 +243,9 @@ impl State {
         for interaction in rows.interactions {
             state.put_interaction(interaction);
         }
+        for assembly in rows.assemblies {
+            state.put_assembly(assembly);
+        }
         state
     }
 
@@ -236,6 +257,7 @@ impl State {
             interactions: self.interactions.values().cloned().collect(),
             agents: self.agents.values().cloned().collect(),
             outbox: self.outbox.iter().cloned().collect(),
+            assemblies: self.assemblies.iter().cloned().collect(),
             samples: self.samples.iter().copied().collect(),
             worked_today: self.worked_today.clone(),
         }
@@ -362,6 +384,27 @@ impl State {
     /// Whether bots may take steps, and begin.
     pub fn may_bots_step(&self) -> bool {
         self.config.enabled && self.storage_accepted && !self.volume_full
+    }
+
+    /// A text of which not all parts are there.
+    pub fn assembly(&self, id: AssemblyId) -> Option<&Assembly> {
+        self.assemblies.get(id)
+    }
+
+    /// All texts of which not all parts are there.
+    pub fn assemblies(&self) -> impl Iterator<Item = &Assembly> {
+        self.assemblies.iter()
+    }
+
+    /// The text that a customer's part belongs to, if others of its parts are there.
+    pub fn assembly_of(&self, customer: CustomerId, part: Part) -> Option<&Assembly> {
+        self.assemblies.of(customer, part)
+    }
+
+    /// The texts that are waited for no longer: the shell brings their parts
+    /// ([`Command::PartsTimedOut`](super::command::Command::PartsTimedOut)). On a full volume they stay as they are.
+    pub fn parts_due(&self) -> impl Iterator<Item = AssemblyId> {
+        self.assemblies.timed_out().filter(|_| !self.volume_full)
     }
 
     /// An agent who was seen.

@@ -29,6 +29,8 @@ pub struct Statistics {
     pub agents_online: u64,
     /// Agents who can be given an interaction.
     pub agents_available: u64,
+    /// Long texts of which not all parts are there.
+    pub parts_waiting: u64,
     /// Messages that wait to be sent.
     pub outbox_waiting: u64,
     /// Messages at the gateway.
@@ -64,6 +66,7 @@ impl State {
             transferring: self.interactions().filter(|interaction| interaction.transfer().is_some()).count() as u64,
             agents_online: online.filter(|agent| agent.is_online()).count() as u64,
             agents_available: self.ranking.len() as u64,
+            parts_waiting: self.assemblies.len() as u64,
             outbox_waiting: self.outbox.len() as u64 - in_flight,
             outbox_in_flight: in_flight,
             in_hours: self.config.schedule.is_open(now),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     clock::ChannelTime,
-    ids::{InteractionId, UserId},
+    ids::{AssemblyId, InteractionId, UserId},
 };
 
 /// What happens when its time comes. Of those with the same time the earlier kind comes first.
@@ -26,9 +26,11 @@ pub(super) enum Timer {
     BotTimedOut(InteractionId),
     /// Nobody has written for too long in an interaction that an agent has.
     InteractionIdle(InteractionId),
+    /// The other parts of a text have not come in time.
+    PartsTimedOut(AssemblyId),
 }
 
-/// The timers that run. Each follows from an agent or an interaction, so none is stored.
+/// The timers that run. Each follows from an agent, an interaction or a text that is not whole, so none is stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Timers(BTreeSet<(ChannelTime, Timer)>);
 

@@ -78,6 +78,8 @@ async fn take_inbound(shared: &Shared, message: InboundMessage, overtakes: bool)
     let outcome = match shared.engine.ask(request).await? {
         Ok(Answer::Inbound { outcome, .. }) => outcome.map_or(InboundOutcome::Duplicate, wire_outcome),
         Ok(Answer::OptedOutBefore) => InboundOutcome::OptedOut,
+        Ok(Answer::PartKept) => InboundOutcome::PartKept,
+        Ok(Answer::PartRepeated) => InboundOutcome::Duplicate,
         Ok(_) => return Err(Failure::unavailable("The engine gave an answer that it must not give.")),
         Err(Refusal::NoRoom) => return Err(inbox::Unavailable::Full.into()),
         Err(refusal) => return Err(of_refusal(&refusal).into()),

@@ -38,6 +38,8 @@ pub(super) struct InboundRow {
     pub(super) received_at: i64,
     pub(super) text: Arc<str>,
     pub(super) provider_id: Option<Arc<str>>,
+    /// The parts that it was joined from, as JSON.
+    pub(super) parts: Option<String>,
 }
 
 impl Added {
@@ -103,8 +105,8 @@ impl Added {
             return Ok(());
         }
         let mut insert = sql.prepare_cached(
-            "INSERT INTO message (id, customer, interaction, direction, at, own_at, text, outcome, received_at, provider_id)
-             VALUES (?, ?, ?, 'Inbound', ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO message (id, customer, interaction, direction, at, own_at, text, outcome, received_at, provider_id, parts)
+             VALUES (?, ?, ?, 'Inbound', ?, ?, ?, ?, ?, ?, ?)",
         )?;
         for row in &self.messages {
             insert.execute(params![
@@ -117,6 +119,7 @@ impl Added {
                 codec::inbound_outcome_name(row.outcome),
                 row.received_at,
                 row.provider_id.as_deref(),
+                row.parts.as_deref(),
             ])?;
         }
         Ok(())

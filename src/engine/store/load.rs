@@ -12,11 +12,12 @@ use serde::de::DeserializeOwned;
 use super::{codec, error::StoreError, recent::Recent};
 use crate::engine::core::{
     agent::{self, Agent, Completed, Missed},
+    assembly::Assembly,
     clock::ChannelTime,
     customer::{Customer, LastAgent, MetBots},
     event::Origin,
     figures::AgentCounts,
-    ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, OfferId, UserId},
+    ids::{AssemblyId, Attempt, CustomerId, Epoch, InteractionId, MessageId, OfferId, UserId},
     interaction::{Interaction, Phase, Place},
     outbox::Outbound,
     state::{OpenRows, Sample, Scalars},
@@ -68,6 +69,9 @@ const OUTBOX: &str = "SELECT o.message, m.customer, m.interaction, m.purpose, m.
 
 const SAMPLES: &str = "SELECT interaction, at, result, in_target FROM sample WHERE at >= ? ORDER BY at, id";
 
+const ASSEMBLIES: &str = "SELECT id, customer, reference, total, ends_at, timed_out FROM assembly ORDER BY id";
+const SEQUENCES: &str = "SELECT assembly, sequence, bytes FROM part WHERE text IS NOT NULL";
+
 pub(super) fn open_rows(sql: &Connection, samples_since: Timestamp) -> Result<OpenRows, StoreError> {
     Ok(OpenRows {
         scalars: scalars(sql)?,
@@ -75,6 +79,7 @@ pub(super) fn open_rows(sql: &Connection, samples_since: Timestamp) -> Result<Op
         interactions: interactions(sql)?,
         agents: agents(sql)?,
         outbox: outbox(sql)?,
+        assemblies: assemblies(sql)?,
         samples: samples(sql, samples_since)?,
         worked_today: worked_today(sql)?,
     })
@@ -258,6 +263,32 @@ fn outbox(sql: &Connection) -> Result<Vec<Outbound>, StoreError> {
             sending_until: instant(row, 7)?,
             reached: reached.map(|name| codec::status(&name, class.as_deref())).transpose()?,
             resend: row.get(10)?,
+        })
+    })
+}
+
+/// The texts of which not all parts are there.
+fn assemblies(sql: &Connection) -> Result<Vec<Assembly>, StoreError> {
+    let mut there: BTreeMap<AssemblyId, (BTreeSet<u8>, u64)> = BTreeMap::new();
+    for (assembly, sequence, bytes) in
+        all(sql, SEQUENCES, [], |row| Ok((AssemblyId(codec::id(row.get(0)?)), row.get(1)?, codec::id(row.get(2)?))))?
+    {
+        let (sequences, sum) = there.entry(assembly).or_default();
+        sequences.insert(sequence);
+        *sum += bytes;
+    }
+    all(sql, ASSEMBLIES, [], |row| {
+        let id = AssemblyId(codec::id(row.get(0)?));
+        let (sequences, bytes) = there.get(&id).cloned().unwrap_or_default();
+        Ok(Assembly {
+            id,
+            customer: CustomerId(codec::id(row.get(1)?)),
+            reference: row.get(2)?,
+            total: row.get(3)?,
+            sequences,
+            bytes,
+            ends_at: ChannelTime::from(codec::timestamp(row.get(4)?)?),
+            timed_out: row.get(5)?,
         })
     })
 }

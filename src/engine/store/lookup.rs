@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::{OptionalExtension as _, Row, Statement};
+use rusqlite::{Connection, OptionalExtension as _, Row, Statement};
 
 use super::{
     Store, Transaction, codec,
@@ -272,6 +272,11 @@ const SEEN: &str = "SELECT message FROM dedup WHERE provider_id = ?";
 
 fn find_seen(seen: &mut Statement<'_>, provider_message_id: &str) -> Result<Option<MessageId>, CommitError> {
     Ok(seen.query_row([provider_message_id], |row| row.get(0)).optional()?.map(|id| MessageId(codec::id(id))))
+}
+
+/// The message that a provider's id stands for, as the look-up has it now.
+pub(super) fn find_seen_now(sql: &Connection, provider_message_id: &str) -> Result<Option<MessageId>, CommitError> {
+    find_seen(&mut *sql.prepare_cached(SEEN)?, provider_message_id)
 }
 
 type StatusRow = (MessageId, CustomerId, String, Option<String>, Option<Attempt>);

@@ -19,6 +19,7 @@ pub mod lookup;
 pub mod open;
 mod opt_outs;
 mod outbox;
+mod parts;
 pub mod read;
 pub mod receipt_token;
 mod recent;

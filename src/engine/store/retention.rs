@@ -312,6 +312,7 @@ fn forget_customer(sql: &Connection, customer: i64, waiting: &Waiting) -> rusqli
         "DELETE FROM customer WHERE id = ?1 AND opted_out = 0
            AND NOT EXISTS (SELECT 1 FROM message_of_customer WHERE customer = ?1)
            AND NOT EXISTS (SELECT 1 FROM interaction WHERE customer = ?1 AND closed_at IS NULL)
+           AND NOT EXISTS (SELECT 1 FROM assembly WHERE customer = ?1)
          RETURNING address",
     )?;
     let Some(address) = delete.query_row([customer], |row| row.get::<_, String>(0)).optional()? else { return Ok(0) };

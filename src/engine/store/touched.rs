@@ -9,15 +9,16 @@ use serde::Serialize;
 use super::{
     codec,
     error::{CommitError, StoreError},
+    parts,
 };
 use crate::engine::core::{
     agent::Agent,
     customer::Customer,
     event::{
-        AgentEvent, CloseReason, CustomerEvent, Happened, InboundEvent, InteractionEvent, Origin, OutboundEvent,
-        Purpose,
+        AgentEvent, CloseReason, CustomerEvent, EngineEvent, Happened, InboundEvent, InteractionEvent, Origin,
+        OutboundEvent, Purpose,
     },
-    ids::{CustomerId, DispositionName, Epoch, InteractionId, MessageId, UserId},
+    ids::{AssemblyId, CustomerId, DispositionName, Epoch, InteractionId, MessageId, UserId},
     interaction::{Interaction, Phase, Place},
     offer::Offer,
     state::State,
@@ -31,6 +32,10 @@ pub(super) struct Touched {
     agents: BTreeSet<UserId>,
     /// Whose figures of the day may be others.
     counted: BTreeSet<UserId>,
+    /// Texts of which not all parts are there, or were.
+    assemblies: BTreeSet<AssemblyId>,
+    /// A start may have moved the end of each.
+    all_assemblies: bool,
 }
 
 /// What happened to an interaction.
@@ -72,7 +77,14 @@ impl Touched {
             Happened::Customer(CustomerEvent::OptedOut { customer, .. } | CustomerEvent::OptedIn { customer, .. }) => {
                 self.customers.insert(*customer);
             }
-            Happened::Inbound(InboundEvent::InboundRecorded { interaction, .. }) => self.has_message(*interaction),
+            Happened::Inbound(InboundEvent::InboundRecorded { interaction, parts, .. }) => {
+                self.has_message(*interaction);
+                self.assemblies.extend(parts.as_ref().and_then(|parts| parts.assembly));
+            }
+            Happened::Inbound(InboundEvent::PartKept { assembly, .. } | InboundEvent::PartsTimedOut { assembly }) => {
+                self.assemblies.insert(*assembly);
+            }
+            Happened::Engine(EngineEvent::EngineStarted { .. }) => self.all_assemblies = true,
             Happened::Outbound(OutboundEvent::OutboundCommitted { customer, interaction, purpose, .. }) => {
                 self.customers.insert(*customer);
                 self.has_message(*interaction);
@@ -89,10 +101,10 @@ impl Touched {
             ) => {
                 self.agents.insert(user.clone());
             }
-            Happened::Engine(_)
+            Happened::Engine(EngineEvent::ConfigApplied { .. } | EngineEvent::StorageAccepted { .. })
             | Happened::Clock(_)
             | Happened::Customer(CustomerEvent::CustomerAdded { .. })
-            | Happened::Inbound(InboundEvent::InboundDuplicated { .. })
+            | Happened::Inbound(InboundEvent::InboundDuplicated { .. } | InboundEvent::PartRepeated { .. })
             | Happened::Outbound(
                 OutboundEvent::AttemptStarted { .. }
                 | OutboundEvent::AttemptNotSent { .. }
@@ -190,7 +202,7 @@ impl Touched {
 
     /// Writes them as the state has them. Customers who were added are written already.
     pub(super) fn write(
-        self,
+        mut self,
         sql: &Connection,
         state: &State,
         is_added: impl Fn(CustomerId) -> bool,
@@ -221,6 +233,12 @@ impl Touched {
                 // The state has all that is open.
                 (Change { closed: None, .. }, None) => {}
             }
+        }
+        if self.all_assemblies {
+            self.assemblies.extend(state.assemblies().map(|assembly| assembly.id));
+        }
+        for assembly in &self.assemblies {
+            parts::write_assembly(sql, state, *assembly)?;
         }
         for agent in self.agents.iter().filter_map(|user| state.agent(user)) {
             write_agent(sql, agent)?;

@@ -17,11 +17,11 @@ use super::{
 };
 use crate::{
     engine::core::{
-        command::{Answer, Content, Decision, ReceiptAnswer},
+        command::{Answer, Content, Decision, KeptPart, ReceiptAnswer},
         event::{
             ClockEvent, CustomerEvent, Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, SampleResult,
         },
-        ids::{BotName, CustomerId, InteractionId, MessageId, NoteId, UserId},
+        ids::{AssemblyId, BotName, CustomerId, InteractionId, MessageId, NoteId, UserId},
         state::State,
     },
     sms::Sender,
@@ -95,6 +95,13 @@ impl<'d> Contents<'d> {
         found.ok_or_else(|| missing("message", id))
     }
 
+    fn part(self, id: AssemblyId, sequence: u8) -> Option<&'d KeptPart> {
+        self.0.iter().find_map(|content| match content {
+            Content::Part { assembly, part } if *assembly == id && part.sequence == sequence => Some(part),
+            _ => None,
+        })
+    }
+
     fn note(self, id: NoteId) -> Result<&'d Arc<str>, CommitError> {
         let found = self.0.iter().find_map(|content| match content {
             Content::Note { note, text } if *note == id => Some(text),
@@ -152,7 +159,7 @@ impl Transaction<'_> {
     fn keep_what_no_event_names(&mut self, decision: &Decision, state: &State) -> Result<(), CommitError> {
         for content in &decision.contents {
             match content {
-                Content::Customer { .. } | Content::Message { .. } | Content::Note { .. } => {}
+                Content::Customer { .. } | Content::Message { .. } | Content::Part { .. } | Content::Note { .. } => {}
                 Content::BotValues { interaction, values } => {
                     self.dirty = true;
                     self.keep_values(*interaction, values)?;
@@ -229,37 +236,59 @@ impl Transaction<'_> {
                     Ok(())
                 }
             },
-            Happened::Inbound(event) => match event {
-                InboundEvent::InboundRecorded { message, customer, outcome, interaction } => {
-                    let (message, customer, interaction, outcome) = (*message, *customer, *interaction, *outcome);
-                    let text = Arc::clone(contents.message(message)?);
-                    let (provider_id, received_at) = match cause {
-                        Cause::Inbound { provider_message_id, received_at } => {
-                            (Some(Arc::from(*provider_message_id)), *received_at)
-                        }
-                        Cause::SendResult { .. } | Cause::Receipt { .. } | Cause::Other => (None, at),
-                    };
-                    if outcome == InboundOutcome::OptedOut {
-                        self.opt_outs.add(customer, received_at, at);
-                    }
-                    self.add_inbound(InboundRow {
-                        message,
-                        customer,
-                        interaction,
-                        outcome,
-                        at: codec::nanos(at),
-                        own_at,
-                        received_at: codec::nanos(received_at),
-                        text,
-                        provider_id,
-                    });
-                    Ok(())
-                }
-                InboundEvent::InboundDuplicated { .. } => Ok(()),
-            },
+            Happened::Inbound(event) => self.project_inbound(event, at, own_at, contents, cause),
             Happened::Interaction(event) => self.project_interaction(event, at, contents),
             Happened::Outbound(event) => self.project_outbound(event, at, own_at, contents),
             Happened::Engine(_) | Happened::Agent(_) => Ok(()),
+        }
+    }
+
+    fn project_inbound(
+        &mut self,
+        event: &InboundEvent,
+        at: Timestamp,
+        own_at: i64,
+        contents: Contents<'_>,
+        cause: &Cause<'_>,
+    ) -> Result<(), CommitError> {
+        let provider_id = match cause {
+            Cause::Inbound { provider_message_id, .. } => Some(*provider_message_id),
+            Cause::SendResult { .. } | Cause::Receipt { .. } | Cause::Other => None,
+        };
+        match event {
+            InboundEvent::InboundRecorded { message, customer, outcome, interaction, parts } => {
+                let (message, customer, interaction, outcome) = (*message, *customer, *interaction, *outcome);
+                let received_at = match (parts, cause) {
+                    (Some(parts), _) => parts.received_at,
+                    (None, Cause::Inbound { received_at, .. }) => *received_at,
+                    (None, Cause::SendResult { .. } | Cause::Receipt { .. } | Cause::Other) => at,
+                };
+                if outcome == InboundOutcome::OptedOut {
+                    self.opt_outs.add(customer, received_at, at);
+                }
+                if let Some(assembly) = parts.as_ref().and_then(|parts| parts.assembly) {
+                    self.join_parts(assembly, message, codec::nanos(at))?;
+                }
+                self.add_inbound(InboundRow {
+                    message,
+                    customer,
+                    interaction,
+                    outcome,
+                    at: codec::nanos(at),
+                    own_at,
+                    received_at: codec::nanos(received_at),
+                    text: Arc::clone(contents.message(message)?),
+                    provider_id: provider_id.map(Arc::from),
+                    parts: parts.as_ref().map(codec::json).transpose()?,
+                });
+                Ok(())
+            }
+            InboundEvent::PartKept { assembly, sequence, .. } => {
+                let part = contents.part(*assembly, *sequence);
+                self.keep_part(event, provider_id, Some(part.ok_or_else(|| missing("part", assembly))?))
+            }
+            InboundEvent::PartRepeated { .. } => self.keep_part(event, provider_id, None),
+            InboundEvent::InboundDuplicated { .. } | InboundEvent::PartsTimedOut { .. } => Ok(()),
         }
     }
 

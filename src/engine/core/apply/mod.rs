@@ -5,6 +5,7 @@ mod bots;
 mod customers;
 mod interactions;
 mod offers;
+mod parts;
 mod today;
 mod transfers;
 
@@ -21,7 +22,7 @@ use super::{
     customer::Customer,
     delivery::MessageStatus,
     event::{ClockEvent, EngineEvent, Event, Happened, InboundEvent, InboundOutcome, OutboundEvent, Purpose},
-    ids::{Attempt, CustomerId, InteractionId, MessageId, NoteId, UserId},
+    ids::{AssemblyId, Attempt, CustomerId, InteractionId, MessageId, NoteId, UserId},
     outbox::Outbound,
     random::Seed,
     state::State,
@@ -74,8 +75,11 @@ fn apply_to_clock(state: &mut State, event: &ClockEvent, at: Timestamp) {
 
 fn apply_inbound(state: &mut State, event: &InboundEvent, at: Timestamp) {
     match event {
-        InboundEvent::InboundRecorded { message, interaction, outcome, .. } => {
+        InboundEvent::InboundRecorded { message, interaction, outcome, parts, .. } => {
             message_added(state, *message);
+            if let Some(assembly) = parts.as_ref().and_then(|parts| parts.assembly) {
+                state.take_assembly(assembly);
+            }
             touch(state, *interaction, at);
             // What does not join it is no answer: a call for help, or a text while the channel is disabled.
             let joined = interaction.filter(|_| *outcome == InboundOutcome::Joined);
@@ -87,7 +91,9 @@ fn apply_inbound(state: &mut State, event: &InboundEvent, at: Timestamp) {
                 });
             }
         }
-        InboundEvent::InboundDuplicated { .. } => {}
+        InboundEvent::PartKept { .. } => parts::kept(state, event, at),
+        InboundEvent::PartsTimedOut { assembly } => parts::timed_out(state, *assembly),
+        InboundEvent::InboundDuplicated { .. } | InboundEvent::PartRepeated { .. } => {}
     }
 }
 
@@ -106,12 +112,14 @@ fn engine_started(state: &mut State, ids_from: u64) {
     scalars.next_interaction = scalars.next_interaction.max(InteractionId(ids_from));
     scalars.next_message = scalars.next_message.max(MessageId(ids_from));
     scalars.next_note = scalars.next_note.max(NoteId(ids_from));
+    scalars.next_assembly = scalars.next_assembly.max(AssemblyId(ids_from));
     scalars.seed = Seed::of(ids_from);
     let since = state.scalars.clock.at(state.scalars.last);
     let users: Vec<UserId> = state.agents.keys().cloned().collect();
     for user in users {
         state.with_agent(&user, |agent| agent.connection = Connection::Offline { since: Some(since) });
     }
+    parts::wait_after_start(state, since);
 }
 
 fn message_added(state: &mut State, message: MessageId) {

@@ -23,7 +23,12 @@ pub(super) fn count(state: &mut State, what: &Happened, at: Timestamp) {
         Happened::Engine(_)
         | Happened::Clock(_)
         | Happened::Customer(_)
-        | Happened::Inbound(InboundEvent::InboundDuplicated { .. })
+        | Happened::Inbound(
+            InboundEvent::InboundDuplicated { .. }
+            | InboundEvent::PartKept { .. }
+            | InboundEvent::PartRepeated { .. }
+            | InboundEvent::PartsTimedOut { .. },
+        )
         | Happened::Outbound(_)
         | Happened::Agent(_) => {}
     }

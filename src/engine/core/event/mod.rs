@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     delivery::MessageStatus,
-    ids::{Attempt, CustomerId, InteractionId, MessageId, NoteId, UserId},
+    ids::{AssemblyId, Attempt, CustomerId, InteractionId, MessageId, NoteId, UserId},
 };
 use crate::sms::Encoding;
 
@@ -151,12 +151,61 @@ pub enum InboundEvent {
         outcome: InboundOutcome,
         /// The interaction that it belongs to.
         interaction: Option<InteractionId>,
+        /// The parts that it was joined from; none for a text that came as one.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        parts: Option<Parts>,
+    },
+    /// A part of a long text is kept until the others are there.
+    PartKept {
+        /// The text.
+        assembly: AssemblyId,
+        /// The customer who wrote it.
+        customer: CustomerId,
+        /// What the customer's device called it.
+        reference: u16,
+        /// How many parts it has.
+        total: u8,
+        /// Which of them this is.
+        sequence: u8,
+        /// Bytes of this part.
+        bytes: u64,
+    },
+    /// A part came again.
+    PartRepeated {
+        /// The text that it belongs to.
+        assembly: AssemblyId,
+        /// Its place among the parts, from 1.
+        sequence: u8,
+        /// It says something else than the first one, and is a message of its own.
+        #[serde(default, skip_serializing_if = "is_false")]
+        differs: bool,
+    },
+    /// The other parts of a text did not come in time. What is there becomes a message.
+    PartsTimedOut {
+        /// The text.
+        assembly: AssemblyId,
     },
     /// A message came again under the same provider id.
     InboundDuplicated {
         /// The first one.
         message: MessageId,
     },
+}
+
+/// The parts that a message was joined from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Parts {
+    /// What the text was called while not all were there; none when only one part came to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assembly: Option<AssemblyId>,
+    /// How many parts the customer's text has.
+    pub total: u8,
+    /// Which of them are missing; none = the text is whole.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<u8>,
+    /// When the gateway received the first of them.
+    pub received_at: Timestamp,
 }
 
 /// A message's way to the customer.

@@ -131,7 +131,7 @@ types! {
     Engine(EngineEvent): EngineStarted, ConfigApplied, StorageAccepted;
     Clock(ClockEvent): ClockLeapt, ClockSet, DayBegan, Disabled, Enabled;
     Customer(CustomerEvent): CustomerAdded, OptedOut, OptedIn;
-    Inbound(InboundEvent): InboundRecorded, InboundDuplicated;
+    Inbound(InboundEvent): InboundRecorded, InboundDuplicated, PartKept, PartRepeated, PartsTimedOut;
     Interaction(InteractionEvent): InteractionOpened, InteractionQueued, BotStarted, BotStepped, BotTimedOut, BotEnded, BotNoted, QueueTimedOut, InteractionAssigned, InteractionOffered, OfferExtended, OfferDeclined, OfferWithdrawn, OfferRested, TransferStarted, TransferEnded, InteractionRequeued, InteractionClosed, ServiceLevelSampled, NoteAdded;
     Outbound(OutboundEvent): OutboundCommitted, AttemptStarted, AttemptNotSent, AttemptEnded, ResendRequested, OutboundCanceled, ReceiptApplied, ReceiptParked;
     Agent(AgentEvent): AgentOnline, AgentOffline, AgentPresenceSet, OptOutsImported, StartBlocked;

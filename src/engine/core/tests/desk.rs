@@ -7,7 +7,7 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::transitions::Watch;
+use super::{desk_parts::KeptParts, transitions::Watch};
 use crate::{
     bot::{CallResult, CompiledBot, Values},
     engine::core::{
@@ -19,7 +19,7 @@ use crate::{
         config::{self, ChannelConfig, Member, Members, OfferMode, RateLimit, ServiceLevelGoal, Strategy},
         customer::Customer,
         delivery::{DeliveryState, MessageStatus, ParkedReceipt, SendOutcome},
-        event::{Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, OutboundEvent, Purpose},
+        event::{Event, Happened, InboundEvent, InboundOutcome, InteractionEvent, OutboundEvent, Parts, Purpose},
         ids::{Attempt, BotVersion, CustomerId, Epoch, InteractionId, MessageId, OfferId, UserId},
         interaction::Interaction,
         opt_out::{AnsweredBy, Keyword, OptOut, Texts},
@@ -93,6 +93,8 @@ pub(super) struct StoredMessage {
     pub(super) customer: CustomerId,
     pub(super) interaction: Option<InteractionId>,
     pub(super) text: Arc<str>,
+    /// The parts that an inbound message was joined from.
+    pub(super) parts: Option<Parts>,
     /// None for an inbound message.
     pub(super) sent: Option<(Purpose, MessageStatus)>,
 }
@@ -108,10 +110,13 @@ pub(super) struct Desk {
     pub(super) messages: BTreeMap<MessageId, StoredMessage>,
     customers: BTreeMap<CustomerId, Customer>,
     pub(super) addresses: BTreeMap<Sender, CustomerId>,
-    seen: BTreeMap<String, MessageId>,
+    pub(super) seen: BTreeMap<String, MessageId>,
     provider_ids: BTreeMap<String, MessageId>,
     parked: BTreeMap<String, Vec<ParkedReceipt>>,
     configs: u32,
+    /// Parts of long texts: what is kept of them, and how many there were.
+    pub(super) kept: KeptParts,
+    pub(super) parts_sent: u32,
     /// What bots have set, in the interactions that they run in.
     pub(super) values: BTreeMap<InteractionId, Values>,
     /// The bots, by their versions; also those that are in force no more.
@@ -142,6 +147,8 @@ impl Desk {
             provider_ids: BTreeMap::new(),
             parked: BTreeMap::new(),
             configs: 0,
+            kept: KeptParts::default(),
+            parts_sent: 0,
             values: BTreeMap::new(),
             versions: BTreeMap::new(),
             services: VecDeque::new(),
@@ -163,8 +170,15 @@ impl Desk {
         desk
     }
 
-    /// Handles a command and records what follows, as one transaction does.
+    /// Handles a command and records what follows, and then delivers the texts that are waited for no longer.
     pub(super) fn execute(&mut self, command: &Command) -> Decision {
+        let decision = self.execute_alone(command);
+        self.bring_parts();
+        decision
+    }
+
+    /// Handles a command and records what follows, as one transaction does.
+    pub(super) fn execute_alone(&mut self, command: &Command) -> Decision {
         let before = self.watch.is_some().then(|| self.state.clone());
         let decision = self.state.execute(command, self.now);
         if let (Some(watch), Some(mut state)) = (&mut self.watch, before) {
@@ -187,12 +201,13 @@ impl Desk {
                 Content::OptOutRepeated { customer, received_at } => {
                     self.opted_out_again.push((*customer, *received_at))
                 }
-                Content::BlockedStart { .. } | Content::OptOutImport { .. } => {}
+                Content::BlockedStart { .. } | Content::OptOutImport { .. } | Content::Part { .. } => {}
                 Content::ParkedReceipt { provider_message_id, receipt } => {
                     self.parked.entry(provider_message_id.clone()).or_default().push(*receipt);
                 }
             }
         }
+        self.keep_parts(&decision);
         for event in &decision.events {
             self.record(&event.what, &mut texts);
         }
@@ -208,9 +223,10 @@ impl Desk {
 
     fn record(&mut self, what: &Happened, texts: &mut BTreeMap<MessageId, Arc<str>>) {
         match what {
-            Happened::Inbound(InboundEvent::InboundRecorded { message, customer, interaction, .. }) => {
+            Happened::Inbound(InboundEvent::InboundRecorded { message, customer, interaction, parts, .. }) => {
                 let text = texts.remove(message).expect("every message has a text");
-                let stored = StoredMessage { customer: *customer, interaction: *interaction, text, sent: None };
+                let (customer, interaction, parts) = (*customer, *interaction, parts.clone());
+                let stored = StoredMessage { customer, interaction, text, parts, sent: None };
                 assert!(self.messages.insert(*message, stored).is_none(), "recorded twice");
             }
             Happened::Outbound(OutboundEvent::OutboundCommitted {
@@ -218,7 +234,7 @@ impl Desk {
             }) => {
                 let text = texts.remove(message).expect("every message has a text");
                 let sent = Some((purpose.clone(), MessageStatus::Waiting));
-                let stored = StoredMessage { customer: *customer, interaction: *interaction, text, sent };
+                let stored = StoredMessage { customer: *customer, interaction: *interaction, text, parts: None, sent };
                 assert!(self.messages.insert(*message, stored).is_none(), "recorded twice");
             }
             Happened::Interaction(InteractionEvent::BotEnded { interaction, .. }) => {
@@ -265,7 +281,7 @@ impl Desk {
     }
 
     /// Looks a customer up and hydrates them, as the shell does before each command that names them.
-    fn contact<A: Clone + Into<Sender>>(&mut self, address: &A) -> Contact<A> {
+    pub(super) fn contact<A: Clone + Into<Sender>>(&mut self, address: &A) -> Contact<A> {
         let customer = self.addresses.get(&address.clone().into()).copied();
         if let Some(id) = customer {
             self.state.hydrate_customer(self.customers[&id].clone());
@@ -338,6 +354,7 @@ impl Desk {
             text: text.into(),
             note: None,
             received_at,
+            part: None,
             duplicate_of,
             provider_keyword,
             overtakes: false,
@@ -367,6 +384,7 @@ impl Desk {
             text: text.into(),
             note: None,
             received_at: self.now,
+            part: None,
             duplicate_of: None,
             provider_keyword: None,
             overtakes,

@@ -11,10 +11,10 @@ use crate::{
         delivery::{FailureClass, MessageStatus},
         event::{
             AgentEvent, BotEndReason, BotWait, ClockEvent, CloseReason, CustomerEvent, EngineEvent, Event, FinishedBy,
-            Happened, InboundEvent, InboundOutcome, InteractionEvent, OptOutBy, Origin, OutboundEvent, Purpose,
+            Happened, InboundEvent, InboundOutcome, InteractionEvent, OptOutBy, Origin, OutboundEvent, Parts, Purpose,
             RequeueReason, SampleResult, TransferEndReason, UnreadableEvent, WithdrawalReason,
         },
-        ids::{Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, OfferId},
+        ids::{AssemblyId, Attempt, CustomerId, Epoch, InteractionId, MessageId, NoteId, OfferId},
     },
     sms::Encoding,
 };
@@ -26,6 +26,7 @@ const VERSION_1: &str =
 /// The events of the fixture, in its order: at least one of every kind.
 fn events() -> Vec<Happened> {
     let (customer, interaction, message, note) = (CustomerId(7), InteractionId(8), MessageId(9), NoteId(3));
+    let assembly = AssemblyId(5);
     let user = || "oidc:ana".into();
     let later = "2026-11-22T14:28:01.5Z".parse().unwrap();
     let committed = |purpose| {
@@ -40,8 +41,13 @@ fn events() -> Vec<Happened> {
         .into()
     };
     let ended = |status| OutboundEvent::AttemptEnded { message, attempt: Attempt(1), status }.into();
-    let recorded =
-        |outcome| InboundEvent::InboundRecorded { message, customer, outcome, interaction: Some(interaction) }.into();
+    let recorded_with_parts = |outcome, parts| {
+        InboundEvent::InboundRecorded { message, customer, outcome, interaction: Some(interaction), parts }.into()
+    };
+    let joined = |assembly, missing| {
+        recorded_with_parts(InboundOutcome::Queued, Some(Parts { assembly, total: 3, missing, received_at: later }))
+    };
+    let recorded = |outcome| recorded_with_parts(outcome, None);
     let ended_on = |reason, completed_on| {
         InteractionEvent::InteractionClosed {
             interaction,
@@ -97,7 +103,14 @@ fn events() -> Vec<Happened> {
         recorded(InboundOutcome::OptedOut),
         recorded(InboundOutcome::OptedIn),
         recorded(InboundOutcome::Help),
-        InboundEvent::InboundRecorded { message, customer, outcome: InboundOutcome::Blocked, interaction: None }.into(),
+        InboundEvent::InboundRecorded {
+            message,
+            customer,
+            outcome: InboundOutcome::Blocked,
+            interaction: None,
+            parts: None,
+        }
+        .into(),
         recorded(InboundOutcome::Disabled),
         recorded(InboundOutcome::Joined),
         recorded(InboundOutcome::OutOfHours),
@@ -363,6 +376,13 @@ fn events() -> Vec<Happened> {
         AgentEvent::OptOutsImported { user: user(), listed: 3, opted_out: 1 }.into(),
         ClockEvent::DayBegan { on: completed_on }.into(),
         bot_failed(BotEndReason::NoAnswer, Some("topic".into()), 0),
+        InboundEvent::PartKept { assembly, customer, reference: 65_535, total: 3, sequence: 2, bytes: 201 }.into(),
+        InboundEvent::PartRepeated { assembly, sequence: 2, differs: false }.into(),
+        InboundEvent::PartRepeated { assembly, sequence: 2, differs: true }.into(),
+        InboundEvent::PartsTimedOut { assembly }.into(),
+        joined(Some(assembly), vec![]),
+        joined(Some(assembly), vec![1, 3]),
+        joined(None, vec![2, 3]),
     ]
 }
 

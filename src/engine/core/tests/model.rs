@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{model_bots::ToldBot, model_offers::ToldOffer, model_outbox::Sent, model_transfers::ToldTransfer};
+use super::{
+    model_bots::ToldBot, model_offers::ToldOffer, model_outbox::Sent, model_parts::ToldParts,
+    model_transfers::ToldTransfer,
+};
 use crate::engine::core::{
     bot_run::BotSlot,
     config::{AnsweredBy, ChannelConfig},
@@ -90,6 +93,7 @@ pub(super) struct Model {
     pub(super) messages: BTreeMap<MessageId, Sent>,
     pub(super) inbound: BTreeSet<MessageId>,
     used_interactions: BTreeSet<InteractionId>,
+    pub(super) parts: ToldParts,
     pub(super) samples: Vec<(Timestamp, InteractionId, SampleResult, bool)>,
     pub(super) told_samples: Vec<(Timestamp, InteractionId, SampleResult, bool)>,
     /// Attempts that left the house or may have: when, and how many segments.
@@ -108,6 +112,7 @@ impl Model {
                 (self.enabled_for, self.switched_at) = (own_time, Some(event.at));
             }
             Happened::Engine(EngineEvent::EngineStarted { .. }) => {
+                self.started_at(own_time);
                 self.offline_since = self.seen.iter().map(|user| (user.clone(), own_time)).collect();
             }
             Happened::Agent(AgentEvent::AgentOnline { user }) => {
@@ -130,7 +135,10 @@ impl Model {
                 let heard = Heard { can_receive: *can_receive, ..Heard::default() };
                 assert!(self.customers.insert(*customer, heard).is_none(), "made twice: {event:?}");
             }
-            Happened::Inbound(InboundEvent::InboundRecorded { message, customer, outcome, interaction }) => {
+            Happened::Inbound(InboundEvent::InboundRecorded { message, customer, outcome, interaction, parts }) => {
+                if let Some(parts) = parts {
+                    self.joined(event, *customer, parts);
+                }
                 self.inbound(*message, *customer, *outcome, *interaction);
                 self.touch(*interaction, own_time);
                 if let (Some(interaction), InboundOutcome::Joined) = (interaction, outcome) {
@@ -140,6 +148,11 @@ impl Model {
             Happened::Inbound(InboundEvent::InboundDuplicated { message }) => {
                 assert!(self.inbound.contains(message), "{event:?}")
             }
+            Happened::Inbound(
+                what @ (InboundEvent::PartKept { .. }
+                | InboundEvent::PartRepeated { .. }
+                | InboundEvent::PartsTimedOut { .. }),
+            ) => self.follow_part(event, what),
             Happened::Customer(CustomerEvent::OptedOut { customer, by, .. }) => {
                 self.opted_out(*customer, by, event.at, config)
             }
@@ -397,6 +410,7 @@ impl Model {
         self.check_offers(config, now);
         self.check_transfers(config, now);
         self.check_bots(now);
+        self.check_parts(now);
         self.check_waiting(config);
     }
 

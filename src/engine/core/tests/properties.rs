@@ -46,6 +46,15 @@ enum Step {
         word: usize,
         provider: bool,
     },
+    /// One of the parts of one of a customer's texts; the same one again says the same, or something else.
+    Part {
+        customer: u32,
+        reference: u16,
+        total: u8,
+        sequence: u8,
+        other: bool,
+    },
+    PartAgain(usize),
     Duplicate(usize),
     Online(usize),
     Offline(usize),
@@ -156,6 +165,16 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (0i64..60_000).prop_map(Step::ClockBack),
         8 => (0u32..6, 0..TEXTS.len(), prop::bool::weighted(0.1))
             .prop_map(|(customer, word, provider)| Step::Text { customer, word, provider }),
+        8 => (0u32..6, 0u16..2, 2u8..5, 0u8..5, prop::bool::weighted(0.1)).prop_map(
+            |(customer, reference, total, sequence, other)| Step::Part {
+                customer,
+                reference,
+                total,
+                sequence: 1 + sequence % total,
+                other,
+            },
+        ),
+        1 => index.clone().prop_map(Step::PartAgain),
         1 => index.clone().prop_map(Step::Duplicate),
         2 => user.clone().prop_map(Step::Online),
         1 => user.clone().prop_map(Step::Offline),
@@ -276,7 +295,15 @@ struct History {
     latest: Timestamp,
     /// Distinct messages that were handed in by customers.
     inbound: Vec<(Sender, String)>,
+    /// Parts of long texts that were handed in: which, what they say and under which id; how many were taken; and how often what they
+    /// say must be somewhere.
+    parts: Vec<SentPart>,
+    parts_taken: usize,
+    said: BTreeMap<String, usize>,
 }
+
+/// Who sent a part, which one, what it says, and its id.
+type SentPart = (Sender, (u16, u8, u8), String, String);
 
 fn pick<T: Clone>(of: &[T], index: usize) -> Option<T> {
     (!of.is_empty()).then(|| of[index % of.len()].clone())
@@ -290,7 +317,17 @@ impl History {
             desk.bot(name, spec);
         }
         let latest = desk.now;
-        let mut history = Self { desk, model: Model::default(), followed: 0, sent_in: 0, latest, inbound: Vec::new() };
+        let mut history = Self {
+            desk,
+            model: Model::default(),
+            followed: 0,
+            sent_in: 0,
+            latest,
+            inbound: Vec::new(),
+            parts: Vec::new(),
+            parts_taken: 0,
+            said: BTreeMap::new(),
+        };
         history.check();
         history
     }
@@ -310,6 +347,18 @@ impl History {
                 self.inbound.push((sender.clone(), id.clone()));
                 self.sent_in += 1;
                 assert!(self.desk.inbound(&sender, TEXTS[*word], provider, &id).is_some());
+            }
+            Step::Part { customer, reference, total, sequence, other } => {
+                let sender = if *customer == 5 { Sender::Other("MYBANK".into()) } else { number(*customer).into() };
+                let text = format!("<TEXT-{customer}-{reference}-{total}-{sequence}-{other}>");
+                let id = format!("PA{}", self.parts.len());
+                self.parts.push((sender, (*reference, *total, *sequence), text, id));
+                self.part(self.parts.len() - 1);
+            }
+            Step::PartAgain(index) => {
+                if !self.parts.is_empty() {
+                    self.part(index % self.parts.len());
+                }
             }
             Step::Duplicate(index) => {
                 if let Some((sender, id)) = pick(&self.inbound, *index) {
@@ -347,6 +396,17 @@ impl History {
             Step::Answer { .. } | Step::Receipt { .. } | Step::Resend { .. } => self.gateway(step),
         }
         self.check();
+    }
+
+    fn part(&mut self, index: usize) {
+        let (sender, part, text, id) = self.parts[index].clone();
+        match self.desk.part_again(&sender, part, &text, &id).unwrap() {
+            Answer::Inbound { outcome: None, .. } => return,
+            Answer::PartRepeated => {}
+            Answer::PartKept | Answer::Inbound { outcome: Some(_), .. } => *self.said.entry(text).or_default() += 1,
+            other => panic!("a part was answered {other:?}"),
+        }
+        self.parts_taken += 1;
     }
 
     fn pass(&mut self, duration: SignedDuration) {
@@ -513,7 +573,9 @@ impl History {
             self.model.follow(event, &config, desk.state.storage_accepted());
         }
         self.followed = desk.log.len();
-        assert_eq!(self.model.recorded(), self.sent_in, "every message is in exactly one place");
+        let (parts, joined) = self.model.parts.taken();
+        assert_eq!(self.model.recorded() - joined, self.sent_in, "every message is in exactly one place");
+        assert_eq!(parts, self.parts_taken, "so is every part");
         let owners = desk.state.interactions().map(|interaction| (interaction.id, interaction.owner().cloned()));
         assert_eq!(owners.collect::<std::collections::BTreeMap<_, _>>(), self.model.owners());
         let now = desk.now.max(desk.state.scalars().last);
@@ -529,10 +591,23 @@ impl History {
         assert_eq!(desk.state.statistics(now).agents_available, available);
     }
 
+    /// What parts say is in a message or waits, as often as it was taken.
+    fn check_what_parts_say(&self) {
+        // Bots say again what customers said.
+        let inbound = self.desk.messages.values().filter(|stored| stored.sent.is_none());
+        let messages = inbound.map(|stored| &*stored.text);
+        let waiting = self.desk.kept.texts.values().flatten().map(|kept| &*kept.text);
+        let all: String = messages.chain(waiting).collect();
+        for (text, times) in &self.said {
+            assert_eq!(all.matches(text.as_str()).count(), *times, "{text}");
+        }
+    }
+
     /// Checks what must be true of the whole.
     fn finish(&self) {
         self.model.check_limit(&start_config());
         self.desk.watch.as_ref().unwrap().check();
+        self.check_what_parts_say();
         let now = self.desk.now.max(self.desk.state.scalars().last);
         recount::check(&self.desk.log, &self.desk.state, self.desk.state.config(), now);
         for event in &self.desk.log {

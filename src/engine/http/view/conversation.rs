@@ -76,10 +76,16 @@ pub(in crate::engine::http) struct Message {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, example = "Queued")]
     pub outcome: Option<InboundOutcome>,
-    /// Inbound: when the gateway got it.
+    /// Inbound: when the gateway got it, or the first of its parts.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub received_at: Option<Timestamp>,
+    /// Inbound: of how many parts the text was; absent when it came as one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parts: Option<u8>,
+    /// Inbound: parts of the text are missing. In `text` the mark `[…]` stands where they would.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub incomplete: Option<Incomplete>,
     /// Outbound: what it is (`Reply`, `Start`, `OutOfHours`, `QueueFull`, `OptOutConfirmation`, `OptInConfirmation`, `Help`, `Bot`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub purpose: Option<&'static str>,
@@ -103,6 +109,14 @@ pub(in crate::engine::http) struct Message {
     /// Outbound: the provider's own code.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub provider_code: Option<String>,
+}
+
+/// What is missing of a text that came in parts.
+#[derive(Debug, Serialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(in crate::engine::http) struct Incomplete {
+    /// The parts, counted from 1. One that comes later is a message of its own.
+    pub missing: Vec<u8>,
 }
 
 /// A page of messages.
@@ -178,6 +192,8 @@ impl From<MessageRow> for Message {
             text: row.text,
             outcome: None,
             received_at: None,
+            parts: None,
+            incomplete: None,
             purpose: None,
             user: None,
             encoding: None,
@@ -187,8 +203,11 @@ impl From<MessageRow> for Message {
             provider_code: None,
         };
         match row.kind {
-            MessageKind::Inbound { outcome, received_at } => {
-                Self { outcome: Some(outcome), received_at: Some(received_at), ..message }
+            MessageKind::Inbound { outcome, received_at, parts } => {
+                let (total, missing) = parts.map(|parts| (parts.total, parts.missing)).unzip();
+                let incomplete = missing.filter(|missing| !missing.is_empty()).map(|missing| Incomplete { missing });
+                let (outcome, received_at) = (Some(outcome), Some(received_at));
+                Self { outcome, received_at, parts: total, incomplete, ..message }
             }
             MessageKind::Outbound { purpose, encoding, segments, status, provider_code } => {
                 let (purpose, user) = purpose_and_user(purpose);

@@ -8,13 +8,13 @@ use crate::{
     engine::{
         core::{
             delivery::MessageStatus,
-            event::{InboundOutcome, Purpose},
+            event::{InboundOutcome, Parts, Purpose},
             ids::{InteractionId, MessageId},
         },
         store::{
             codec,
             error::StoreError,
-            load::{all, instant},
+            load::{all, instant, json},
         },
     },
     sms::{Encoding, Sender},
@@ -42,8 +42,10 @@ pub enum MessageKind {
     Inbound {
         /// What the engine made of it.
         outcome: InboundOutcome,
-        /// When the gateway got it.
+        /// When the gateway got it, or the first of its parts.
         received_at: Timestamp,
+        /// The parts that it was joined from.
+        parts: Option<Parts>,
     },
     /// To the customer.
     Outbound {
@@ -62,7 +64,7 @@ pub enum MessageKind {
 
 pub(super) const MESSAGE: &str =
     "SELECT m.id, m.interaction, m.at, m.text, m.outcome, m.received_at, m.purpose, m.user, m.encoding, m.segments,
-            m.status, m.failure_class, m.provider_code";
+            m.status, m.failure_class, m.provider_code, m.parts";
 /// The customer with an address: in the look-up, or one of the newest, who wait for it.
 pub(super) const CUSTOMER: &str = "SELECT customer FROM customer_by_address WHERE address = ?1
     UNION ALL SELECT id FROM customer WHERE id > (SELECT indexed_customer FROM store WHERE one = 1) AND address = ?1 LIMIT 1";
@@ -193,6 +195,7 @@ fn read_message(row: &Row<'_>) -> Result<MessageRow, StoreError> {
         Some(outcome) => MessageKind::Inbound {
             outcome: codec::inbound_outcome(&outcome)?,
             received_at: instant(row, 5)?.unwrap_or(at),
+            parts: json(row, 13)?,
         },
         None => MessageKind::Outbound {
             purpose: codec::purpose(&row.get::<_, String>(6)?, row.get(7)?)?,
