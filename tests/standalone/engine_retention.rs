@@ -1,6 +1,6 @@
 //! What is too old is forgotten in steps of a bounded size, whatever there is of it, and all of it in the end.
 
-use aldis::engine::store::retention::Retention;
+use aldis::{engine::store::retention::Retention, sms::Part};
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, params};
 
@@ -41,6 +41,21 @@ fn an_interaction_with_many_messages_and_notes_is_forgotten_in_portions() {
         }
     }
     assert_eq!(["interaction", "message", "note", "customer"].map(|table| count(&path, table)), [0; 4]);
+}
+
+#[test]
+fn a_customer_whose_text_is_not_whole_yet_is_not_forgotten() {
+    let (_dir, path) = place();
+    let mut channel = channel(&path);
+    closed_interaction(&mut channel, 1);
+    channel.take(&[Step::Pass { seconds: 40 * 86_400 }]);
+    channel.take(&[Step::Part { customer: 1, part: Part::new(7, 2, 1).unwrap(), text: "TEXT-a" }]);
+    while channel.store.forget(Retention::days(30), channel.now, BATCH).unwrap().more {}
+    assert_eq!(["message", "customer", "part", "assembly"].map(|table| count(&path, table)), [0, 1, 1, 1]);
+    channel.take(&[Step::Pass { seconds: 600 }]);
+    channel.take(&[Step::Pass { seconds: 1 }]);
+    assert_eq!(["message", "customer", "part", "assembly"].map(|table| count(&path, table)), [1, 1, 0, 0]);
+    assert_eq!(dangling(&path), 0);
 }
 
 #[test]

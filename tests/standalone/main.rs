@@ -36,6 +36,7 @@ mod hostile_bodies;
 mod hostile_within;
 mod kills;
 mod open_files;
+mod parts;
 mod progress;
 mod reasons;
 mod segments;
