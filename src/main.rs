@@ -28,6 +28,10 @@ enum Role {
     Gateway(aldis::gateway::Args),
     /// Keep the durable queue of one channel and serve its agents.
     Engine(aldis::engine::Args),
+    /// Write a consistent copy of an engine's store to a file or to standard output, while the engine goes on.
+    Backup(aldis::engine::BackupArgs),
+    /// Put a backup in the place of an engine's store, while no engine runs on it.
+    Restore(aldis::engine::RestoreArgs),
     /// Keep gateways and engines as the objects declare them.
     Operator(aldis::operator::Settings),
     /// Play a carrier: handsets on a web page, a provider's HTTP API, faults on demand.
@@ -40,6 +44,8 @@ fn main() -> ExitCode {
         Role::Generate(args) => aldis::generate::run(&args).map_err(Into::into),
         Role::Gateway(args) => serve(aldis::gateway::run(args)),
         Role::Engine(args) => serve(aldis::engine::run(args)),
+        Role::Backup(args) => aldis::engine::backup(&args).map_err(Into::into),
+        Role::Restore(args) => aldis::engine::restore(&args).map_err(Into::into),
         Role::Operator(settings) => serve(aldis::operator::run(settings)),
         Role::Simulator(options) => serve(aldis::simulator::run(options)),
     };

@@ -168,6 +168,23 @@ fn another_store_must_be_accepted_by_hand() {
 }
 
 #[test]
+fn a_restored_copy_must_be_accepted_by_hand_by_a_channel_that_remembers_no_store_too() {
+    let copy = store_id::of_copy("s-1", "1");
+    let cases = [
+        (json!({}), false),
+        (json!({"id": "s-1"}), false),
+        (json!({"acceptedId": copy}), true),
+        (json!({"id": "s-1", "acceptedId": copy}), true),
+        (json!({"id": copy}), true),
+    ];
+    for (expectation, accepted) in cases {
+        let mut document = document();
+        document["store"] = expectation.clone();
+        assert_eq!(settings(&document, &json!([])).unwrap().accepts_store(&copy), accepted, "{expectation}");
+    }
+}
+
+#[test]
 fn each_setting_reaches_the_state_machine() {
     let mut document = document();
     for (field, value) in [("maxQueueSeconds", 23), ("maxTransferSeconds", 24), ("sessionReopenSeconds", 28)] {

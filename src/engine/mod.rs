@@ -1,5 +1,6 @@
 //! The engine of one channel: durable queue, agents, outbox.
 
+mod backup;
 mod bot_metrics;
 mod bots;
 mod clock;
@@ -14,6 +15,7 @@ mod metric_name;
 mod metrics;
 mod open_streams;
 mod resolve;
+mod restore;
 mod run;
 mod sender;
 mod shown;
@@ -22,4 +24,6 @@ mod single_writer_room;
 mod status;
 pub mod store;
 
+pub use backup::{BackupArgs, backup};
+pub use restore::{RestoreArgs, restore};
 pub use run::{Args, EngineError, run};

@@ -51,7 +51,7 @@ use crate::{
 /// Files that are open beside the connections of the ports: the store with its readers, the gateway, the runtime.
 const OWN_FILES: usize = 128;
 /// File name of the store in its volume.
-const STORE_FILE: &str = "engine.db";
+pub(super) const STORE_FILE: &str = "engine.db";
 /// A store that cannot be opened is tried again this often: another engine may still be ending.
 const REOPEN: Duration = Duration::from_secs(2);
 /// A store that has no room to be brought to the newest schema is tried again this often: all its interactions are counted for it.

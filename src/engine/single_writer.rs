@@ -354,7 +354,7 @@ impl SingleWriter {
             let age = millis(now.duration_since(deadline).saturating_add(BEGIN_WITHIN));
             // The sender only ends together with the engine; the attempt is then handed over after the restart.
             let request = SendRequest {
-                store_id: self.store.identity().id.clone(),
+                store_id: self.store.identity().origin().to_owned(),
                 message_id: outbound.message.0,
                 attempt: outbound.attempt.0,
                 asked_before: !is_new,

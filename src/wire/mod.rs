@@ -5,6 +5,7 @@
 //! - [`inbound`], [`receipt`], [`delivery`]: gateway to engine, port 8081 of the engine;
 //! - [`outbound`]: engine to gateway, port 8081 of the gateway;
 //! - [`status`], [`bot_status`]: what a gateway or engine tells the operator about itself, and an engine about its bots;
+//! - [`store_id`]: ids of stores and of their copies;
 //! - [`simulator`]: the protocol of the provider that `aldis simulator` plays;
 //! - [`tokens`]: who calls, and how a role says who it is;
 //! - [`problem`]: errors of every HTTP interface, RFC 9457.
@@ -22,4 +23,5 @@ pub mod problem;
 pub mod receipt;
 pub mod simulator;
 pub mod status;
+pub mod store_id;
 pub mod tokens;

@@ -17,7 +17,7 @@ pub const MAX_SEND_BYTES: usize = 64 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SendRequest {
-    /// The engine's store: message ids are unique within it. 1 to 64 characters of `A-Z`, `a-z`, `0-9` and `-`; gateways refuse others
+    /// The engine's store, for a restored copy that which it is of: message ids are unique within it. 1 to 64 characters of `A-Z`, `a-z`, `0-9` and `-`; gateways refuse others
     /// with 400.
     pub store_id: String,
     /// The engine's id of the message.

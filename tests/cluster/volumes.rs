@@ -26,7 +26,7 @@ use crate::support::{
 const CHANNEL: &str = "smschannel/support";
 const CONNECTOR: &str = "smsconnector/simulator";
 const CUSTOMERS: u64 = 6;
-const PACE: Pace =
+pub(super) const PACE: Pace =
     Pace { customers: CUSTOMERS, customer_pause: Duration::from_millis(500), agent_pause: Duration::from_millis(50) };
 /// Size of a small volume, in MiB. An engine keeps a quarter of it free.
 const SMALL: u32 = 64;
@@ -124,7 +124,7 @@ fn empty(folder: &Path) {
 }
 
 /// How often each text reached the provider.
-fn sent(ledger: &[Entry]) -> BTreeMap<(String, String), usize> {
+pub(super) fn sent(ledger: &[Entry]) -> BTreeMap<(String, String), usize> {
     let mut sent = BTreeMap::new();
     for entry in ledger {
         if let Event::ApiRequest { message: Some(message), text: Some(text), .. } = &entry.event
@@ -162,7 +162,7 @@ async fn until_nothing_waits(quickstart: &Quickstart, running: &Running) {
     .await;
 }
 
-async fn until_another_is_sent(running: &Running) {
+pub(super) async fn until_another_is_sent(running: &Running) {
     let before = sent(&running.carrier.ledger().await).len();
     eventually("another reply is sent", || async {
         let now = sent(&running.carrier.ledger().await).len();
@@ -171,7 +171,7 @@ async fn until_another_is_sent(running: &Running) {
     .await;
 }
 
-async fn nothing_is_sent_twice(running: &Running) {
+pub(super) async fn nothing_is_sent_twice(running: &Running) {
     let sent = sent(&running.carrier.ledger().await);
     let twice: Vec<_> = sent.iter().filter(|(_, count)| **count > 1).collect();
     assert!(twice.is_empty(), "{twice:?}");

@@ -3,6 +3,7 @@
 
 mod agents_api;
 mod arrows;
+mod backup;
 mod bot_examples;
 mod bots;
 mod build_folder;

@@ -20,7 +20,7 @@ use tempfile::TempDir;
 
 use super::{
     issuer::TestIssuer,
-    process::{LOG_FILTER, address},
+    process::{LOG_FILTER, address, preloaded_together},
     volume::Volume,
     wall_clock::WallClock,
 };
@@ -58,6 +58,8 @@ pub struct Gateway {
     pub issuer: TestIssuer,
     /// Its wall clock.
     pub clock: WallClock,
+    /// Variables that it is started with, beside those of its clock.
+    pub environment: Vec<(String, String)>,
     /// The file system of its data, if that is its own.
     pub volume: Option<Volume>,
     config: Value,
@@ -97,6 +99,7 @@ impl Gateway {
             admin: format!("http://{address}:{}", ports::ADMIN),
             issuer,
             clock: WallClock::new(),
+            environment: Vec::new(),
             volume: None,
             config,
             routes: Vec::new(),
@@ -165,7 +168,7 @@ impl Gateway {
     fn run(&mut self) {
         let log = fs::File::options().create(true).append(true).open(self.path("log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_aldis"))
-            .envs(self.clock.environment())
+            .envs(preloaded_together([self.clock.environment(), self.environment.clone()]))
             .env("ALDIS_LOG", LOG_FILTER.get_or_init(|| "aldis=debug,info"))
             .args(["gateway", "--address", &self.address.to_string()])
             .arg("--config-dir")
@@ -186,6 +189,11 @@ impl Gateway {
     /// Ends the process as a power cut would, and starts it again.
     pub fn kill_and_restart(&mut self) {
         self.kill();
+        self.start_again();
+    }
+
+    /// Starts it again after it ended.
+    pub fn start_again(&mut self) {
         self.run();
     }
 
@@ -195,6 +203,11 @@ impl Gateway {
             child.kill().unwrap();
             child.wait().unwrap();
         }
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&mut self) -> bool {
+        self.child.as_mut().is_some_and(|child| child.try_wait().unwrap().is_none())
     }
 
     /// Ends the process as the kubelet does, and waits until it has ended.

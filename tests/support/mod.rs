@@ -5,6 +5,7 @@
 pub mod carrier;
 pub mod channel;
 pub mod desk;
+pub mod disk;
 pub mod engine;
 pub mod engine_fake;
 pub mod gateway;

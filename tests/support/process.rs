@@ -140,6 +140,15 @@ impl Drop for Role {
     }
 }
 
+/// Variables of several, of whose libraries all are preloaded.
+pub fn preloaded_together<const N: usize>(all: [Vec<(String, String)>; N]) -> Vec<(String, String)> {
+    let (libraries, mut variables): (Vec<_>, Vec<_>) =
+        all.into_iter().flatten().partition(|(name, _)| name == "LD_PRELOAD");
+    let libraries: Vec<_> = libraries.into_iter().map(|(_, library)| library).collect();
+    variables.extend((!libraries.is_empty()).then(|| ("LD_PRELOAD".to_owned(), libraries.join(":"))));
+    variables
+}
+
 /// Asks again until there is an answer, with patience; fails naming `what` and the last answer.
 pub async fn eventually<T, E: std::fmt::Debug, F: Future<Output = Result<T, E>>>(
     what: &str,

@@ -126,6 +126,29 @@ impl Cluster {
         run(self.with_kubeconfig(tool("kubernetes", "kubectl")).args(arguments), None)
     }
 
+    /// Runs commands in bash as a person would type them, in a folder, with kubectl and a context of this namespace.
+    pub fn shell(&self, namespace: &str, folder: &Path, commands: &str) -> Output {
+        let kubectl = tool("kubernetes", "kubectl");
+        let kubeconfig = folder.join("kubeconfig");
+        if !kubeconfig.exists() {
+            std::fs::copy(&self.kubeconfig, &kubeconfig).expect("a copy of the kubeconfig");
+            let mut context = Command::new(&kubectl);
+            context.env("KUBECONFIG", &kubeconfig).args([
+                "config",
+                "set-context",
+                "--current",
+                "--namespace",
+                namespace,
+            ]);
+            run(&mut context, None).ok();
+        }
+        let path = std::env::var("PATH").unwrap_or_default();
+        let tools = kubectl.parent().expect("its folder");
+        let mut bash = Command::new("bash");
+        bash.args(["-euo", "pipefail", "-c", commands]).current_dir(folder);
+        run(bash.env("KUBECONFIG", &kubeconfig).env("PATH", format!("{}:{path}", tools.display())), None)
+    }
+
     /// `kubectl apply --server-side -f -` with these documents.
     pub fn apply(&self, yaml: &str) -> Output {
         let mut kubectl = self.with_kubeconfig(tool("kubernetes", "kubectl"));

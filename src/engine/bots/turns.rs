@@ -179,7 +179,7 @@ impl BotTurns {
             Some(Ok(request)) => {
                 pass.taken += 1;
                 pass.bytes += turn.values.bytes();
-                let key = idempotency_key(&desk.store.identity().id, id, turn.turn, &request);
+                let key = idempotency_key(desk.store.identity().origin(), id, turn.turn, &request);
                 self.calls.begin(id, turn.turn, key, request);
             }
             Some(Err(failure)) => {

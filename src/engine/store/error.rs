@@ -97,6 +97,15 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// A restore was broken off, and cannot be ended.
+    #[error("a restore of {} was broken off and cannot be ended: {source}; check how the volume is mounted and who owns the files", path.display())]
+    Restore {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// It is a SQLite database, but not ours.
     #[error("{} is a database of another program: give the channel a volume of its own", path.display())]
     NotAStore {

@@ -5,6 +5,7 @@
 //! and become durable together, with one fsync.
 
 mod added;
+pub mod backup;
 mod bot_failures;
 mod bots;
 mod clock_set;
@@ -26,6 +27,7 @@ mod recent;
 pub mod retention;
 pub mod room;
 pub mod schema;
+pub mod swap;
 mod touched;
 mod upgrade;
 pub mod write;

@@ -10,15 +10,15 @@ use super::{
     lock::Lock,
     receipt_token::KEY_LENGTH,
     recent::Recent,
-    schema, upgrade,
+    schema, swap, upgrade,
 };
-use crate::{engine::core::state::Scalars, sms::PhoneNumber};
+use crate::{engine::core::state::Scalars, sms::PhoneNumber, wire::store_id};
 
 /// How long a statement waits for another process (a person's `sqlite3`, a backup) to let go of the database.
 pub const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// `PRAGMA application_id` of a store: "ALDI". The file command and other programs tell by it whose file this is.
-const APPLICATION_ID: i32 = 0x414C_4449;
+pub(super) const APPLICATION_ID: i32 = 0x414C_4449;
 
 /// What a store belongs to. It never changes: another number is another channel with another store.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +32,17 @@ pub struct Belongs {
 /// A store's id, and what it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// 128 random bits in hex, made with the store.
+    /// 128 random bits in hex, made with the store; a restored copy's has an end of its own.
     pub id: String,
     /// The account and number whose data it holds.
     pub belongs: Belongs,
+}
+
+impl Identity {
+    /// The id that others know the store's messages by: that of the store which a restored copy is of, so that what was sent from either is known.
+    pub fn origin(&self) -> &str {
+        store_id::origin(&self.id)
+    }
 }
 
 /// What an opened database says of itself.
@@ -53,6 +60,7 @@ pub(super) struct Opened {
 /// Opens or makes the database at `path`.
 pub(super) fn open(path: &Path, belongs: &Belongs) -> Result<Opened, OpenError> {
     let lock = Lock::acquire(path)?;
+    swap::finish(path).map_err(|source| OpenError::Restore { path: path.to_owned(), source })?;
     let at = OpenError::at(path);
     let mut connection =
         connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).map_err(&at)?;
@@ -85,7 +93,7 @@ pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
-fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
+pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
     // Each connection is used by one thread at a time, so SQLite's own mutexes are not needed.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -99,7 +107,7 @@ fn connect(path: &Path, access: OpenFlags) -> Result<Connection, StoreError> {
 }
 
 /// Refuses a database that another program made. An empty one is ours to make.
-fn check_owner(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+pub(super) fn check_owner(connection: &Connection, path: &Path) -> Result<(), OpenError> {
     let at = OpenError::at(path);
     let owner: i32 =
         connection.query_row("PRAGMA application_id", [], |row| row.get(0)).map_err(|error| at(error.into()))?;
@@ -163,7 +171,7 @@ fn prepare(connection: &mut Connection, belongs: &Belongs) -> Result<(), StoreEr
     Ok(())
 }
 
-fn read_identity(connection: &Connection) -> Result<(Identity, [u8; KEY_LENGTH], u64, u64), StoreError> {
+pub(super) fn read_identity(connection: &Connection) -> Result<(Identity, [u8; KEY_LENGTH], u64, u64), StoreError> {
     let (id, account, number, key, commits, last): (String, String, String, [u8; KEY_LENGTH], i64, i64) = connection
         .query_row("SELECT id, account, number, receipt_key, commits, last_sequence FROM store", [], |row| {
             Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?))
@@ -177,7 +185,7 @@ fn read_identity(connection: &Connection) -> Result<(Identity, [u8; KEY_LENGTH],
 }
 
 /// Bytes from the system's random generator.
-fn random<const N: usize>() -> Result<[u8; N], StoreError> {
+pub(super) fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
     rustls::crypto::ring::default_provider()
         .secure_random
@@ -186,7 +194,7 @@ fn random<const N: usize>() -> Result<[u8; N], StoreError> {
     Ok(bytes)
 }
 
-fn hex(bytes: &[u8]) -> impl fmt::Display + rusqlite::ToSql {
+pub(super) fn hex(bytes: &[u8]) -> impl fmt::Display + rusqlite::ToSql {
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
         use fmt::Write as _;
         // Writing to a String cannot fail.

@@ -14,7 +14,7 @@ const LEAST_RESERVE: u64 = 16 << 20;
 /// The most that is kept free, however large the volume is.
 const LARGEST_RESERVE: u64 = 64 << 20;
 /// Without so much an engine cannot even start: opening the store may make the log and its index.
-const TO_START: u64 = 1 << 20;
+pub(super) const TO_START: u64 = 1 << 20;
 /// What the log may take for each row that is forgotten: the pages that hold it and its places in the look-ups.
 const LOG_FOR_A_ROW: u64 = 64 << 10;
 /// What the log may take for each row of a look-up: its page, and half of another that is split.
@@ -106,6 +106,24 @@ pub fn is_too_full_to_start(store: &Path) -> Result<bool, StoreError> {
         tracing::warn!("the volume is full: the engine starts with the room that was held in reserve");
     }
     too_full()
+}
+
+/// Bytes that the log may gain while something keeps it from being emptied: half of what is above the room that is kept free.
+///
+/// # Errors
+/// When the volume cannot be asked.
+pub fn log_may_gain(store: &Path) -> Result<u64, StoreError> {
+    let room = Room::of(store)?;
+    Ok((room.volume.free.saturating_sub(room.reserve()) / 2).max(TO_START))
+}
+
+/// Bytes that may be put on the volume of a store without making it full.
+///
+/// # Errors
+/// When the volume cannot be asked.
+pub fn to_spare(store: &Path) -> Result<u64, StoreError> {
+    let room = Room::of(store)?;
+    Ok(room.volume.free.saturating_sub(room.reserve() + room.reserve() / 4))
 }
 
 impl Store {

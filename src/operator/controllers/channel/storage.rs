@@ -19,6 +19,7 @@ use crate::{
     wire::{
         config::engine::StoreExpectation,
         status::{EngineStatus, StoreStatus},
+        store_id,
     },
 };
 
@@ -91,7 +92,13 @@ fn fault(
             format!("the store {id} belongs to {} of account {}; nothing is sent; {how}", store.number, store.account);
         return Some(DesiredCondition::no(Reason::StorageForeign, message));
     }
-    if let Some(known) = remembered.store_id.as_ref().filter(|known| *known != id) {
+    let known = remembered.store_id.as_ref();
+    if store_id::is_copy(id) && known.is_none_or(|known| known != id && store_id::origin(known) == store_id::origin(id))
+    {
+        let message = format!("the store {id} was restored from a backup; nothing is sent by itself; {how}");
+        return Some(DesiredCondition::no(Reason::StorageRolledBack, message));
+    }
+    if let Some(known) = known.filter(|known| *known != id) {
         let message =
             format!("the store is {id} and was {known}: the volume was replaced or lost; nothing is sent; {how}");
         return Some(DesiredCondition::no(Reason::StorageReplaced, message));
@@ -147,4 +154,40 @@ pub(super) fn check_volume(context: &Context, owner: &Owner, channel: &SmsChanne
 /// To whom the content of the volume belongs.
 pub(super) fn content(spec: &SmsChannelSpec) -> Content<'_> {
     Content { annotation: ANNOTATION_NUMBER, value: &spec.number }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::{operator::controllers::plan_tests::observed_channel, wire::status::fixture};
+
+    /// What is said of a store, and what is remembered of it, by a channel that remembers this one.
+    fn found(remembered: Option<&str>, id: &str) -> (Reason, Option<String>) {
+        let mut channel = serde_json::to_value(&*observed_channel(&json!({})).channel).unwrap();
+        channel["status"] = json!({"conditions": [], "engine": {"storeId": remembered, "storeCommits": 5}});
+        let said = json!({"id": id, "commits": 5, "number": "+15551230001", "account": "simulator", "accepted": true});
+        let said = fixture::engine(&json!({"store": said}));
+        let checked = check_store(&serde_json::from_value(channel).unwrap(), Some("simulator"), &said);
+        (checked.desired.reason, checked.id)
+    }
+
+    #[test]
+    fn a_restored_copy_is_remembered_only_when_it_was_accepted() {
+        let (copy, second) = (store_id::of_copy("0a", "1"), store_id::of_copy("0a", "2"));
+        let cases = [
+            (None, "0a", Reason::Intact),
+            (None, &copy, Reason::StorageRolledBack),
+            (Some("0a"), &copy, Reason::StorageRolledBack),
+            (Some(&*copy), &second, Reason::StorageRolledBack),
+            (Some(&*copy), "0a", Reason::StorageReplaced),
+            (Some("0b"), &copy, Reason::StorageReplaced),
+            (Some(&*copy), &copy, Reason::Intact),
+        ];
+        for (remembered, id, reason) in cases {
+            let expected = if reason == Reason::Intact { Some(id) } else { remembered };
+            assert_eq!(found(remembered, id), (reason, expected.map(ToOwned::to_owned)), "{id} after {remembered:?}");
+        }
+    }
 }
