@@ -59,6 +59,11 @@ standalone: peers browser ## tests that need nothing but this machine
 api-campaign: peers ## asks all of the agents' API for FOR=900 seconds, from its document
 	@TEST=agents_api ALDIS_API_SECONDS=$(or $(FOR),900) tests/progress test campaign --locked --test standalone --no-fail-fast
 
+# `make standalone` does this for 40 failures.
+.PHONY: power-campaign
+power-campaign: install ## has the power of engine and gateway fail FAILURES=1000 times; SEED=NUMBER: as before
+	@TEST=power_failures ALDIS_POWER_FAILURES=$(or $(FAILURES),1000) ALDIS_POWER_SEED=$(SEED) tests/progress test campaign --locked --test standalone --no-fail-fast
+
 .PHONY: apiserver
 apiserver: tools ## tests that need an API server
 	@tests/progress test apiserver --locked --test apiserver --no-fail-fast

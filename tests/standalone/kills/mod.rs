@@ -1,6 +1,7 @@
 //! Engine and gateway die again and again, as in a power cut, with requests in flight. Judged from outside: by the ledger of the
 //! simulator, which plays the provider, against the engine's store as the `sqlite3` command reads it.
 
+mod power;
 mod restored;
 pub(crate) mod world;
 
