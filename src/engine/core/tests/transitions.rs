@@ -150,7 +150,7 @@ fn places(state: &State) -> BTreeMap<InteractionId, Place> {
 /// None for what moves no interaction.
 fn cause_of(command: &Command) -> Option<Cause> {
     Some(match command {
-        Command::Inbound(_) => Cause::Text,
+        Command::Inbound(_) | Command::PartsTimedOut(_) => Cause::Text,
         Command::SendResult(_) | Command::Receipt(_) => Cause::Provider,
         Command::ImportOptOuts { .. } => Cause::Import,
         Command::Start { .. } => Cause::Start,
@@ -184,8 +184,8 @@ const fn cause_of_timer(timer: &Timer) -> Option<Cause> {
         Timer::TransferTimedOut(_) => Cause::TransferTimedOut,
         Timer::QueueTimedOut(_) => Cause::QueueTimedOut,
         Timer::InteractionIdle(_) => Cause::Idle,
-        // Their bot, or the strategy, moves it then.
-        Timer::OfferRested(_) | Timer::BotTimedOut(_) => return None,
+        // Their bot, the strategy or the text moves it then.
+        Timer::OfferRested(_) | Timer::BotTimedOut(_) | Timer::PartsTimedOut(_) => return None,
     })
 }
 
