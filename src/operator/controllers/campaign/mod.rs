@@ -1,6 +1,8 @@
 //! Campaigns: checked, handed to the engines, and summed up.
 
+mod faults;
 mod reconcile;
+mod schedule;
 mod sums;
 mod validate;
 

@@ -1,141 +1,24 @@
 //! From a campaign's spec into types that cannot be wrong.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 
 use jiff::Timestamp;
-use jiff::civil::{Date, Weekday as Day};
 use jiff::tz::TimeZone;
 use kube::ResourceExt;
 
+use super::{
+    faults::{CampaignFault, CampaignFaults},
+    schedule::{hours_of, schedule},
+};
 use crate::{
     api::{
         Campaign, CampaignSpec, Reason,
-        campaign::{CANNED_REPLIES_BYTES, CannedReply, Exception, Member, Schedule, Weekly},
+        campaign::{CANNED_REPLIES_BYTES, CannedReply, Member},
     },
     hours,
     sms::{self, MAX_SEGMENTS},
-    wire::config::{
-        InvalidOrigin, Origin,
-        engine::{self, TimeRange, Weekday},
-    },
+    wire::config::{Origin, engine},
 };
-
-/// Minutes of a day.
-const DAY: u16 = 24 * 60;
-
-/// What is wrong with a campaign's spec.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum CampaignFault {
-    /// Nobody knows the time zone.
-    #[error("spec.timeZone {0:?} is no time zone that IANA knows: write one such as Europe/Madrid or UTC")]
-    TimeZone(String),
-    /// A range of hours is wrong.
-    #[error("spec.schedule.{at}: {range:?} {fault}")]
-    Range {
-        /// The day or date.
-        at: String,
-        /// The range as it stands.
-        range: String,
-        /// What is wrong with it, and what to do.
-        fault: &'static str,
-    },
-    /// A date does not exist.
-    #[error("spec.schedule.exceptions: there is no {0}: correct or remove the date")]
-    Date(String),
-    /// A date stands twice.
-    #[error("spec.schedule.exceptions: {0} stands twice: keep one")]
-    DateTwice(String),
-    /// A user stands twice.
-    #[error("spec.members: {0:?} stands twice: keep one")]
-    MemberTwice(String),
-    /// A supervisor stands twice.
-    #[error("spec.supervisors: {0:?} stands twice: keep one")]
-    SupervisorTwice(String),
-    /// A disposition stands twice.
-    #[error("spec.dispositions: {0:?} stands twice: keep one")]
-    DispositionTwice(String),
-    /// A disposition is asked for, and there is none.
-    #[error("spec.dispositionRequired: there is nothing to choose from: add dispositions, or set it to false")]
-    NothingToChoose,
-    /// A canned reply stands twice.
-    #[error("spec.cannedReplies: {0:?} stands twice: keep one")]
-    CannedReplyTwice(String),
-    /// No agent could send a canned reply.
-    #[error("spec.cannedReplies: {shortcut:?} {fault}")]
-    CannedReply {
-        /// The shortcut, as the campaign writes it.
-        shortcut: String,
-        /// What is wrong with its text, and what to do.
-        fault: String,
-    },
-    /// The canned replies are too long together.
-    #[error(
-        "spec.cannedReplies: all together have {bytes} bytes, and {CANNED_REPLIES_BYTES} are possible: shorten or remove some"
-    )]
-    CannedRepliesTooLong {
-        /// In UTF-8, without what JSON adds.
-        bytes: usize,
-    },
-    /// No web page has this origin, or too many have.
-    #[error("spec.allowedOrigins: {origin:?} {fault}")]
-    Origin {
-        /// The origin as it stands.
-        origin: String,
-        /// What is wrong with it, and what to do.
-        fault: InvalidOrigin,
-    },
-    /// A number of a member is out of its range.
-    #[error("spec.members: {field} of {user:?} is {value}: it must be {range}")]
-    Member {
-        /// The user.
-        user: String,
-        /// The field.
-        field: &'static str,
-        value: i32,
-        /// The values that it may have, in words.
-        range: &'static str,
-    },
-}
-
-impl CampaignFault {
-    /// The reason that conditions show.
-    pub(super) const fn reason(&self) -> Reason {
-        match self {
-            Self::TimeZone(_) => Reason::TimeZoneUnknown,
-            Self::Range { .. } | Self::Date(_) | Self::DateTwice(_) => Reason::ScheduleInvalid,
-            Self::MemberTwice(_)
-            | Self::SupervisorTwice(_)
-            | Self::DispositionTwice(_)
-            | Self::NothingToChoose
-            | Self::CannedReplyTwice(_)
-            | Self::CannedReply { .. }
-            | Self::CannedRepliesTooLong { .. }
-            | Self::Origin { .. }
-            | Self::Member { .. } => Reason::InvalidSpec,
-        }
-    }
-}
-
-/// All that is wrong with a campaign; at least one fault.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct CampaignFaults(Vec<CampaignFault>);
-
-impl CampaignFaults {
-    /// The reason of the first.
-    pub(crate) fn reason(&self) -> Reason {
-        self.0.first().map_or(Reason::InvalidSpec, CampaignFault::reason)
-    }
-}
-
-impl fmt::Display for CampaignFaults {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let each: Vec<String> = self.0.iter().map(ToString::to_string).collect();
-        f.write_str(&each.join("; "))
-    }
-}
-
-impl std::error::Error for CampaignFaults {}
 
 /// A campaign without faults.
 #[derive(Clone, Debug, PartialEq)]
@@ -217,82 +100,6 @@ pub(crate) fn for_engine(campaign: &Campaign) -> Result<engine::Campaign, Campai
         canned_replies: valid.canned_replies,
         allowed_origins: valid.allowed_origins,
     })
-}
-
-fn schedule(declared: &Schedule, faults: &mut Vec<CampaignFault>) -> engine::Schedule {
-    let weekly = match &declared.weekly {
-        Some(weekly) => week(weekly, faults),
-        None => DAYS.iter().map(|(_, day)| (*day, vec![TimeRange { from_minute: 0, to_minute: DAY }])).collect(),
-    };
-    let mut exceptions = BTreeMap::new();
-    for Exception { date, ranges: declared, .. } in &declared.exceptions {
-        let ranges = ranges(&format!("exceptions[{date}]"), declared, faults);
-        match date.parse::<Date>() {
-            Err(_) => faults.push(CampaignFault::Date(date.clone())),
-            Ok(day) => {
-                if exceptions.insert(day, ranges).is_some() {
-                    faults.push(CampaignFault::DateTwice(date.clone()));
-                }
-            }
-        }
-    }
-    engine::Schedule { weekly, exceptions }
-}
-
-/// The days, Monday first: as jiff names them, and as the engine's document does.
-const DAYS: [(Day, Weekday); 7] = [
-    (Day::Monday, Weekday::Monday),
-    (Day::Tuesday, Weekday::Tuesday),
-    (Day::Wednesday, Weekday::Wednesday),
-    (Day::Thursday, Weekday::Thursday),
-    (Day::Friday, Weekday::Friday),
-    (Day::Saturday, Weekday::Saturday),
-    (Day::Sunday, Weekday::Sunday),
-];
-
-fn week(weekly: &Weekly, faults: &mut Vec<CampaignFault>) -> BTreeMap<Weekday, Vec<TimeRange>> {
-    let days = weekly.days().into_iter().zip(DAYS);
-    days.map(|((name, declared), (_, day))| (day, ranges(&format!("weekly.{name}"), declared, faults))).collect()
-}
-
-/// Reads the ranges of a day, in the order of the clock. What is wrong goes to the faults and is left out.
-fn ranges(at: &str, declared: &[String], faults: &mut Vec<CampaignFault>) -> Vec<TimeRange> {
-    let mut fault =
-        |range: &str, fault| faults.push(CampaignFault::Range { at: at.into(), range: range.into(), fault });
-    let mut read = Vec::new();
-    for text in declared {
-        match range(text) {
-            None => fault(text, "is no range: write HH:MM-HH:MM"),
-            Some(range) if range.from_minute >= range.to_minute => {
-                fault(text, "ends before it starts: for a night shift write two, as 22:00-24:00 and 00:00-06:00");
-            }
-            Some(range) => read.push((range, text)),
-        }
-    }
-    read.sort_by_key(|(range, _)| (range.from_minute, range.to_minute));
-    for pair in read.windows(2) {
-        if let [(before, _), (after, text)] = pair
-            && after.from_minute < before.to_minute
-        {
-            fault(text, "overlaps with another range of the day: join or separate them");
-        }
-    }
-    read.into_iter().map(|(range, _)| range).collect()
-}
-
-fn range(text: &str) -> Option<TimeRange> {
-    let (from, to) = text.split_once('-')?;
-    Some(TimeRange { from_minute: minute(from).filter(|minute| *minute < DAY)?, to_minute: minute(to)? })
-}
-
-fn minute(text: &str) -> Option<u16> {
-    let (hour, minute) = text.split_once(':')?;
-    let two_digits = |text: &str| text.len() == 2 && text.bytes().all(|digit| digit.is_ascii_digit());
-    if !two_digits(hour) || !two_digits(minute) {
-        return None;
-    }
-    let (hour, minute): (u16, u16) = (hour.parse().ok()?, minute.parse().ok()?);
-    (minute < 60 && hour * 60 + minute <= DAY).then_some(hour * 60 + minute)
 }
 
 fn members(declared: &[Member], faults: &mut Vec<CampaignFault>) -> Vec<engine::Member> {
@@ -386,19 +193,10 @@ fn origins(spec: &CampaignSpec, faults: &mut Vec<CampaignFault>) -> Vec<Origin> 
     origins.into_iter().collect()
 }
 
-fn hours_of(schedule: &engine::Schedule, zone: TimeZone) -> hours::Schedule {
-    // Ranges that are wrong were left out and reported.
-    let ranges = |ranges: &Vec<TimeRange>| -> Vec<hours::TimeRange> {
-        ranges.iter().filter_map(|range| hours::TimeRange::new(range.from_minute, range.to_minute).ok()).collect()
-    };
-    let weekly = DAYS.iter().map(|(day, name)| (*day, schedule.weekly.get(name).map(ranges).unwrap_or_default()));
-    let exceptions = schedule.exceptions.iter().map(|(date, declared)| (*date, ranges(declared))).collect();
-    hours::Schedule::new(zone, Some(weekly.collect()), exceptions)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::config::engine::{TimeRange, Weekday};
     use serde_json::{Value, json};
 
     fn spec(value: Value) -> CampaignSpec {
