@@ -6,6 +6,7 @@ mod bots;
 mod clock;
 pub mod config;
 pub mod core;
+mod due_parts;
 pub(crate) mod event_schemas;
 mod feed;
 pub(crate) mod http;

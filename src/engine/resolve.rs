@@ -30,7 +30,7 @@ use crate::{
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 /// What was looked up of a customer's text before anything of its batch was decided.
 #[derive(Debug)]
@@ -154,10 +154,17 @@ fn inbound<'r>(
     let customer = transaction.writer_of(text(message, &address), found);
     let mut duplicate_of = transaction.repeated_by(text(message, &address), found);
     let mut part = None;
-    if let (Some(of), None) = (message.part, duplicate_of) {
-        duplicate_of = transaction.joined_as(&message.provider_message_id)?;
-        part = Some(Box::new(transaction.arrived(of, &message.provider_message_id, customer, state)?));
+    if duplicate_of.is_none() {
+        let id = &*message.provider_message_id;
+        part = match message.part {
+            Some(of) => {
+                duplicate_of = transaction.joined_as(id)?;
+                Some(transaction.arrived(of, id, customer, state)?)
+            }
+            None => transaction.arrived_again(id, state)?,
+        };
     }
+    let part = part.map(Box::new);
     let before_opt_out = is_before_opt_out(transaction, state, message, part.as_deref(), customer)?;
     let command = Command::Inbound(command::Inbound {
         contact: Contact { address, customer },
@@ -188,7 +195,7 @@ fn is_before_opt_out(
     let Some(customer) = opted_out else { return Ok(false) };
     let received_at = match (part, keyword(message, &state.config().opt_out)) {
         // What the whole text says shows when it is joined.
-        (Some(part), _) => part.kept.iter().map(|kept| kept.received_at).fold(message.received_at, Timestamp::min),
+        (Some(part), _) => part.begun_at(message.received_at),
         (None, Some(Keyword::Start)) => message.received_at,
         (None, Some(Keyword::Stop | Keyword::Help) | None) => return Ok(false),
     };

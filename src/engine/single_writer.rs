@@ -23,6 +23,7 @@ use super::{
         sending::BEGIN_WITHIN,
         state::State,
     },
+    due_parts::DueParts,
     feed::Feed,
     inbox::{Inbox, Inspection, Job, Keyed, Outcome, Request, Waiting},
     metrics::Metrics,
@@ -34,12 +35,13 @@ use super::{
         retention::Retention, room::Fill,
     },
 };
-use crate::{admin::Reasons, wire::outbound::SendRequest};
+use crate::{
+    admin::Reasons,
+    wire::{outbound::SendRequest, store_id},
+};
 
 /// Requests that are decided in one transaction at most. It bounds how long the first of them waits.
 const MAX_BATCH: usize = 512;
-/// Texts that are waited for no longer and become messages in one transaction. It bounds how long others wait.
-const PARTS_AT_ONCE: usize = 64;
 /// Without anything to do the writer wakes this often, to look at the clock, which may have been set.
 const IDLE_WAKEUP: Duration = Duration::from_secs(30);
 /// While the volume is full the writer looks for room this often.
@@ -68,6 +70,7 @@ pub(super) struct SingleWriter {
     pub(super) metrics: Metrics,
     pub(super) open_streams: OpenStreams,
     pub(super) bot_turns: BotTurns,
+    pub(super) due_parts: DueParts,
     /// Attempts that were handed over and not answered yet.
     pub(super) handed_over: HashMap<MessageId, Attempt>,
     /// The first id of this life of the store.
@@ -117,6 +120,9 @@ impl SingleWriter {
         let mut first = vec![Command::Started { ids_from: self.ids_from, leapt }];
         first.extend(self.put_in_force(&settings, false));
         self.look_for_room(inbox)?;
+        if self.state.parts_due().next().is_some() {
+            self.due_parts.hold();
+        }
         self.commit(Vec::new(), first, None)?;
         loop {
             let job = match inbox.jobs.recv_timeout(self.until_wakeup(inbox.fill())) {
@@ -151,8 +157,7 @@ impl SingleWriter {
 
     fn until_wakeup(&mut self, fill: Fill) -> Duration {
         let bots_are_due = fill < Fill::Exhausted && self.bot_turns.are_due(&self.state);
-        let parts_are_due = self.state.parts_due().next().is_some();
-        if self.has_room_again || bots_are_due || parts_are_due {
+        if self.has_room_again || bots_are_due || self.due_parts.are_due(&self.state) {
             return Duration::ZERO;
         }
         self.clock.read();
@@ -160,7 +165,7 @@ impl SingleWriter {
         let at = next.map_or(self.forget_at, |due| due.min(self.forget_at));
         // Rounded up, so that it is due when the writer wakes.
         let wait = at.duration_since(self.now()).saturating_add(SignedDuration::from_millis(1));
-        let paused = self.send_again_at.is_some();
+        let paused = self.send_again_at.is_some() || self.due_parts.hold_back(&self.state);
         let longest = if fill > Fill::Roomy || paused { FULL_WAKEUP } else { IDLE_WAKEUP };
         let wait = Duration::try_from(wait).unwrap_or_default().min(longest);
         self.index_due(fill).map_or(wait, |due| wait.min(due.saturating_duration_since(Instant::now())))
@@ -200,9 +205,8 @@ impl SingleWriter {
         if std::mem::replace(&mut self.streams_unknown, exhausted) && !exhausted {
             commands.extend(self.open_streams.differences(&self.state));
         }
-        let parts_due = self.state.parts_due().take(PARTS_AT_ONCE);
-        let parts_due = parts_due.map(|assembly| (Request::PartsTimedOut(assembly), Waiting::Nobody));
-        requests.splice(0..0, parts_due.collect::<Vec<_>>());
+        let parts_due = self.due_parts.portion(&self.state, self.store.has_short_log()).into_iter();
+        requests.splice(0..0, parts_due.map(|assembly| (Request::PartsTimedOut(assembly), Waiting::Nobody)));
         let has_room_again = std::mem::take(&mut self.has_room_again);
         if !exhausted && settings.is_none() {
             commands.extend(self.bot_turns.due(&self.state, &self.store, &self.settings.load())?);
@@ -350,15 +354,21 @@ impl SingleWriter {
             };
             self.handed_over.insert(outbound.message, outbound.attempt);
             let is_new = new.contains(&(outbound.message, outbound.attempt));
+            // A copy does not know what its origin asked for since; a person who has it sent once more does.
+            let in_doubt =
+                store_id::is_copy(&self.store.identity().id) && outbound.message.0 < self.ids_from && !outbound.resend;
             let begin_within = millis(deadline.duration_since(now));
-            let age = millis(now.duration_since(deadline).saturating_add(BEGIN_WITHIN));
+            let age = match in_doubt {
+                true => now.duration_since(dispatch.at),
+                false => now.duration_since(deadline).saturating_add(BEGIN_WITHIN),
+            };
             // The sender only ends together with the engine; the attempt is then handed over after the restart.
             let request = SendRequest {
                 store_id: self.store.identity().origin().to_owned(),
                 message_id: outbound.message.0,
                 attempt: outbound.attempt.0,
-                asked_before: !is_new,
-                begun_millis_ago: (is_new || !self.clock_was_behind).then_some(age),
+                asked_before: !is_new || in_doubt,
+                begun_millis_ago: (is_new || !self.clock_was_behind).then_some(millis(age)),
                 begin_within_millis: begin_within,
                 sent_at: now,
                 from: settings.number.to_string(),

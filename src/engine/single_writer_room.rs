@@ -41,6 +41,7 @@ impl SingleWriter {
             Fill::Roomy => {
                 tracing::info!("the volume has room again");
                 self.store.hold_room();
+                self.due_parts.hold();
             }
             Fill::Full => tracing::error!("the volume is full: nothing new is taken until there is room"),
             Fill::Exhausted => tracing::error!("the volume is exhausted: nothing is written but what frees room"),

@@ -24,7 +24,8 @@ pub struct SendRequest {
     pub message_id: u64,
     /// 1 for the first attempt. A new number is a new permission to send.
     pub attempt: u32,
-    /// Whether the engine may have asked for this attempt before. False only for the first request of a new attempt.
+    /// Whether the engine may have asked for this attempt before. False only for the first request of a new attempt, and not for what a restored
+    /// copy of a store has from its origin.
     pub asked_before: bool,
     /// How long ago the engine began the attempt, in milliseconds, by its own measure. None when it cannot tell, because its
     /// clock was set back while it was down.

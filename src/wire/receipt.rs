@@ -28,7 +28,8 @@ pub struct Receipt {
     pub provider_message_id: String,
     /// Our number, canonical form: the sender of the message.
     pub from: String,
-    /// The token of the callback URL, `<messageId>.<hmac>`; settles a message whose answer was lost.
+    /// The token of the callback URL, `<messageId>-<attempt>.<hmac>`, or without the attempt from an older engine; settles a message whose answer
+    /// was lost.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
     /// The state it reports.

@@ -171,6 +171,9 @@ fn check_opt_outs(channel: &Channel) {
                 opted_out.insert(customer, (Some(since), by));
             }
             Happened::Customer(CustomerEvent::OptedIn { customer, .. }) => drop(opted_out.remove(&customer)),
+            Happened::Clock(ClockEvent::ClockSet { to }) => {
+                opted_out.values_mut().for_each(|(since, _)| *since = (*since).min(Some(to)));
+            }
             Happened::Agent(AgentEvent::OptOutsImported { user, listed, opted_out }) => {
                 imports.insert(0, (event.at, user, listed, opted_out));
             }

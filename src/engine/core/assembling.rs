@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    assembly::Assembly,
+    assembly::{Assembly, Share},
     command::{Answer, ArrivedPart, Content, Inbound, KeptPart, Refusal, TimedOutParts},
     draft::Draft,
     event::{InboundEvent, Parts},
@@ -13,10 +13,12 @@ use super::{
 
 /// Stands in a text where parts are missing.
 const GAP: &str = "[…]";
+/// Ids under which parts of one text that is waited for may come again.
+const MAX_REPEATS: usize = 16;
 
 /// A part came. The last one of its text, and one that there is no room to keep, brings all that are there.
 pub(super) fn arrived(draft: &mut Draft<'_>, text: &Inbound, arrived: &ArrivedPart) -> Result<Answer, Refusal> {
-    let ArrivedPart { part, repeats, kept } = arrived;
+    let ArrivedPart { part, repeats, kept, ids } = arrived;
     let full = draft.state.is_volume_full();
     if let Some((assembly, sequence)) = *repeats {
         if !full {
@@ -28,22 +30,31 @@ pub(super) fn arrived(draft: &mut Draft<'_>, text: &Inbound, arrived: &ArrivedPa
         return Err(Refusal::NoRoom);
     }
     let (customer, sequence) = (text.contact.customer, part.sequence());
-    let pending = customer.and_then(|customer| draft.state.assembly_of(customer, *part));
+    let mut pending = customer.and_then(|customer| draft.state.assembly_of(customer, *part));
+    let mut kept = kept.as_slice();
+    if let Some(older) = pending.filter(|_| arrived.is_of_another_text(text.received_at)) {
+        if !older.timed_out {
+            draft.push(InboundEvent::PartsTimedOut { assembly: older.id });
+        }
+        (pending, kept) = (None, &[]);
+    }
     let first = kept.iter().find(|kept| kept.sequence == sequence);
     if let (Some(Assembly { id, .. }), Some(first)) = (pending, first) {
-        let differs = first.text != text.text;
-        draft.push(InboundEvent::PartRepeated { assembly: *id, sequence, differs });
+        let differs = first.text != text.text || first.note != text.note;
+        // Each id takes a row, so they have a limit as all that waits has.
+        if !differs && (*ids as usize).saturating_sub(kept.len()) < MAX_REPEATS {
+            draft.push(InboundEvent::PartRepeated { assembly: *id, sequence, differs });
+            return Ok(Answer::PartRepeated);
+        }
+        draft.push(InboundEvent::PartRepeated { assembly: *id, sequence, differs: true });
         // Which of both belongs to the others nobody knows; the first does, and nothing is lost.
-        return if differs {
-            join(draft, text, part.total(), None, &[own(text, sequence)])
-        } else {
-            Ok(Answer::PartRepeated)
-        };
+        return join(draft, text, part.total(), None, &[own(text, sequence)]);
     }
     let bytes = bytes(text);
     let is_last = pending.is_some_and(Assembly::lacks_one);
-    if is_last || !draft.state.assemblies.has_room_for(customer, bytes, pending.is_none()) {
-        let mut all = kept.clone();
+    let share = Share { is_blocked: is_blocked(draft, text), begins: pending.is_none() };
+    if is_last || !draft.state.assemblies.has_room_for(customer, bytes, share) {
+        let mut all = kept.to_vec();
         all.push(own(text, sequence));
         return join(draft, text, part.total(), pending, &all);
     }
@@ -111,6 +122,12 @@ fn joined(total: u8, parts: &[KeptPart]) -> (Arc<str>, Option<Arc<str>>, Vec<u8>
         }
     }
     (text.into(), (!notes.is_empty()).then(|| notes.join("\n").into()), missing)
+}
+
+/// Who is blocked may still opt out in parts, and takes no more room than that needs.
+fn is_blocked(draft: &Draft<'_>, text: &Inbound) -> bool {
+    let number = text.contact.address.number();
+    number.is_some_and(|number| draft.config().blocklist.blocks_inbound(number, draft.now))
 }
 
 fn own(text: &Inbound, sequence: u8) -> KeptPart {

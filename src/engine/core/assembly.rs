@@ -23,6 +23,18 @@ const MAX_BYTES_OF_CUSTOMER: u64 = 128 << 10;
 /// The same of all customers together. It bounds what the state holds, and how much is delivered at once when a timeout ends all.
 const MAX_OF_ALL: usize = 4096;
 const MAX_BYTES_OF_ALL: u64 = 16 << 20;
+/// From then on, and for who is blocked, a customer may have no more than one text: a few who fill the place leave others theirs.
+const CROWDED: usize = MAX_OF_ALL / 2;
+const CROWDED_BYTES: u64 = MAX_BYTES_OF_ALL / 2;
+
+/// What a part asks for among all that waits.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Share {
+    /// Its sender is on the inbound blocklist now.
+    pub(super) is_blocked: bool,
+    /// It is the first of its text.
+    pub(super) begins: bool,
+}
 
 /// A text of which parts are there. What they say is in the store.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +65,11 @@ impl Assembly {
 
     pub(super) fn timer(&self) -> Option<(ChannelTime, Timer)> {
         (!self.timed_out).then_some((self.ends_at, Timer::PartsTimedOut(self.id)))
+    }
+
+    /// Rows that it takes in the store, about: ids that came again are few.
+    pub fn rows(&self) -> usize {
+        1 + self.sequences.len()
     }
 
     /// Whether it is whole with one more part.
@@ -98,21 +115,25 @@ impl Assemblies {
         theirs.filter_map(|(_, id)| self.get(*id))
     }
 
-    /// Whether a part of so many bytes may wait; `begins` when it is the first of its text, and none = a customer who was never seen.
-    pub(super) fn has_room_for(&self, customer: Option<CustomerId>, bytes: u64, begins: bool) -> bool {
+    /// Whether a part of so many bytes may wait; none = a customer who was never seen.
+    pub(super) fn has_room_for(&self, customer: Option<CustomerId>, bytes: u64, share: Share) -> bool {
+        let Share { is_blocked, begins } = share;
+        let is_crowded = self.by_id.len() >= CROWDED || self.bytes >= CROWDED_BYTES;
+        let most = if begins && (is_blocked || is_crowded) { 1 } else { MAX_OF_CUSTOMER };
         let (mut texts, mut theirs) = (usize::from(begins), bytes);
         for assembly in customer.into_iter().flat_map(|customer| self.of_customer(customer)) {
             texts += 1;
             theirs += assembly.bytes;
         }
-        texts <= MAX_OF_CUSTOMER
+        texts <= most
             && theirs <= MAX_BYTES_OF_CUSTOMER
             && self.by_id.len() + usize::from(begins) <= MAX_OF_ALL
             && self.bytes + bytes <= MAX_BYTES_OF_ALL
     }
 
     pub(super) fn put(&mut self, assembly: Assembly) {
-        self.by_key.insert(assembly.key(), assembly.id);
+        let newest = self.by_key.entry(assembly.key()).or_insert(assembly.id);
+        *newest = (*newest).max(assembly.id);
         self.bytes += assembly.bytes;
         if assembly.timed_out {
             self.timed_out.insert(assembly.id);
@@ -122,7 +143,10 @@ impl Assemblies {
 
     pub(super) fn take(&mut self, id: AssemblyId) -> Option<Assembly> {
         let assembly = self.by_id.remove(&id)?;
-        self.by_key.remove(&assembly.key());
+        // The device may have come to the same reference again.
+        if self.by_key.get(&assembly.key()) == Some(&id) {
+            self.by_key.remove(&assembly.key());
+        }
         self.bytes -= assembly.bytes;
         self.timed_out.remove(&id);
         Some(assembly)
@@ -133,30 +157,54 @@ impl Assemblies {
 mod tests {
     use super::*;
 
+    const FIRST: Share = Share { is_blocked: false, begins: true };
+    const FURTHER: Share = Share { is_blocked: false, begins: false };
+
     fn assembly(id: u64, customer: u64, bytes: u64) -> Assembly {
         let ends_at = ChannelTime::from(jiff::Timestamp::UNIX_EPOCH);
+        let reference = u16::try_from(id).unwrap();
         let (id, customer, sequences) = (AssemblyId(id), CustomerId(customer), BTreeSet::from([1]));
-        Assembly { id, customer, reference: 7, total: 2, sequences, bytes, ends_at, timed_out: false }
+        Assembly { id, customer, reference, total: 2, sequences, bytes, ends_at, timed_out: false }
     }
 
     #[test]
     fn all_customers_together_have_a_limit_of_texts_and_of_bytes() {
         let mut assemblies = Assemblies::default();
         for id in 1..=MAX_OF_ALL as u64 {
-            assert!(assemblies.has_room_for(None, 100, true), "{id}");
+            assert!(assemblies.has_room_for(None, 100, FIRST), "{id}");
             assemblies.put(assembly(id, id, 100));
         }
-        assert!(!assemblies.has_room_for(None, 100, true));
-        assert!(assemblies.has_room_for(Some(CustomerId(1)), 100, false), "one that waits already may have more");
+        assert!(!assemblies.has_room_for(None, 100, FIRST));
+        assert!(assemblies.has_room_for(Some(CustomerId(1)), 100, FURTHER), "one that waits already may have more");
         assemblies.take(AssemblyId(1));
-        assert!(assemblies.has_room_for(None, 100, true));
+        assert!(assemblies.has_room_for(None, 100, FIRST));
 
         let mut assemblies = Assemblies::default();
         for id in 1..=128 {
             assemblies.put(assembly(id, id, MAX_BYTES_OF_CUSTOMER));
         }
-        assert!(!assemblies.has_room_for(None, 1, true), "{} bytes", assemblies.bytes);
+        assert!(!assemblies.has_room_for(None, 1, FIRST), "{} bytes", assemblies.bytes);
         assemblies.take(AssemblyId(1));
-        assert!(assemblies.has_room_for(None, MAX_BYTES_OF_CUSTOMER, true));
+        assert!(assemblies.has_room_for(None, MAX_BYTES_OF_CUSTOMER, FIRST));
+    }
+
+    #[test]
+    fn a_few_senders_leave_the_others_their_place() {
+        let mut assemblies = Assemblies::default();
+        let (mut id, mut senders) = (0, 0);
+        while senders < 512 {
+            senders += 1;
+            while assemblies.has_room_for(Some(CustomerId(senders)), 100, FIRST) {
+                id += 1;
+                assemblies.put(assembly(id, senders, 100));
+            }
+        }
+        assert!(assemblies.has_room_for(None, 100, FIRST), "{} texts of {senders} senders", assemblies.len());
+        let blocked = Share { is_blocked: true, ..FIRST };
+        assert!(Assemblies::default().has_room_for(None, 100, blocked), "an opt-out in parts");
+        let mut assemblies = Assemblies::default();
+        assemblies.put(assembly(1, 1, 100));
+        assert!(!assemblies.has_room_for(Some(CustomerId(1)), 100, blocked));
+        assert!(assemblies.has_room_for(Some(CustomerId(1)), 100, Share { is_blocked: true, ..FURTHER }));
     }
 }

@@ -74,9 +74,9 @@ pub struct BotRun {
 /// One turn of one run: each run of an interaction counts its turns anew.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RunTurn {
-    /// When the run began.
+    /// When its run began, which no other run of the interaction did.
     pub begun_at: Timestamp,
-    /// Its turn.
+    /// Counts within the run, from 0.
     pub turn: u32,
 }
 

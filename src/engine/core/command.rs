@@ -302,6 +302,9 @@ pub struct Inbound {
     pub before_opt_out: bool,
 }
 
+/// Parts that the gateway received so far from each other are of two texts.
+const APART: SignedDuration = SignedDuration::from_hours(1);
+
 /// What there is of a part, and of those that came before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ArrivedPart {
@@ -311,6 +314,24 @@ pub struct ArrivedPart {
     pub repeats: Option<(AssemblyId, u8)>,
     /// What is kept of the text.
     pub kept: Vec<KeptPart>,
+    /// How many of the provider's ids stand for these: more than there are where parts came again.
+    pub ids: u32,
+}
+
+impl ArrivedPart {
+    /// Whether what is kept is of an earlier text: the device has come to the same reference again. The gateway's times say so also when the
+    /// channel's own stood still.
+    pub fn is_of_another_text(&self, received_at: Timestamp) -> bool {
+        self.kept.iter().any(|kept| received_at.duration_since(kept.received_at).abs() > APART)
+    }
+
+    /// When the gateway received the first part of the text, as far as it is there.
+    pub fn begun_at(&self, received_at: Timestamp) -> Timestamp {
+        if self.is_of_another_text(received_at) {
+            return received_at;
+        }
+        self.kept.iter().map(|kept| kept.received_at).fold(received_at, Timestamp::min)
+    }
 }
 
 /// A part that is kept.
@@ -373,7 +394,7 @@ pub struct KnownMessage {
     pub customer: CustomerId,
     /// The state that it is in before this decision.
     pub status: MessageStatus,
-    /// The last attempt before it was sent, or is to be sent, once more; none = it was not.
+    /// The last attempt before the newest one, or before the one that is to come; none = it was never sent once more.
     pub resent_after: Option<Attempt>,
 }
 

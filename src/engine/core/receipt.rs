@@ -3,6 +3,7 @@
 use super::{
     command::{Answer, Content, KnownMessage, Receipt, ReceiptAnswer, Refusal},
     consent,
+    customer::Customer,
     delivery::{DeliveryState, FailureClass, MessageStatus, ParkedReceipt},
     draft::Draft,
     event::{OptOutBy, OutboundEvent},
@@ -25,16 +26,26 @@ pub(super) fn receipt(draft: &mut Draft<'_>, receipt: &Receipt) -> Result<Answer
     let (answer, speaks) = match effect(draft, receipt, known) {
         // What the provider says of the customer counts, whichever sending it is about.
         Effect::None => (ReceiptAnswer::Ignored, known.resent_after.is_some()),
-        Effect::Parked => return Ok(park(draft, receipt)),
+        Effect::Parked => {
+            // The gateway's answer may be lost, and with it what was parked.
+            say_opted_out(draft, receipt, known, &customer);
+            return Ok(park(draft, receipt));
+        }
         Effect::Moved(status) => {
             draft.push(OutboundEvent::ReceiptApplied { message: known.message, status });
             (ReceiptAnswer::Applied, true)
         }
     };
-    if speaks && receipt.state == DeliveryState::Failed(FailureClass::OptedOut) {
-        consent::opt_out(draft, &customer, OptOutBy::Provider { message: known.message });
+    if speaks {
+        say_opted_out(draft, receipt, known, &customer);
     }
     Ok(Answer::Receipt(answer))
+}
+
+fn say_opted_out(draft: &mut Draft<'_>, receipt: &Receipt, known: KnownMessage, customer: &Customer) {
+    if receipt.state == DeliveryState::Failed(FailureClass::OptedOut) {
+        consent::opt_out(draft, customer, OptOutBy::Provider { message: known.message });
+    }
 }
 
 /// That one sending of a message failed says nothing of another one.

@@ -18,11 +18,9 @@ const MOVES: [&str; 6] = [
     "UPDATE agent
      SET last_finish = iif(last_finish > ?1, last_finish - ?2, last_finish),
          last_assigned = iif(last_assigned > ?1, last_assigned - ?2, last_assigned)",
-    // Nobody can opt in before these times.
-    "UPDATE customer
-     SET opted_out_at = iif(opted_out_at > ?1, opted_out_at - ?2, opted_out_at),
-         opted_out_since = iif(opted_out_since > ?1, opted_out_since - ?2, opted_out_since)
-     WHERE opted_out_at > ?1 OR opted_out_since > ?1",
+    // Nobody can opt in with a text from before these times, and everybody can with one from now on.
+    "UPDATE customer SET opted_out_at = min(opted_out_at, ?1), opted_out_since = min(opted_out_since, ?1)
+     WHERE ?2 > 0 AND (opted_out_at > ?1 OR opted_out_since > ?1)",
     "UPDATE sample SET at = at - ?2 WHERE at > ?1",
     "UPDATE bot_failure
      SET since = iif(since > ?1, since - ?2, since), at = max(at - ?2, iif(since > ?1, since - ?2, since)) WHERE at > ?1",

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, Statement};
 
 use super::{
@@ -20,14 +21,15 @@ use crate::{
     sms::Sender,
 };
 
-/// How far a message is, and the last attempt before it was sent, or is to be sent, once more: the last one of which nobody knew the end and which
-/// is not the last one of all.
+/// How far a message is and, where it was sent, or is to be sent, once more, the last attempt before the newest. It is known by an attempt of which
+/// nobody knew the end, and that is not the last one of all.
 macro_rules! known {
     ($from:literal) => {
         concat!(
             "SELECT m.id, m.customer, m.status, m.failure_class,
-                    (SELECT max(a.attempt) FROM attempt a WHERE a.message = m.id AND a.outcome = 'Unknown'
-                     AND (m.status = 'Waiting' OR a.attempt < (SELECT max(b.attempt) FROM attempt b WHERE b.message = m.id)))
+                    (SELECT max(b.attempt) - (m.status <> 'Waiting') FROM attempt b WHERE b.message = m.id AND EXISTS (
+                         SELECT 1 FROM attempt a WHERE a.message = m.id AND a.outcome = 'Unknown'
+                         AND (m.status = 'Waiting' OR a.attempt < (SELECT max(c.attempt) FROM attempt c WHERE c.message = m.id))))
              FROM ",
             $from
         )
@@ -43,6 +45,8 @@ pub struct Dispatch {
     pub text: Arc<str>,
     /// How many messages it takes on the air.
     pub segments: u32,
+    /// When it was written.
+    pub at: Timestamp,
 }
 
 /// A customer's text that will be decided in a transaction.
@@ -254,17 +258,21 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn dispatch(&self, message: MessageId) -> Result<Option<Dispatch>, StoreError> {
-        Ok(self
+        let row = self
             .connection
             .prepare_cached(
-                "SELECT c.address, m.text, m.segments FROM message m JOIN customer c ON c.id = m.customer
+                "SELECT c.address, m.text, m.segments, m.at FROM message m JOIN customer c ON c.id = m.customer
                  WHERE m.id = ? AND m.direction = 'Outbound'",
             )?
             .query_row([codec::column(message.0)], |row| {
                 let to = Sender::from(row.get::<_, String>(0)?);
-                Ok(Dispatch { to, text: row.get::<_, String>(1)?.into(), segments: row.get(2)? })
+                Ok((to, row.get::<_, String>(1)?, row.get(2)?, row.get(3)?))
             })
-            .optional()?)
+            .optional()?;
+        let dispatch = |(to, text, segments, at)| {
+            Ok(Dispatch { to, text: String::into(text), segments, at: codec::timestamp(at)? })
+        };
+        row.map(dispatch).transpose()
     }
 }
 

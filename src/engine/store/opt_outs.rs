@@ -1,5 +1,5 @@
 //! What is kept of opt-outs with the customer's row: how and when the one in force came about, and when the newest text came with which
-//! they ever opted out (`customer.opted_out_at`). That outlives the text, is raised and never set back, and needs no row of its own: on a full
+//! they ever opted out (`customer.opted_out_at`). That outlives the text, is raised, set back with the clock only, and needs no row of its own: on a full
 //! volume a repeated opt-out is kept too.
 
 use std::collections::BTreeMap;
@@ -57,6 +57,12 @@ impl OptOuts {
     /// A customer opted in again.
     pub(super) fn ended(&mut self, customer: CustomerId) {
         self.in_force.insert(customer, None);
+    }
+
+    /// Time is set back: no opt-out of this transaction is later.
+    pub(super) fn set_back(&mut self, to: Timestamp) {
+        self.newest.values_mut().for_each(|at| *at = to.min(*at));
+        self.in_force.values_mut().flatten().for_each(|in_force| in_force.since = to.min(in_force.since));
     }
 
     fn of(&self, customer: CustomerId) -> Option<Timestamp> {

@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     engine::core::{
+        assembly::Assembly,
         command::{ArrivedPart, Contact, KeptPart, TimedOutParts},
         event::InboundEvent,
         ids::{AssemblyId, CustomerId, MessageId},
@@ -63,14 +64,37 @@ impl Transaction<'_> {
         customer: Option<CustomerId>,
         state: &State,
     ) -> Result<ArrivedPart, CommitError> {
-        let repeats = self
+        let repeats = self.kept_as(provider_message_id)?;
+        let pending = customer.filter(|_| repeats.is_none()).and_then(|customer| state.assembly_of(customer, part));
+        let Some(pending) = pending else { return Ok(ArrivedPart { part, repeats, kept: Vec::new(), ids: 0 }) };
+        let ids = self
+            .sql
+            .prepare_cached("SELECT count(*) FROM part WHERE assembly = ?")?
+            .query_row([codec::column(pending.id.0)], |row| row.get(0))?;
+        Ok(ArrivedPart { part, repeats, kept: self.kept_parts(pending.id)?, ids })
+    }
+
+    /// A part that waits and came again from a gateway that does not know parts.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn arrived_again(&self, provider_message_id: &str, state: &State) -> Result<Option<ArrivedPart>, CommitError> {
+        // Texts without parts pay nothing for this while none wait.
+        if state.assemblies().next().is_none() {
+            return Ok(None);
+        }
+        let Some((id, sequence)) = self.kept_as(provider_message_id)? else { return Ok(None) };
+        let of = |assembly: &Assembly| Part::new(assembly.reference, assembly.total, sequence);
+        let part = state.assembly(id).and_then(of);
+        Ok(part.map(|part| ArrivedPart { part, repeats: Some((id, sequence)), kept: Vec::new(), ids: 0 }))
+    }
+
+    fn kept_as(&self, provider_message_id: &str) -> Result<Option<(AssemblyId, u8)>, CommitError> {
+        Ok(self
             .sql
             .prepare_cached("SELECT assembly, sequence FROM part WHERE provider_id = ?")?
             .query_row([provider_message_id], |row| Ok((AssemblyId(codec::id(row.get(0)?)), row.get(1)?)))
-            .optional()?;
-        let pending = customer.and_then(|customer| state.assembly_of(customer, part));
-        let kept = pending.map(|assembly| self.kept_parts(assembly.id)).transpose()?.unwrap_or_default();
-        Ok(ArrivedPart { part, repeats, kept })
+            .optional()?)
     }
 
     /// What is there of a text that is waited for no longer. Its customer is hydrated into the state.

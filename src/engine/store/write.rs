@@ -213,7 +213,10 @@ impl Transaction<'_> {
         let at = event.at;
         match &event.what {
             Happened::Clock(event) => match event {
-                ClockEvent::ClockSet { to } => clock_set::write(&self.sql, *to, at),
+                ClockEvent::ClockSet { to } => {
+                    self.opt_outs.set_back(*to);
+                    clock_set::write(&self.sql, *to, at)
+                }
                 ClockEvent::DayBegan { .. } => {
                     self.sql.prepare_cached("DELETE FROM agent_today")?.execute([])?;
                     Ok(())

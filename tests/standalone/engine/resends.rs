@@ -157,6 +157,40 @@ async fn that_one_attempt_failed_says_nothing_of_the_other() {
 }
 
 #[tokio::test]
+async fn a_repeated_receipt_of_an_older_attempt_says_nothing_of_the_newest() {
+    let desk = Desk::start().await;
+    assert_eq!(desk.resend("ana", "k-1", 1).await.0, 202);
+    desk.is("Accepted").await;
+    desk.receipt_of(1, "Failed").await;
+    desk.is("Unknown").await;
+    assert_eq!(desk.resend("ana", "k-2", 1).await.0, 202);
+    desk.is("Accepted").await;
+    for attempt in [0, 1] {
+        desk.receipt_of(attempt, "Failed").await;
+        desk.is("Accepted").await;
+    }
+    desk.receipt_of(2, "Failed").await;
+    desk.is("Unknown").await;
+}
+
+#[tokio::test]
+async fn an_opt_out_that_a_receipt_reports_before_the_gateways_answer_counts_though_that_is_lost() {
+    let desk = Desk::start().await;
+    desk.gateway.answer_with([Reply::Silence]);
+    assert_eq!(desk.resend("ana", "k-1", 1).await.0, 202);
+    desk.gateway.wait_for(2).await;
+    let token = desk.gateway.attempts()[1]["receiptToken"].clone();
+    let receipt = json!({
+        "providerMessageId": "SM-late", "from": NUMBER, "token": token, "state": "Failed", "class": "OptedOut",
+        "receivedAt": jiff::Timestamp::now(),
+    });
+    let request = desk.engine.as_role(GATEWAY, Method::POST, &internal(ports::RECEIPTS_PATH));
+    assert_eq!(answer(request.json(&receipt)).await.0, 200);
+    let listed = desk.engine.get("eva", "/v1/channels/support/opt-outs").await;
+    assert_eq!(listed["items"][0]["number"], MIA, "{listed}");
+}
+
+#[tokio::test]
 async fn a_late_receipt_of_the_first_attempt_settles_it_for_good() {
     let desk = Desk::start().await;
     desk.gateway.answer_with([Reply::Status(503), Reply::Status(503)]);

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{MIA, TOM, desk};
 use crate::support::{
     engine::{Engine, GATEWAY, NUMBER, answer, internal},
+    gateway_fake::Reply,
     process::eventually,
 };
 use aldis::wire::ports;
@@ -65,4 +66,34 @@ async fn a_client_that_saw_events_which_the_copy_lacks_reads_everything_anew() {
     engine.restore_volume(&copy).await;
     let first = super::stream::open(&engine, "bo", Some(last)).await.next().await.unwrap();
     assert_eq!(first.name, "Reset");
+}
+
+#[tokio::test]
+async fn what_a_copy_has_from_its_origin_may_have_been_asked_for_and_what_is_new_was_not() {
+    let (mut engine, gateway) = desk().await;
+    gateway.answer_with([Reply::Silence]);
+    let started = start(&engine, &gateway, MIA).await;
+    let interaction = engine.get("ana", "/v1/channels/support/interactions").await["items"][0].clone();
+    let reply = format!("/v1/channels/support/interactions/{}/reply", interaction["id"]);
+    let say = async |engine: &Engine, text: &str| {
+        let body = json!({ "epoch": interaction["epoch"], "text": text });
+        assert_eq!(engine.post("ana", &reply, body).await.0, 202, "{text}");
+    };
+    say(&engine, "it waits").await;
+
+    engine.role.kill();
+    let store = rusqlite::Connection::open(engine.store()).unwrap();
+    store.execute("UPDATE store SET id = id || '.00000001'", []).unwrap();
+    let copy: String = store.query_row("SELECT id FROM store", [], |row| row.get(0)).unwrap();
+    drop(store);
+    engine.role.start_again();
+    crate::support::process::ready(engine.address).await;
+    engine.configure(|document| document["store"] = json!({ "id": copy })).await;
+    say(&engine, "it is new").await;
+    let attempts = gateway.wait_for(4).await;
+    let asked: Vec<_> = attempts.iter().map(|it| (it["text"].as_str().unwrap(), it["askedBefore"].clone())).collect();
+    let expected = [("hello", false), ("hello", true), ("it waits", true), ("it is new", false)];
+    assert_eq!(asked, expected.map(|(text, before)| (text, json!(before))));
+    assert_eq!(attempts[1]["messageId"], started["messageId"]);
+    assert!(attempts[2]["begunMillisAgo"].as_u64().unwrap() > 0, "since it was written: {}", attempts[2]);
 }

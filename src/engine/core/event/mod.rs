@@ -176,7 +176,7 @@ pub enum InboundEvent {
         assembly: AssemblyId,
         /// Its place among the parts, from 1.
         sequence: u8,
-        /// It says something else than the first one, and is a message of its own.
+        /// It says something else than the first one, or came again too often, and is a message of its own.
         #[serde(default, skip_serializing_if = "is_false")]
         differs: bool,
     },

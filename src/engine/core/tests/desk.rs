@@ -559,14 +559,12 @@ impl Desk {
         attempts.max().unwrap_or_default()
     }
 
-    /// The last attempt before a message was last to be sent once more.
+    /// The last attempt before the newest one of a message that was, or is to be, sent once more.
     fn resent_after(&self, message: MessageId) -> Option<Attempt> {
-        self.log.iter().rev().find_map(|event| match event.what {
-            Happened::Outbound(OutboundEvent::ResendRequested { message: of, attempt, .. }) if of == message => {
-                Some(attempt)
-            }
-            _ => None,
-        })
+        let resent = |event: &Event| matches!(event.what, Happened::Outbound(OutboundEvent::ResendRequested { message: of, .. }) if of == message);
+        let last = self.log.iter().any(resent).then(|| self.last_attempt(message))?;
+        let waits = self.status(message) == MessageStatus::Waiting;
+        Some(if waits { last } else { Attempt(last.0 - 1) })
     }
 
     /// A receipt under the provider's id, with or without the token that names the last attempt to send the message.

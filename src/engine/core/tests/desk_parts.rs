@@ -42,12 +42,14 @@ impl Desk {
         let contact = self.contact(sender);
         let pending = contact.customer.and_then(|customer| self.state.assembly_of(customer, part));
         let kept = pending.map(|assembly| self.kept.texts[&assembly.id].clone()).unwrap_or_default();
+        let ids = self.kept.ids.values().filter(|(of, _)| pending.is_some_and(|pending| pending.id == *of)).count();
+        let ids = u32::try_from(ids).unwrap();
         let command = Command::Inbound(Inbound {
             contact,
             text: text.into(),
             note: None,
             received_at: self.now - self.in_spool,
-            part: Some(Box::new(ArrivedPart { part, repeats: self.kept.ids.get(provider_id).copied(), kept })),
+            part: Some(Box::new(ArrivedPart { part, repeats: self.kept.ids.get(provider_id).copied(), kept, ids })),
             duplicate_of: self.seen.get(provider_id).copied(),
             provider_keyword: None,
             overtakes: false,

@@ -36,6 +36,8 @@ pub(super) struct ToldParts {
     repeated: usize,
     /// Messages that were joined from parts.
     joined: usize,
+    /// A text that was given up before its time: a part of another one under the same reference follows.
+    replaced: Option<(CustomerId, u16, u8)>,
 }
 
 impl ToldParts {
@@ -58,9 +60,13 @@ impl Model {
             InboundEvent::PartKept { assembly, customer, reference, total, sequence, .. } => {
                 assert!(self.customers.contains_key(customer), "{event:?}");
                 let key = (*customer, *reference, *total);
+                assert!(parts.replaced.take().is_none_or(|replaced| replaced == key), "{event:?}");
                 if !parts.waiting.contains_key(assembly) {
                     assert!(parts.used.insert(*assembly), "an id was used twice: {event:?}");
-                    assert!(parts.waiting.values().all(|text| text.key != key), "it belongs to another one: {event:?}");
+                    assert!(
+                        parts.waiting.values().all(|text| text.key != key || text.timed_out),
+                        "it belongs to another one: {event:?}"
+                    );
                 }
                 let begun = ToldText { key, there: BTreeSet::new(), began: own_time, timed_out: false };
                 let text = parts.waiting.entry(*assembly).or_insert(begun);
@@ -73,7 +79,8 @@ impl Model {
             }
             InboundEvent::PartsTimedOut { assembly } => {
                 let text = parts.waiting[assembly].clone();
-                assert!(!text.timed_out && parts.is_over(&text, own_time), "{event:?}");
+                assert!(!text.timed_out && parts.replaced.is_none(), "{event:?}");
+                parts.replaced = (!parts.is_over(&text, own_time)).then_some(text.key);
                 parts.waiting.insert(*assembly, ToldText { timed_out: true, ..text });
             }
             InboundEvent::InboundRecorded { .. } | InboundEvent::InboundDuplicated { .. } => {}
@@ -82,6 +89,7 @@ impl Model {
 
     pub(super) fn joined(&mut self, event: &Event, customer: CustomerId, joined: &Parts) {
         let parts = &mut self.parts;
+        assert!(parts.replaced.take().is_none_or(|replaced| replaced.0 == customer), "{event:?}");
         let missing: BTreeSet<u8> = joined.missing.iter().copied().collect();
         let there: BTreeSet<u8> = (1..=joined.total).filter(|sequence| !missing.contains(sequence)).collect();
         assert!(
@@ -103,6 +111,7 @@ impl Model {
     }
 
     pub(super) fn check_parts(&self, now: Timestamp) {
+        assert_eq!(self.parts.replaced, None);
         for text in self.parts.waiting.values() {
             assert!(!text.timed_out && !self.parts.is_over(text, self.own_time(now)), "waits for too long: {text:?}");
         }

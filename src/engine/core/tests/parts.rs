@@ -74,6 +74,33 @@ fn a_part_that_comes_again_changes_nothing() {
 }
 
 #[test]
+fn a_part_that_comes_again_and_again_is_a_message_at_last() {
+    let mut desk = Desk::new(config());
+    assert_eq!(desk.part(1, (7, 2, 1), "TEXT-a"), Ok(Answer::PartKept));
+    for nth in 1..=16 {
+        assert_eq!(desk.part(1, (7, 2, 1), "TEXT-a"), Ok(Answer::PartRepeated), "{nth}");
+    }
+    assert_eq!(outcome(&desk.part(1, (7, 2, 1), "TEXT-a")), Some(InboundOutcome::Queued));
+    assert_eq!(outcome(&desk.part(1, (7, 2, 2), "TEXT-b")), Some(InboundOutcome::Joined));
+    assert_eq!(desk.texts_of(1), [("TEXT-a[…]", 2, vec![2]), ("TEXT-aTEXT-b", 2, vec![])]);
+}
+
+#[test]
+fn a_text_under_the_reference_of_an_old_one_is_not_joined_with_it() {
+    let mut desk = Desk::new(config());
+    desk.part(1, (7, 2, 1), "TEXT-old").unwrap();
+    // The channel's time stands still.
+    desk.configure(|config| config.enabled = false);
+    desk.pass_seconds(3 * 3600);
+    desk.configure(|config| config.enabled = true);
+    assert_eq!(desk.part(1, (7, 2, 2), "TEXT-b"), Ok(Answer::PartKept));
+    assert_eq!(desk.texts_of(1), [("TEXT-old[…]", 2, vec![2])]);
+    desk.restart();
+    desk.part(1, (7, 2, 1), "TEXT-a").unwrap();
+    assert_eq!(desk.texts_of(1)[1], ("TEXT-aTEXT-b", 2, vec![]));
+}
+
+#[test]
 fn texts_are_told_apart_by_sender_reference_and_number_of_parts() {
     let mut desk = Desk::new(config());
     for (customer, reference, total) in [(1, 7, 2), (2, 7, 2), (1, 8, 2), (1, 7, 3)] {
