@@ -3,6 +3,9 @@
 
 /// Between an origin's id and what tells its copies apart.
 const OF_COPY: char = '.';
+/// Digits of an origin's id, and of what tells its copies apart: lower-case and hexadecimal.
+const ORIGIN_DIGITS: usize = 32;
+const COPY_DIGITS: usize = 8;
 
 /// The id of a restored copy of the store with this id; `copy` tells it from all others.
 pub fn of_copy(id: &str, copy: &str) -> String {
@@ -19,6 +22,17 @@ pub fn is_copy(id: &str) -> bool {
     id.contains(OF_COPY)
 }
 
+/// Whether an engine could have made it.
+pub fn is_well_formed(id: &str) -> bool {
+    let has = |digits: &str, count: usize| {
+        digits.len() == count && digits.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    };
+    match id.split_once(OF_COPY) {
+        None => has(id, ORIGIN_DIGITS),
+        Some((origin, copy)) => has(origin, ORIGIN_DIGITS) && has(copy, COPY_DIGITS),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -29,5 +43,20 @@ mod tests {
         let second = of_copy(&copy, "02");
         assert_eq!((copy.as_str(), second.as_str(), origin(&second)), ("0a1b.01", "0a1b.02", "0a1b"));
         assert_eq!([is_copy("0a1b"), is_copy(&copy), is_copy(&second)], [false, true, true]);
+    }
+
+    #[test]
+    fn only_what_an_engine_could_have_made_is_well_formed() {
+        let origin = "0123456789abcdef0123456789abcdef";
+        let second_copy = of_copy(&of_copy(origin, "00c0ffee"), "12345678");
+        for id in [origin, &of_copy(origin, "00c0ffee"), &second_copy] {
+            assert!(is_well_formed(id), "{id}");
+        }
+        let short = &origin[1..];
+        let upper = origin.to_uppercase();
+        let others = [format!("{origin}."), format!("{origin}.00c0ffee.00c0ffee"), format!("{origin}.xxxxxxxx")];
+        for id in ["", short, &upper, ".00c0ffee"].into_iter().chain(others.iter().map(String::as_str)) {
+            assert!(!is_well_formed(id), "{id}");
+        }
     }
 }

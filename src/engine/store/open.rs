@@ -2,7 +2,7 @@
 
 use std::{fmt, path::Path, time::Duration};
 
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, config::DbConfig, params};
 
 use super::{
     codec,
@@ -97,6 +97,7 @@ pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Stor
     // Each connection is used by one thread at a time, so SQLite's own mutexes are not needed.
     let connection = Connection::open_with_flags(path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
+    distrust(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Intermediate results may hold texts: they must not reach a temporary file. Those of an upgrade are too large for that.
     connection.pragma_update(None, "temp_store", "MEMORY")?;
@@ -104,6 +105,17 @@ pub(super) fn connect(path: &Path, access: OpenFlags) -> Result<Connection, Stor
     // those SQLite would then read all messages, since no index is kept for it.
     connection.pragma_update(None, "foreign_keys", false)?;
     Ok(connection)
+}
+
+/// Has nothing that stands in the file do what this program does not ask for: a backup may come from anywhere, and stores have tables and indexes only.
+fn distrust(connection: &Connection) -> rusqlite::Result<()> {
+    let settings = [
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_TRIGGER, false),
+        (DbConfig::SQLITE_DBCONFIG_ENABLE_VIEW, false),
+        (DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false),
+        (DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true),
+    ];
+    settings.into_iter().try_for_each(|(setting, value)| connection.set_db_config(setting, value).map(drop))
 }
 
 /// Refuses a database that another program made. An empty one is ours to make.
@@ -226,6 +238,36 @@ mod tests {
         assert_eq!(setting("foreign_keys"), 0.into(), "tests check them");
         let reader = open_reader(&path).unwrap();
         assert!(reader.execute("DELETE FROM store", []).is_err(), "a reader cannot write");
+    }
+
+    #[test]
+    fn triggers_and_views_that_stand_in_the_file_do_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let belongs = Belongs { account: "AC1".into(), number: "+15551230001".parse().unwrap() };
+        drop(open(&path, &belongs).unwrap());
+        let crafted = "CREATE TRIGGER keeps AFTER UPDATE OF commits ON store BEGIN UPDATE store SET commits = 7; END;
+                       CREATE VIEW all_customers AS SELECT * FROM customer;";
+        Connection::open(&path).unwrap().execute_batch(crafted).unwrap();
+        let opened = open(&path, &belongs).unwrap();
+        opened.connection.execute("UPDATE store SET commits = 8", []).unwrap();
+        let commits = |sql: &Connection| sql.query_row("SELECT commits FROM store", [], |row| row.get::<_, i64>(0));
+        assert_eq!(commits(&opened.connection).unwrap(), 8);
+        for connection in [&opened.connection, &open_reader(&path).unwrap()] {
+            assert!(connection.prepare("SELECT * FROM all_customers").is_err());
+        }
+    }
+
+    /// A backup is read from it; SQLite has it only when it was compiled so.
+    #[test]
+    fn the_pages_of_a_store_can_be_read_as_rows() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("store.db");
+        let belongs = Belongs { account: "AC1".into(), number: "+15551230001".parse().unwrap() };
+        drop(open(&path, &belongs).unwrap());
+        let reader = open_reader(&path).unwrap();
+        let one: i64 = reader.query_row("SELECT 1 FROM sqlite_dbpage LIMIT 1", [], |row| row.get(0)).unwrap();
+        assert_eq!(one, 1);
     }
 
     /// Steps of SQLite's machine to write a customer and an interaction whose message is there already, beside so many messages.
