@@ -108,7 +108,7 @@ fn has_room_for(store: &Path, to: &Path, needed: u64) -> Result<(), BackupError>
 /// Writes the file under another name, which it loses when the disk has all of it.
 fn to_file(snapshot: &Snapshot, partial: &Path, to: &Path) -> Result<Written, BackupError> {
     let write = |error: io::Error| BackupError::Write(error);
-    if to.exists() {
+    if to.try_exists().map_err(write)? {
         return Err(write(io::ErrorKind::AlreadyExists.into()));
     }
     // Of one that was killed.
@@ -157,8 +157,11 @@ impl Write for Synced {
 
 /// What a backup must not do to the engine.
 struct Watch {
+    store: PathBuf,
     log: PathBuf,
     most: u64,
+    /// What an engine keeps free was there when this began: a volume that is full anyway can be backed up to elsewhere.
+    had_reserve: bool,
     until: Instant,
     partial: Option<PathBuf>,
 }
@@ -167,16 +170,23 @@ impl Watch {
     fn new(store: &Path, timeout_seconds: u64, partial: Option<PathBuf>) -> Result<Self, BackupError> {
         let log = beside(store, "-wal");
         let most = length(&log) + room::log_may_gain(store)?;
+        let had_reserve = room::has_reserve(store)?;
         let now = Instant::now();
         // A time that cannot be told does not come.
         let until = now.checked_add(Duration::from_secs(timeout_seconds)).unwrap_or(now + Duration::from_secs(86_400));
-        Ok(Self { log, most, until, partial })
+        Ok(Self { store: store.to_owned(), log, most, had_reserve, until, partial })
     }
 
     fn broken(&self) -> Option<&'static str> {
         if Instant::now() >= self.until {
             return Some(
                 "the backup is broken off: it takes longer than --timeout-seconds, and the engine's log cannot be emptied meanwhile",
+            );
+        }
+        // A copy on the same volume takes of the room that the log may gain, and others may, too.
+        if self.had_reserve && room::has_reserve(&self.store).is_ok_and(|has| !has) {
+            return Some(
+                "the backup is broken off: the volume has less free than the engine keeps for itself; write it to elsewhere, or free room",
             );
         }
         (length(&self.log) > self.most).then_some(

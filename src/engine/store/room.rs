@@ -70,6 +70,11 @@ impl Room {
         }
     }
 
+    /// Whether what is kept free is there, whatever is inside the database.
+    fn has_reserve(self) -> bool {
+        self.volume.free + self.held >= self.reserve()
+    }
+
     /// Whether the log must stay small.
     fn is_short_for_log(self) -> bool {
         self.volume.free < self.reserve() / 2
@@ -115,6 +120,14 @@ pub fn is_too_full_to_start(store: &Path) -> Result<bool, StoreError> {
 pub fn log_may_gain(store: &Path) -> Result<u64, StoreError> {
     let room = Room::of(store)?;
     Ok((room.volume.free.saturating_sub(room.reserve()) / 2).max(TO_START))
+}
+
+/// Whether the volume of a store has what is kept free.
+///
+/// # Errors
+/// When the volume cannot be asked.
+pub fn has_reserve(store: &Path) -> Result<bool, StoreError> {
+    Ok(Room::of(store)?.has_reserve())
 }
 
 /// Bytes that may be put on the volume of a store without making it full.
@@ -263,6 +276,15 @@ mod tests {
             assert_eq!(room.is_kept_from_log(mib(inside)), expected, "{room:?} and {inside} MiB inside");
             let afterwards = Room { held: 0, volume: Volume { free: room.volume.free + room.held, ..room.volume } };
             assert!(!expected || afterwards.fill(mib(inside), Fill::Exhausted) == Fill::Roomy, "{room:?}");
+        }
+    }
+
+    #[test]
+    fn the_reserve_is_there_with_what_is_held_of_it() {
+        let cases =
+            [(room(64, 16, 0), true), (room(64, 12, 4), true), (room(64, 15, 0), false), (room(64, 11, 4), false)];
+        for (room, expected) in cases {
+            assert_eq!(room.has_reserve(), expected, "{room:?}");
         }
     }
 
