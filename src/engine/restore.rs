@@ -39,7 +39,7 @@ pub struct RestoreArgs {
 /// Restores a backup.
 ///
 /// # Errors
-/// When the store is what it was before.
+/// When nothing was restored: the store is what it was before, but for [`BackupError::NotEnded`].
 pub fn restore(args: &RestoreArgs) -> Result<(), BackupError> {
     let store = args.data_dir.join(STORE_FILE);
     let Some(from) = &args.from else {

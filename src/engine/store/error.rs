@@ -98,7 +98,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// A restore was broken off, and cannot be ended.
-    #[error("a restore of {} was broken off and cannot be ended: {source}; check how the volume is mounted and who owns the files", path.display())]
+    #[error("a restore of {} was broken off and cannot be ended: {source}{}", path.display(), what_to_check(source))]
     Restore {
         /// The file.
         path: PathBuf,
@@ -139,6 +139,14 @@ pub enum OpenError {
         /// The number of this channel.
         number: String,
     },
+}
+
+/// What to do where the system's reason does not say it.
+fn what_to_check(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::AlreadyExists => "",
+        _ => "; check how the volume is mounted and who owns the files",
+    }
 }
 
 /// Rounded up.

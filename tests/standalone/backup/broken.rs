@@ -1,10 +1,15 @@
 //! Files that are no backup, or not this channel's, and volumes without room: nothing is restored, what is there stays, and the reason is said.
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    io::Read as _,
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use aldis::engine::store::{Store, open::Belongs};
 
-use super::{aldis, backup, refusal, report, restore, some_backup, store_with, text};
+use super::{aldis, backup, refusal, report, restore, sha256, some_backup, store_with, text};
 use crate::support::volume::Volume;
 
 /// Names and contents of a folder, but for the lock and what a look into a database leaves: an empty log and its index.
@@ -100,6 +105,39 @@ fn what_is_no_backup_of_this_channel_is_refused() {
     assert!(said.contains("is of +15551239999"), "{said}");
 }
 
+/// Changes a backup with SQL, and gives it the digest that fits: a digest shows accidents, not what somebody meant to do.
+fn crafted(file: &Path, sql: &str) {
+    let bytes = fs::read(file).unwrap();
+    let end = bytes.len() - 101;
+    fs::write(file, &bytes[..end]).unwrap();
+    let changed = Command::new("sqlite3").arg(file).arg(sql).output().unwrap();
+    assert!(changed.status.success(), "{changed:?}");
+    let mut database = fs::read(file).unwrap();
+    let trailer = format!("aldis-backup-1 {:020} {}\n", database.len(), sha256(file));
+    database.extend(trailer.into_bytes());
+    fs::write(file, database).unwrap();
+}
+
+#[test]
+fn a_file_that_was_crafted_gets_no_id_under_which_an_engine_would_send() {
+    let keeps_its_id = "CREATE TRIGGER keeps AFTER UPDATE OF id ON store BEGIN UPDATE store SET id = old.id; END";
+    let cases = [
+        (keeps_its_id, "it has triggers or views"),
+        ("CREATE VIEW customers AS SELECT * FROM customer", "it has triggers or views"),
+        ("CREATE VIRTUAL TABLE texts USING fts5(text)", "it has triggers or views"),
+        ("UPDATE store SET id = 'mine'", "its store has an id that no engine gives"),
+    ];
+    for (sql, reason) in cases {
+        let (_dir, file) = some_backup();
+        crafted(&file, sql);
+        is_refused(&file, reason);
+    }
+    // What changes nothing of it passes: it is refused for what it has, and not for having been changed.
+    let (dir, file) = some_backup();
+    crafted(&file, "UPDATE store SET commits = commits");
+    report(&restore(&dir.path().join("source"), &file, &["--replace"]), false);
+}
+
 #[test]
 fn a_damaged_store_is_not_backed_up_and_can_be_replaced() {
     let (dir, file) = some_backup();
@@ -142,4 +180,37 @@ fn a_volume_without_room_is_left_as_it_is() {
     let said = refusal(&restore(&data, &file, &["--replace", "--number", "+15551230001"]));
     assert!(said.contains("enlarge spec.engine.storage.volume.size"), "{said}");
     assert!(contents(&data) == before);
+}
+
+#[test]
+fn a_restore_that_keeps_the_old_store_leaves_what_an_engine_keeps_free() {
+    let (_dir, file) = some_backup();
+    let place = tempfile::tempdir().unwrap();
+    let volume = Volume::mount(place.path(), 64);
+    let (_, data) = store_with(&place, "data", "+15551230001");
+    // Enough for both stores and a start, and less than an engine keeps.
+    volume.leave("others", 8 << 10);
+    let before = contents(&data);
+    let said = refusal(&restore(&data, &file, &["--replace"]));
+    assert!(said.contains("--remove-replaced") && said.contains("enlarge spec.engine.storage.volume.size"), "{said}");
+    assert!(contents(&data) == before);
+    let empty = place.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    report(&restore(&empty, &file, &[]), false);
+}
+
+#[test]
+fn a_backup_is_broken_off_when_the_volume_loses_what_an_engine_keeps_free() {
+    let place = tempfile::tempdir().unwrap();
+    let volume = Volume::mount(place.path(), 64);
+    let (_, data) = store_with(&place, "data", "+15551230001");
+    let mut backup = aldis(&["backup", "--data-dir", text(&data), "--to", "-"]);
+    let mut backup = backup.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // It has begun, and waits for a reader.
+    let mut stream = backup.stdout.take().unwrap();
+    stream.read_exact(&mut [0]).unwrap();
+    volume.leave("others", 8 << 10);
+    let output = backup.wait_with_output().unwrap();
+    drop(stream);
+    assert!(refusal(&output).contains("less free than the engine keeps for itself"), "{output:?}");
 }

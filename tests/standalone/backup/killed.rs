@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    os::unix::fs::symlink,
     path::Path,
     process::{Command, Output},
 };
@@ -12,7 +13,7 @@ use aldis::{
     wire::store_id,
 };
 
-use super::{aldis, backup, report, store_with, text};
+use super::{aldis, backup, refusal, report, restore, store_with, text};
 use crate::support::{disk::Disk, engine::sqlite};
 
 const NUMBER: &str = "+15551230001";
@@ -94,4 +95,26 @@ fn a_restore_that_is_killed_before_any_step_leaves_the_old_store_or_the_new_one(
         }
     }
     assert!(seen[0] > 10 && seen[1] > 4, "{seen:?}");
+}
+
+#[test]
+fn a_restore_whose_disk_fails_behind_its_decision_says_that_the_backup_counts_and_is_ended_by_the_next_try() {
+    let dir = tempfile::tempdir().unwrap();
+    let (new, source) = store_with(&dir, "source", NUMBER);
+    mark(&source, "new");
+    let file = dir.path().join("backup");
+    backup(&source, &file);
+    let (_, data) = store_with(&dir, "data", NUMBER);
+    mark(&data, "old");
+    // A name that leads to nowhere: the folder for the old store cannot be made.
+    let kept = data.join("before-restore");
+    symlink(dir.path().join("nowhere/before-restore"), &kept).unwrap();
+    let said = refusal(&restore(&data, &file, &["--replace"]));
+    assert!(said.contains("the backup counts from now on"), "{said}");
+    fs::remove_file(&kept).unwrap();
+    assert!(refusal(&restore(&data, &file, &["--replace"])).contains("--remove-replaced"));
+    let opened = Store::open(&data.join("engine.db"), &belongs()).unwrap();
+    assert_eq!(store_id::origin(&opened.identity().id), new);
+    drop(opened);
+    assert_eq!((marks(&data), marks(&kept)), (vec!["new".to_owned()], vec!["old".to_owned()]));
 }

@@ -75,6 +75,7 @@ fn ana(engine: &Engine) -> Desk {
     Desk::new(&url, CHANNEL, &engine.issuer.token("ana", DESK))
 }
 
+/// The SHA-256 of a file, as `sha256sum` says it.
 fn sha256(file: &Path) -> String {
     let sum = Command::new("sha256sum").arg(file).output().unwrap();
     String::from_utf8(sum.stdout).unwrap().split_whitespace().next().unwrap().to_owned()

@@ -117,6 +117,53 @@ async fn a_restored_engine_sends_nothing_by_itself_until_it_is_accepted_and_then
     assert!(!kept.exists());
 }
 
+/// The query of docs/backup.md for those who opted out.
+fn query_for_opt_outs() -> String {
+    let page = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/backup.md")).unwrap();
+    let from = page.find("SELECT json_object(").expect("the query");
+    page[from..].split_once("\n\" >").expect("its end").0.to_owned()
+}
+
+#[tokio::test]
+async fn opt_outs_after_the_backup_come_along_as_the_documentation_says_before_anything_is_sent() {
+    let (mut engine, gateway) = desk().await;
+    let _online = ana(&engine).be_online();
+    engine.configure(|document| document["campaign"]["supervisors"] = json!(["eva"])).await;
+    let interaction = open_with(&engine, MIA).await;
+    // The provider takes nothing for a minute, so that the backup has a reply that waits.
+    gateway.answer_with(vec![
+        Reply::Outcome(
+            json!({ "outcome": "NotSent", "reason": "RateLimited", "retryAfterMillis": 60_000, "message": "later" })
+        );
+        100
+    ]);
+    reply(&engine, &interaction, "unwanted by then").await;
+    eventually("the reply was tried, and waits", || async {
+        let outbox = engine.status().await["outbox"].clone();
+        let was_tried = gateway.attempts().iter().any(|sent| sent["text"] == "unwanted by then");
+        if was_tried && outbox["inFlight"] == 0 { Ok(()) } else { Err(outbox) }
+    })
+    .await;
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("backup");
+    backup(&data(&engine), &file);
+    engine.inbound("SM-2", MIA, "STOP").await;
+    engine.role.kill();
+    report(&restore(&data(&engine), &file, &["--replace"]), false);
+    engine.role.start_again();
+    ready(engine.address).await;
+    let status = "SELECT status FROM message WHERE text = 'unwanted by then'";
+    assert_ne!(engine.sqlite(status)[0]["status"], "Canceled", "the copy does not know of it");
+
+    let old = dir.path().join("old");
+    backup(&data(&engine).join("before-restore"), &old);
+    let body = rows(&old, &query_for_opt_outs())[0]["body"].as_str().unwrap().to_owned();
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let (answer, said) = engine.post("eva", "/v1/channels/support/opt-outs", body).await;
+    assert_eq!((answer, &said["optedOut"]), (200, &json!(1)), "{said}");
+    assert_eq!(engine.sqlite(status)[0]["status"], "Canceled");
+}
+
 /// As after the loss of a cluster: no status remembers the store.
 #[tokio::test]
 async fn a_channel_that_remembers_no_store_waits_for_the_acceptance_of_a_restored_one_too() {

@@ -77,7 +77,7 @@ fn check(connection: &Connection) -> Result<(), BackupError> {
     }
 }
 
-/// Why there is no backup, or why it was not restored. The store is as it was before.
+/// Why there is no backup, or why it was not restored. The store is as it was before, but for [`NotEnded`](Self::NotEnded).
 #[derive(Debug, thiserror::Error)]
 pub enum BackupError {
     /// Nothing is there to back up.
@@ -150,6 +150,29 @@ pub enum BackupError {
     /// The store that an earlier restore replaced is still kept.
     #[error("{} holds the store that an earlier restore replaced: remove it with --remove-replaced, after a backup of it if it is needed", .0.display())]
     KeptAlready(PathBuf),
+    /// What was restored counts, and could not be put in its place.
+    #[error(
+        "the backup counts from now on, but could not be put in the place of {}: {source}; the next start of the engine ends the restore, and so does this \
+         command again, which says then that the replaced store is kept", path.display()
+    )]
+    NotEnded {
+        /// The store.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The volume is too small for two stores.
+    #[error(
+        "the volume has {free} bytes free above what an engine keeps for itself, and the backup needs {needed} beside the replaced store, which is kept until \
+         --remove-replaced: enlarge spec.engine.storage.volume.size, or restore to an empty volume"
+    )]
+    NoRoomBesideKept {
+        /// Bytes that may be taken.
+        free: u64,
+        /// Bytes that are needed.
+        needed: u64,
+    },
     /// The volume is too small.
     #[error("the volume has {free} bytes free, and the backup needs {needed}: enlarge spec.engine.storage.volume.size")]
     NoRoom {

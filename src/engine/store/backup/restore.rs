@@ -50,55 +50,69 @@ pub struct Restored {
     pub replaced: Option<PathBuf>,
 }
 
-/// Puts a backup in the place of the store at `path`. No engine may run on it. When this fails, or is killed, the store is what it was, or the backup.
+/// Puts a backup in the place of the store at `path`. No engine may run on it. When this is killed, the store is what it was, or the backup.
 ///
 /// # Errors
-/// When the store may not be replaced, or the backup is not whole, not of this channel, or not of a schema that is known.
+/// When the store may not be replaced, or the backup is not whole, not of this channel, or not of a schema that is known: the store is what it was then, but for
+/// [`BackupError::NotEnded`].
 pub fn restore(path: &Path, backup: &mut dyn Read, expected: &Expected) -> Result<Restored, BackupError> {
     let _lock = Lock::acquire(path)?;
-    swap::finish(path).map_err(BackupError::file(path))?;
-    let before = what_is_there(path, expected)?;
-    let prepared = prepare(path, backup, before.as_ref(), expected);
+    swap::finish(path).map_err(|source| OpenError::Restore { path: path.to_owned(), source })?;
+    let is_replaced = swap::is_occupied(path).map_err(BackupError::file(path))?;
+    let before = if is_replaced { what_is_there(path, expected)? } else { None };
+    let prepared = receive(path, backup, is_replaced).and_then(|()| prepare(path, before.as_ref(), expected));
     if prepared.is_err() {
         // What stays is removed by whoever has the lock next.
         let _ = swap::forget_received(path);
     }
     let (about, of) = prepared?;
-    let is_replaced = swap::is_occupied(path);
-    swap::replace(path).map_err(BackupError::file(path))?;
+    swap::decide(path).map_err(BackupError::file(path))?;
+    swap::finish(path).map_err(|source| BackupError::NotEnded { path: path.to_owned(), source })?;
     Ok(Restored { about, of, replaced: is_replaced.then(|| swap::kept(path)) })
 }
 
-/// Receives a backup and makes it a copy that can take the place of the store: what it says of itself then, and the id of the store that it is of.
-fn prepare(
-    path: &Path,
-    backup: &mut dyn Read,
-    before: Option<&About>,
-    expected: &Expected,
-) -> Result<(About, String), BackupError> {
-    receive(path, backup)?;
+/// Makes what was received a copy that can take the place of the store: what it says of itself then, and the id of the store that it is of.
+fn prepare(path: &Path, before: Option<&About>, expected: &Expected) -> Result<(About, String), BackupError> {
     let receiving = swap::receiving(path);
     let connection = connect(&receiving)?;
+    has_only_tables(&connection)?;
     let found = About::read(&connection)?;
+    if !store_id::is_well_formed(&found.store) {
+        return Err(BackupError::NotABackup("its store has an id that no engine gives"));
+    }
     is_of_this_channel(&found, before, expected)?;
     check(&connection)?;
     let store = store_id::of_copy(&found.store, &open::hex(&open::random::<4>()?).to_string());
     connection.execute("UPDATE store SET id = ?", [&store]).map_err(StoreError::from)?;
+    // An engine would send at once from a store that kept its id.
+    if About::read(&connection)?.store != store {
+        return Err(BackupError::NotABackup("its store takes no other id"));
+    }
     close(connection, &receiving)?;
     let of = store_id::origin(&found.store).to_owned();
     Ok((About { store, ..found }, of))
 }
 
-/// What the store that is there says of itself, where it must be asked.
-fn what_is_there(path: &Path, expected: &Expected) -> Result<Option<About>, BackupError> {
-    if !swap::is_occupied(path) {
-        return Ok(None);
+/// Refuses what could do something by itself when the engine writes: whoever can change a backup can change its digest, too.
+fn has_only_tables(connection: &Connection) -> Result<(), BackupError> {
+    // SQLite goes by the text, whatever type stands beside it.
+    let others = "SELECT count(*) FROM sqlite_schema
+                  WHERE type NOT IN ('table', 'index')
+                     OR (sql NOT LIKE 'CREATE TABLE %' AND sql NOT LIKE 'CREATE INDEX %' AND sql NOT LIKE 'CREATE UNIQUE INDEX %')";
+    match connection.query_row(others, [], |row| row.get::<_, i64>(0)).map_err(StoreError::from)? {
+        0 => Ok(()),
+        _ => Err(BackupError::NotABackup("it has triggers or views, or what else no engine makes")),
     }
+}
+
+/// What the store that is there says of itself, where that can be known.
+fn what_is_there(path: &Path, expected: &Expected) -> Result<Option<About>, BackupError> {
     if !expected.replace {
         return Err(BackupError::Occupied(path.to_owned()));
     }
-    if swap::kept(path).exists() {
-        return Err(BackupError::KeptAlready(swap::kept(path)));
+    let kept = swap::kept(path);
+    if kept.try_exists().map_err(BackupError::file(&kept))? {
+        return Err(BackupError::KeptAlready(kept));
     }
     let about = open::open_reader(path).map_err(BackupError::from).and_then(|old| {
         open::check_owner(&old, path)?;
@@ -145,8 +159,21 @@ impl Head {
     }
 }
 
+/// Refuses a backup for which the volume has no room. Beside a store that is kept there must be as much as an engine keeps free, or it would run without
+/// until a person removes that store.
+fn has_room_for(path: &Path, bytes: u64, beside_kept: bool) -> Result<(), BackupError> {
+    if beside_kept {
+        let free = room::to_spare(path)?;
+        return if free < bytes { Err(BackupError::NoRoomBesideKept { free, needed: bytes }) } else { Ok(()) };
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let free = Volume::of(folder).map_err(BackupError::file(folder))?.free;
+    let needed = bytes.saturating_add(room::TO_START);
+    if free < needed { Err(BackupError::NoRoom { free, needed }) } else { Ok(()) }
+}
+
 /// Writes a backup beside the store, without its end, when it is whole.
-fn receive(path: &Path, backup: &mut dyn Read) -> Result<(), BackupError> {
+fn receive(path: &Path, backup: &mut dyn Read, beside_kept: bool) -> Result<(), BackupError> {
     let mut head = [0; HEAD];
     backup.read_exact(&mut head).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => BackupError::NotABackup("it is shorter than the head of a database"),
@@ -156,12 +183,7 @@ fn receive(path: &Path, backup: &mut dyn Read) -> Result<(), BackupError> {
     if schema > schema::NEWEST {
         return Err(BackupError::NewerSchema { found: schema, known: schema::NEWEST });
     }
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let free = Volume::of(folder).map_err(BackupError::file(folder))?.free;
-    let needed = bytes.saturating_add(room::TO_START);
-    if free < needed {
-        return Err(BackupError::NoRoom { free, needed });
-    }
+    has_room_for(path, bytes, beside_kept)?;
     let receiving = swap::receiving(path);
     let mut options = OpenOptions::new();
     let mut file =
@@ -217,7 +239,7 @@ fn close(connection: Connection, receiving: &Path) -> Result<(), BackupError> {
         connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0)).map_err(StoreError::from)?;
     connection.close().map_err(|(_, error)| StoreError::from(error))?;
     let log = beside(receiving, "-wal");
-    if busy != 0 || log.exists() {
+    if busy != 0 || log.try_exists().map_err(BackupError::file(&log))? {
         return Err(OpenError::InUse { path: receiving.to_owned() }.into());
     }
     let file = std::fs::File::open(receiving).map_err(BackupError::file(receiving))?;

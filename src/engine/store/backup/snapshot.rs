@@ -32,7 +32,7 @@ impl Snapshot {
     /// # Errors
     /// When there is none, or it cannot be read.
     pub fn begin(path: &Path) -> Result<Self, BackupError> {
-        if !path.exists() {
+        if !path.try_exists().map_err(BackupError::file(path))? {
             return Err(BackupError::NoStore(path.to_owned()));
         }
         let connection = open::open_reader(path)?;
