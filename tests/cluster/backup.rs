@@ -20,7 +20,7 @@ fn blocks() -> Vec<String> {
     fenced.map(|rest| rest.split_once("\n```\n").expect("the end of a block").0.to_owned()).collect()
 }
 
-/// A person at a shell.
+/// A person at a shell, which keeps what the page has it keep from one block to the next.
 struct Person<'a> {
     quickstart: &'a Quickstart,
     folder: TempDir,
@@ -29,7 +29,9 @@ struct Person<'a> {
 impl Person<'_> {
     /// Types a block; what it said, on standard output and on standard error.
     fn types(&self, block: &str) -> (String, String) {
-        let commands = format!("NAME=support\n{block}");
+        let commands = format!(
+            "NAME=support\n[ ! -e variables ] || . ./variables\n{block}\n[ -z \"${{COPY-}}\" ] || declare -p COPY >variables"
+        );
         let said = self.quickstart.cluster.shell(&self.quickstart.namespace, self.folder.path(), &commands);
         assert!(said.success, "{block}\n{}{}", said.stdout, said.stderr);
         (said.stdout, said.stderr)
