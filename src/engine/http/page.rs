@@ -15,7 +15,7 @@ use serde::{
 
 use super::problem::Failure;
 use crate::engine::{
-    core::ids::InteractionId,
+    core::ids::{InteractionId, MessageId},
     store::read::{InteractionPlace, LONGEST_PAGE},
 };
 
@@ -97,7 +97,8 @@ pub(super) fn read_cursor(cursor: &str) -> Result<u64, Failure> {
 
 /// A place in a list of interactions, as callers see it.
 pub(super) fn write_place(place: InteractionPlace) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode(format!("{}.{}", place.at.as_nanosecond(), place.id))
+    let message = place.message.map(|message| format!(".{message}")).unwrap_or_default();
+    BASE64_URL_SAFE_NO_PAD.encode(format!("{}.{}{message}", place.at.as_nanosecond(), place.id))
 }
 
 /// The place in a cursor of a list of interactions.
@@ -107,9 +108,14 @@ pub(super) fn write_place(place: InteractionPlace) -> String {
 pub(super) fn read_place(cursor: &str) -> Result<InteractionPlace, Failure> {
     let place = || {
         let text = String::from_utf8(BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-        let (at, id) = text.split_once('.')?;
+        let (at, ids) = text.split_once('.')?;
         let at = Timestamp::from_nanosecond(at.parse().ok()?).ok()?;
-        Some(InteractionPlace { at, id: InteractionId(id.parse().ok().filter(|id| has_column(*id))?) })
+        let id = |digits: &str| digits.parse().ok().filter(|id| has_column(*id));
+        let (interaction, message) = match ids.split_once('.') {
+            Some((interaction, message)) => (interaction, Some(MessageId(id(message)?))),
+            None => (ids, None),
+        };
+        Some(InteractionPlace { at, id: InteractionId(id(interaction)?), message })
     };
     place().ok_or_else(no_cursor)
 }
@@ -132,12 +138,18 @@ mod tests {
         let largest = i64::MAX.cast_unsigned();
         assert_eq!(read_cursor(&write_cursor(largest)).unwrap(), largest);
         assert!(read_cursor(&write_cursor(largest + 1)).is_err(), "no id of a store is so large");
-        let place = InteractionPlace { at: "1960-01-01T00:00:00.5Z".parse().unwrap(), id: InteractionId(7) };
+        let at = "1960-01-01T00:00:00.5Z".parse().unwrap();
+        let place = InteractionPlace { at, id: InteractionId(7), message: None };
         assert_eq!(read_place(&write_place(place)).unwrap(), place);
+        let at_message = InteractionPlace { message: Some(MessageId(9)), ..place };
+        assert_eq!(read_place(&write_place(at_message)).unwrap(), at_message);
+        let at_none = InteractionPlace { message: Some(MessageId(largest + 1)), ..place };
+        assert!(read_place(&write_place(at_none)).is_err());
         let too_large = InteractionPlace { id: InteractionId(largest + 1), ..place };
         assert!(read_place(&write_place(too_large)).is_err());
         assert!(read_place(&write_cursor(7)).is_err() && read_cursor(&write_place(place)).is_err(), "of another list");
-        for bad in ["", "7", "!!", "LTE"] {
+        let more = BASE64_URL_SAFE_NO_PAD.encode("0.7.9.1");
+        for bad in ["", "7", "!!", "LTE", &more] {
             assert!(read_place(bad).is_err(), "{bad}");
             assert_eq!(read_cursor(bad).unwrap_err().problem.field.as_deref(), Some("?cursor"), "{bad}");
         }

@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension as _, Row, ToSql, params};
 use super::{
     Page, Reader,
     messages::{MessageRow, Wanted, customer, newest_messages},
-    of_customer::OfCustomer,
+    of_customer::{Next, OfCustomer},
     page_length,
 };
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         core::{
             bot_run::BotRun,
             event::CloseReason,
-            ids::{BotName, CustomerId, DispositionName, Epoch, InteractionId, NoteId, UserId},
+            ids::{BotName, CustomerId, DispositionName, Epoch, InteractionId, MessageId, NoteId, UserId},
             offer::Offer,
             transfer::{Recipient, Transfer},
         },
@@ -69,6 +69,8 @@ pub struct InteractionPlace {
     pub at: Timestamp,
     /// Among those that arrived at the same time.
     pub id: InteractionId,
+    /// A message of the customer behind it, to which their list came before it found another one.
+    pub message: Option<MessageId>,
 }
 
 /// Rows that are looked at for one page. What is not asked for among them is left out, so that a page may have fewer rows, and others
@@ -163,7 +165,7 @@ impl Search<'_> {
     /// Puts a row on the page if it is asked for.
     fn look(&mut self, row: &Row<'_>) -> Result<(), StoreError> {
         let seen = Seen::read(row)?;
-        self.page.next = Some(InteractionPlace { at: seen.arrived_at, id: seen.id });
+        self.page.next = Some(InteractionPlace { at: seen.arrived_at, id: seen.id, message: None });
         if self.filter.wants(&seen) {
             self.page.items.push(read_interaction(self.sql, row, seen)?);
         }
@@ -204,7 +206,7 @@ impl Reader {
         let mut search =
             Search { sql: &sql, filter, limit, looked_at: 0, page: Page { items: Vec::new(), next: None } };
         if let Some(customer) = customer {
-            return search_of_customer(search, customer, after.map(|after| after.id));
+            return search_of_customer(search, customer, after);
         }
         let (query, values) = list(filter, after);
         let mut statement = sql.prepare_cached(&query)?;
@@ -280,14 +282,27 @@ impl InteractionFilter {
 fn search_of_customer(
     mut search: Search<'_>,
     customer: i64,
-    after: Option<InteractionId>,
+    after: Option<InteractionPlace>,
 ) -> Result<Page<InteractionRow, InteractionPlace>, StoreError> {
     let sql = search.sql;
     let mut interactions = OfCustomer::after(sql, customer, search.filter.newest_first, after)?;
     let mut statement = sql.prepare_cached(&format!("{INTERACTION} WHERE i.id = ?"))?;
-    while search.looked_at < LOOKED_AT
-        && let Some(id) = interactions.next(&mut search.looked_at)?
-    {
+    while search.looked_at < LOOKED_AT {
+        let id = match interactions.next(&mut search.looked_at, LOOKED_AT)? {
+            Next::Found(id) => id,
+            Next::Stopped { message } => {
+                // Before the first one there is no place of an interaction, but one before all.
+                let id = InteractionId(if search.filter.newest_first { i64::MAX.cast_unsigned() } else { 0 });
+                let before_all = InteractionPlace { at: Timestamp::UNIX_EPOCH, id, message: None };
+                let last = search.page.next.or(after).unwrap_or(before_all);
+                search.page.next = Some(InteractionPlace { message: Some(message), ..last });
+                return Ok(search.page);
+            }
+            Next::Ended => {
+                search.page.next = None;
+                return Ok(search.page);
+            }
+        };
         if search.is_full() {
             return Ok(search.page);
         }
@@ -296,7 +311,7 @@ fn search_of_customer(
             search.look(row)?;
         }
     }
-    Ok(search.end())
+    Ok(search.page)
 }
 
 /// The query that walks through a list in its order, and its values: from an index of which as little as possible is not asked for.

@@ -67,7 +67,9 @@ fn no_list_grows_with_what_is_stored() {
             let owner = owner.clone();
             let filter =
                 InteractionFilter { state, owner, close_reason, from, to: from, newest_first, ..Default::default() };
-            for after in [None, Some(InteractionPlace { at: Timestamp::UNIX_EPOCH, id: InteractionId(1) })] {
+            for after in
+                [None, Some(InteractionPlace { at: Timestamp::UNIX_EPOCH, id: InteractionId(1), message: None })]
+            {
                 let (query, _) = list(&filter, after);
                 let steps = plan(&sql, &query);
                 assert!(steps[0].starts_with(&expected), "{filter:?}: {steps:?}");
