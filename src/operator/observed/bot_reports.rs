@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use parking_lot::RwLock;
 
 use crate::{
@@ -15,14 +15,17 @@ use crate::{
 pub(crate) struct BotReport {
     /// The channel.
     pub channel: ObjectKey,
-    /// When its engine said it.
+    /// When its engine said it, by the engine's clock.
     pub at: Timestamp,
+    /// How far that clock was ahead of the operator's then, in whole minutes.
+    pub ahead: SignedDuration,
     pub said: BotStatus,
 }
 
 struct Told {
     channel: ObjectKey,
     at: Timestamp,
+    ahead: SignedDuration,
     bots: Vec<BotStatus>,
 }
 
@@ -49,13 +52,15 @@ struct State {
 pub(crate) struct BotReports(RwLock<State>);
 
 impl BotReports {
-    /// Takes what the engine of a channel says; none where it does not tell. Returns the bots of which it says something else than before.
+    /// Takes what the engine of a channel says; none where it does not tell. It says so `at` its own time, which is `now` for the operator.
+    /// Returns the bots of which it says something else than before.
     pub(crate) fn note(
         &self,
         uid: &str,
         channel: &ObjectKey,
         said: Option<Vec<BotStatus>>,
         at: Timestamp,
+        now: Timestamp,
     ) -> Vec<ObjectKey> {
         let bots: Vec<_> = said.into_iter().flatten().take(TOLD_BOTS).filter_map(BotStatus::bounded).collect();
         if bots.is_empty() {
@@ -63,7 +68,9 @@ impl BotReports {
             return self.forget(uid);
         }
         let mut state = self.0.write();
-        let told = Told { channel: channel.clone(), at, bots };
+        // What an answer takes on its way is no difference of clocks.
+        let ahead = SignedDuration::from_mins(at.duration_since(now).as_mins());
+        let told = Told { channel: channel.clone(), at, ahead, bots };
         let before = state.take(uid);
         let changed = differences(before.as_ref(), Some(&told));
         state.put(uid, told);
@@ -78,14 +85,17 @@ impl BotReports {
         let report = |told: &Told, said: &BotStatus| BotReport {
             channel: told.channel.clone(),
             at: told.at,
+            ahead: told.ahead,
             said: said.clone(),
         };
         told.flat_map(|told| told.of(bot.name()).map(move |said| report(told, said))).collect()
     }
 
-    /// Whether the engine of the channel with this UID has told of its bots.
-    pub(crate) fn has(&self, uid: &str) -> bool {
-        self.0.read().told.contains_key(uid)
+    /// The bots of which the engine of the channel with this UID said something.
+    pub(crate) fn bots(&self, uid: &str) -> BTreeSet<ObjectKey> {
+        let state = self.0.read();
+        let Some(told) = state.told.get(uid) else { return BTreeSet::new() };
+        told.names().into_iter().map(|bot| ObjectKey::new(told.channel.namespace(), bot)).collect()
     }
 
     /// The channel is gone. Returns the bots of which it said something.
@@ -149,7 +159,7 @@ mod tests {
         let reports = BotReports::default();
         let support = ObjectKey::new("shop", "support");
         let note = |bots| -> Vec<String> {
-            let changed = reports.note("u", &support, bots, Timestamp::UNIX_EPOCH);
+            let changed = reports.note("u", &support, bots, Timestamp::UNIX_EPOCH, Timestamp::UNIX_EPOCH);
             changed.into_iter().map(|bot| bot.to_string()).collect()
         };
         assert_eq!(note(said(json!([running("a", 1), running("b", 1)]))), ["shop/a", "shop/b"]);
@@ -159,10 +169,27 @@ mod tests {
         assert_eq!(reports.of(&ObjectKey::new("bank", "a")), [], "bots of other namespaces are other bots");
         assert_eq!(note(said(json!([running("a", 2)]))), ["shop/b"], "it is not there any more");
         assert_eq!(reports.of(&ObjectKey::new("shop", "b")), []);
-        assert!(reports.has("u"));
+        assert_eq!(reports.bots("u").into_iter().collect::<Vec<_>>(), [ObjectKey::new("shop", "a")]);
         assert_eq!(note(None), ["shop/a"], "an older engine does not tell");
-        assert!(!reports.has("u"));
+        assert_eq!(reports.bots("u"), BTreeSet::new());
         assert!(reports.0.read().channels.is_empty(), "nothing is left of it");
+    }
+
+    #[test]
+    fn how_far_the_engines_clock_is_ahead_is_known_but_for_an_answers_way() {
+        let reports = BotReports::default();
+        let support = ObjectKey::new("shop", "support");
+        let now: Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
+        for (at, minutes) in [
+            ("2026-11-28T11:59:58Z", 0),
+            ("2026-11-28T12:00:02Z", 0),
+            ("2026-11-28T14:00:01Z", 120),
+            ("2026-11-28T10:59:59Z", -60),
+        ] {
+            reports.note("u", &support, said(json!([running("a", 1)])), at.parse().unwrap(), now);
+            let report = reports.of(&ObjectKey::new("shop", "a")).remove(0);
+            assert_eq!((report.at.to_string(), report.ahead.as_mins()), (at.to_owned(), minutes));
+        }
     }
 
     #[test]
@@ -177,7 +204,8 @@ mod tests {
             json!({"name": "long", "conversations": [{"version": "v".repeat(65), "count": 1}], "failures": [failure("s".repeat(64))]}),
         ];
         bots.extend((0..100).map(|nth| running(&format!("bot-{nth}"), 1)));
-        let changed = reports.note("u", &ObjectKey::new("shop", "support"), said(bots.into()), Timestamp::UNIX_EPOCH);
+        let (support, at) = (ObjectKey::new("shop", "support"), Timestamp::UNIX_EPOCH);
+        let changed = reports.note("u", &support, said(bots.into()), at, at);
         assert_eq!(changed.len(), TOLD_BOTS - 1);
         let of = |bot: &str| {
             let report = reports.of(&ObjectKey::new("shop", bot)).remove(0).said;

@@ -85,7 +85,7 @@ pub(crate) fn depends_on_channel(context: &Context, old: Option<&SmsChannel>, ne
     }
     let (before, now) = (old.map(named_bots).unwrap_or_default(), new.map(named_bots).unwrap_or_default());
     if before != now {
-        before.union(&now).for_each(|bot| wake_bot(context, reference(bot)));
+        before.union(&now).for_each(|bot| wake_bot(context, reference(bot), TOGETHER));
     }
 }
 
@@ -94,11 +94,20 @@ fn named_bots(channel: &SmsChannel) -> BTreeSet<&str> {
     channel.spec.automations.iter().flat_map(Automations::bots).map(|(_, bot)| bot.name.as_str()).collect()
 }
 
-/// Has the sums of a bot made anew as soon as they may be written: many channels may say something new of it all the time.
-fn wake_bot(context: &Context, bot: ObjectKey) {
+/// Has the sums of a bot made anew after `delay`, when they may be written: many channels may say something new of it all the time.
+fn wake_bot(context: &Context, bot: ObjectKey, delay: Duration) {
     let Some(uid) = context.cluster.bots.uid(&bot) else { return };
     let left = context.figures.left(&uid, context.settings.sample_interval());
-    context.queues.bots.add_after(bot, left.unwrap_or_default().max(TOGETHER));
+    context.queues.bots.add_after(bot, left.unwrap_or_default().max(delay));
+}
+
+/// The same for the bots that a channel names, and those with which conversations still run there: their sums count it.
+fn wake_bots_of(context: &Context, channel: &ObjectKey, uid: &str, delay: Duration) {
+    let mut bots = context.bot_reports.bots(uid);
+    if let Some(now) = context.cluster.channels.get(channel) {
+        bots.extend(named_bots(&now).into_iter().map(|bot| ObjectKey::new(channel.namespace(), bot)));
+    }
+    bots.into_iter().for_each(|bot| wake_bot(context, bot, delay));
 }
 
 /// What a connector reads of its channels.
@@ -171,20 +180,18 @@ pub(crate) fn gateway_said(context: &Context, connector: &ObjectKey, news: &Gate
 /// Takes an answer of a channel's engine, or how asking failed. Has the channel looked at again where that is news, and the bots of which it
 /// says something new, or of which it can or cannot tell any more.
 pub(crate) fn engine_said(context: &Context, channel: &ObjectKey, uid: &str, mut answer: Result<EngineStatus, String>) {
-    let answers = || context.samples.engine(uid).answered().is_some();
-    // The channel itself reads nothing of its bots.
-    let bots = answer.as_mut().ok().map(|said| (said.bots.take(), said.sampled_at));
-    let answered_before = answers();
+    // The channel itself reads nothing of its bots; that they were told of stays.
+    let bots = answer.as_mut().ok().map(|said| (said.bots.as_mut().map(std::mem::take), said.sampled_at));
+    let told_before = context.samples.tells_of_bots(uid);
     if context.samples.engine_said(uid, answer) {
         context.queues.channels.add(channel.clone());
     }
     if let Some((said, at)) = bots {
-        context.bot_reports.note(uid, channel, said, at).into_iter().for_each(|bot| wake_bot(context, bot));
+        let changed = context.bot_reports.note(uid, channel, said, at, context.now());
+        changed.into_iter().for_each(|bot| wake_bot(context, bot, TOGETHER));
     }
-    if answers() != answered_before
-        && let Some(now) = context.cluster.channels.get(channel)
-    {
-        named_bots(&now).into_iter().for_each(|bot| wake_bot(context, ObjectKey::new(channel.namespace(), bot)));
+    if context.samples.tells_of_bots(uid) != told_before {
+        wake_bots_of(context, channel, uid, TOGETHER);
     }
 }
 
@@ -268,10 +275,18 @@ fn is_same<K: Resource + Clone + PartialEq>(change: &Change<K>) -> bool {
 fn forget_pod(context: &Context, pod: &Pod) {
     context.volume_refreshes.forget(&pod.uid().unwrap_or_default());
     let key = |label: &str| Some(ObjectKey::new(pod.namespace()?, pod.labels().get(label)?));
-    let connector = key(names::LABEL_CONNECTOR).and_then(|key| context.cluster.connectors.uid(&key));
-    let channel = key(names::LABEL_CHANNEL).and_then(|key| context.cluster.channels.uid(&key));
-    for uid in connector.iter().chain(&channel) {
-        context.samples.forget(uid);
+    if let Some(uid) = key(names::LABEL_CONNECTOR).and_then(|key| context.cluster.connectors.uid(&key)) {
+        context.samples.forget(&uid);
+    }
+    if let Some(channel) = key(names::LABEL_CHANNEL)
+        && let Some(uid) = context.cluster.channels.uid(&channel)
+    {
+        let told = context.samples.tells_of_bots(&uid);
+        context.samples.forget(&uid);
+        if told {
+            // A successor that starts meanwhile says the same again: then there is nothing to write.
+            wake_bots_of(context, &channel, &uid, context.settings.sample_interval().max(TOGETHER));
+        }
     }
 }
 
@@ -320,7 +335,7 @@ fn forget_gone<K: Resource>(context: &Context, change: &Change<K>) {
         context.samples.forget(&gone);
         context.debounce.forget(&gone);
         context.bot_faults.forget(&gone);
-        context.bot_reports.forget(&gone).into_iter().for_each(|bot| wake_bot(context, bot));
+        context.bot_reports.forget(&gone).into_iter().for_each(|bot| wake_bot(context, bot, TOGETHER));
         context.in_force.forget(&gone);
         context.figures.forget(&gone);
         context.progress.forget(&gone);

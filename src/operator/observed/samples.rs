@@ -177,6 +177,11 @@ impl Samples {
         seen(&self.engines, uid)
     }
 
+    /// Whether the engine of the channel with this UID answers, and tells of its bots. What it tells is kept elsewhere.
+    pub(crate) fn tells_of_bots(&self, uid: &str) -> bool {
+        self.engine(uid).answered().is_some_and(|said| said.bots.is_some())
+    }
+
     /// Takes an answer of a gateway, or how asking failed.
     pub(crate) fn gateway_said(&self, uid: &str, answer: Result<GatewayStatus, String>) -> GatewayNews {
         let before = self.gateway(uid);

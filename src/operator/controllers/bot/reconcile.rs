@@ -49,7 +49,7 @@ fn sums(context: &Context, bot: &ObjectKey, version: Option<&str>) -> Sums {
     channels.extend(reports.iter().map(|report| report.channel.clone()));
     let tells = |channel: &ObjectKey| {
         let uid = context.cluster.channels.uid(channel);
-        uid.is_some_and(|uid| context.bot_reports.has(&uid) && context.samples.engine(&uid).answered().is_some())
+        uid.is_some_and(|uid| context.samples.tells_of_bots(&uid))
     };
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let silent = channels.iter().filter(|channel| !tells(channel)).count();

@@ -28,10 +28,19 @@ pub(super) struct Sums {
     running: i64,
     conversations: Vec<BotConversations>,
     /// All of them, the last one first.
-    failures: Vec<StepFailure>,
+    failures: Vec<Failure>,
     sampled_at: Option<Timestamp>,
     /// Whether the engine of any channel has told.
     is_known: bool,
+}
+
+/// A step that failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Failure {
+    /// Its times are the engine's.
+    listed: StepFailure,
+    /// For the last time, by the operator's clock.
+    at: Timestamp,
 }
 
 impl Sums {
@@ -50,17 +59,19 @@ impl Sums {
                 running = running.saturating_add(signed(told.count));
             }
             for told in &report.said.failures {
-                let channel = report.channel.name();
-                failures.insert((channel, told.step.as_str(), told.reason), failure(channel, told));
+                failures.insert((report.channel.name(), told.step.as_str(), told.reason), failure(report, told));
             }
         }
         let named = |(version, sum): (&str, BotConversations)| BotConversations { version: version.to_owned(), ..sum };
         let mut conversations: Vec<_> = versions.into_iter().map(named).collect();
         conversations.sort_by_key(|sum| (Some(sum.version.as_str()) != present, Reverse(sum.count)));
         let mut failures: Vec<_> = failures.into_values().collect();
-        failures.sort_by_key(|failure| Reverse(failure.at));
+        // By the times that are listed: how far clocks are apart changes, and the order is written.
+        failures.sort_by_key(|failure: &Failure| Reverse(failure.listed.at));
         let sampled_at = reports.iter().map(|report| whole_seconds(report.at)).min();
-        Self { channels, running, conversations, failures, sampled_at, is_known: !reports.is_empty() }
+        // An engine that tells may have nothing to say of this bot.
+        let is_known = !reports.is_empty() || channels.silent < channels.total;
+        Self { channels, running, conversations, failures, sampled_at, is_known }
     }
 
     /// Whether a status says the same.
@@ -80,13 +91,14 @@ impl Sums {
         status.channels = Some(self.channels);
         status.running = Some(self.running);
         status.conversations = self.conversations;
-        status.last_failures = self.failures;
+        status.last_failures = self.failures.into_iter().map(|failure| failure.listed).collect();
         status.sampled_at = self.sampled_at;
     }
 
     /// What `StepsSucceed` says.
     pub(super) fn steps_succeed(&self, now: Timestamp) -> DesiredCondition {
-        let steps: BTreeSet<_> = self.lately(now).map(|failure| (failure.step.as_str(), failure.reason)).collect();
+        let failed = self.lately(now).map(|failure| &failure.listed);
+        let steps: BTreeSet<_> = failed.map(|failure| (failure.step.as_str(), failure.reason)).collect();
         if !steps.is_empty() {
             return DesiredCondition::no(Reason::StepsFail, message(&steps));
         }
@@ -99,15 +111,15 @@ impl Sums {
         DesiredCondition::yes(Reason::NoStepFailed, "no step failed within the last hour")
     }
 
-    /// When the last failure that counts will be no matter of now any more; an hour from now at most, whatever its engine's clock says.
+    /// When the last failure that counts will be no matter of now any more; an hour from now at most, whatever its engine says.
     pub(super) fn forgiven_at(&self, now: Timestamp) -> Option<Timestamp> {
         self.lately(now).map(|failure| failure.at.min(now)).max()?.checked_add(LATELY).ok()
     }
 
     /// Failures that count: of the last hour, and not what customers brought about.
-    fn lately(&self, now: Timestamp) -> impl Iterator<Item = &StepFailure> {
-        let counts = move |failure: &&StepFailure| now.duration_since(failure.at) < LATELY;
-        self.failures.iter().filter(counts).filter(|failure| !failure.reason.is_customers())
+    fn lately(&self, now: Timestamp) -> impl Iterator<Item = &Failure> {
+        let counts = move |failure: &&Failure| now.duration_since(failure.at) < LATELY;
+        self.failures.iter().filter(counts).filter(|failure| !failure.listed.reason.is_customers())
     }
 }
 
@@ -124,15 +136,17 @@ fn message(steps: &BTreeSet<(&str, StepFailureReason)>) -> String {
     format!("within the last hour failed: {named}{more}; status.lastFailures has how often, and in which channel")
 }
 
-fn failure(channel: &str, told: &FailureStatus) -> StepFailure {
-    StepFailure {
+fn failure(report: &BotReport, told: &FailureStatus) -> Failure {
+    let listed = StepFailure {
         step: told.step.clone(),
         reason: told.reason,
-        channel: channel.to_owned(),
+        channel: report.channel.name().to_owned(),
         count: signed(told.count),
         since: whole_seconds(told.since),
         at: whole_seconds(told.at),
-    }
+    };
+    let at = listed.at.checked_sub(report.ahead).unwrap_or(listed.at);
+    Failure { listed, at }
 }
 
 /// Without parts of seconds, and not before 1970: the API server takes no years below 0.
@@ -163,6 +177,7 @@ mod tests {
         BotReport {
             channel: ObjectKey::new("shop", channel),
             at: at(NOON),
+            ahead: SignedDuration::ZERO,
             said: serde_json::from_value(told).unwrap(),
         }
     }
@@ -244,7 +259,29 @@ mod tests {
         let sums = of(&[report("a", json!({"failures": [failed("look-up", "CallTimedOut", "11:00:01")]}))]);
         assert_eq!(sums.forgiven_at(at(NOON)), Some(at("2026-11-28T12:00:01Z")));
         let ahead = of(&[report("a", json!({"failures": [failed("look-up", "CallTimedOut", "23:00:00")]}))]);
-        assert_eq!(ahead.forgiven_at(at(NOON)), Some(at("2026-11-28T13:00:00Z")), "its clock is ahead");
+        assert_eq!(ahead.forgiven_at(at(NOON)), Some(at("2026-11-28T13:00:00Z")), "no engine of ours says so");
+    }
+
+    #[test]
+    fn the_hour_is_the_operators_whatever_the_engines_clock_says() {
+        // The engine's clock, when a step failed by it, and when that is forgiven by the operator's.
+        let cases = [
+            (120, "13:30:00", Some("12:30:00")),
+            (120, "12:59:00", None),
+            (-120, "09:30:00", Some("12:30:00")),
+            (-120, "08:59:00", None),
+        ];
+        for (minutes, when, forgiven) in cases {
+            let mut report = report("a", json!({"failures": [failed("look-up", "CallTimedOut", when)]}));
+            report.ahead = SignedDuration::from_mins(minutes);
+            let sums = of(&[report]);
+            let reason = if forgiven.is_some() { Reason::StepsFail } else { Reason::NoStepFailed };
+            assert_eq!(sums.steps_succeed(at(NOON)).reason, reason, "{minutes} {when}");
+            let forgiven = forgiven.map(|time| at(&format!("2026-11-28T{time}Z")));
+            assert_eq!(sums.forgiven_at(at(NOON)), forgiven, "{minutes} {when}");
+            let listed = status(sums).last_failures[0].at;
+            assert_eq!(listed, at(&format!("2026-11-28T{when}Z")), "as the engine says it");
+        }
     }
 
     #[test]
@@ -261,6 +298,8 @@ mod tests {
     fn nobody_can_tell_while_no_engine_of_its_channels_does() {
         let sums = Sums::of(BotChannels { total: 2, silent: 2 }, &[], None);
         assert_eq!(sums.steps_succeed(at(NOON)).reason, Reason::MetricsUnavailable);
+        let unheard_of = Sums::of(BotChannels { total: 2, silent: 1 }, &[], None);
+        assert_eq!(unheard_of.steps_succeed(at(NOON)).reason, Reason::NoStepFailed, "one tells of no bots");
         let unused = Sums::of(BotChannels::default(), &[], None);
         assert_eq!(unused.steps_succeed(at(NOON)).reason, Reason::NoStepFailed);
     }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{NUMBER, World, path};
 use crate::operator::{
+    controllers::plan_tests::settings,
     observed::changes::{self, TOGETHER},
     runtime::cache::{Change, ObjectKey},
 };
@@ -16,7 +17,11 @@ const LATER: Duration = Duration::from_secs(61);
 impl World {
     /// A channel `support` at work whose conversations begin with the bot `greeting`.
     async fn with_greeting() -> Self {
-        let world = Self::new();
+        Self::new().and_greeting().await
+    }
+
+    async fn and_greeting(self) -> Self {
+        let world = self;
         let steps = json!([{"name": "hello", "say": {"text": "Hello"}}, {"name": "end", "handOff": {}}]);
         world.put("bots", "greeting", json!({ "steps": steps }));
         let spec = json!({"campaignRef": {"name": "support"}, "connectorRef": {"name": "sim"}, "number": NUMBER,
@@ -32,7 +37,8 @@ impl World {
         let conversations = json!([{"version": "0a1b2c3d4e5f", "count": running}]);
         self.engine_says(
             "support",
-            json!({"bots": [{"name": "greeting", "conversations": conversations, "failures": failures}]}),
+            json!({"bots": [{"name": "greeting", "conversations": conversations, "failures": failures}],
+                   "sampledAt": jiff::Timestamp::now()}),
         );
     }
 
@@ -51,6 +57,14 @@ impl World {
         let written = self.api.writes();
         assert!(written.iter().all(|(_, path)| path.ends_with("/bots/greeting/status")), "{written:?}");
         written.len()
+    }
+
+    /// Whether the bot is looked at again soon. What it is looked at for is done then.
+    async fn wakes_greeting(&self) -> bool {
+        let bots = &self.context.queues.bots;
+        let next = tokio::time::timeout(TOGETHER + Duration::from_millis(500), bots.pop()).await.ok();
+        next.iter().for_each(|key| bots.done(key, None));
+        next == Some(ObjectKey::new("shop", "greeting"))
     }
 
     fn status_of_bot(&self) -> Value {
@@ -176,17 +190,63 @@ async fn a_new_operator_leaves_what_stands_until_it_has_asked_the_engines() {
 async fn a_bot_is_looked_at_when_an_engine_says_something_new_of_it_and_not_otherwise() {
     let world = World::with_greeting().await;
     world.context.figures.pass_for_test(LATER);
-    let bots = &world.context.queues.bots;
-    let woken = async || {
-        let next = tokio::time::timeout(TOGETHER + Duration::from_millis(500), bots.pop()).await.ok();
-        next.iter().for_each(|key| bots.done(key, None));
-        next.is_some()
-    };
-    while woken().await {}
+    while world.wakes_greeting().await {}
     world.bot_says(1, json!([]));
-    assert!(woken().await);
+    assert!(world.wakes_greeting().await);
     world.bot_says(1, json!([]));
-    assert!(!woken().await, "the same again");
+    assert!(!world.wakes_greeting().await, "the same again");
     world.engine_is_silent();
-    assert!(woken().await, "nobody can tell any more");
+    assert!(world.wakes_greeting().await, "nobody can tell any more");
+}
+
+#[tokio::test]
+async fn a_bot_that_a_channel_names_no_more_is_looked_at_when_the_engine_falls_silent() {
+    let world = World::with_greeting().await;
+    world.bot_says(1, json!([]));
+    world.edit(&path("smschannels", "support"), |channel| channel["spec"]["automations"] = Value::Null);
+    world.context.figures.pass_for_test(LATER);
+    while world.wakes_greeting().await {}
+    world.engine_is_silent();
+    assert!(world.wakes_greeting().await);
+    world.reconcile_bot("greeting").await.unwrap();
+    assert_eq!(world.status_of_bot()["channels"], json!({"total": 1, "silent": 1}));
+}
+
+#[tokio::test]
+async fn an_engine_whose_pod_is_gone_is_silent_unless_another_one_answers_in_time() {
+    let mut settings = settings();
+    settings.sample_interval_seconds = 3;
+    let world = World::new_with(settings).and_greeting().await;
+    world.context.figures.pass_for_test(LATER);
+    world.bot_says(1, json!([]));
+    world.context.figures.pass_for_test(LATER);
+    world.reconcile_bot("greeting").await.unwrap();
+    assert_eq!(world.status_of_bot()["channels"], json!({"total": 1, "silent": 0}));
+    for returns in [true, false] {
+        world.context.figures.pass_for_test(LATER);
+        while world.wakes_greeting().await {}
+        world.api.writes();
+        let gone = world.context.cluster.pods.get(&ObjectKey::new("shop", "sms-support-0"));
+        assert!(gone.is_some());
+        changes::pod(&world.context, &Change { old: gone, new: None, echo: false });
+        assert!(!world.wakes_greeting().await, "pods are replaced all the time");
+        if returns {
+            world.bot_says(1, json!([]));
+        }
+        assert!(world.wakes_greeting().await || world.wakes_greeting().await);
+        assert_eq!(world.writes_of_bot().await, usize::from(!returns));
+    }
+    assert_eq!(world.status_of_bot()["channels"], json!({"total": 1, "silent": 1}));
+}
+
+#[tokio::test]
+async fn an_engine_that_has_no_bots_yet_is_not_silent() {
+    let world = World::with_greeting().await;
+    world.context.figures.pass_for_test(LATER);
+    while world.wakes_greeting().await {}
+    world.engine_says("support", json!({"bots": []}));
+    assert!(world.wakes_greeting().await);
+    world.reconcile_bot("greeting").await.unwrap();
+    assert_eq!(world.status_of_bot()["channels"], json!({"total": 1, "silent": 0}));
+    world.expect("bots", "greeting", "StepsSucceed", "True", "NoStepFailed");
 }

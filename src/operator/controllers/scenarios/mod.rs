@@ -59,7 +59,12 @@ struct World {
 impl World {
     /// Connector `sim` and campaign `support` are there, and the gateway has verified the number.
     fn new() -> Self {
-        let world = Self::on(ApiFake::default());
+        Self::new_with(settings())
+    }
+
+    /// The same with other settings.
+    fn new_with(settings: Settings) -> Self {
+        let world = Self::with(ApiFake::default(), settings);
         world.put(
             "smsconnectors",
             "sim",
