@@ -8,13 +8,14 @@ use super::{
     messages::{MessageRow, Wanted, customer, newest_messages},
     of_customer::{Next, OfCustomer},
     page_length,
+    place::InteractionPlace,
 };
 use crate::{
     engine::{
         core::{
             bot_run::BotRun,
             event::CloseReason,
-            ids::{BotName, CustomerId, DispositionName, Epoch, InteractionId, MessageId, NoteId, UserId},
+            ids::{BotName, CustomerId, DispositionName, Epoch, InteractionId, NoteId, UserId},
             offer::Offer,
             transfer::{Recipient, Transfer},
         },
@@ -60,17 +61,6 @@ pub struct InteractionFilter {
     pub to: Option<Timestamp>,
     /// Newest first, instead of oldest first.
     pub newest_first: bool,
-}
-
-/// The place of an interaction in a list. Lists are in the order in which interactions arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InteractionPlace {
-    /// The arrival of the interaction, which is the order of the lists.
-    pub at: Timestamp,
-    /// Among those that arrived at the same time.
-    pub id: InteractionId,
-    /// A message of the customer behind it, to which their list came before it found another one.
-    pub message: Option<MessageId>,
 }
 
 /// Rows that are looked at for one page. What is not asked for among them is left out, so that a page may have fewer rows, and others

@@ -7,6 +7,7 @@ mod interactions;
 mod messages;
 mod of_customer;
 mod opt_outs;
+mod place;
 #[cfg(test)]
 mod plan_tests;
 
@@ -19,12 +20,10 @@ pub use self::{
     blocked_starts::BlockedStartRow,
     bots::BotFailureRow,
     events::NumberedEvent,
-    interactions::{
-        InteractionDetail, InteractionFilter, InteractionPlace, InteractionRow, InteractionState, NoteRow,
-        WITH_INTERACTION,
-    },
+    interactions::{InteractionDetail, InteractionFilter, InteractionRow, InteractionState, NoteRow, WITH_INTERACTION},
     messages::{MessageKind, MessageRow},
     opt_outs::{OptOutImportRow, OptOutRow, OptedOutBy},
+    place::InteractionPlace,
 };
 
 /// Rows of a page at most.

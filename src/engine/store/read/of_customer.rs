@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{interactions::InteractionPlace, messages::indexed};
+use super::{messages::indexed, place::InteractionPlace};
 use crate::engine::{
     core::ids::{InteractionId, MessageId},
     store::{codec, error::StoreError, load::all},
@@ -41,7 +41,7 @@ pub(super) struct OfCustomer<'s> {
     last: Option<InteractionId>,
 }
 
-/// What comes next.
+/// The next interaction of the customer, or why there is none.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next {
     Found(InteractionId),
