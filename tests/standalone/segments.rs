@@ -66,7 +66,11 @@ const ROWS: [(&str, Difference, &str); 5] = [
     ("smsutil", Difference::Escape, "U+001B"),
     ("smsutil", Difference::EmptyText, "the empty text"),
     ("sms-segments-calculator", Difference::WholeClusters, "a part would end within a cluster"),
-    ("sms-segments-calculator", Difference::OverlongCluster, "a cluster nearly fills a part, or is longer"),
+    (
+        "sms-segments-calculator",
+        Difference::OverlongCluster,
+        "a cluster, or two together, nearly fill a part, or are longer",
+    ),
 ];
 
 impl Difference {
@@ -116,8 +120,9 @@ impl Difference {
         let room = Encoding::Ucs2.part() as usize;
         let units = |piece: &String| piece.encode_utf16().count();
         if parts.iter().any(|part| units(part) > room) {
-            // Its first part may hold 3 units more until the second begins, and these move over unmeasured.
-            return clusters.iter().any(|cluster| units(cluster) > room - 3).then_some(Self::OverlongCluster);
+            // Its first part may hold 3 units more until the second begins, and these move over unmeasured, before what the second began with.
+            let long = |pair: &[String]| pair.iter().map(units).sum::<usize>() > room - 3;
+            return (clusters.len() < 2 || clusters.windows(2).any(long)).then_some(Self::OverlongCluster);
         }
         // As full as it can be without cutting a cluster.
         let full = parts.windows(2).zip(ends(parts)).all(|(pair, end)| {
@@ -168,6 +173,8 @@ fn boundaries() -> Vec<String> {
         texts.push(format!("e{}", "\u{301}".repeat(length - 1)));
         texts.push(format!("жe{}", "\u{301}".repeat(length - 2)));
     }
+    // A cluster that moves to the second part, before another one that the second part began with.
+    texts.push(format!("{}e{}👨‍👩‍👧‍👦", "ж".repeat(11), "\u{301}".repeat(56)));
     texts
 }
 
