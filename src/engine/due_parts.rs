@@ -52,3 +52,49 @@ impl DueParts {
         state.parts_due().take_while(fits).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, sync::Arc};
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::engine::core::{assembly::Assembly, clock::ChannelTime, ids::CustomerId, tests::config};
+
+    /// A state in which so many texts of three parts are waited for no longer.
+    fn state(texts: u64) -> State {
+        let mut rows = State::new(Arc::new(config())).rows();
+        let text = |id: u64| Assembly {
+            id: AssemblyId(id),
+            customer: CustomerId(id),
+            reference: 7,
+            total: 4,
+            sequences: BTreeSet::from([1, 2, 3]),
+            bytes: 30,
+            ends_at: ChannelTime::from(Timestamp::UNIX_EPOCH),
+            timed_out: true,
+        };
+        rows.assemblies = (1..=texts).map(text).collect();
+        State::from_rows(Arc::new(config()), rows)
+    }
+
+    #[test]
+    fn a_transaction_takes_so_many_rows_and_one_text_at_least() {
+        let due = DueParts::default();
+        assert!(!due.are_due(&state(0)) && due.portion(&state(0), false).is_empty());
+        let many = state(1_000);
+        assert!(due.are_due(&many));
+        assert_eq!((due.portion(&many, false).len(), due.portion(&many, true).len()), (128, 16), "4 rows each");
+        assert_eq!(due.portion(&state(1), true), [AssemblyId(1)]);
+    }
+
+    #[test]
+    fn while_they_are_held_back_nothing_is_due() {
+        let (mut due, state) = (DueParts::default(), state(1));
+        due.hold();
+        assert!(!due.are_due(&state) && due.hold_back(&state) && due.portion(&state, false).is_empty());
+        due.held_until = Some(Instant::now());
+        assert!(due.are_due(&state) && !due.hold_back(&state));
+    }
+}

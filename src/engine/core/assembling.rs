@@ -52,7 +52,8 @@ pub(super) fn arrived(draft: &mut Draft<'_>, text: &Inbound, arrived: &ArrivedPa
     }
     let bytes = bytes(text);
     let is_last = pending.is_some_and(Assembly::lacks_one);
-    let share = Share { is_blocked: is_blocked(draft, text), begins: pending.is_none() };
+    // Who is blocked may still opt out in parts, and takes no more room than that needs.
+    let share = Share { is_blocked: inbound::is_blocked(draft, text), begins: pending.is_none() };
     if is_last || !draft.state.assemblies.has_room_for(customer, bytes, share) {
         let mut all = kept.to_vec();
         all.push(own(text, sequence));
@@ -122,12 +123,6 @@ fn joined(total: u8, parts: &[KeptPart]) -> (Arc<str>, Option<Arc<str>>, Vec<u8>
         }
     }
     (text.into(), (!notes.is_empty()).then(|| notes.join("\n").into()), missing)
-}
-
-/// Who is blocked may still opt out in parts, and takes no more room than that needs.
-fn is_blocked(draft: &Draft<'_>, text: &Inbound) -> bool {
-    let number = text.contact.address.number();
-    number.is_some_and(|number| draft.config().blocklist.blocks_inbound(number, draft.now))
 }
 
 fn own(text: &Inbound, sequence: u8) -> KeptPart {

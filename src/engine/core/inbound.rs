@@ -94,12 +94,16 @@ fn opt_out_word(
     }
 }
 
+/// Whether its sender is on the inbound blocklist now.
+pub(super) fn is_blocked(draft: &Draft<'_>, inbound: &Inbound) -> bool {
+    let number = inbound.contact.address.number();
+    number.is_some_and(|number| draft.config().blocklist.blocks_inbound(number, draft.now))
+}
+
 /// Finds the message's interaction, or the reason why it gets none.
 fn admit(draft: &mut Draft<'_>, inbound: &Inbound, customer: &Customer, text: &Text) -> InboundOutcome {
     let config = draft.config();
-    let blocked =
-        inbound.contact.address.number().is_some_and(|number| config.blocklist.blocks_inbound(number, draft.now));
-    if blocked {
+    if is_blocked(draft, inbound) {
         return record(draft, text, customer, InboundOutcome::Blocked, None);
     }
     if !config.enabled {
