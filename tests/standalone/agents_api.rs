@@ -19,8 +19,8 @@ use crate::support::{
 };
 use aldis::wire::ports;
 
-/// Operations that may have met no moment at which they could do anything, in a run of [`SECONDS`].
-const SPARED: usize = 4;
+/// Rounds of [`SECONDS`], each with seeds of its own, until each operation has met a moment at which it could do something.
+const ROUNDS: usize = 5;
 /// For how long each caller asks; `make api-campaign` asks for longer.
 const SECONDS: &str = "25";
 const CUSTOMERS: u32 = 40;
@@ -120,35 +120,46 @@ impl Called {
         let token = self.engine.issuer.token(user, DESK);
         tokio::task::spawn_blocking(move || peers::outcome(python, &format!("{token}\n"))).await.unwrap()
     }
+
+    /// Asks as an agent and as a supervisor while customers write; the operations that did what they were asked for.
+    async fn round(&self) -> BTreeSet<String> {
+        let seeds = [fastrand::u32(..), fastrand::u32(..)];
+        println!("seeds {seeds:?}");
+        let judged = async { tokio::join!(self.judged("ana", seeds[0]), self.judged("eva", seeds[1])) };
+        let (agent, supervisor) = tokio::select! {
+            judged = judged => judged,
+            never = self.customers_write() => match never {},
+        };
+        let mut done = BTreeSet::new();
+        for (user, judged) in [("ana", agent), ("eva", supervisor)] {
+            let said = String::from_utf8_lossy(&judged.stdout);
+            let wrong = String::from_utf8_lossy(&judged.stderr);
+            assert!(judged.status.success(), "as {user}, seeds {seeds:?}:\n{said}\n{wrong}");
+            let answers: BTreeMap<String, u64> = serde_json::from_str(said.lines().last().unwrap()).unwrap();
+            println!("as {user}: {} answers", answers.values().sum::<u64>());
+            done.extend(
+                answers
+                    .into_keys()
+                    .filter_map(|answer| answer.rsplit_once(" 2").map(|(operation, _)| operation.to_owned())),
+            );
+        }
+        done
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_agents_and_supervisors_are_answered_is_as_the_document_says() {
     let called = Called::start().await;
-    let seeds = [fastrand::u32(..), fastrand::u32(..)];
-    println!("seeds {seeds:?}");
-    let judged = async { tokio::join!(called.judged("ana", seeds[0]), called.judged("eva", seeds[1])) };
-    let (agent, supervisor) = tokio::select! {
-        judged = judged => judged,
-        never = called.customers_write() => match never {},
-    };
     let mut done = BTreeSet::new();
-    for (user, judged) in [("ana", agent), ("eva", supervisor)] {
-        let said = String::from_utf8_lossy(&judged.stdout);
-        let wrong = String::from_utf8_lossy(&judged.stderr);
-        assert!(judged.status.success(), "as {user}, seeds {seeds:?}:\n{said}\n{wrong}");
-        let answers: BTreeMap<String, u64> = serde_json::from_str(said.lines().last().unwrap()).unwrap();
-        println!("as {user}: {} answers", answers.values().sum::<u64>());
-        done.extend(
-            answers
-                .into_keys()
-                .filter_map(|answer| answer.rsplit_once(" 2").map(|(operation, _)| operation.to_owned())),
-        );
+    let mut missing = DONE.to_vec();
+    for _ in 0..ROUNDS {
+        done.extend(called.round().await);
+        missing.retain(|operation| !done.contains(*operation));
+        if missing.is_empty() {
+            break;
+        }
     }
     // It got beyond what is refused at once.
     println!("{} operations did what they were asked for: {done:#?}", done.len());
-    let missing: Vec<_> = DONE.iter().filter(|operation| !done.contains(**operation)).collect();
-    let is_long = std::env::var("ALDIS_API_SECONDS").is_ok();
-    let spared = if is_long { 0 } else { SPARED };
-    assert!(missing.len() <= spared, "seeds {seeds:?}: these never did what they were asked for: {missing:#?}");
+    assert!(missing.is_empty(), "these never did what they were asked for: {missing:#?}");
 }

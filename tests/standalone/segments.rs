@@ -121,8 +121,9 @@ impl Difference {
         let units = |piece: &String| piece.encode_utf16().count();
         if parts.iter().any(|part| units(part) > room) {
             // Its first part may hold 3 units more until the second begins, and these move over unmeasured, before what the second began with.
-            let long = |pair: &[String]| pair.iter().map(units).sum::<usize>() > room - 3;
-            return (clusters.len() < 2 || clusters.windows(2).any(long)).then_some(Self::OverlongCluster);
+            let is_long = clusters.iter().any(|cluster| units(cluster) > room - 3)
+                || clusters.windows(2).any(|pair| units(&pair[0]) + units(&pair[1]) > room);
+            return is_long.then_some(Self::OverlongCluster);
         }
         // As full as it can be without cutting a cluster.
         let full = parts.windows(2).zip(ends(parts)).all(|(pair, end)| {
