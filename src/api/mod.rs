@@ -16,6 +16,7 @@ pub mod conditions;
 pub mod crd;
 pub mod names;
 mod pattern;
+pub mod provider;
 pub mod reference;
 pub mod resources;
 pub mod sms_channel;

@@ -2,6 +2,8 @@
 
 /// An E.164 number, or a short code behind its country: `+15551230001`, `US:72345`.
 pub(super) const NUMBER: &str = r"^(\+[1-9][0-9]{6,14}|[A-Z]{2}:[0-9]{3,8})$";
+/// A UUID in small letters.
+pub(super) const UUID: &str = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$";
 /// A DNS subdomain, as the API server demands of most names.
 pub(super) const OBJECT_NAME: &str = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
 /// A key of a Secret.

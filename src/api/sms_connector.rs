@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::conditions::{ConditionType, condition_list};
 use super::pattern;
-use super::reference::SecretRef;
+use super::provider::Provider;
 use super::resources::{Resources, Scheduling, Volume};
 
 /// What is wanted of an account at an SMS provider.
@@ -86,122 +86,6 @@ fn enabled() -> bool {
 
 fn check_interval() -> i32 {
     300
-}
-
-/// The provider and the account: exactly one member.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-#[x_kube(
-    validation = Rule::new("(has(self.twilio) ? 1 : 0) + (has(self.simulator) ? 1 : 0) == 1")
-        .message("set exactly one of twilio and simulator"),
-    validation = Rule::new("has(self.twilio) == has(oldSelf.twilio) && has(self.simulator) == has(oldSelf.simulator)")
-        .message("the provider of a connector cannot change: create a new SmsConnector, and a new SmsChannel for each number")
-)]
-pub struct Provider {
-    /// An account (or subaccount) of Twilio.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub twilio: Option<Twilio>,
-    /// The carrier that comes with Aldis (`aldis simulator`), to try things without a provider.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub simulator: Option<Simulator>,
-}
-
-/// The member of [`Provider`] that is set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProviderMember<'a> {
-    /// An account of Twilio.
-    Twilio(&'a Twilio),
-    /// An account of the simulator.
-    Simulator(&'a Simulator),
-}
-
-impl Provider {
-    /// The one member that is set. `None` for an object that the API server would refuse (none or several).
-    pub fn member(&self) -> Option<ProviderMember<'_>> {
-        match (&self.twilio, &self.simulator) {
-            (Some(twilio), None) => Some(ProviderMember::Twilio(twilio)),
-            (None, Some(simulator)) => Some(ProviderMember::Simulator(simulator)),
-            (None, None) | (Some(_), Some(_)) => None,
-        }
-    }
-}
-
-impl<'a> ProviderMember<'a> {
-    /// The kind of provider as its member is called: `twilio`, `simulator`.
-    pub fn kind(self) -> &'static str {
-        match self {
-            Self::Twilio(_) => "twilio",
-            Self::Simulator(_) => "simulator",
-        }
-    }
-
-    /// The account at the provider. It never changes.
-    pub fn account(self) -> &'a str {
-        match self {
-            Self::Twilio(twilio) => &twilio.account_sid,
-            Self::Simulator(simulator) => &simulator.account,
-        }
-    }
-
-    /// The Secret with the credentials.
-    pub fn credentials(self) -> &'a SecretRef {
-        match self {
-            Self::Twilio(twilio) => &twilio.credentials_secret_ref,
-            Self::Simulator(simulator) => &simulator.credentials_secret_ref,
-        }
-    }
-
-    /// The address of the provider's API, without a slash at its end.
-    pub fn base_url(self) -> &'a str {
-        match self {
-            Self::Twilio(twilio) => twilio.base_url.as_deref().unwrap_or(TWILIO_BASE_URL),
-            Self::Simulator(simulator) => &simulator.base_url,
-        }
-    }
-}
-
-/// Where Twilio's API is when nothing else is said.
-pub const TWILIO_BASE_URL: &str = "https://api.twilio.com";
-
-/// An account (or subaccount) of Twilio.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Twilio {
-    /// Account SID: `AC` and 32 hexadecimal digits, from the Twilio console. It cannot change.
-    #[schemars(length(min = 34, max = 34), regex(pattern = r"^AC[0-9a-fA-F]{32}$"))]
-    #[x_kube(validation = Rule::new("self == oldSelf")
-        .message("accountSid cannot change: create a new SmsConnector for the other account"))]
-    pub account_sid: String,
-    /// The Secret with the credentials. Keys: `authToken` (the primary token, which signs webhooks), optional `previousAuthToken`
-    /// (accepted for signatures while tokens are rotated), optional `apiKeySid` and `apiKeySecret` (used for sending).
-    pub credentials_secret_ref: SecretRef,
-    /// Address of Twilio's API, without a slash at its end. It must be on the operator's list of allowed addresses. Absent:
-    /// `https://api.twilio.com`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(max = 512), regex(pattern = pattern::BASE_URL))]
-    pub base_url: Option<String>,
-}
-
-/// The carrier that comes with Aldis.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Simulator {
-    /// Account at the simulator: lower-case letters, digits and dashes, at most 63. It cannot change. Default `simulator`.
-    #[serde(default = "simulator_account")]
-    #[schemars(length(min = 1, max = 63), regex(pattern = pattern::LABEL))]
-    #[x_kube(validation = Rule::new("self == oldSelf")
-        .message("account cannot change: create a new SmsConnector for the other account"))]
-    pub account: String,
-    /// The Secret with the credentials. Key: `token`, which also signs webhooks.
-    pub credentials_secret_ref: SecretRef,
-    /// Address of the simulator, without a slash at its end. It must be on the operator's list of allowed addresses. Example:
-    /// `http://aldis-simulator.default:8090`.
-    #[schemars(length(max = 512), regex(pattern = pattern::BASE_URL))]
-    pub base_url: String,
-}
-
-fn simulator_account() -> String {
-    "simulator".into()
 }
 
 /// A number that channels may use.

@@ -17,7 +17,8 @@ use tokio_util::sync::CancellationToken;
 use super::{
     current::{Active, Current},
     metrics::{Metrics, ProviderCall},
-    providers::{CheckError, MissingKeys, Provider, ProviderNumber},
+    providers::{CheckError, ConfiguredWebhook, MissingKeys, NumberList, Provider, ProviderNumber},
+    settings::Settings,
 };
 use crate::{
     sms::PhoneNumber,
@@ -158,24 +159,29 @@ impl Checks {
             self.failed(active, error);
             return false;
         }
-        self.list(active, provider, metrics).await
+        self.list(active, &**provider, metrics).await
     }
 
-    async fn list(&self, active: &Active, provider: &Provider, metrics: &Metrics) -> bool {
+    async fn list(&self, active: &Active, provider: &dyn Provider, metrics: &Metrics) -> bool {
         let wanted = active.settings.wanted();
         let began = Instant::now();
         let numbers = provider.numbers(&wanted).await;
         metrics.provider_call(ProviderCall::Numbers, numbers.is_ok(), began.elapsed());
         let at = Timestamp::now();
         match numbers {
-            Ok(numbers) => {
+            Ok(list) => {
+                let numbers = match list {
+                    NumberList::Listed(numbers) => numbers,
+                    NumberList::NotListable => declared(&active.settings),
+                };
                 let usable: BTreeSet<_> =
                     numbers.iter().filter(|number| number.sms_capable).map(|number| &number.number).collect();
                 let all_usable = wanted.iter().all(|number| usable.contains(number));
                 let mut found = self.0.found.lock();
                 found.set_credentials(active, CredentialsStatus::Valid { checked_at: at });
                 found.provider = ProviderStatus::Answers { checked_at: at };
-                found.listed = Some(Listed { at, numbers: Arc::new(numbers), wanted: Arc::new(wanted) });
+                let (numbers, wanted) = (Arc::new(numbers), Arc::new(wanted));
+                found.listed = Some(Listed { at, numbers, wanted });
                 found.numbers_error = None;
                 all_usable
             }
@@ -221,6 +227,12 @@ impl CheckResults {
         self.credentials = credentials;
         self.generation = Some(active.generation);
     }
+}
+
+/// The numbers that the connector declares, of which the provider cannot be asked.
+fn declared(settings: &Settings) -> Vec<ProviderNumber> {
+    let declared = settings.offered.iter().flatten().cloned();
+    declared.map(|number| ProviderNumber { number, sms_capable: true, webhook: ConfiguredWebhook::NotShown }).collect()
 }
 
 /// Until the next check.

@@ -68,6 +68,16 @@ impl Credentials {
         Ok(Self(found))
     }
 
+    /// The values of keys of which none may be missing.
+    ///
+    /// # Errors
+    /// Those that are.
+    pub(super) fn require<const N: usize>(&self, keys: [&str; N]) -> Result<[Secret; N], Vec<String>> {
+        let missing: Vec<_> =
+            keys.iter().filter(|key| !self.0.contains_key(**key)).map(|key| (*key).to_owned()).collect();
+        if missing.is_empty() { Ok(keys.map(|key| self.0[key].clone())) } else { Err(missing) }
+    }
+
     /// The value of a key.
     pub(super) fn get(&self, key: &str) -> Option<&Secret> {
         self.0.get(key)

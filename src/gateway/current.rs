@@ -30,7 +30,7 @@ pub(super) struct Active {
     /// The settings.
     pub settings: Arc<Settings>,
     /// The provider with its credentials, or what they lack.
-    pub provider: Result<Arc<Provider>, MissingKeys>,
+    pub provider: Result<Arc<dyn Provider>, MissingKeys>,
     /// Whether the Secret with the credentials is there, with any key.
     pub secret_found: bool,
     /// Goes up whenever the provider must be checked anew: other credentials, another base URL, further numbers wanted.
@@ -117,7 +117,7 @@ impl Source {
         let Some(settings) = settings.or_else(|| before.as_ref().map(|active| Arc::clone(&active.settings))) else {
             return;
         };
-        let same = before.filter(|active| !new_credentials && active.settings.provider == settings.provider);
+        let same = before.filter(|active| !new_credentials && active.settings.account == settings.account);
         let active = match same {
             Some(active) => {
                 let again = !settings.wanted().is_subset(&active.settings.wanted());
@@ -130,7 +130,7 @@ impl Source {
             }
             None => {
                 let generation = self.sender.borrow().active.as_ref().map_or(0, |active| active.generation + 1);
-                let provider = Provider::new(&settings.provider, credentials, &self.client).map(Arc::new);
+                let provider = settings.account.connect(credentials, &self.client);
                 Active { settings, provider, secret_found: !credentials.is_empty(), generation }
             }
         };

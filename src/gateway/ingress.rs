@@ -14,7 +14,7 @@ use super::{
     current::{Active, Current},
     deliver::Delivery,
     metrics::{Metrics, WebhookOutcome},
-    providers::{Malformed, Provider, Unverified, WebhookCall},
+    providers::{CallHead, Malformed, Provider, Received, Rejected, Unverified, WebhookCall},
     public_url::Hook,
 };
 use crate::{
@@ -59,18 +59,13 @@ impl Ingress {
         let Some(hook) = active.settings.public_url.hook_of(request.uri().path()) else {
             return Problem::new(404, "not-found", "No such webhook").into_response();
         };
-        if request.method() != Method::POST {
-            let detail = "webhooks are called with POST; set the provider's HTTP method to POST";
-            let problem = Problem::new(405, "method-not-allowed", "Wrong method").detail(detail);
-            return ([(header::ALLOW, "POST")], problem).into_response();
-        }
         self.answer_hook(&active, hook, request).await
     }
 
-    #[tracing::instrument(name = "webhook", skip_all, fields(provider = active.settings.provider.kind(), ?hook, outcome = field::Empty))]
+    #[tracing::instrument(name = "webhook", skip_all, fields(provider = active.settings.provider, ?hook, outcome = field::Empty))]
     async fn answer_hook(&self, active: &Active, hook: Hook, request: Request) -> Response {
         let (response, outcome) = match &active.provider {
-            Ok(provider) => self.verify_and_deliver(active, provider, hook, request).await,
+            Ok(provider) => self.receive(active, &**provider, hook, request).await,
             Err(missing) => {
                 tracing::error!(missing = ?missing.0, "a webhook cannot be verified: the credentials are missing");
                 (not_ready("credentials are missing"), WebhookOutcome::NotReady)
@@ -82,17 +77,23 @@ impl Ingress {
         response
     }
 
-    async fn verify_and_deliver(
+    async fn receive(
         &self,
         active: &Active,
-        provider: &Provider,
+        provider: &dyn Provider,
         hook: Hook,
         request: Request,
     ) -> (Response, WebhookOutcome) {
         let received_at = Timestamp::now();
-        let (head, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        if !provider.methods().contains(&parts.method) {
+            return wrong_method(provider.methods());
+        }
+        let query = parts.uri.query().map(str::to_owned);
+        let url = active.settings.public_url.called(hook, query.as_deref());
+        let head = CallHead { hook, method: parts.method, url, query, headers: parts.headers };
         // Anybody can reach this port: nothing is read for a caller who does not even claim to be the provider.
-        if !provider.has_signature(&head.headers) {
+        if !provider.claims_to_be_ours(&head) {
             tracing::debug!("a call without a signature");
             return refused(&Unverified::Signature);
         }
@@ -100,35 +101,31 @@ impl Ingress {
             Ok(body) => body,
             Err(error) => return unreadable(&error),
         };
-        let query = head.uri.query().map(str::to_owned);
         // A byte of them is six of JSON at most.
-        let may_be_too_long = body.len() + query.as_ref().map_or(0, String::len) > MAX_DELIVERY_BYTES / 8;
-        let url = active.settings.public_url.called(hook, query.as_deref());
-        let call = WebhookCall { url, query, headers: head.headers, body, received_at };
-        if let Err(error) = provider.verify(&call) {
-            tracing::warn!("{error}");
-            return refused(&error);
-        }
-        let item = match hook {
-            Hook::Inbound => provider.inbound(&call).map(|message| {
-                self.metrics.media_left(message.media.len());
-                Some(Item::Inbound(message))
-            }),
-            Hook::Status => provider.receipt(&call).map(|receipt| receipt.map(Item::Receipt)),
-        };
-        match item {
-            Ok(Some(item)) if may_be_too_long && item.is_too_long() => {
-                malformed("the message is longer than an engine takes; no provider's texts are")
+        let may_be_too_long = body.len() + head.query.as_ref().map_or(0, String::len) > MAX_DELIVERY_BYTES / 8;
+        let received = match provider.receive(&WebhookCall { head, body, received_at }).await {
+            Ok(received) => received,
+            Err(Rejected::Unverified(error)) => {
+                tracing::warn!("{error}");
+                return refused(&error);
             }
-            Ok(Some(item)) => self.deliver(provider, item).await,
-            Ok(None) => (provider.acknowledgement(), WebhookOutcome::Ignored),
-            Err(Malformed(why)) => malformed(&why),
+            Err(Rejected::Malformed(Malformed(why))) => return malformed(&why),
+        };
+        if may_be_too_long && received.items.iter().any(Item::is_too_long) {
+            return malformed("the message is longer than an engine takes; no provider's texts are");
         }
+        self.deliver(received).await
     }
 
-    async fn deliver(&self, provider: &Provider, item: Item) -> (Response, WebhookOutcome) {
-        match self.delivery.accept(item).await {
-            Ok(outcome) => (provider.acknowledgement(), outcome),
+    /// The provider is answered when every item is on a disk. If one is not, it brings all of them again: those that are, are known then.
+    async fn deliver(&self, received: Received) -> (Response, WebhookOutcome) {
+        for item in &received.items {
+            if let Item::Inbound(message) = item {
+                self.metrics.media_left(message.media.len());
+            }
+        }
+        match self.delivery.accept_all(received.items).await {
+            Ok(outcome) => (received.acknowledgement, outcome),
             Err(error) => {
                 tracing::error!(%error, "an item is on no disk; the provider must bring it again");
                 (not_ready("nothing can be stored now"), WebhookOutcome::SpoolFailed)
@@ -146,6 +143,13 @@ fn not_ready(detail: &str) -> Response {
     ([(header::RETRY_AFTER, RETRY_AFTER_SECONDS.to_string())], problem).into_response()
 }
 
+fn wrong_method(methods: &[Method]) -> (Response, WebhookOutcome) {
+    let allowed = methods.iter().map(Method::as_str).collect::<Vec<_>>().join(", ");
+    let detail = format!("webhooks are called with {allowed}; set the provider's HTTP method to it");
+    let problem = Problem::new(405, "method-not-allowed", "Wrong method").detail(detail);
+    (([(header::ALLOW, allowed)], problem).into_response(), WebhookOutcome::Malformed)
+}
+
 fn malformed(why: &str) -> (Response, WebhookOutcome) {
     tracing::error!(why, "a signed webhook cannot be understood");
     let problem = Problem::new(400, "malformed", "Not understood").detail(why);
@@ -155,7 +159,7 @@ fn malformed(why: &str) -> (Response, WebhookOutcome) {
 fn refused(error: &Unverified) -> (Response, WebhookOutcome) {
     let detail = match error {
         Unverified::Signature => "the signature does not fit; check webhook.publicUrl and the credentials".to_owned(),
-        Unverified::TooManyParameters => error.to_string(),
+        Unverified::Stale | Unverified::TooManyParameters => error.to_string(),
     };
     let problem = Problem::new(403, "bad-signature", "Not signed by the provider").detail(detail);
     (problem.into_response(), WebhookOutcome::BadSignature)

@@ -8,7 +8,10 @@ use std::{
 
 use reqwest::Url;
 
-use super::public_url::{InvalidPublicUrl, PublicUrl};
+use super::{
+    providers::Account,
+    public_url::{InvalidPublicUrl, PublicUrl},
+};
 use crate::{
     sms::PhoneNumber,
     wire::{
@@ -30,8 +33,10 @@ pub(super) struct Settings {
     pub connector: ObjectIdentity,
     /// False: nothing is sent; webhooks are answered and kept as always.
     pub enabled: bool,
-    /// The provider.
-    pub provider: Provider,
+    /// The provider, as the member of `spec.provider` is called.
+    pub provider: String,
+    /// The account at the provider.
+    pub account: Account,
     /// Numbers offered to channels; none = every SMS-capable one.
     pub offered: Option<BTreeSet<PhoneNumber>>,
     /// Numbers that channels ask for and that have no route yet.
@@ -90,6 +95,9 @@ pub(super) enum SettingsError {
         /// The number.
         number: PhoneNumber,
     },
+    /// A provider that this version does not know, or that lacks what it needs.
+    #[error("provider: {0}")]
+    Provider(serde_json::Error),
     /// Keys that cannot be used.
     #[error("roleIssuers: {0}")]
     Issuers(#[from] InvalidKeys),
@@ -108,7 +116,8 @@ impl Settings {
             hash,
             connector: config.connector,
             enabled: config.enabled,
-            provider: provider(config.provider)?,
+            provider: config.provider.kind.clone(),
+            account: account(config.provider)?,
             offered: config.numbers.map(BTreeSet::from_iter),
             asked: config.asked.into_iter().collect(),
             public_url: PublicUrl::new(&config.webhook.public_url)?,
@@ -151,15 +160,10 @@ fn positive(field: &'static str, value: u32) -> Result<u32, SettingsError> {
     if value == 0 { Err(SettingsError::Zero { field }) } else { Ok(value) }
 }
 
-fn provider(provider: Provider) -> Result<Provider, SettingsError> {
-    Ok(match provider {
-        Provider::Twilio { account_sid, base_url: url } => {
-            Provider::Twilio { account_sid, base_url: base_url("provider.baseUrl", &url)? }
-        }
-        Provider::Simulator { account, base_url: url } => {
-            Provider::Simulator { account, base_url: base_url("provider.baseUrl", &url)? }
-        }
-    })
+fn account(provider: Provider) -> Result<Account, SettingsError> {
+    let provider = Provider { base_url: base_url("provider.baseUrl", &provider.base_url)?, ..provider };
+    let document = serde_json::to_value(provider).map_err(SettingsError::Provider)?;
+    serde_json::from_value(document).map_err(SettingsError::Provider)
 }
 
 fn base_url(field: &'static str, text: &str) -> Result<String, SettingsError> {
@@ -216,8 +220,10 @@ mod tests {
         assert_eq!(settings.retention, Duration::from_secs(30 * 86400));
         assert_eq!(settings.route("US:72345").unwrap().engine_url, "http://sms-a.default.svc:8081");
         assert!(settings.route("+15551230002").is_none());
-        let Provider::Twilio { base_url, .. } = settings.provider else { panic!("twilio") };
-        assert_eq!(base_url, "https://api.twilio.com");
+        let without_slash: Account =
+            serde_json::from_value(json!({"kind": "twilio", "accountSid": "AC1", "baseUrl": "https://api.twilio.com"}))
+                .unwrap();
+        assert_eq!(settings.account, without_slash);
     }
 
     #[test]
@@ -225,6 +231,8 @@ mod tests {
         let cases: &[(&str, Value, &str)] = &[
             ("/provider/baseUrl", json!("ftp://x"), "provider.baseUrl: \"ftp://x\" is not"),
             ("/provider/baseUrl", json!("https://u@x"), "provider.baseUrl: \"https://u@x\" is not"),
+            ("/provider/kind", json!("carrier-pigeon"), "provider: unknown variant `carrier-pigeon`, expected"),
+            ("/provider", json!({"kind": "twilio", "baseUrl": "https://x"}), "provider: missing field `accountSid`"),
             ("/webhook/publicUrl", json!("sms.example.com"), "webhook.publicUrl \"sms.example.com\" is not a URL"),
             ("/accountLimit/segments", json!(0), "accountLimit.segments: must be at least 1"),
             ("/accountLimit/perSeconds", json!(0), "accountLimit.perSeconds: must be at least 1"),

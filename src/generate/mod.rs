@@ -7,6 +7,7 @@ mod events;
 mod lifecycle;
 mod openapi;
 mod operator;
+mod providers;
 mod reference;
 mod yaml;
 
@@ -41,9 +42,10 @@ impl Part {
             Part::Rbac => operator::rbac(),
             Part::Policy => operator::policy(),
             Part::Openapi => openapi::files(),
-            Part::Docs => {
-                reference::files().into_iter().chain([conditions::file(), events::file(), lifecycle::file()]).collect()
-            }
+            Part::Docs => reference::files()
+                .into_iter()
+                .chain([conditions::file(), events::file(), lifecycle::file(), providers::file()])
+                .collect(),
             Part::Chart => vec![chart::file()],
         }
     }

@@ -20,6 +20,7 @@ pub mod log;
 pub mod operator;
 pub mod peers;
 pub mod process;
+pub mod provider_fake;
 pub mod quickstart;
 pub mod service_fake;
 pub mod stub;

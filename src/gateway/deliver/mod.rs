@@ -118,11 +118,45 @@ impl Delivery {
         self.0.tasks.wait().await;
     }
 
+    /// Brings the items of one call to their engines' disks or to our own, and says what became of the one that came least far. Those of one
+    /// customer, or about one message, keep their order; the others do not wait for each other.
+    ///
+    /// # Errors
+    /// When one of them is on no disk.
+    pub(super) async fn accept_all(&self, items: Vec<Item>) -> Result<WebhookOutcome, SpoolError> {
+        let mut ordered: HashMap<(String, String), Vec<Item>> = HashMap::new();
+        for item in items {
+            let key = (item.number().to_owned(), item.ordering_key().to_owned());
+            ordered.entry(key).or_default().push(item);
+        }
+        let of_one = |items: Vec<Item>| async move {
+            let mut outcomes = Vec::new();
+            for item in items {
+                outcomes.push(self.accept(item).await?);
+            }
+            Ok::<_, SpoolError>(outcomes)
+        };
+        let outcomes = futures::future::join_all(ordered.into_values().map(of_one)).await;
+        let outcomes: Vec<_> = outcomes.into_iter().collect::<Result<Vec<Vec<_>>, _>>()?.concat();
+        let least_far = |outcome: &WebhookOutcome| match outcome {
+            WebhookOutcome::Spooled => 1,
+            WebhookOutcome::Unrouted => 2,
+            WebhookOutcome::Parked => 3,
+            WebhookOutcome::Delivered
+            | WebhookOutcome::Ignored
+            | WebhookOutcome::BadSignature
+            | WebhookOutcome::Malformed
+            | WebhookOutcome::NotReady
+            | WebhookOutcome::SpoolFailed => 0,
+        };
+        Ok(outcomes.into_iter().max_by_key(least_far).unwrap_or(WebhookOutcome::Ignored))
+    }
+
     /// Brings an item to its engine's disk or to our own. Once begun it ends, whoever stops waiting for it.
     ///
     /// # Errors
     /// When it is on no disk.
-    pub(super) async fn accept(&self, item: Item) -> Result<WebhookOutcome, SpoolError> {
+    async fn accept(&self, item: Item) -> Result<WebhookOutcome, SpoolError> {
         let delivery = self.clone();
         let task = self.0.tasks.spawn(async move { delivery.bring(item).await }.in_current_span());
         match task.await {

@@ -87,6 +87,11 @@ pub(super) async fn call(request: reqwest::RequestBuilder) -> Result<Answered, N
     Ok(Answered { status, retry_after, body })
 }
 
+/// A number as providers write it: short codes without their country.
+pub(super) fn without_country(number: &str) -> &str {
+    number.split_once(':').map_or(number, |(_, code)| code)
+}
+
 fn retry_after(response: &Response) -> Option<Duration> {
     let said = response.headers().get(RETRY_AFTER)?.to_str().ok()?;
     parse_retry_after(said, Timestamp::now())

@@ -1,60 +1,138 @@
-//! What a gateway needs of a provider. The set is closed: each provider is a member of [`Provider`].
+//! What a gateway needs of a provider: the trait [`Provider`]. Each provider has a folder here, and a member of [`Account`].
 
+mod answers;
 mod form;
 mod http;
 mod simulator;
+mod telnyx;
 mod twilio;
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
-use axum::{body::Bytes, http::HeaderMap, response::Response};
+use axum::{
+    body::Bytes,
+    http::{HeaderMap, Method},
+    response::Response,
+};
+use futures::future::BoxFuture;
 use jiff::Timestamp;
+use serde::Deserialize;
 
 pub(super) use http::Client;
 
 use super::{
     credentials::Credentials,
-    public_url::{NUMBER_PARAMETER, PublicUrl, TOKEN_PARAMETER},
+    public_url::{Hook, NUMBER_PARAMETER, PublicUrl, TOKEN_PARAMETER},
 };
 use crate::{
     sms::PhoneNumber,
     wire::{
-        config::gateway,
-        inbound::InboundMessage,
+        delivery::Item,
         outbound::{NotSentReason, SendOutcome, SendRequest},
-        receipt::Receipt,
         status::{Unanswered, WebhookStatus},
     },
 };
 
 /// A provider with the credentials to use it.
-#[derive(Debug)]
-pub(super) enum Provider {
+pub(super) trait Provider: fmt::Debug + Send + Sync {
+    /// How the provider calls a webhook.
+    fn methods(&self) -> &'static [Method] {
+        &[Method::POST]
+    }
+
+    /// Whether a call claims to be the provider's, by what is known before its body is read.
+    fn claims_to_be_ours(&self, head: &CallHead) -> bool;
+
+    /// Checks that the provider made the call, and reads what it brings. Nothing is read of a call that is not believed.
+    fn receive<'a>(&'a self, call: &'a WebhookCall) -> BoxFuture<'a, Result<Received, Rejected>>;
+
+    /// Asks whether the credentials are good.
+    fn check(&self) -> BoxFuture<'_, Result<(), CheckError>>;
+
+    /// All numbers of the account. `wanted` are the numbers that the connector offers or routes: a provider that lists short codes without
+    /// their country finds it there.
+    fn numbers<'a>(&'a self, wanted: &'a BTreeSet<PhoneNumber>) -> BoxFuture<'a, Result<NumberList, CheckError>>;
+
+    /// Makes one attempt.
+    fn send<'a>(&'a self, request: &'a SendRequest, public_url: &'a PublicUrl) -> BoxFuture<'a, Answer>;
+}
+
+/// What the configuration says of the provider.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
+pub(super) enum Account {
     /// Twilio.
-    Twilio(twilio::Twilio),
+    Twilio(twilio::Settings),
     /// `aldis simulator`.
-    Simulator(simulator::Simulator),
+    Simulator(simulator::Settings),
+    /// Telnyx.
+    Telnyx(telnyx::Settings),
+}
+
+impl Account {
+    /// The account with these credentials.
+    ///
+    /// # Errors
+    /// Which keys the Secret lacks.
+    pub(super) fn connect(&self, credentials: &Credentials, client: &Client) -> Result<Arc<dyn Provider>, MissingKeys> {
+        Ok(match self {
+            Self::Twilio(settings) => Arc::new(twilio::Twilio::new(settings, credentials, client)?),
+            Self::Simulator(settings) => Arc::new(simulator::Simulator::new(settings, credentials, client)?),
+            Self::Telnyx(settings) => Arc::new(telnyx::Telnyx::new(settings, credentials, client)?),
+        })
+    }
 }
 
 /// Keys of the Secret that are missing or empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct MissingKeys(pub Vec<String>);
 
-/// One call of a webhook.
+/// A call of a webhook before its body is read.
 #[derive(Debug)]
-pub(super) struct WebhookCall {
+pub(super) struct CallHead {
+    pub hook: Hook,
+    /// The method, one of [`Provider::methods`].
+    #[expect(dead_code, reason = "all providers so far use one")]
+    pub method: Method,
     /// The public URL that the provider called, with the query as it came.
     pub url: String,
     /// The query as it came.
     pub query: Option<String>,
     /// The headers.
     pub headers: HeaderMap,
+}
+
+/// One call of a webhook.
+#[derive(Debug)]
+pub(super) struct WebhookCall {
+    /// All but the body.
+    pub head: CallHead,
     /// The raw body.
     pub body: Bytes,
     pub received_at: Timestamp,
 }
 
-impl WebhookCall {
+/// What a believed call brings.
+#[derive(Debug)]
+pub(super) struct Received {
+    /// Messages and receipts, in the order in which the engines are to have them. All of them are on a disk before the provider is answered.
+    pub items: Vec<Item>,
+    /// What the provider takes for "I have it, and nothing is to be said".
+    pub acknowledgement: Response,
+}
+
+/// Why nothing of a call is taken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Rejected {
+    /// It is not believed.
+    #[error(transparent)]
+    Unverified(#[from] Unverified),
+    /// It is believed, and not understood.
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+impl CallHead {
     /// The receipt token that the address of a status webhook carries back to us.
     fn token(&self) -> Option<String> {
         self.parameter(TOKEN_PARAMETER)
@@ -81,6 +159,9 @@ pub(super) enum Unverified {
     /// There is no signature, or one that does not fit.
     #[error("the signature does not fit the credentials, the public URL and the body")]
     Signature,
+    /// It is signed, and was made long ago, or not yet.
+    #[error("the signature is of another time; see that the clock of the gateway's node is right")]
+    Stale,
     /// More parameters than any provider sends: they are not even sorted.
     #[error("the body has more than {MAX_PARAMETERS} parameters")]
     TooManyParameters,
@@ -100,6 +181,16 @@ pub(super) enum CheckError {
     Unasked(Unanswered),
 }
 
+/// What a provider says of an account's numbers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum NumberList {
+    /// All of them.
+    Listed(Vec<ProviderNumber>),
+    /// The provider cannot be asked: those that the connector declares are believed.
+    #[expect(dead_code, reason = "no provider yet")]
+    NotListable,
+}
+
 /// A number as the provider lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ProviderNumber {
@@ -114,6 +205,8 @@ pub(super) struct ProviderNumber {
 /// What the provider calls for a number's inbound messages.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum ConfiguredWebhook {
+    /// The provider does not show it.
+    NotShown,
     /// Nothing.
     Unset,
     /// A URL.
@@ -154,112 +247,11 @@ pub(super) enum Scope {
     Number,
 }
 
-impl Provider {
-    /// The configured provider with these credentials.
-    ///
-    /// # Errors
-    /// Which keys the Secret lacks.
-    pub(super) fn new(
-        config: &gateway::Provider,
-        credentials: &Credentials,
-        client: &Client,
-    ) -> Result<Self, MissingKeys> {
-        Ok(match config {
-            gateway::Provider::Twilio { account_sid, base_url } => {
-                Self::Twilio(twilio::Twilio::new(account_sid, base_url, credentials, client)?)
-            }
-            gateway::Provider::Simulator { account, base_url } => {
-                Self::Simulator(simulator::Simulator::new(account, base_url, credentials, client)?)
-            }
-        })
-    }
-
-    /// Whether a call claims to be signed; known before its body is read.
-    pub(super) fn has_signature(&self, headers: &HeaderMap) -> bool {
-        let name = match self {
-            Self::Twilio(_) => twilio::SIGNATURE_HEADER,
-            Self::Simulator(_) => simulator::SIGNATURE_HEADER,
-        };
-        only(headers, name).is_some()
-    }
-
-    /// Whether the provider really made this call.
-    ///
-    /// # Errors
-    /// When it cannot be believed.
-    pub(super) fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
-        match self {
-            Self::Twilio(twilio) => twilio.verify(call),
-            Self::Simulator(simulator) => simulator.verify(call),
-        }
-    }
-
-    /// The customer's message in a verified call.
-    ///
-    /// # Errors
-    /// When it lacks what a message must have.
-    pub(super) fn inbound(&self, call: &WebhookCall) -> Result<InboundMessage, Malformed> {
-        match self {
-            Self::Twilio(_) => twilio::inbound(call),
-            Self::Simulator(_) => simulator::inbound(call),
-        }
-    }
-
-    /// The receipt in a verified call; `None` when it brings no news that counts.
-    ///
-    /// # Errors
-    /// When it lacks what a receipt must have.
-    pub(super) fn receipt(&self, call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
-        match self {
-            Self::Twilio(_) => twilio::receipt(call),
-            Self::Simulator(_) => simulator::receipt(call).map(Some),
-        }
-    }
-
-    /// What the provider takes for "I have it, and nothing is to be said".
-    pub(super) fn acknowledgement(&self) -> Response {
-        match self {
-            Self::Twilio(_) => twilio::acknowledgement(),
-            Self::Simulator(_) => simulator::acknowledgement(),
-        }
-    }
-
-    /// Asks whether the credentials are good.
-    ///
-    /// # Errors
-    /// When they are not, or nobody can tell now.
-    pub(super) async fn check(&self) -> Result<(), CheckError> {
-        match self {
-            Self::Twilio(twilio) => twilio.check().await,
-            Self::Simulator(simulator) => simulator.check().await,
-        }
-    }
-
-    /// All numbers of the account. `wanted` are the numbers that the connector offers or routes: a provider that lists short
-    /// codes without their country finds it there.
-    ///
-    /// # Errors
-    /// When the list could not be read completely.
-    pub(super) async fn numbers(&self, wanted: &BTreeSet<PhoneNumber>) -> Result<Vec<ProviderNumber>, CheckError> {
-        match self {
-            Self::Twilio(twilio) => twilio.numbers(wanted).await,
-            Self::Simulator(simulator) => simulator.numbers().await,
-        }
-    }
-
-    /// Makes one attempt.
-    pub(super) async fn send(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
-        match self {
-            Self::Twilio(twilio) => twilio.send(request, public_url).await,
-            Self::Simulator(simulator) => simulator.send(request, public_url).await,
-        }
-    }
-}
-
 impl ConfiguredWebhook {
     /// How this compares with what the provider should call.
     pub(super) fn compare(&self, expected: &str) -> WebhookStatus {
         match self {
+            Self::NotShown => WebhookStatus::Unchecked,
             Self::Unset => WebhookStatus::Unset,
             // A fragment is no part of what is called: Twilio keeps its own settings for retries and time-outs there.
             Self::Url { method, url } if method.eq_ignore_ascii_case("POST") && before(url, '#') == expected => {
@@ -267,23 +259,6 @@ impl ConfiguredWebhook {
             }
             Self::Url { method, url } => WebhookStatus::Differs { found: format!("{method} {}", presentable(url)) },
             Self::Other(what) => WebhookStatus::Differs { found: what.clone() },
-        }
-    }
-}
-
-impl Answer {
-    /// The provider's own fault, or a lost answer: nobody knows whether it took the message. The account's circuit breaker opens, so that an
-    /// outage does not make every message doubtful.
-    fn unknown(message: String) -> Self {
-        let trip = Trip { scope: Scope::Account, reason: NotSentReason::Temporary, at_least: None };
-        Self { outcome: SendOutcome::Unknown { message }, trip: Some(trip) }
-    }
-
-    /// Nothing left the house.
-    fn not_sent(scope: Scope, reason: NotSentReason, at_least: Option<Duration>, message: String) -> Self {
-        Self {
-            outcome: SendOutcome::NotSent { reason, retry_after_millis: 0, message },
-            trip: Some(Trip { scope, reason, at_least }),
         }
     }
 }
@@ -325,6 +300,7 @@ mod tests {
         let url = |method: &str, url: &str| ConfiguredWebhook::Url { method: method.into(), url: url.into() };
         let differs = |found: &str| WebhookStatus::Differs { found: found.into() };
         let cases = [
+            (ConfiguredWebhook::NotShown, WebhookStatus::Unchecked),
             (ConfiguredWebhook::Unset, WebhookStatus::Unset),
             (url("POST", EXPECTED), WebhookStatus::InSync),
             (url("post", &format!("{EXPECTED}#rc=3&rp=all")), WebhookStatus::InSync),

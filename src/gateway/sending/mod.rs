@@ -217,7 +217,7 @@ impl Inner {
         name = "attempt",
         skip_all,
         fields(
-            provider = active.as_ref().map_or("none", |active| active.settings.provider.kind()),
+            provider = active.as_ref().map_or("none", |active| active.settings.provider.as_str()),
             message_id = attempt.request.message_id,
             attempt = attempt.request.attempt,
             outcome = field::Empty,
@@ -271,11 +271,11 @@ impl Inner {
             Held::new(reason, wait, "the provider asked for less, or had a fault: the circuit breaker is open")
         })?;
         let made = match half_open {
-            Some(NotSentReason::Temporary | NotSentReason::Unreachable) => match self.probe(&provider, from).await {
-                Ok(()) => self.make(active, &provider, attempt).await,
+            Some(NotSentReason::Temporary | NotSentReason::Unreachable) => match self.probe(&*provider, from).await {
+                Ok(()) => self.make(active, &*provider, attempt).await,
                 Err(held) => Err(held),
             },
-            Some(_) | None => self.make(active, &provider, attempt).await,
+            Some(_) | None => self.make(active, &*provider, attempt).await,
         };
         if made.is_err() {
             self.breakers.lock().not_made(from);
@@ -284,7 +284,7 @@ impl Inner {
     }
 
     /// Whether settings and credentials allow an attempt now.
-    fn permit(&self, active: &Active, attempt: &Attempt) -> Result<Arc<Provider>, Held> {
+    fn permit(&self, active: &Active, attempt: &Attempt) -> Result<Arc<dyn Provider>, Held> {
         if !active.settings.enabled {
             return Err(Held::new(NotSentReason::Disabled, AFTER_CREDENTIALS, "the connector is disabled"));
         }
@@ -301,7 +301,7 @@ impl Inner {
     }
 
     /// After a fault: asks the provider what does no harm, before a customer's message is risked.
-    async fn probe(&self, provider: &Provider, from: &str) -> Result<(), Held> {
+    async fn probe(&self, provider: &dyn Provider, from: &str) -> Result<(), Held> {
         let began = Instant::now();
         let checked = provider.check().await;
         let ended = Instant::now();
@@ -327,7 +327,7 @@ impl Inner {
     }
 
     /// The attempt itself: limit, ledger, provider, ledger.
-    async fn make(&self, active: &Active, provider: &Provider, attempt: &Attempt) -> Result<SendOutcome, Held> {
+    async fn make(&self, active: &Active, provider: &dyn Provider, attempt: &Attempt) -> Result<SendOutcome, Held> {
         let request = &attempt.request;
         self.acquire(active, attempt)?;
         let begun = self.spool.begin(attempt.key.clone()).await.map_err(|error| {
@@ -356,7 +356,7 @@ impl Inner {
         Ok(outcome)
     }
 
-    async fn call(&self, active: &Active, provider: &Provider, attempt: &Attempt) -> SendOutcome {
+    async fn call(&self, active: &Active, provider: &dyn Provider, attempt: &Attempt) -> SendOutcome {
         let (request, began) = (&attempt.request, Instant::now());
         let answer = provider.send(request, &active.settings.public_url).await;
         let ended = Instant::now();

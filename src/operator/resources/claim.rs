@@ -7,7 +7,7 @@ use kube::{ResourceExt, api::ObjectMeta};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    api::{SmsChannel, names, sms_connector::ProviderMember},
+    api::{SmsChannel, names, provider::ProviderMember},
     operator::runtime::allow_list::AllowList,
 };
 
@@ -34,13 +34,12 @@ pub(crate) struct Claim {
 impl Claim {
     /// The claim of a number of a connector's account. It holds in the whole cluster where the provider itself says whose the number
     /// is; anything else that answers at a `baseUrl` could say what it likes, so that it counts in its namespace only.
-    pub(crate) fn new(provider: ProviderMember<'_>, allowed: &AllowList, namespace: &str, number: &str) -> Self {
-        let local = match provider {
-            ProviderMember::Twilio(_) if allowed.is_providers_own(provider.base_url()) => None,
-            ProviderMember::Twilio(_) | ProviderMember::Simulator(_) => Some(namespace.to_owned()),
-        };
+    pub(crate) fn new(provider: &dyn ProviderMember, allowed: &AllowList, namespace: &str, number: &str) -> Self {
+        let facts = provider.facts();
+        let is_own = !facts.own_hosts.is_empty() && allowed.is_providers_own(facts, &provider.base_url());
+        let local = (!is_own).then(|| namespace.to_owned());
         Self {
-            provider: provider.kind(),
+            provider: facts.member,
             account: provider.account().to_owned(),
             number: number.to_owned(),
             namespace: local,
@@ -132,13 +131,13 @@ impl Holder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::sms_connector::{Simulator, Twilio};
+    use crate::api::provider::{Simulator, Twilio};
 
     fn twilio(account: &str, base_url: &str) -> Twilio {
         Twilio { account_sid: account.into(), base_url: Some(base_url.into()), ..Twilio::default() }
     }
 
-    fn name(provider: ProviderMember<'_>, namespace: &str, number: &str) -> String {
+    fn name(provider: &dyn ProviderMember, namespace: &str, number: &str) -> String {
         let further = ["https://proxy.example.com:8443".to_owned()];
         let allowed =
             AllowList::new(&["http://twilio-fake.a:80".to_owned()]).unwrap().with_providers(&further).unwrap();
@@ -156,13 +155,13 @@ mod tests {
         ];
         for (base_url, in_cluster) in cases {
             let twilio = twilio("AC1", base_url);
-            let of = |namespace| name(ProviderMember::Twilio(&twilio), namespace, "+15551230001");
+            let of = |namespace| name(&twilio, namespace, "+15551230001");
             assert_eq!(of("a") == of("b"), in_cluster, "{base_url}");
         }
         let simulator: Simulator =
             serde_json::from_value(serde_json::json!({"baseUrl": "http://x", "credentialsSecretRef": {"name": "s"}}))
                 .unwrap();
-        let of = |namespace| name(ProviderMember::Simulator(&simulator), namespace, "+15551230001");
+        let of = |namespace| name(&simulator, namespace, "+15551230001");
         assert_ne!(of("a"), of("b"));
     }
 
@@ -170,7 +169,7 @@ mod tests {
     fn parts_do_not_run_into_each_other() {
         let at = "https://api.twilio.com";
         let (one, other) = (twilio("AC1", at), twilio("AC1+", at));
-        let of = |account, number| name(ProviderMember::Twilio(account), "a", number);
+        let of = |account: &Twilio, number| name(account, "a", number);
         assert_ne!(of(&one, "+15551230001"), of(&other, "15551230001"));
         assert_eq!(of(&one, "+15551230001").len(), "number-".len() + 40);
     }

@@ -7,7 +7,10 @@
 use serde_json::{Value, json};
 
 use crate::{
-    api::{GROUP, VERSION, names, sms_connector::TWILIO_BASE_URL},
+    api::{
+        GROUP, VERSION, names,
+        provider::{DefaultBaseUrl, FACTS, Facts},
+    },
     operator::resources::kinds::{ChildKind, Row},
 };
 
@@ -274,10 +277,13 @@ fn own_kinds() -> Vec<Value> {
 fn base_urls() -> Vec<Value> {
     let row = ChildKind::ConfigMap.row();
     let config = "object.data['config.json']";
-    let base_url = format!(
-        "(has(params.spec.provider.twilio) ? (has(params.spec.provider.twilio.baseUrl) ? params.spec.provider.twilio.baseUrl : \
-         '{TWILIO_BASE_URL}') : params.spec.provider.simulator.baseUrl)"
-    );
+    let base_url = of_the_provider(|facts, member| match facts.default_base_url {
+        DefaultBaseUrl::None => format!("{member}.baseUrl"),
+        DefaultBaseUrl::Fixed(url) => format!("(has({member}.baseUrl) ? {member}.baseUrl : '{url}')"),
+        DefaultBaseUrl::With { before, field, after } => {
+            format!("(has({member}.baseUrl) ? {member}.baseUrl : '{before}' + {member}.{field} + '{after}')")
+        }
+    });
     // Written once, without the slash at its end.
     let matches = format!(
         "object.metadata.name != 'smsc-' + params.metadata.name || ({config}.split('\"baseUrl\":').size() == 2 && \
@@ -302,6 +308,15 @@ fn base_urls() -> Vec<Value> {
     with_binding(POLICY_OF_BASE_URLS, policy, json!({"selector": {}, "parameterNotFoundAction": "Deny"}))
 }
 
+/// A value of the member of `spec.provider` that is set, in CEL. A connector with none has the empty text, which fits nothing.
+fn of_the_provider(value: impl Fn(&Facts, &str) -> String) -> String {
+    let choice = FACTS.iter().rev().fold("''".to_owned(), |otherwise, facts| {
+        let member = format!("params.spec.provider.{}", facts.member);
+        format!("has({member}) ? {} : {otherwise}", value(facts, &member))
+    });
+    format!("({choice})")
+}
+
 /// Requests of an account that bears the operator's name: policies whose parameters are connectors cannot read which one it is.
 fn operator_account() -> Value {
     json!({
@@ -317,11 +332,10 @@ fn operator_account() -> Value {
 /// there has the garbage collector take the gateway away again, which is why the owner must bear the gateway's name.
 fn credentials() -> Vec<Value> {
     let pod = "object.spec.template.spec";
-    let secret = "has(params.spec.provider.twilio) ? params.spec.provider.twilio.credentialsSecretRef.name : \
-                  params.spec.provider.simulator.credentialsSecretRef.name";
+    let secret = of_the_provider(|_, member| format!("{member}.credentialsSecretRef.name"));
     let matches = format!(
         "object.metadata.name != 'smsc-' + params.metadata.name || \
-         {pod}.volumes.filter(v, has(v.secret)).all(v, v.secret.secretName == ({secret}))"
+         {pod}.volumes.filter(v, has(v.secret)).all(v, v.secret.secretName == {secret})"
     );
     // Of engines another policy speaks.
     let owned = "object.metadata.name.startsWith('sms-') || (has(object.metadata.ownerReferences) && \

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use reqwest::Url;
 
-use crate::process::addresses::is_never_allowed as is_never_allowed_address;
+use crate::{api::provider::Facts, process::addresses::is_never_allowed as is_never_allowed_address};
 
 /// Allowed origins.
 #[derive(Clone, Debug, Default)]
@@ -38,8 +38,8 @@ impl AllowList {
     }
 
     /// Whether a provider itself answers at the address, and not something that stands in for it.
-    pub(crate) fn is_providers_own(&self, base_url: &str) -> bool {
-        Url::parse(base_url).is_ok_and(|url| is_provider(&url) || self.providers.contains(&origin(&url)))
+    pub(crate) fn is_providers_own(&self, provider: &Facts, base_url: &str) -> bool {
+        Url::parse(base_url).is_ok_and(|url| is_provider(provider, &url) || self.providers.contains(&origin(&url)))
     }
 
     /// Says why an address must not be used, unless it is on the list itself.
@@ -60,11 +60,11 @@ impl AllowList {
         ))
     }
 
-    /// Says why a connector must not use an address.
+    /// Says why a connector to this provider must not use an address.
     ///
     /// # Errors
     /// A sentence that says what is wrong and what to do.
-    pub(crate) fn check(&self, base_url: &str) -> Result<(), String> {
+    pub(crate) fn check(&self, provider: &Facts, base_url: &str) -> Result<(), String> {
         let url = Url::parse(base_url).map_err(|error| format!("baseUrl {base_url:?} is no URL: {error}"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(format!("baseUrl {base_url:?} must begin with https:// or http://"));
@@ -75,7 +75,8 @@ impl AllowList {
         if is_never_allowed(&url) {
             return Err(format!("baseUrl {base_url:?} is a link-local or metadata address, which is never allowed"));
         }
-        if is_provider(&url) || self.providers.contains(&origin(&url)) || self.listed.contains(&origin(&url)) {
+        if is_provider(provider, &url) || self.providers.contains(&origin(&url)) || self.listed.contains(&origin(&url))
+        {
             return Ok(());
         }
         let origin = origin(&url);
@@ -98,15 +99,12 @@ fn origin(url: &Url) -> String {
     format!("{}://{}:{port}", url.scheme(), url.host_str().unwrap_or_default().trim_end_matches('.').to_lowercase())
 }
 
-/// Twilio's API, its regions and edges.
-fn is_provider(url: &Url) -> bool {
+/// One of the provider's own hosts.
+fn is_provider(provider: &Facts, url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
-    let labels: Vec<&str> = host.split('.').collect();
     url.scheme() == "https"
         && url.port_or_known_default() == Some(443)
-        && (3..=5).contains(&labels.len())
-        && labels.first() == Some(&"api")
-        && labels.ends_with(&["twilio", "com"])
+        && provider.own_hosts.iter().any(|pattern| pattern.matches(host))
 }
 
 /// Addresses that answer with a machine's own credentials, or lie on its link.
@@ -121,6 +119,11 @@ fn is_never_allowed(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::provider::FACTS;
+
+    fn twilio() -> &'static Facts {
+        FACTS.iter().find(|facts| facts.member == "twilio").unwrap()
+    }
 
     #[test]
     fn providers_and_listed_origins_are_allowed_and_nothing_else() {
@@ -133,9 +136,11 @@ mod tests {
             "http://aldis-simulator.demo:8090/path",
             "https://mock.example.com:443",
         ] {
-            assert_eq!(list.check(allowed), Ok(()), "{allowed}");
+            assert_eq!(list.check(twilio(), allowed), Ok(()), "{allowed}");
         }
         for refused in [
+            // Another provider's own.
+            "https://api.telnyx.com",
             "http://api.twilio.com",
             "https://api.twilio.com:8443",
             "https://api.twilio.com.evil.example",
@@ -147,7 +152,7 @@ mod tests {
             "ftp://api.twilio.com",
             "kubernetes.default",
         ] {
-            assert!(list.check(refused).is_err(), "{refused}");
+            assert!(list.check(twilio(), refused).is_err(), "{refused}");
         }
     }
 
@@ -166,7 +171,7 @@ mod tests {
             "http://0.0.0.0",
         ] {
             let list = AllowList::new(&[address.to_owned()]).unwrap();
-            assert!(list.check(address).is_err_and(|message| message.contains("never allowed")), "{address}");
+            assert!(list.check(twilio(), address).is_err_and(|message| message.contains("never allowed")), "{address}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! A gateway's documents.
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use super::{ObjectIdentity, Parts, RateLimit, issuers::Issuer};
 use crate::sms::PhoneNumber;
@@ -40,42 +41,17 @@ pub struct GatewayConfig {
     pub parts: Parts,
 }
 
-/// The provider of a connector.
+/// The provider of a connector. What each needs stands at the gateway, which refuses a document that lacks it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "camelCase", rename_all_fields = "camelCase")]
-pub enum Provider {
-    /// Twilio.
-    Twilio {
-        /// `AC…`.
-        account_sid: String,
-        /// Without a trailing slash.
-        base_url: String,
-    },
-    /// `aldis simulator`.
-    Simulator {
-        /// Any name.
-        account: String,
-        /// Without a trailing slash.
-        base_url: String,
-    },
-}
-
-impl Provider {
-    /// The kind, as logs name it.
-    pub const fn kind(&self) -> &'static str {
-        match self {
-            Self::Twilio { .. } => "Twilio",
-            Self::Simulator { .. } => "Simulator",
-        }
-    }
-
-    /// The account, as claims, stores and deduplication name it.
-    pub fn account(&self) -> &str {
-        match self {
-            Self::Twilio { account_sid, .. } => account_sid,
-            Self::Simulator { account, .. } => account,
-        }
-    }
+#[serde(rename_all = "camelCase")]
+pub struct Provider {
+    /// The provider as the member of `spec.provider` is called.
+    pub kind: String,
+    /// Address of its API, without a trailing slash.
+    pub base_url: String,
+    /// The member's other fields, as the spec has them.
+    #[serde(flatten)]
+    pub settings: Map<String, Value>,
 }
 
 /// What the provider calls.

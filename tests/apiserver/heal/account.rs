@@ -1,4 +1,4 @@
-//! An account at a provider that can be away, slow, and without a number: a simulator as a process, or a Twilio of our own.
+//! An account at a provider that can be away, slow, and without a number: a simulator as a process, or a provider of our own.
 
 use std::{fmt, fs, time::Duration};
 
@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use crate::support::{
     carrier::Carrier,
     process::{self, Role},
+    provider_fake::{self, Dialect, server::ProviderFake},
     twilio_fake::{self, TwilioFake},
 };
 
@@ -17,10 +18,11 @@ const LATE: Duration = Duration::from_secs(600);
 const SIMULATOR_TOKEN: &str = "it is a token";
 
 /// The provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub enum Provider {
     Twilio,
     Simulator,
+    Other(&'static dyn Dialect),
 }
 
 impl fmt::Display for Provider {
@@ -28,6 +30,7 @@ impl fmt::Display for Provider {
         f.write_str(match self {
             Self::Twilio => "twilio",
             Self::Simulator => "simulator",
+            Self::Other(dialect) => dialect.member(),
         })
     }
 }
@@ -46,6 +49,7 @@ pub struct Account {
 
 enum At {
     Twilio(TwilioFake),
+    Other(ProviderFake),
     Simulator { role: Role, carrier: Carrier, folder: TempDir },
 }
 
@@ -56,6 +60,10 @@ impl Account {
             Provider::Twilio => {
                 let twilio = TwilioFake::start().await;
                 Self { provider, base_url: twilio.url.clone(), at: At::Twilio(twilio) }
+            }
+            Provider::Other(dialect) => {
+                let other = ProviderFake::start(dialect).await;
+                Self { provider, base_url: other.url.clone(), at: At::Other(other) }
             }
             Provider::Simulator => {
                 let (address, folder) = (process::address(), tempfile::tempdir().unwrap());
@@ -76,18 +84,35 @@ impl Account {
     /// `spec.provider` of a connector of this account, with the credentials in Secret `sim`.
     pub fn spec(&self) -> String {
         let more = format!("baseUrl: \"{}\", credentialsSecretRef: {{name: sim}}", self.base_url);
-        match self.at {
+        match &self.at {
             At::Twilio(_) => format!("{{twilio: {{accountSid: {}, {more}}}}}", twilio_fake::ACCOUNT),
+            At::Other(other) => {
+                let mut member = other.dialect.settings();
+                member["baseUrl"] = json!(self.base_url);
+                member["credentialsSecretRef"] = json!({"name": "sim"});
+                json!({ other.dialect.member(): member }).to_string()
+            }
             At::Simulator { .. } => format!("{{simulator: {{{more}}}}}"),
         }
     }
 
-    /// The key of the Secret that the provider cannot do without, and its value.
-    pub fn credentials(&self) -> (&'static str, &'static str) {
-        match self.at {
+    /// The key of the Secret that decides whether the provider believes the gateway, and its value.
+    pub fn deciding_key(&self) -> (&'static str, &'static str) {
+        match &self.at {
             At::Twilio(_) => ("authToken", twilio_fake::TOKEN),
             At::Simulator { .. } => ("token", SIMULATOR_TOKEN),
+            At::Other(other) => {
+                let key = other.dialect.deciding_key();
+                other.dialect.secret().into_iter().find(|(name, _)| *name == key).unwrap()
+            }
         }
+    }
+
+    /// The other keys of the Secret, and their values.
+    pub fn other_keys(&self) -> Vec<(&'static str, &'static str)> {
+        let At::Other(other) = &self.at else { return Vec::new() };
+        let key = other.dialect.deciding_key();
+        other.dialect.secret().into_iter().filter(|(name, _)| *name != key).collect()
     }
 
     /// Has these numbers from now on, also after it was away.
@@ -95,6 +120,10 @@ impl Account {
         match &self.at {
             At::Twilio(twilio) => twilio.account(|account| {
                 account.numbers = numbers.iter().map(|(number, sms)| twilio_fake::number(number, *sms, "")).collect();
+            }),
+            At::Other(other) => other.account(|account| {
+                let number = |(number, sms)| provider_fake::Number { number, sms, webhook: None };
+                account.numbers = numbers.into_iter().map(number).collect();
             }),
             At::Simulator { carrier, folder, .. } => {
                 let numbers: Vec<Value> =
@@ -112,6 +141,8 @@ impl Account {
         match (&mut self.at, away) {
             (At::Twilio(twilio), true) => twilio.leave().await,
             (At::Twilio(twilio), false) => twilio.come_back().await,
+            (At::Other(other), true) => other.leave().await,
+            (At::Other(other), false) => other.come_back().await,
             (At::Simulator { role, .. }, true) => role.kill(),
             (At::Simulator { role, carrier, .. }, false) => {
                 role.start_again();
@@ -124,6 +155,7 @@ impl Account {
     pub async fn set_slow(&self, slow: bool) {
         match &self.at {
             At::Twilio(twilio) => twilio.account(|account| account.delay = if slow { LATE } else { Duration::ZERO }),
+            At::Other(other) => other.account(|account| account.delay = if slow { LATE } else { Duration::ZERO }),
             At::Simulator { carrier, .. } if slow => {
                 let delay = json!({"Delay": {"millis": LATE.as_secs() * 1000}});
                 for route in ["Account", "Numbers"] {

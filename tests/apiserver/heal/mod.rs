@@ -1,6 +1,6 @@
 //! Whatever is wrong around a connector and its channel has a reason and a message of its own, and heals without a touch when its
 //! cause goes: for each provider and each cause, through the whole chain. Operator, gateways and simulators are the real
-//! processes, on a real API server; the Twilio is ours, pods and engines are simulated.
+//! processes, on a real API server; the other providers are ours, pods and engines are simulated.
 
 mod account;
 mod causes;
@@ -23,6 +23,7 @@ use crate::{
     support::{
         gateway_pod::{GatewayPod, Place},
         operator::{Flags, Operator},
+        provider_fake::DIALECTS,
         testbed::Cluster,
     },
 };
@@ -33,6 +34,7 @@ async fn every_cause_has_its_reason_and_heals_by_itself_at_every_provider() {
     assert_eq!(reasons.len(), CAUSES.len(), "each has its own");
     let all = [Provider::Twilio, Provider::Simulator]
         .into_iter()
+        .chain(DIALECTS.iter().map(|dialect| Provider::Other(*dialect)))
         .flat_map(|provider| CAUSES.iter().map(move |cause| (provider, cause)));
     let opened: Vec<_> =
         all.zip(0..).map(|((provider, cause), nth)| tokio::spawn(Case::open(provider, cause, nth))).collect();
@@ -124,7 +126,7 @@ impl Case {
         for part in self.cause.message {
             let part = part
                 .replace("{number}", &self.number)
-                .replace("{key}", self.account.credentials().0)
+                .replace("{key}", self.account.deciding_key().0)
                 .replace("{url}", &self.account.base_url)
                 .replace("{baseUrl}", &field("baseUrl"))
                 .replace("{credentialsSecretRef}", &field("credentialsSecretRef"));
@@ -162,17 +164,22 @@ impl Case {
     }
 
     async fn put_secret(&self, wanted: Secret) {
-        let (key, value) = self.account.credentials();
+        let (key, value) = self.account.deciding_key();
         let data = match wanted {
             Secret::Absent => None,
             Secret::WithoutTheKey => Some(("note", "the key comes later")),
             Secret::Wrong => Some((key, "wrong")),
             Secret::Right => Some((key, value)),
         };
+        let others = self.account.other_keys();
         let api: Api<v1::Secret> = Api::namespaced(self.desk.client.clone(), &self.desk.namespace);
         if let Some((key, value)) = data {
             let metadata = ObjectMeta { name: Some("sim".into()), ..ObjectMeta::default() };
-            let data = BTreeMap::from([(key.to_owned(), ByteString(value.into()))]);
+            let data: BTreeMap<_, _> = others
+                .into_iter()
+                .chain([(key, value)])
+                .map(|(key, value)| (key.to_owned(), ByteString(value.into())))
+                .collect();
             let secret = v1::Secret { metadata, data: Some(data), ..v1::Secret::default() };
             api.patch("sim", &PatchParams::apply("test"), &Patch::Apply(secret)).await.unwrap();
         } else {

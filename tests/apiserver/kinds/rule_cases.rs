@@ -1,6 +1,11 @@
 //! The table: for each rule one object that keeps it and one that breaks it, as patches of the smallest object of its kind.
 
+use std::sync::LazyLock;
+
+use aldis::api::provider::FACTS;
 use serde_json::{Value, json};
+
+use crate::support::provider_fake::{DIALECTS, Dialect};
 
 /// A rule, where it stands, and what keeps and breaks it.
 pub struct Case {
@@ -32,7 +37,8 @@ fn case(kind: &'static str, at: &'static str, message: &'static str, change: Cha
 
 /// Every case.
 pub fn cases() -> Vec<Case> {
-    [names(), connector(), channel(), opt_out(), shared(), campaign(), bot()].into_iter().flatten().collect()
+    let all = [names(), connector(), accounts(), channel(), opt_out(), shared(), campaign(), bot()];
+    all.into_iter().flatten().collect()
 }
 
 fn names() -> Vec<Case> {
@@ -53,6 +59,32 @@ fn names() -> Vec<Case> {
     ]
 }
 
+static SET_EXACTLY_ONE: LazyLock<String> = LazyLock::new(|| {
+    let members: Vec<_> = FACTS.iter().map(|facts| facts.member).collect();
+    format!("set exactly one of {}", members.join(", "))
+});
+
+/// The account of a connector stays the same, at every provider whose API is simulated.
+fn accounts() -> Vec<Case> {
+    let case_of = |dialect: &&dyn Dialect| {
+        let (member, (field, other)) = (dialect.member(), dialect.other_account());
+        let settings = |secret: &str| {
+            let mut settings = dialect.settings();
+            settings["credentialsSecretRef"] = json!({ "name": secret });
+            settings
+        };
+        let provider = |settings: &Value| json!({"provider": {"simulator": null, member: settings}});
+        let mut moved = settings("account");
+        moved[field] = json!(other);
+        // The names of a table live as long as the tests.
+        let at = format!("spec.provider.{member}.{field}").leak();
+        let message = format!("{field} cannot change: create a new SmsConnector for the other account").leak();
+        let (before, good, bad) = (provider(&settings("account")), provider(&settings("other")), provider(&moved));
+        case("SmsConnector", at, message, Change::Update { before, good, bad })
+    };
+    DIALECTS.iter().map(case_of).collect()
+}
+
 fn connector() -> Vec<Case> {
     let account_sid = "AC0123456789abcdef0123456789abcdef";
     let twilio = json!({"accountSid": account_sid, "credentialsSecretRef": {"name": "twilio"}});
@@ -61,7 +93,7 @@ fn connector() -> Vec<Case> {
         case(
             "SmsConnector",
             "spec.provider",
-            "set exactly one of twilio and simulator",
+            &SET_EXACTLY_ONE,
             Change::Create { good: only_twilio.clone(), bad: json!({"provider": {"twilio": twilio}}) },
         ),
         case(

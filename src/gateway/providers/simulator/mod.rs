@@ -2,12 +2,16 @@
 
 mod webhooks;
 
+use std::collections::BTreeSet;
+
+use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
 use reqwest::{Method, StatusCode};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 
 use super::{
-    Answer, CheckError, Client, ConfiguredWebhook, MissingKeys, ProviderNumber, Scope, Unverified, WebhookCall,
+    Answer, CallHead, CheckError, Client, ConfiguredWebhook, MissingKeys, NumberList, Provider, ProviderNumber,
+    Received, Rejected, Scope, Unverified, WebhookCall,
     http::{self, Answered},
     only,
 };
@@ -16,6 +20,7 @@ use crate::{
         credentials::{Credentials, Secret},
         public_url::PublicUrl,
     },
+    sms::PhoneNumber,
     wire::{
         outbound::{NotSentReason, RefusalClass, SendOutcome, SendRequest},
         simulator::{
@@ -26,9 +31,6 @@ use crate::{
     },
 };
 
-pub(super) use signature::HEADER as SIGNATURE_HEADER;
-pub(super) use webhooks::{acknowledgement, inbound, receipt};
-
 /// The only key of the Secret.
 const TOKEN: &str = "token";
 /// The most that the simulator gives at once.
@@ -36,11 +38,18 @@ const PAGE_SIZE: u32 = 1000;
 /// A list that goes on after this is going round.
 const MAX_PAGES: usize = 200;
 
+/// What the configuration says of the account.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Settings {
+    account: String,
+    base_url: String,
+}
+
 /// An account of a simulator.
 #[derive(Debug)]
 pub(crate) struct Simulator {
-    account: String,
-    base_url: String,
+    settings: Settings,
     token: Secret,
     client: Client,
 }
@@ -50,34 +59,32 @@ impl Simulator {
     ///
     /// # Errors
     /// When there is no token.
-    pub(crate) fn new(
-        account: &str,
-        base_url: &str,
-        credentials: &Credentials,
-        client: &Client,
-    ) -> Result<Self, MissingKeys> {
+    pub(crate) fn new(settings: &Settings, credentials: &Credentials, client: &Client) -> Result<Self, MissingKeys> {
         let token = credentials.get(TOKEN).cloned().ok_or_else(|| MissingKeys(vec![TOKEN.to_owned()]))?;
-        Ok(Self { account: account.to_owned(), base_url: base_url.to_owned(), token, client: client.clone() })
+        Ok(Self { settings: settings.clone(), token, client: client.clone() })
     }
 
     /// Whether the simulator signed the call.
-    pub(crate) fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
-        let header = only(&call.headers, signature::HEADER);
-        signature::verify(self.token.reveal(), header, &call.url, &call.body, Timestamp::now())
+    fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
+        let header = only(&call.head.headers, signature::HEADER);
+        signature::verify(self.token.reveal(), header, &call.head.url, &call.body, Timestamp::now())
             .map_err(|_| Unverified::Signature)
     }
 
     /// Asks for the account behind the token.
-    pub(crate) async fn check(&self) -> Result<(), CheckError> {
+    async fn check_account(&self) -> Result<(), CheckError> {
         let Account { account } = read(http::call(self.request(Method::GET, ACCOUNT_PATH)).await?)?;
-        if account == self.account {
+        if account == self.settings.account {
             return Ok(());
         }
-        Err(CheckError::Invalid(format!("the token belongs to the account {account:?}, not to {:?}", self.account)))
+        Err(CheckError::Invalid(format!(
+            "the token belongs to the account {account:?}, not to {:?}",
+            self.settings.account
+        )))
     }
 
     /// Lists all numbers.
-    pub(crate) async fn numbers(&self) -> Result<Vec<ProviderNumber>, CheckError> {
+    async fn list_numbers(&self) -> Result<Vec<ProviderNumber>, CheckError> {
         let mut numbers = Vec::new();
         let mut page: Option<String> = None;
         for _ in 0..MAX_PAGES {
@@ -102,7 +109,7 @@ impl Simulator {
     }
 
     /// Posts one message.
-    pub(crate) async fn send(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
+    async fn post_message(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
         let callback = public_url.status_callback(&request.receipt_token, &request.from);
         let message = SendMessage {
             from: request.from.clone(),
@@ -119,7 +126,33 @@ impl Simulator {
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
-        self.client.request(method, &format!("{}{path}", self.base_url)).bearer_auth(self.token.reveal())
+        self.client.request(method, &format!("{}{path}", self.settings.base_url)).bearer_auth(self.token.reveal())
+    }
+}
+
+impl Provider for Simulator {
+    fn claims_to_be_ours(&self, head: &CallHead) -> bool {
+        only(&head.headers, signature::HEADER).is_some()
+    }
+
+    fn receive<'a>(&'a self, call: &'a WebhookCall) -> BoxFuture<'a, Result<Received, Rejected>> {
+        async {
+            self.verify(call)?;
+            Ok(Received { items: vec![webhooks::item(call)?], acknowledgement: webhooks::acknowledgement() })
+        }
+        .boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), CheckError>> {
+        self.check_account().boxed()
+    }
+
+    fn numbers<'a>(&'a self, _: &'a BTreeSet<PhoneNumber>) -> BoxFuture<'a, Result<NumberList, CheckError>> {
+        async { Ok(NumberList::Listed(self.list_numbers().await?)) }.boxed()
+    }
+
+    fn send<'a>(&'a self, request: &'a SendRequest, public_url: &'a PublicUrl) -> BoxFuture<'a, Answer> {
+        self.post_message(request, public_url).boxed()
     }
 }
 

@@ -7,17 +7,29 @@ use axum::{
 use serde::de::DeserializeOwned;
 
 use crate::{
-    gateway::providers::{Malformed, WebhookCall},
+    gateway::{
+        providers::{Malformed, WebhookCall},
+        public_url::Hook,
+    },
     sms::{Part, PhoneNumber, Sender},
     wire::{
+        delivery::Item,
         inbound::InboundMessage,
         receipt::{DeliveryState, Receipt},
         simulator::{self, MessageStatus, ProblemClass},
     },
 };
 
+/// The message or the receipt, by which webhook was called.
+pub(super) fn item(call: &WebhookCall) -> Result<Item, Malformed> {
+    match call.head.hook {
+        Hook::Inbound => inbound(call).map(Item::Inbound),
+        Hook::Status => receipt(call).map(Item::Receipt),
+    }
+}
+
 /// The customer's message.
-pub(crate) fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
+fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
     let message: simulator::InboundMessage = read(&call.body)?;
     Ok(InboundMessage {
         provider_message_id: message.id,
@@ -33,7 +45,7 @@ pub(crate) fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
 }
 
 /// The receipt.
-pub(crate) fn receipt(call: &WebhookCall) -> Result<Receipt, Malformed> {
+fn receipt(call: &WebhookCall) -> Result<Receipt, Malformed> {
     let receipt: simulator::Receipt = read(&call.body)?;
     let state = match (receipt.status, receipt.error.as_ref().map(|error| error.class)) {
         (MessageStatus::Accepted, _) => DeliveryState::Queued,
@@ -46,8 +58,8 @@ pub(crate) fn receipt(call: &WebhookCall) -> Result<Receipt, Malformed> {
     Ok(Receipt {
         provider_message_id: receipt.id,
         // The simulator's receipts do not name it themselves.
-        from: call.own_number().ok_or_else(|| Malformed("no number in the callback URL".into()))?.into(),
-        token: call.token(),
+        from: call.head.own_number().ok_or_else(|| Malformed("no number in the callback URL".into()))?.into(),
+        token: call.head.token(),
         state,
         provider_code: Some(match &receipt.error {
             Some(error) => format!("{:?} {}", receipt.status, error.class),
@@ -59,7 +71,7 @@ pub(crate) fn receipt(call: &WebhookCall) -> Result<Receipt, Malformed> {
 }
 
 /// Nothing to say.
-pub(crate) fn acknowledgement() -> Response {
+pub(super) fn acknowledgement() -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
@@ -70,18 +82,20 @@ fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, Malformed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::providers::CallHead;
     use crate::wire::outbound::RefusalClass;
-    use axum::http::HeaderMap;
+    use axum::http::{HeaderMap, Method};
     use serde_json::json;
 
     fn call(query: &str, body: serde_json::Value) -> WebhookCall {
-        WebhookCall {
+        let head = CallHead {
+            hook: Hook::Status,
+            method: Method::POST,
             url: format!("https://sms.example.com/hooks/status?{query}"),
             query: Some(query.to_owned()),
             headers: HeaderMap::new(),
-            body: body.to_string().into(),
-            received_at: "2026-01-02T03:04:05Z".parse().unwrap(),
-        }
+        };
+        WebhookCall { head, body: body.to_string().into(), received_at: "2026-01-02T03:04:05Z".parse().unwrap() }
     }
 
     #[test]

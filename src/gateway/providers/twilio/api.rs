@@ -116,10 +116,12 @@ impl From<Webhook> for ConfiguredWebhook {
 
 impl Twilio {
     /// Asks for the account. This takes the auth token: standard API keys may not.
-    pub(crate) async fn check(&self) -> Result<(), CheckError> {
-        let url = format!("{}{}", self.base_url, self.account_path(".json"));
-        let request =
-            self.client.request(Method::GET, &url).basic_auth(&self.account_sid, Some(self.auth_token.reveal()));
+    pub(super) async fn check_account(&self) -> Result<(), CheckError> {
+        let url = format!("{}{}", self.settings.base_url, self.account_path(".json"));
+        let request = self
+            .client
+            .request(Method::GET, &url)
+            .basic_auth(&self.settings.account_sid, Some(self.auth_token.reveal()));
         let account: Account = read(http::call(request).await?)?;
         match account.status.as_str() {
             "active" => Ok(()),
@@ -128,7 +130,7 @@ impl Twilio {
     }
 
     /// Lists numbers and, when one is wanted, short codes; with the API key if there is one, which so is checked too.
-    pub(crate) async fn numbers(&self, wanted: &BTreeSet<PhoneNumber>) -> Result<Vec<ProviderNumber>, CheckError> {
+    pub(super) async fn list_numbers(&self, wanted: &BTreeSet<PhoneNumber>) -> Result<Vec<ProviderNumber>, CheckError> {
         let first = format!("{}?PageSize={PAGE_SIZE}", self.account_path("/IncomingPhoneNumbers.json"));
         let listed = self.list::<NumberPage>(first).await?.into_iter().filter_map(|listed| {
             let number = PhoneNumber::from_provider(&listed.phone_number, None).ok()?;
@@ -161,11 +163,11 @@ impl Twilio {
     }
 
     /// Posts one message.
-    pub(crate) async fn send(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
+    pub(super) async fn post_message(&self, request: &SendRequest, public_url: &PublicUrl) -> Answer {
         let callback = public_url.status_callback(&request.receipt_token, &request.from);
         let form = [
-            ("To", address(&request.to)),
-            ("From", address(&request.from)),
+            ("To", http::without_country(&request.to)),
+            ("From", http::without_country(&request.from)),
             ("Body", request.text.as_str()),
             ("StatusCallback", &callback),
         ];
@@ -175,11 +177,6 @@ impl Twilio {
             Err(error) => error.into(),
         }
     }
-}
-
-/// How Twilio writes a number: short codes without their country.
-fn address(number: &str) -> &str {
-    number.split_once(':').map_or(number, |(_, code)| code)
 }
 
 fn accepted(answered: &Answered) -> Answer {

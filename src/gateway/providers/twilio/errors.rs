@@ -1,15 +1,13 @@
 //! Twilio's error codes: <https://www.twilio.com/docs/api/errors>. The list moves, so an unknown code is a plain failure that keeps
 //! its number.
 
-use std::time::Duration;
-
 use reqwest::StatusCode;
 use serde::Deserialize;
 
 use crate::{
     gateway::providers::{Answer, CheckError, Scope, http::Answered},
     wire::{
-        outbound::{NotSentReason, RefusalClass, SendOutcome},
+        outbound::{NotSentReason, RefusalClass},
         status::{Trouble, Unanswered},
     },
 };
@@ -62,38 +60,18 @@ pub(super) const fn refusal_class(code: u32) -> RefusalClass {
 
 /// What an answer other than success means for an attempt to send.
 pub(super) fn refused(answered: &Answered) -> Answer {
-    let status = answered.status;
     let error = ErrorBody::of(answered);
-    let message = error.describe(status);
-    let not_sent =
-        |scope, reason, at_least: Option<Duration>| Answer::not_sent(scope, reason, at_least, message.clone());
-    match (status.as_u16(), error.code) {
+    let message = error.describe(answered.status);
+    let provider_code = (error.code != 0).then(|| error.code.to_string());
+    let rate_limited =
+        |scope| Answer::not_sent(scope, NotSentReason::RateLimited, answered.retry_after, message.clone());
+    match (answered.status.as_u16(), error.code) {
         // The queue of this sender is full.
-        (_, 21611 | 30001) => not_sent(Scope::Number, NotSentReason::RateLimited, answered.retry_after),
-        (429, _) | (_, 20429) => not_sent(Scope::Account, NotSentReason::RateLimited, answered.retry_after),
+        (_, 21611 | 30001) => rate_limited(Scope::Number),
+        (_, 20429) => rate_limited(Scope::Account),
+        (400..=499, code) if code != 0 && known(code) => Answer::refused(refusal_class(code), provider_code, message),
         // Twilio may have taken a message although it answers with 5xx (its error dictionary excludes it for none of them).
-        (500..=599 | 408, _) => Answer::unknown(message),
-        (400..=499, code) if known(code) => Answer {
-            outcome: SendOutcome::Refused {
-                class: refusal_class(code),
-                provider_code: Some(code.to_string()),
-                message: message.clone(),
-            },
-            trip: None,
-        },
-        (401 | 403, _) => not_sent(Scope::Account, NotSentReason::Credentials, None),
-        // No such account, or a base URL that leads elsewhere: the message is not at fault.
-        (404 | 405, _) => not_sent(Scope::Account, NotSentReason::Temporary, None),
-        (400..=499, code) => Answer {
-            outcome: SendOutcome::Refused {
-                class: RefusalClass::Failed,
-                provider_code: (code != 0).then(|| code.to_string()),
-                message: message.clone(),
-            },
-            trip: None,
-        },
-        // A redirect, or something that is no answer of an API.
-        (_, _) => not_sent(Scope::Account, NotSentReason::Temporary, None),
+        (_, _) => Answer::by_status(answered, provider_code, message),
     }
 }
 
@@ -104,10 +82,10 @@ pub(super) fn check_failed(answered: &Answered) -> CheckError {
     match (answered.status.as_u16(), error.code) {
         // Account not active.
         (_, 20005) => CheckError::Suspended(message),
-        // 404: the account SID is not one that these credentials know.
-        (401 | 403 | 404, _) => CheckError::Invalid(message),
-        (429, _) | (_, 20429) => CheckError::Unasked(Unanswered::new(Trouble::RateLimited, message)),
-        _ => CheckError::Unasked(Unanswered::new(Trouble::Fault, message)),
+        // The account SID is not one that these credentials know.
+        (404, _) => CheckError::Invalid(message),
+        (_, 20429) => CheckError::Unasked(Unanswered::new(Trouble::RateLimited, message)),
+        (_, _) => CheckError::by_status(answered, message),
     }
 }
 
@@ -118,6 +96,7 @@ const fn known(code: u32) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::outbound::SendOutcome;
 
     fn answered(status: u16, body: &str) -> Answered {
         Answered { status: StatusCode::from_u16(status).unwrap(), retry_after: None, body: body.into() }

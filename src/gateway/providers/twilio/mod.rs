@@ -5,13 +5,24 @@ mod errors;
 mod signature;
 mod webhooks;
 
+use std::collections::BTreeSet;
+
+use futures::{FutureExt, future::BoxFuture};
 use reqwest::Method;
+use serde::Deserialize;
 
-use super::{Client, MAX_PARAMETERS, MissingKeys, Unverified, WebhookCall, form, only};
-use crate::gateway::credentials::{Credentials, Secret};
-
-pub(super) use signature::SIGNATURE_HEADER;
-pub(super) use webhooks::{acknowledgement, inbound, receipt};
+use super::{
+    Answer, CallHead, CheckError, Client, MAX_PARAMETERS, MissingKeys, NumberList, Provider, Received, Rejected,
+    Unverified, WebhookCall, form, only,
+};
+use crate::{
+    gateway::{
+        credentials::{Credentials, Secret},
+        public_url::PublicUrl,
+    },
+    sms::PhoneNumber,
+    wire::outbound::SendRequest,
+};
 
 /// Keys of the Secret.
 mod keys {
@@ -25,11 +36,18 @@ mod keys {
     pub(super) const API_KEY_SECRET: &str = "apiKeySecret";
 }
 
+/// What the configuration says of the account.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Settings {
+    account_sid: String,
+    base_url: String,
+}
+
 /// A Twilio account.
 #[derive(Debug)]
 pub(crate) struct Twilio {
-    account_sid: String,
-    base_url: String,
+    settings: Settings,
     auth_token: Secret,
     previous_auth_token: Option<Secret>,
     api_key: Option<ApiKey>,
@@ -47,12 +65,7 @@ impl Twilio {
     ///
     /// # Errors
     /// Which keys are missing: `authToken`, or one half of an API key.
-    pub(crate) fn new(
-        account_sid: &str,
-        base_url: &str,
-        credentials: &Credentials,
-        client: &Client,
-    ) -> Result<Self, MissingKeys> {
+    pub(crate) fn new(settings: &Settings, credentials: &Credentials, client: &Client) -> Result<Self, MissingKeys> {
         let missing = |keys: &[&str]| MissingKeys(keys.iter().map(|key| (*key).to_owned()).collect());
         let auth_token = credentials.get(keys::AUTH_TOKEN).cloned();
         let (api_key, half) = match (credentials.get(keys::API_KEY_SID), credentials.get(keys::API_KEY_SECRET)) {
@@ -63,8 +76,7 @@ impl Twilio {
         };
         match (auth_token, half) {
             (Some(auth_token), None) => Ok(Self {
-                account_sid: account_sid.to_owned(),
-                base_url: base_url.to_owned(),
+                settings: settings.clone(),
                 auth_token,
                 previous_auth_token: credentials.get(keys::PREVIOUS_AUTH_TOKEN).cloned(),
                 api_key,
@@ -77,9 +89,10 @@ impl Twilio {
     }
 
     /// Whether Twilio signed the call.
-    pub(crate) fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
-        let settings = if call.headers.contains_key(signature::SETTINGS_HEADER) {
-            Some(only(&call.headers, signature::SETTINGS_HEADER).ok_or(Unverified::Signature)?)
+    fn verify(&self, call: &WebhookCall) -> Result<(), Unverified> {
+        let headers = &call.head.headers;
+        let settings = if headers.contains_key(signature::SETTINGS_HEADER) {
+            Some(only(headers, signature::SETTINGS_HEADER).ok_or(Unverified::Signature)?)
         } else {
             None
         };
@@ -93,9 +106,9 @@ impl Twilio {
             None => signature::SignedBody::Raw(&call.body),
         };
         let request = signature::SignedRequest {
-            url: &call.url,
+            url: &call.head.url,
             body,
-            signature: only(&call.headers, signature::SIGNATURE_HEADER).ok_or(Unverified::Signature)?,
+            signature: only(headers, signature::SIGNATURE_HEADER).ok_or(Unverified::Signature)?,
             settings,
         };
         let tokens = std::iter::once(&self.auth_token).chain(&self.previous_auth_token).map(Secret::reveal);
@@ -106,13 +119,41 @@ impl Twilio {
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let (user, password) = match &self.api_key {
             Some(key) => (key.sid.reveal(), &key.secret),
-            None => (self.account_sid.as_str(), &self.auth_token),
+            None => (self.settings.account_sid.as_str(), &self.auth_token),
         };
-        self.client.request(method, &format!("{}{path}", self.base_url)).basic_auth(user, Some(password.reveal()))
+        self.client
+            .request(method, &format!("{}{path}", self.settings.base_url))
+            .basic_auth(user, Some(password.reveal()))
     }
 
     fn account_path(&self, rest: &str) -> String {
-        format!("/2010-04-01/Accounts/{}{rest}", self.account_sid)
+        format!("/2010-04-01/Accounts/{}{rest}", self.settings.account_sid)
+    }
+}
+
+impl Provider for Twilio {
+    fn claims_to_be_ours(&self, head: &CallHead) -> bool {
+        only(&head.headers, signature::SIGNATURE_HEADER).is_some()
+    }
+
+    fn receive<'a>(&'a self, call: &'a WebhookCall) -> BoxFuture<'a, Result<Received, Rejected>> {
+        async {
+            self.verify(call)?;
+            Ok(Received { items: webhooks::items(call)?, acknowledgement: webhooks::acknowledgement() })
+        }
+        .boxed()
+    }
+
+    fn check(&self) -> BoxFuture<'_, Result<(), CheckError>> {
+        self.check_account().boxed()
+    }
+
+    fn numbers<'a>(&'a self, wanted: &'a BTreeSet<PhoneNumber>) -> BoxFuture<'a, Result<NumberList, CheckError>> {
+        async { Ok(NumberList::Listed(self.list_numbers(wanted).await?)) }.boxed()
+    }
+
+    fn send<'a>(&'a self, request: &'a SendRequest, public_url: &'a PublicUrl) -> BoxFuture<'a, Answer> {
+        self.post_message(request, public_url).boxed()
     }
 }
 
@@ -122,7 +163,8 @@ mod tests {
 
     fn missing<const N: usize>(credentials: [(&str, &str); N]) -> Vec<String> {
         let client = Client::new(None).unwrap();
-        match Twilio::new("AC1", "https://api.twilio.com", &Credentials::from(credentials), &client) {
+        let settings = Settings { account_sid: "AC1".into(), base_url: "https://api.twilio.com".into() };
+        match Twilio::new(&settings, &Credentials::from(credentials), &client) {
             Ok(_) => Vec::new(),
             Err(MissingKeys(keys)) => keys,
         }

@@ -10,9 +10,13 @@ use axum::{
 
 use super::errors;
 use crate::{
-    gateway::providers::{MAX_PARAMETERS, Malformed, WebhookCall, form},
+    gateway::{
+        providers::{MAX_PARAMETERS, Malformed, WebhookCall, form},
+        public_url::Hook,
+    },
     sms::{PhoneNumber, Sender},
     wire::{
+        delivery::Item,
         inbound::{InboundMessage, Media, ProviderOptOut},
         receipt::{DeliveryState, Receipt},
     },
@@ -23,13 +27,13 @@ const MOST_MEDIA: usize = 10;
 
 /// Whether the body is a form, by its media type.
 pub(super) fn is_form(call: &WebhookCall) -> bool {
-    let media_type = call.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let media_type = call.head.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
     essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
 }
 
 /// An answer in TwiML that does nothing.
-pub(crate) fn acknowledgement() -> Response {
+pub(super) fn acknowledgement() -> Response {
     ([(CONTENT_TYPE, "text/xml")], "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>").into_response()
 }
 
@@ -82,8 +86,16 @@ impl Parameters {
     }
 }
 
+/// What a call brings: one message, or a receipt that is news.
+pub(super) fn items(call: &WebhookCall) -> Result<Vec<Item>, Malformed> {
+    Ok(match call.head.hook {
+        Hook::Inbound => vec![Item::Inbound(inbound(call)?)],
+        Hook::Status => receipt(call)?.map(Item::Receipt).into_iter().collect(),
+    })
+}
+
 /// The customer's message.
-pub(crate) fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
+fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
     let parameters = Parameters::of(call)?;
     let country = parameters.get("FromCountry").and_then(|country| country.parse().ok());
     let opt_out = match parameters.get("OptOutType") {
@@ -105,7 +117,7 @@ pub(crate) fn inbound(call: &WebhookCall) -> Result<InboundMessage, Malformed> {
 }
 
 /// The receipt; `None` for states that say nothing about an outbound message.
-pub(crate) fn receipt(call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
+fn receipt(call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
     let parameters = Parameters::of(call)?;
     let word = parameters.required(&["MessageStatus", "SmsStatus"])?;
     let code = parameters.get("ErrorCode").filter(|code| *code != "0");
@@ -117,11 +129,11 @@ pub(crate) fn receipt(call: &WebhookCall) -> Result<Option<Receipt>, Malformed> 
     Ok(Some(Receipt {
         provider_message_id: parameters.required(&["MessageSid", "SmsSid"])?.to_owned(),
         // A receipt of a short code names it without its country: the callback URL knows better.
-        from: match call.own_number() {
+        from: match call.head.own_number() {
             Some(number) => number.into(),
             None => parameters.own_number("From")?,
         },
-        token: call.token(),
+        token: call.head.token(),
         state,
         provider_code: Some(code.map_or_else(|| word.to_owned(), |code| format!("{word} {code}"))),
         class: failed.then(|| errors::refusal_class(code.and_then(|code| code.parse().ok()).unwrap_or_default())),
@@ -146,19 +158,21 @@ fn state(word: &str, code: Option<&str>) -> Option<DeliveryState> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::providers::CallHead;
     use crate::wire::outbound::RefusalClass;
-    use axum::http::HeaderMap;
+    use axum::http::{HeaderMap, Method};
 
     fn call(media_type: &str, query: Option<&str>, body: &str) -> WebhookCall {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, media_type.parse().unwrap());
-        WebhookCall {
+        let head = CallHead {
+            hook: Hook::Inbound,
+            method: Method::POST,
             url: "https://sms.example.com/hooks/inbound".into(),
             query: query.map(str::to_owned),
             headers,
-            body: body.to_owned().into(),
-            received_at: "2026-01-02T03:04:05Z".parse().unwrap(),
-        }
+        };
+        WebhookCall { head, body: body.to_owned().into(), received_at: "2026-01-02T03:04:05Z".parse().unwrap() }
     }
 
     fn form(body: &str) -> WebhookCall {

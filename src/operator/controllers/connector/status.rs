@@ -5,9 +5,8 @@ use jiff::Timestamp;
 use crate::{
     api::{
         ConditionStatus, ConditionType, Conditions, Reason, SmsConnectorStatus,
-        sms_connector::{
-            ConnectorCounts, GatewayStatus as GatewayReport, NumberStatus, ProviderMember, WebhookManagement,
-        },
+        provider::{ProviderMember, WebhookCheck},
+        sms_connector::{ConnectorCounts, GatewayStatus as GatewayReport, NumberStatus, WebhookManagement},
     },
     operator::{
         controllers::{
@@ -140,7 +139,7 @@ fn applied(observed: &Observed, hash: Option<&ConfigHash>) -> DesiredCondition {
     }
 }
 
-fn credentials(said: &GatewaySample, provider: ProviderMember<'_>) -> DesiredCondition {
+fn credentials(said: &GatewaySample, provider: &dyn ProviderMember) -> DesiredCondition {
     let field = format!("spec.provider.{}", provider.kind());
     let secret = format!("Secret {} ({field}.credentialsSecretRef)", provider.credentials().name);
     match &said.credentials {
@@ -171,7 +170,7 @@ fn credentials(said: &GatewaySample, provider: ProviderMember<'_>) -> DesiredCon
     }
 }
 
-fn reachable(said: &ProviderStatus, provider: ProviderMember<'_>) -> DesiredCondition {
+fn reachable(said: &ProviderStatus, provider: &dyn ProviderMember) -> DesiredCondition {
     match said {
         ProviderStatus::Unasked => DesiredCondition::unknown(
             Reason::NotCheckedYet,
@@ -191,7 +190,7 @@ const fn trouble(why: &Unanswered) -> Reason {
     }
 }
 
-fn silent(why: &Unanswered, provider: ProviderMember<'_>) -> String {
+fn silent(why: &Unanswered, provider: &dyn ProviderMember) -> String {
     let base_url = format!("see whether spec.provider.{}.baseUrl is right", provider.kind());
     let (what, hint) = match why.trouble {
         Trouble::Unreachable => ("cannot be reached", format!("{base_url} and the network lets the gateway through")),
@@ -262,8 +261,13 @@ fn webhook(observed: &Observed, said: &GatewaySample) -> DesiredCondition {
         }
         WebhookManagement::Observe => {}
     }
-    let used: Vec<_> = observed.routed.held.iter().filter_map(|held| said.number(&held.number)).collect();
     let ours = format!("{}{}", webhook.public_url.trim_end_matches('/'), ports::HOOK_INBOUND_PATH);
+    let provider = observed.connector.spec.provider.member().map(ProviderMember::facts);
+    if let Some(facts) = provider.filter(|facts| facts.capabilities.webhook_check == WebhookCheck::NotShown) {
+        let message = format!("{} does not show which address it calls: see to it that it is {ours}", facts.title);
+        return DesiredCondition::unknown(Reason::NotManaged, message);
+    }
+    let used: Vec<_> = observed.routed.held.iter().filter_map(|held| said.number(&held.number)).collect();
     let of = |wanted: fn(&WebhookStatus) -> bool| -> Vec<&PhoneNumber> {
         used.iter().filter(|number| wanted(&number.webhook)).map(|number| &number.number).collect()
     };

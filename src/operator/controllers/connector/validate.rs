@@ -3,7 +3,8 @@
 use crate::{
     api::{
         Reason, SmsConnector,
-        sms_connector::{ProviderMember, WebhookManagement},
+        provider::{Provider, ProviderMember},
+        sms_connector::WebhookManagement,
     },
     operator::{
         controllers::account,
@@ -23,7 +24,7 @@ pub(crate) struct Valid<'a> {
     /// The provider for the gateway's configuration.
     pub provider: gateway::Provider,
     /// The provider as the spec has it.
-    pub member: ProviderMember<'a>,
+    pub member: &'a dyn ProviderMember,
     /// To whom the spool belongs: kind of provider and account.
     pub content: String,
     /// Numbers offered; none = all.
@@ -46,7 +47,7 @@ pub(crate) fn validate<'a>(
     let spec = &connector.spec;
     let invalid = |message: String| Error::stalled(Reason::InvalidSpec, message);
     let member = spec.provider.member().ok_or_else(|| invalid("spec.provider: set exactly one member".into()))?;
-    allowed.check(member.base_url()).map_err(|message| {
+    allowed.check(member.facts(), &member.base_url()).map_err(|message| {
         Error::stalled(Reason::BaseUrlNotAllowed, format!("spec.provider.{}: {message}", member.kind()))
     })?;
     account::check(connector, accounts)?;
@@ -55,14 +56,9 @@ pub(crate) fn validate<'a>(
         .iter()
         .map(|offered| offered.number.parse().map_err(|error| invalid(format!("spec.numbers: {error}"))))
         .collect::<Result<Vec<PhoneNumber>, _>>()?;
-    let base_url = member.base_url().trim_end_matches('/').to_owned();
-    let account = member.account().to_owned();
     Ok(Valid {
-        content: format!("{}/{account}", member.kind()),
-        provider: match member {
-            ProviderMember::Twilio(_) => gateway::Provider::Twilio { account_sid: account, base_url },
-            ProviderMember::Simulator(_) => gateway::Provider::Simulator { account, base_url },
-        },
+        content: format!("{}/{}", member.kind(), member.account()),
+        provider: configured(&spec.provider, member),
         member,
         numbers: (!numbers.is_empty()).then_some(numbers),
         webhook: Webhook {
@@ -74,4 +70,13 @@ pub(crate) fn validate<'a>(
         },
         account_limit: rate_limit::rate_limit(spec.limits.account),
     })
+}
+
+/// The member as the gateway's configuration has it: everything but the Secret, which the pod mounts.
+fn configured(provider: &Provider, member: &dyn ProviderMember) -> gateway::Provider {
+    let document = serde_json::to_value(provider).unwrap_or_default();
+    let mut settings = document.get(member.kind()).and_then(|found| found.as_object().cloned()).unwrap_or_default();
+    settings.remove("credentialsSecretRef");
+    settings.remove("baseUrl");
+    gateway::Provider { kind: member.kind().to_owned(), base_url: member.base_url().into_owned(), settings }
 }
