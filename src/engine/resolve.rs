@@ -221,15 +221,22 @@ fn receipt<'r>(
     if let Some(known) = &known {
         hydrate(transaction, state, known.customer)?;
     }
+    let state_of_all = match delivery(receipt) {
+        DeliveryState::Delivered if transaction.has_undelivered_parts_beside(&receipt.provider_message_id)? => {
+            DeliveryState::Sent
+        }
+        state => state,
+    };
     let command = Command::Receipt(command::Receipt {
         provider_message_id: receipt.provider_message_id.clone(),
         message: known,
         attempt: token.map(|(_, attempt)| attempt),
-        state: delivery(receipt),
+        state: state_of_all,
     });
     let cause = Cause::Receipt {
         message: known.map(|known| known.message),
         provider_message_id: &receipt.provider_message_id,
+        delivered: receipt.state == receipt::DeliveryState::Delivered,
         provider_code: receipt.provider_code.as_deref(),
     };
     Ok((command, cause))

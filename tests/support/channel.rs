@@ -519,6 +519,7 @@ impl Writer<'_> {
         let cause = Cause::Receipt {
             message: known.map(|known| known.message),
             provider_message_id: &provider_message_id,
+            delivered: state == DeliveryState::Delivered,
             provider_code: None,
         };
         self.execute(&Command::Receipt(receipt), &cause);

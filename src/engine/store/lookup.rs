@@ -14,7 +14,6 @@ use crate::{
     engine::core::{
         command::{KnownMessage, SentMessage},
         customer::Customer,
-        delivery::ParkedReceipt,
         ids::{Attempt, CustomerId, InteractionId, MessageId},
         state::State,
     },
@@ -228,27 +227,6 @@ impl Transaction<'_> {
         let Some((message, customer, status, class, resent_after)) = found else { return Ok(None) };
         let status = codec::status(&status, class.as_deref())?;
         Ok(Some(KnownMessage { message, customer, status, resent_after }))
-    }
-
-    /// Receipts that were parked under one of these ids, oldest first.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn parked(&self, provider_message_ids: &[String]) -> Result<Vec<ParkedReceipt>, CommitError> {
-        let mut statement = self.sql.prepare_cached(
-            "SELECT id, state, failure_class FROM parked_receipt WHERE provider_id = ? ORDER BY id LIMIT 100",
-        )?;
-        let mut found = Vec::new();
-        for provider_id in provider_message_ids {
-            let mut rows = statement.query([provider_id])?;
-            while let Some(row) = rows.next()? {
-                let (name, class): (String, Option<String>) = (row.get(1)?, row.get(2)?);
-                let state = codec::delivery(&name, class.as_deref())?;
-                found.push((row.get::<_, i64>(0)?, ParkedReceipt { state }));
-            }
-        }
-        found.sort_by_key(|(id, _)| *id);
-        Ok(found.into_iter().map(|(_, receipt)| receipt).collect())
     }
 }
 

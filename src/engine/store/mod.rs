@@ -21,6 +21,7 @@ pub mod open;
 mod opt_outs;
 mod outbox;
 mod parts;
+mod provider_ids;
 pub mod read;
 pub mod receipt_token;
 mod recent;

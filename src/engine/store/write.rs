@@ -41,7 +41,7 @@ pub enum Cause<'a> {
     SendResult {
         /// The message that was attempted.
         message: MessageId,
-        /// The provider's ids of it: receipts will name these.
+        /// The provider's ids of it, one for each part that has its own: receipts will name these.
         provider_message_ids: &'a [String],
         /// The provider's own code, for people.
         provider_code: Option<&'a str>,
@@ -50,8 +50,10 @@ pub enum Cause<'a> {
     Receipt {
         /// The message, if it is known.
         message: Option<MessageId>,
-        /// The provider's id of it.
+        /// The provider's id of it, or of a part of it.
         provider_message_id: &'a str,
+        /// Whether that arrived.
+        delivered: bool,
         /// The provider's own code, for people.
         provider_code: Option<&'a str>,
     },
@@ -392,18 +394,14 @@ impl Transaction<'_> {
     fn keep_cause(&mut self, cause: &Cause<'_>, decision: &Decision) -> Result<(), CommitError> {
         match *cause {
             Cause::SendResult { message, provider_message_ids, provider_code } => {
-                for provider_id in provider_message_ids {
-                    self.keep_provider_id(message, provider_id)?;
-                    if decision.answer.is_ok() {
-                        self.sql
-                            .prepare_cached("DELETE FROM parked_receipt WHERE provider_id = ?")?
-                            .execute([provider_id])?;
-                    }
+                self.keep_provider_ids(message, provider_message_ids)?;
+                if decision.answer.is_ok() {
+                    self.forget_parked(provider_message_ids)?;
                 }
                 self.keep_provider_code(message, provider_code)
             }
-            Cause::Receipt { message: Some(message), provider_message_id, provider_code } => {
-                self.keep_provider_id(message, provider_message_id)?;
+            Cause::Receipt { message: Some(message), provider_message_id, delivered, provider_code } => {
+                self.keep_reported_id(message, provider_message_id, delivered)?;
                 // The code explains the status: one that did not change it stays unsaid.
                 if decision.answer == Ok(Answer::Receipt(ReceiptAnswer::Ignored)) {
                     return Ok(());
@@ -412,18 +410,6 @@ impl Transaction<'_> {
             }
             Cause::Receipt { message: None, .. } | Cause::Inbound { .. } | Cause::Other => Ok(()),
         }
-    }
-
-    fn keep_provider_id(&mut self, message: MessageId, provider_id: &str) -> Result<(), CommitError> {
-        let added = self
-            .sql
-            .prepare_cached(
-                "INSERT INTO provider_message (provider_id, message)
-                 SELECT ?, id FROM message WHERE id = ? AND direction = 'Outbound' ON CONFLICT DO NOTHING",
-            )?
-            .execute(params![provider_id, codec::column(message.0)])?;
-        self.dirty |= added > 0;
-        Ok(())
     }
 
     fn keep_provider_code(&mut self, message: MessageId, provider_code: Option<&str>) -> Result<(), CommitError> {

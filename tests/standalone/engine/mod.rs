@@ -20,6 +20,7 @@ mod opt_outs;
 mod origins;
 mod outbound;
 mod presence;
+mod receipts_of_parts;
 mod repetition;
 mod resends;
 mod restored;

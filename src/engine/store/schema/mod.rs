@@ -15,7 +15,7 @@ enum Part {
 }
 
 /// One step each; step `n` makes schema version `n + 1`. A step that was released is never changed.
-const STEPS: [&[Part]; 13] = [
+const STEPS: [&[Part]; 14] = [
     &[Part::Sql(include_str!("1.sql"))],
     &[Part::Sql(include_str!("2.sql"))],
     &[Part::Sql(include_str!("3.sql"))],
@@ -29,6 +29,7 @@ const STEPS: [&[Part]; 13] = [
     &[Part::Sql(include_str!("11.sql"))],
     &[Part::Sql(include_str!("12.sql"))],
     &[Part::Sql(include_str!("13.sql"))],
+    &[Part::Sql(include_str!("14.sql"))],
 ];
 
 /// The schema version that this engine writes.
