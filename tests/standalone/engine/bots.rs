@@ -1,4 +1,4 @@
-//! Bots talk to customers: over the wire, over kills, and while they are edited.
+//! Bots talk to customers: over the wire, over a restart, and while they are edited.
 
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ fn greeting(hello: &str) -> Value {
     }})
 }
 
-async fn greeted() -> (Engine, FakeGateway) {
+pub(super) async fn greeted() -> (Engine, FakeGateway) {
     let gateway = FakeGateway::start().await;
     let engine = Engine::start(&gateway.url, |document| {
         document["bots"] = json!({"onStart": greeting("Welcome to {{ channel.name }}.")});
@@ -61,7 +61,7 @@ pub(super) async fn bots(engine: &Engine) -> Vec<Value> {
 }
 
 /// The customer's newest interaction.
-async fn interaction(engine: &Engine, customer: &str) -> Value {
+pub(super) async fn interaction(engine: &Engine, customer: &str) -> Value {
     let all = engine.get("ana", &below("/interactions?order=newest")).await;
     let items = all["items"].as_array().unwrap().clone();
     items.into_iter().find(|item| item["customer"] == customer).expect("there is one")
@@ -149,33 +149,6 @@ async fn a_conversation_keeps_its_version_while_the_bot_is_edited_and_the_engine
     assert_eq!(bots(&engine).await, [json!(null); 0]);
     assert_eq!(engine.sqlite("SELECT count(*) AS n FROM bot_version")[0]["n"], 0);
     assert_eq!(engine.sqlite("SELECT count(*) AS n FROM bot_values")[0]["n"], 0, "what customers said there is gone");
-}
-
-#[tokio::test]
-async fn kills_at_any_moment_of_conversations_say_nothing_twice_and_lose_nobody() {
-    const CUSTOMERS: usize = 12;
-    let seed = fastrand::u64(..);
-    let mut random = fastrand::Rng::with_seed(seed);
-    println!("seed {seed}");
-    let (mut engine, gateway) = greeted().await;
-    let number = |at: usize| format!("+155598701{at:02}");
-    for (round, text) in ["hello", "what?", "1"].into_iter().enumerate() {
-        for customer in 0..CUSTOMERS {
-            engine.inbound(&format!("SM-{round}-{customer}"), &number(customer), text).await;
-        }
-        // Some have been answered by then, some have not.
-        tokio::time::sleep(std::time::Duration::from_micros(random.u64(..20_000))).await;
-        engine.crash().await;
-        let question = "Orders (1) or something else (2)?";
-        let again = format!("Please write 1 or 2.\n{question}");
-        let all = ["Welcome to support.", question, &again, "Thank you."];
-        for customer in 0..CUSTOMERS {
-            said(&gateway, &number(customer), &all[..round + 2]).await;
-        }
-    }
-    assert_eq!(engine.status().await["queue"]["waiting"], CUSTOMERS);
-    let stored = engine.sqlite("SELECT count(*) AS n FROM message WHERE purpose = 'Bot'");
-    assert_eq!(stored[0]["n"], 4 * CUSTOMERS, "seed {seed}");
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod access;
 mod bot_answers;
+mod bot_kills;
 mod bot_services;
 mod bots;
 mod canned_replies;
