@@ -6,32 +6,41 @@ use super::{File, reference::HEADER};
 use crate::api::provider::{DefaultBaseUrl, FACTS, Facts, NumberList, WebhookCheck};
 
 pub(super) fn file() -> File {
-    let mut page = format!("{HEADER}# Providers\n\n{INTRODUCTION}");
-    page += "\n## What each can do\n\n";
-    page += &table("", |facts| format!("[{}](#{})", facts.title, anchor(facts.title)));
-    page += &"|---".repeat(FACTS.len() + 1);
-    page += "|\n";
-    page += &table("numbers", |facts| match facts.capabilities.numbers {
-        NumberList::Listed => "listed".into(),
-        NumberList::NotListable => "declared".into(),
-    });
-    page += &table("address of webhooks", |facts| match facts.capabilities.webhook_check {
-        WebhookCheck::Compared => "compared".into(),
-        WebhookCheck::NotShown => "not shown".into(),
-    });
-    page += &table("proof of a webhook", |facts| facts.capabilities.webhook_proof.into());
-    page += &table("receipts carry our token in", |facts| facts.capabilities.receipt_token.into());
-    page += &table("parts of long texts joined by", |facts| facts.capabilities.inbound_parts.into());
-    page += &table("says of opt-outs", |facts| facts.capabilities.opt_outs.into());
-    page += &table("inbound files", |facts| yes(facts.capabilities.inbound_media, "named").into());
-    page += &table("claims of numbers", |facts| {
-        if facts.own_hosts.is_empty() { "within the namespace" } else { "in the whole cluster" }.into()
-    });
+    let mut page = format!("{HEADER}# Providers\n\n{INTRODUCTION}\n## What each can do\n\n");
+    let head = COLUMNS.iter().map(|(name, _)| format!(" {name} |")).collect::<String>();
+    let _ = writeln!(page, "| |{head}\n|---|{}", "---|".repeat(COLUMNS.len()));
+    for facts in FACTS {
+        let cells = COLUMNS.iter().map(|(_, cell)| format!(" {} |", cell(facts))).collect::<String>();
+        let _ = writeln!(page, "| [{}](#{}) |{cells}", facts.title, anchor(facts.title));
+    }
     for facts in FACTS {
         page += &section(facts);
     }
     File { path: "docs/reference/providers.md".into(), content: page }
 }
+
+/// The name of a column, and what it says of a provider.
+type Column = (&'static str, fn(&Facts) -> &'static str);
+
+const COLUMNS: [Column; 8] = [
+    ("numbers", |facts| match facts.capabilities.numbers {
+        NumberList::Listed => "listed",
+        NumberList::NotListable => "declared",
+    }),
+    ("address of webhooks", |facts| match facts.capabilities.webhook_check {
+        WebhookCheck::Compared => "compared",
+        WebhookCheck::NotShown => "not shown",
+    }),
+    ("proof of a webhook", |facts| facts.capabilities.webhook_proof),
+    ("receipts carry our token in", |facts| facts.capabilities.receipt_token),
+    ("parts of long texts are joined by", |facts| facts.capabilities.inbound_parts),
+    ("says of opt-outs", |facts| facts.capabilities.opt_outs),
+    ("inbound files", |facts| if facts.capabilities.inbound_media { "named" } else { "none" }),
+    (
+        "claims of numbers",
+        |facts| if facts.own_hosts.is_empty() { "within the namespace" } else { "in the whole cluster" },
+    ),
+];
 
 const INTRODUCTION: &str = "\
 What an `SmsConnector` can use, as the member of `spec.provider` is called. *Numbers*: whether the gateway asks the provider which numbers the
@@ -39,15 +48,6 @@ account has, or believes what `spec.numbers` declares. *Address of webhooks*: wh
 `WebhookInSync` can say whether it is ours. *Claims of numbers*: how far a number can belong to one channel only; at an address that is not one of
 the provider's own hosts, always within the namespace (docs/security.md).
 ";
-
-fn table(name: &str, cell: impl Fn(&Facts) -> String) -> String {
-    let cells = FACTS.iter().map(|facts| format!(" {} |", cell(facts))).collect::<String>();
-    format!("| {name} |{cells}\n")
-}
-
-fn yes(is_so: bool, word: &'static str) -> &'static str {
-    if is_so { word } else { "none" }
-}
 
 fn anchor(title: &str) -> String {
     let kept = title.to_lowercase().replace(' ', "-");

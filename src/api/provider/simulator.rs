@@ -17,7 +17,7 @@ pub(super) const FACTS: Facts = Facts {
     capabilities: Capabilities {
         numbers: NumberList::Listed,
         webhook_check: WebhookCheck::Compared,
-        webhook_proof: "`Simulator-Signature` (HMAC-SHA256 with a time)",
+        webhook_proof: "`x-aldis-simulator-signature` (HMAC-SHA256 with a time)",
         receipt_token: "callback address of the message",
         inbound_parts: "engine",
         opt_outs: "error `OptedOut`",
