@@ -5,6 +5,7 @@
 pub(crate) mod admin;
 pub mod api;
 pub mod bot;
+pub mod carrier;
 pub mod engine;
 pub mod gateway;
 pub mod generate;

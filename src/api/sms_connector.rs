@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::conditions::{ConditionType, condition_list};
 use super::pattern;
-use super::provider::Provider;
+use super::provider::{Provider, declare_numbers, numbers_are_declared};
 use super::resources::{Resources, Scheduling, Volume};
 
 /// What is wanted of an account at an SMS provider.
@@ -37,6 +37,7 @@ use super::resources::{Resources, Scheduling, Volume};
     printcolumn(name = "URL", type_ = "string", json_path = ".spec.webhook.publicUrl", priority = 1, description = "Public address that the provider sends to"),
     printcolumn(name = "Webhook", type_ = "string", json_path = ".status.conditions[?(@.type==\"WebhookInSync\")].status", priority = 1, description = "Whether the provider has our address")
 )]
+#[x_kube(validation = Rule::new(numbers_are_declared()).message(declare_numbers().as_str()).field_path(".numbers"))]
 pub struct SmsConnectorSpec {
     /// Whether messages go out. `false`: nothing is sent, and replies wait in the engines. Customers' messages and receipts are taken and
     /// delivered as always, so that none is lost, and the account is still checked. Default `true`.
@@ -45,7 +46,8 @@ pub struct SmsConnectorSpec {
     /// The provider and the account. Exactly one member is set.
     pub provider: Provider,
     /// The numbers that channels may use, at most 10000. Absent: every number of the account that can do SMS. A number that is listed
-    /// here but not at the provider shows in `NumbersVerified`.
+    /// here but not at the provider shows in `NumbersVerified`. Where the provider cannot be asked for its numbers they must be listed here,
+    /// and are believed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 10000))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["number".into()]))]

@@ -27,10 +27,8 @@ use crate::{
 };
 
 /// What the whole world may take of the port. Providers and proxies keep far fewer connections, and one that waits for us is never sent
-/// away. 128 of the longest bodies are read at once, or thousands of those that providers send.
-pub(super) const LIMITS: Limits = Limits { connections: 512, head_bytes: 16 * 1024, bodies_bytes: 128 * MAX_BODY };
-/// Longest body: a text message with all its parameters has a few kB.
-const MAX_BODY: usize = 64 * 1024;
+/// away. 128 bodies of 64 KiB are read at once, or thousands of those that providers send.
+pub(super) const LIMITS: Limits = Limits { connections: 512, head_bytes: 16 * 1024, bodies_bytes: 8 * 1024 * 1024 };
 /// When a provider should come again.
 const RETRY_AFTER_SECONDS: u32 = 5;
 
@@ -97,7 +95,7 @@ impl Ingress {
             tracing::debug!("a call without a signature");
             return refused(&Unverified::Signature);
         }
-        let body = match body::read(body, MAX_BODY, &self.bodies).await {
+        let body = match body::read(body, provider.longest_body(), &self.bodies).await {
             Ok(body) => body,
             Err(error) => return unreadable(&error),
         };

@@ -18,6 +18,7 @@ use crate::sources::{is_for_tests, rust_files};
 const ROOMS: &[(&str, &[&str])] = &[
     ("api", &[]),
     ("bot", &["api", "sms"]),
+    ("carrier", &["api", "sms"]),
     ("hours", &[]),
     ("sms", &[]),
     ("process", &[]),
@@ -25,13 +26,23 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("wire", &["api", "process", "sms"]),
     ("engine::core", &["bot", "hours", "sms", "wire::config"]),
     ("engine", &["admin", "api", "bot", "engine::core", "process", "sms", "wire"]),
-    ("gateway", &["admin", "process", "sms", "wire"]),
+    ("gateway", &["admin", "carrier", "process", "sms", "wire"]),
     ("operator::runtime", &["api", "process"]),
     ("operator::resources", &["api", "operator::runtime", "sms", "wire"]),
     ("operator::observed", &["api", "operator::resources", "operator::runtime", "process", "sms", "wire"]),
     (
         "operator::controllers",
-        &["api", "bot", "hours", "operator::observed", "operator::resources", "operator::runtime", "sms", "wire"],
+        &[
+            "api",
+            "bot",
+            "carrier",
+            "hours",
+            "operator::observed",
+            "operator::resources",
+            "operator::runtime",
+            "sms",
+            "wire",
+        ],
     ),
     (
         "operator",

@@ -25,14 +25,14 @@ async fn lines_name_their_webhook_delivery_or_attempt() {
     gateway.send(ENGINE, &request(7, 1, "a secret answer")).await.unwrap();
 
     let log = gateway.log();
-    let webhook = json!({"name": "webhook", "provider": "Twilio", "hook": "Inbound"});
+    let webhook = json!({"name": "webhook", "provider": "twilio", "hook": "Inbound"});
     let delivery = json!({"name": "delivery", "channel": "support", "kind": "Inbound", "outcome": "Delivered"});
     assert_eq!(spans(&log, "an engine was asked to take an item"), [webhook.clone(), delivery]);
     let mut answered = webhook;
     answered["outcome"] = "Delivered".into();
     assert_eq!(spans(&log, "a webhook was answered"), [answered]);
     let attempt =
-        json!({"name": "attempt", "provider": "Twilio", "message_id": 7, "attempt": 1, "outcome": "Accepted"});
+        json!({"name": "attempt", "provider": "twilio", "message_id": 7, "attempt": 1, "outcome": "Accepted"});
     assert_eq!(spans(&log, "an attempt to send has ended"), [attempt]);
     for private in ["secret", MIA] {
         assert!(!log.contains(private), "{private} is in the log:\n{log}");

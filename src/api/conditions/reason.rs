@@ -71,6 +71,9 @@ closed! {
 
         /// The number is at the provider, can do SMS, and is offered by the connector.
         Verified,
+        /// The provider cannot be asked which numbers the account has: what the connector's `numbers` declare is believed. If one of them is
+        /// not the account's, its texts never arrive.
+        Declared,
         /// The connector's `numbers` do not list the number. Add it there, or correct `number`.
         NumberNotInConnector,
         /// The provider's account does not have the number. Buy or move it there, or correct `number`; it is noticed within a minute.
@@ -95,6 +98,9 @@ closed! {
         Reachable,
         /// The provider accepts the credentials.
         Accepted,
+        /// Nothing is known to be wrong, and nobody was asked: the connector names no call by which the provider could be
+        /// (`spec.provider.http.check`). An attempt to send that is refused for the credentials shows for a minute.
+        Assumed,
         /// The Secret with the credentials does not exist, or has none of the keys. Create it with the keys that the message names.
         SecretMissing,
         /// The Secret with the credentials lacks a key. The message names it.

@@ -21,7 +21,8 @@ closed! {
         ProviderReachable,
         /// SmsConnector: the provider accepts the credentials. While it does not answer, what it said last stands.
         CredentialsValid,
-        /// SmsConnector: every number that the connector offers is at the provider and can do SMS.
+        /// SmsConnector: every number that the connector offers is at the provider and can do SMS. Where the provider cannot be asked (reason
+        /// `Declared`), what `spec.numbers` declares is believed.
         NumbersVerified,
         /// SmsConnector: the provider sends to our addresses.
         WebhookInSync,
@@ -30,7 +31,8 @@ closed! {
         TrafficRouted,
         /// SmsChannel, Blocklist: everything that the object refers to exists and is usable.
         ReferencesResolved,
-        /// SmsChannel: the connector offers the number, the provider has it, and it can do SMS.
+        /// SmsChannel: the connector offers the number, the provider has it, and it can do SMS. Where the provider cannot be asked (reason
+        /// `Declared`), what the connector declares is believed.
         NumberValid,
         /// SmsChannel: the number belongs to this channel and to no other in the cluster.
         NumberClaimed,

@@ -128,6 +128,22 @@ pub(super) fn unchanged(facts: &[&Facts]) -> String {
     members(facts, |member| format!("has(self.{member}) == has(oldSelf.{member})"), " && ")
 }
 
+fn not_listable<'a>(facts: &[&'a Facts]) -> Vec<&'a Facts> {
+    facts.iter().copied().filter(|facts| facts.capabilities.numbers == NumberList::NotListable).collect()
+}
+
+/// The CEL rule of a connector's spec: numbers are declared where the provider cannot be asked for them.
+pub(super) fn numbers_are_declared(facts: &[&Facts]) -> String {
+    let asked = members(&not_listable(facts), |member| format!("has(self.provider.{member})"), " || ");
+    format!("has(self.numbers) || !({asked})")
+}
+
+/// What somebody is told who did not declare any.
+pub(super) fn declare_numbers(facts: &[&Facts]) -> String {
+    let named = members(&not_listable(facts), |member| format!("spec.provider.{member}"), " or ");
+    format!("{named} cannot be asked which numbers the account has: list them in spec.numbers")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,6 +11,11 @@ use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
 pub use facts::{Capabilities, DefaultBaseUrl, Facts, HostPattern, NumberList, SecretKey, WebhookCheck};
+pub use http::{
+    HttpAlgorithm, HttpAnswer, HttpAuthentication, HttpCheck, HttpCovered, HttpDeliveryState, HttpEncoding, HttpField,
+    HttpInbound, HttpMeaning, HttpMessageId, HttpMethod, HttpProof, HttpProofBy, HttpSend, HttpState, HttpStatus,
+    HttpWebhooks,
+};
 
 use super::reference::SecretRef;
 
@@ -27,6 +32,11 @@ pub trait ProviderMember: fmt::Debug + Send + Sync {
 
     /// `baseUrl`, if it is given.
     fn given_base_url(&self) -> Option<&str>;
+
+    /// Whether there is a call by which the provider can be asked about the credentials.
+    fn is_checked(&self) -> bool {
+        true
+    }
 
     /// The value of the field that is part of the provider's own address; empty where the address is the same for all.
     fn base_url_field(&self) -> &str {
@@ -51,6 +61,16 @@ impl dyn ProviderMember + '_ {
             }
         }
     }
+}
+
+/// The CEL rule of a connector's spec: numbers are declared where the provider cannot be asked for them.
+pub(super) fn numbers_are_declared() -> String {
+    facts::numbers_are_declared(FACTS)
+}
+
+/// What somebody is told who did not declare any.
+pub(super) fn declare_numbers() -> String {
+    facts::declare_numbers(FACTS)
 }
 
 /// Makes the union and the list of facts: `/// documentation`, then `member: Type in module`.
@@ -91,13 +111,30 @@ macro_rules! providers {
     };
 }
 
+pub use vonage::SignatureMethod;
+
 providers! {
     /// An account (or subaccount) of Twilio.
     twilio: Twilio in twilio,
     /// The carrier that comes with Aldis (`aldis simulator`), to try things without a provider.
     simulator: Simulator in simulator,
+    /// A messaging application of an account at Bandwidth.
+    bandwidth: Bandwidth in bandwidth,
+    /// An account at a carrier with a plain HTTP API, which is described here field by field: how a message is sent, what answers mean, and what the
+    /// carrier's calls look like.
+    http: Http in http,
+    /// An account at Infobip.
+    infobip: Infobip in infobip,
+    /// An account at MessageBird (the classic REST API).
+    messagebird: MessageBird in messagebird,
+    /// An account (or subaccount) of Plivo.
+    plivo: Plivo in plivo,
+    /// A service plan of Sinch's SMS REST API.
+    sinch: Sinch in sinch,
     /// A messaging profile of an account at Telnyx.
     telnyx: Telnyx in telnyx,
+    /// An account at Vonage, used by its SMS API.
+    vonage: Vonage in vonage,
 }
 
 #[cfg(test)]
@@ -127,6 +164,8 @@ mod tests {
         assert_eq!(base_url(own), "https://api.twilio.com");
         let given = json!({"simulator": {"credentialsSecretRef": secret, "baseUrl": "http://s:8090/"}});
         assert_eq!(base_url(given), "http://s:8090");
+        let with_field = json!({"sinch": {"servicePlanId": "p", "region": "eu", "credentialsSecretRef": secret}});
+        assert_eq!(base_url(with_field), "https://eu.sms.api.sinch.com");
     }
 
     #[test]

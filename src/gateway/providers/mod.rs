@@ -1,11 +1,20 @@
 //! What a gateway needs of a provider: the trait [`Provider`]. Each provider has a folder here, and a member of [`Account`].
 
 mod answers;
+mod bandwidth;
+mod basic;
 mod form;
+mod generic;
 mod http;
+mod infobip;
+mod messagebird;
+mod plivo;
+mod reference;
 mod simulator;
+mod sinch;
 mod telnyx;
 mod twilio;
+mod vonage;
 
 use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
@@ -40,6 +49,11 @@ pub(super) trait Provider: fmt::Debug + Send + Sync {
         &[Method::POST]
     }
 
+    /// The longest body of a webhook that is read, in bytes: a text message with all its parameters has a few kB.
+    fn longest_body(&self) -> usize {
+        64 * 1024
+    }
+
     /// Whether a call claims to be the provider's, by what is known before its body is read.
     fn claims_to_be_ours(&self, head: &CallHead) -> bool;
 
@@ -65,8 +79,22 @@ pub(super) enum Account {
     Twilio(twilio::Settings),
     /// `aldis simulator`.
     Simulator(simulator::Settings),
+    /// Bandwidth.
+    Bandwidth(bandwidth::Settings),
+    /// A carrier with a plain HTTP API.
+    Http(Box<generic::Settings>),
+    /// Infobip.
+    Infobip(infobip::Settings),
+    /// MessageBird.
+    MessageBird(messagebird::Settings),
+    /// Plivo.
+    Plivo(plivo::Settings),
+    /// Sinch.
+    Sinch(sinch::Settings),
     /// Telnyx.
     Telnyx(telnyx::Settings),
+    /// Vonage.
+    Vonage(vonage::Settings),
 }
 
 impl Account {
@@ -78,7 +106,14 @@ impl Account {
         Ok(match self {
             Self::Twilio(settings) => Arc::new(twilio::Twilio::new(settings, credentials, client)?),
             Self::Simulator(settings) => Arc::new(simulator::Simulator::new(settings, credentials, client)?),
+            Self::Bandwidth(settings) => Arc::new(bandwidth::Bandwidth::new(settings, credentials, client)?),
+            Self::Http(settings) => Arc::new(generic::Generic::new(settings, credentials, client)?),
+            Self::Infobip(settings) => Arc::new(infobip::Infobip::new(settings, credentials, client)?),
+            Self::MessageBird(settings) => Arc::new(messagebird::MessageBird::new(settings, credentials, client)?),
+            Self::Plivo(settings) => Arc::new(plivo::Plivo::new(settings, credentials, client)?),
+            Self::Sinch(settings) => Arc::new(sinch::Sinch::new(settings, credentials, client)?),
             Self::Telnyx(settings) => Arc::new(telnyx::Telnyx::new(settings, credentials, client)?),
+            Self::Vonage(settings) => Arc::new(vonage::Vonage::new(settings, credentials, client)?),
         })
     }
 }
@@ -92,7 +127,6 @@ pub(super) struct MissingKeys(pub Vec<String>);
 pub(super) struct CallHead {
     pub hook: Hook,
     /// The method, one of [`Provider::methods`].
-    #[expect(dead_code, reason = "all providers so far use one")]
     pub method: Method,
     /// The public URL that the provider called, with the query as it came.
     pub url: String,
@@ -135,17 +169,23 @@ pub(super) enum Rejected {
 impl CallHead {
     /// The receipt token that the address of a status webhook carries back to us.
     fn token(&self) -> Option<String> {
-        self.parameter(TOKEN_PARAMETER)
+        token_in(self.query.as_deref()?)
     }
 
     /// Our number that the address carries back to us; none in addresses that an earlier version gave to the provider.
     fn own_number(&self) -> Option<PhoneNumber> {
-        self.parameter(NUMBER_PARAMETER).and_then(|number| number.parse().ok())
+        number_in(self.query.as_deref()?)
     }
+}
 
-    fn parameter(&self, name: &str) -> Option<String> {
-        self.query.as_deref().and_then(|query| form::find(query.as_bytes(), name))
-    }
+/// The token in what [`public_url::reference`](super::public_url::reference) wrote.
+fn token_in(reference: &str) -> Option<String> {
+    form::find(reference.as_bytes(), TOKEN_PARAMETER)
+}
+
+/// Our number in what [`public_url::reference`](super::public_url::reference) wrote.
+fn number_in(reference: &str) -> Option<PhoneNumber> {
+    form::find(reference.as_bytes(), NUMBER_PARAMETER)?.parse().ok()
 }
 
 /// A signed webhook that cannot be understood.
@@ -187,7 +227,6 @@ pub(super) enum NumberList {
     /// All of them.
     Listed(Vec<ProviderNumber>),
     /// The provider cannot be asked: those that the connector declares are believed.
-    #[expect(dead_code, reason = "no provider yet")]
     NotListable,
 }
 

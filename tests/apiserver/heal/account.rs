@@ -35,6 +35,16 @@ impl fmt::Display for Provider {
     }
 }
 
+impl Provider {
+    /// Whether it can be asked which numbers the account has.
+    pub fn lists_numbers(self) -> bool {
+        match self {
+            Self::Twilio | Self::Simulator => true,
+            Self::Other(dialect) => dialect.lists_numbers(),
+        }
+    }
+}
+
 /// A number, and whether it can do SMS.
 pub type Number = (String, bool);
 

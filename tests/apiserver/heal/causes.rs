@@ -67,6 +67,13 @@ pub struct Cause {
     pub comes_later: bool,
 }
 
+impl Cause {
+    /// Whether it can only be where the provider lists the numbers of the account.
+    pub fn needs_a_list(&self) -> bool {
+        matches!(self.reason, "NumberNotAtProvider" | "NumberNotSmsCapable")
+    }
+}
+
 const NUMBER: (&str, &str) = ("smschannel/support", "NumberValid");
 const CLAIM: (&str, &str) = ("smschannel/support", "NumberClaimed");
 const CREDENTIALS: (&str, &str) = ("smsconnector/sim", "CredentialsValid");

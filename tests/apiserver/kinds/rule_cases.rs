@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use aldis::api::provider::FACTS;
+use aldis::api::provider::{FACTS, NumberList};
 use serde_json::{Value, json};
 
 use crate::support::provider_fake::{DIALECTS, Dialect};
@@ -37,7 +37,7 @@ fn case(kind: &'static str, at: &'static str, message: &'static str, change: Cha
 
 /// Every case.
 pub fn cases() -> Vec<Case> {
-    let all = [names(), connector(), accounts(), channel(), opt_out(), shared(), campaign(), bot()];
+    let all = [names(), connector(), accounts(), declared(), http(), channel(), opt_out(), shared(), campaign(), bot()];
     all.into_iter().flatten().collect()
 }
 
@@ -73,7 +73,13 @@ fn accounts() -> Vec<Case> {
             settings["credentialsSecretRef"] = json!({ "name": secret });
             settings
         };
-        let provider = |settings: &Value| json!({"provider": {"simulator": null, member: settings}});
+        let provider = |settings: &Value| {
+            let mut spec = json!({"provider": {"simulator": null, member: settings}});
+            if !dialect.lists_numbers() {
+                spec["numbers"] = json!([{"number": "+15551230001"}]);
+            }
+            spec
+        };
         let mut moved = settings("account");
         moved[field] = json!(other);
         // The names of a table live as long as the tests.
@@ -82,7 +88,74 @@ fn accounts() -> Vec<Case> {
         let (before, good, bad) = (provider(&settings("account")), provider(&settings("other")), provider(&moved));
         case("SmsConnector", at, message, Change::Update { before, good, bad })
     };
-    DIALECTS.iter().map(case_of).collect()
+    DIALECTS.iter().filter(|dialect| dialect.names_its_account()).map(case_of).collect()
+}
+
+/// The member `http` with this over its smallest form.
+fn over_http(change: &Value) -> Value {
+    let mut http = json!({
+        "account": "demo", "baseUrl": "https://carrier.example", "credentialsSecretRef": {"name": "carrier"}, "send": {"path": "/send"},
+    });
+    http.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+    json!({"provider": {"simulator": null, "http": http}, "numbers": [{"number": "+15551230001"}]})
+}
+
+static DECLARE_NUMBERS: LazyLock<String> = LazyLock::new(|| {
+    let asked = FACTS.iter().filter(|facts| facts.capabilities.numbers == NumberList::NotListable);
+    let members: Vec<_> = asked.map(|facts| format!("spec.provider.{}", facts.member)).collect();
+    format!("{} cannot be asked which numbers the account has: list them in spec.numbers", members.join(" or "))
+});
+
+/// Numbers are declared where the provider cannot be asked for them.
+fn declared() -> Vec<Case> {
+    let good = over_http(&json!({}));
+    let mut bad = good.clone();
+    bad.as_object_mut().unwrap().remove("numbers");
+    vec![case("SmsConnector", "spec", &DECLARE_NUMBERS, Change::Create { good, bad })]
+}
+
+/// The rules of a carrier with a plain HTTP API.
+fn http() -> Vec<Case> {
+    let send = |change: Value| {
+        let mut send = json!({"path": "/send"});
+        send.as_object_mut().unwrap().extend(change.as_object().unwrap().clone());
+        over_http(&json!({ "send": send }))
+    };
+    let proof = |proof: Value| over_http(&json!({"webhooks": {"proof": proof}}));
+    let form = json!([{"name": "to", "value": "{{to}}"}]);
+    let created = |at, message, good, bad| case("SmsConnector", at, message, Change::Create { good, bad });
+    vec![
+        created(
+            "spec.provider.http.send",
+            "form and json are sent with method Post only: remove them, or change method",
+            send(json!({"method": "Post", "form": form})),
+            send(json!({"method": "Get", "form": form})),
+        ),
+        created(
+            "spec.provider.http.send",
+            "a call has one body: set form or json, not both",
+            send(json!({"json": "{}"})),
+            send(json!({"json": "{}", "form": form})),
+        ),
+        created(
+            "spec.provider.http.send.messageId",
+            "set exactly one of pointer and pattern",
+            send(json!({"messageId": {"pointer": "/id"}})),
+            send(json!({"messageId": {}})),
+        ),
+        created(
+            "spec.provider.http.webhooks.proof",
+            "name is that of the header or parameter: set it for Header, Query and Hmac, and remove it for Basic",
+            proof(json!({"by": "Basic"})),
+            proof(json!({"by": "Header"})),
+        ),
+        created(
+            "spec.provider.http.webhooks.proof",
+            "algorithm, encoding and covers are for Hmac: remove them, or set by to Hmac",
+            proof(json!({"by": "Hmac", "name": "X-Sign", "algorithm": "Sha1"})),
+            proof(json!({"by": "Query", "name": "token", "covers": "Body"})),
+        ),
+    ]
 }
 
 fn connector() -> Vec<Case> {

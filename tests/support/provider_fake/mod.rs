@@ -1,8 +1,15 @@
 //! A provider that remembers: an account with numbers and messages, and faults on demand. What its API looks like is a [`Dialect`]: one file
 //! for each provider.
 
+mod bandwidth;
+mod http;
+mod infobip;
+mod messagebird;
+mod plivo;
 pub mod server;
+mod sinch;
 mod telnyx;
+mod vonage;
 
 use std::{collections::VecDeque, fmt, time::Duration};
 
@@ -10,7 +17,16 @@ use axum::http::{HeaderMap, Method};
 use serde_json::Value;
 
 /// All dialects.
-pub const DIALECTS: &[&dyn Dialect] = &[&telnyx::Telnyx];
+pub const DIALECTS: &[&dyn Dialect] = &[
+    &bandwidth::Bandwidth,
+    &http::Http,
+    &infobip::Infobip,
+    &messagebird::MessageBird,
+    &plivo::Plivo,
+    &sinch::Sinch,
+    &telnyx::Telnyx,
+    &vonage::Vonage,
+];
 
 /// What a provider's API looks like.
 pub trait Dialect: Send + Sync {
@@ -19,6 +35,11 @@ pub trait Dialect: Send + Sync {
 
     /// The member's fields, without `baseUrl` and the Secret.
     fn settings(&self) -> Value;
+
+    /// Whether a field names the account: where the credentials alone say which it is, none does.
+    fn names_its_account(&self) -> bool {
+        true
+    }
 
     /// The field that names the account, and the name of another one.
     fn other_account(&self) -> (&'static str, &'static str);
@@ -38,8 +59,18 @@ pub trait Dialect: Send + Sync {
     /// What a request asks for.
     fn asked(&self, request: &Request) -> Asked;
 
+    /// Whether the provider says that it has suspended an account, other than by refusing its credentials.
+    fn shows_suspension(&self) -> bool {
+        true
+    }
+
     /// That the account is in use, or suspended.
     fn account(&self, suspended: bool) -> Reply;
+
+    /// Whether the provider can be asked which numbers the account has. Where it cannot, those that a connector declares are believed.
+    fn lists_numbers(&self) -> bool {
+        true
+    }
 
     /// The numbers that a request asks for, two of them at most if the provider's API has pages.
     fn numbers(&self, numbers: &[Number], request: &Request) -> Reply;

@@ -1,7 +1,10 @@
 //! Whether the channel's number is one that its connector can serve. Pure.
 
 use crate::{
-    api::{Reason, SmsConnector},
+    api::{
+        Reason, SmsConnector,
+        provider::{NumberList, ProviderMember},
+    },
     operator::{
         controllers::channel::observe::Observed,
         observed::samples::{GatewaySample, Sampled},
@@ -27,20 +30,27 @@ pub(super) fn desired(observed: &Observed, connector: &SmsConnector) -> Result<O
         return Ok(Some(DesiredCondition::no(Reason::NumberNotInConnector, message)));
     }
     Ok(match &observed.gateway {
-        Sampled::Answered(said) => at_provider(observed, said, &number),
+        Sampled::Answered(said) => {
+            let facts = connector.spec.provider.member().map(ProviderMember::facts);
+            let list = facts.map_or(NumberList::Listed, |facts| facts.capabilities.numbers);
+            at_provider(observed, said, &number, list)
+        }
         Sampled::Unreachable { .. } | Sampled::Never => unlisted(observed, name),
     })
 }
 
-fn at_provider(observed: &Observed, said: &GatewaySample, number: &PhoneNumber) -> Option<DesiredCondition> {
+fn at_provider(
+    observed: &Observed,
+    said: &GatewaySample,
+    number: &PhoneNumber,
+    list: NumberList,
+) -> Option<DesiredCondition> {
     let name = &observed.channel.spec.connector_ref.name;
     if said.numbers_listed_at.is_none() {
         return unlisted(observed, name);
     }
     match said.number(number) {
-        Some(known) if known.at_provider && known.sms_capable => {
-            Some(DesiredCondition::yes(Reason::Verified, "the provider has the number, and it can do SMS"))
-        }
+        Some(known) if known.at_provider && known.sms_capable => Some(usable(list, name)),
         Some(known) if known.at_provider => {
             let message =
                 format!("the provider says that {number} cannot do SMS: enable it there, or use another number");
@@ -49,6 +59,17 @@ fn at_provider(observed: &Observed, said: &GatewaySample, number: &PhoneNumber) 
         Some(_) => Some(missing(name, number)),
         // The list is older than this channel: its number is looked for next.
         None => unasked(observed, &format!("connector {name} has not looked for {number} at the provider yet")),
+    }
+}
+
+fn usable(list: NumberList, connector: &str) -> DesiredCondition {
+    match list {
+        NumberList::Listed => DesiredCondition::yes(Reason::Verified, "the provider has the number, and it can do SMS"),
+        NumberList::NotListable => {
+            let message =
+                format!("the provider cannot be asked: believed as spec.numbers of connector {connector} declares it");
+            DesiredCondition::yes(Reason::Declared, message)
+        }
     }
 }
 
@@ -69,4 +90,18 @@ fn unasked(observed: &Observed, message: &str) -> Option<DesiredCondition> {
         return None;
     }
     Some(DesiredCondition::unknown(Reason::NotCheckedYet, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_provider_says_is_told_from_what_is_only_declared() {
+        let usable = |list| usable(list, "sim");
+        assert_eq!(usable(NumberList::Listed).reason, Reason::Verified);
+        let declared = usable(NumberList::NotListable);
+        assert_eq!(declared.reason, Reason::Declared);
+        assert!(declared.message.contains("spec.numbers of connector sim"), "{}", declared.message);
+    }
 }

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use crate::{
     api::{
         ConditionStatus, ConditionType, Conditions, Reason, SmsConnectorStatus,
-        provider::{ProviderMember, WebhookCheck},
+        provider::{NumberList, ProviderMember, WebhookCheck},
         sms_connector::{ConnectorCounts, GatewayStatus as GatewayReport, NumberStatus, WebhookManagement},
     },
     operator::{
@@ -154,6 +154,11 @@ fn credentials(said: &GatewaySample, provider: &dyn ProviderMember) -> DesiredCo
             Reason::SecretKeyMissing,
             format!("{secret} lacks {}: add what is missing", keys.join(", ")),
         ),
+        CredentialsStatus::Valid { .. } if !provider.is_checked() => {
+            let message =
+                format!("believed, and not checked: {field}.check names no call by which the provider could be asked");
+            DesiredCondition::yes(Reason::Assumed, message)
+        }
         CredentialsStatus::Valid { .. } => {
             DesiredCondition::yes(Reason::Accepted, "the provider accepts the credentials")
         }
@@ -176,6 +181,12 @@ fn reachable(said: &ProviderStatus, provider: &dyn ProviderMember) -> DesiredCon
             Reason::NotCheckedYet,
             "the provider was not asked yet; without credentials it is not asked at all",
         ),
+        ProviderStatus::Answers { .. } if !provider.is_checked() => {
+            let field = format!("spec.provider.{}.check", provider.kind());
+            let message =
+                format!("not asked: {field} names no call; whether it can be reached shows when a message is sent");
+            DesiredCondition::yes(Reason::Assumed, message)
+        }
         ProviderStatus::Answers { .. } => DesiredCondition::yes(Reason::Reachable, "the provider answers"),
         ProviderStatus::Silent { why, .. } => DesiredCondition::no(trouble(why), silent(why, provider)),
     }
@@ -243,8 +254,21 @@ fn numbers(observed: &Observed, said: &GatewaySample, offered: &[PhoneNumber]) -
         let message = format!("the gateway has not looked yet for {}", some(&unknown));
         return DesiredCondition::unknown(Reason::NotCheckedYet, message);
     }
-    let source = if observed.connector.spec.numbers.is_empty() { "of the account" } else { "of spec.numbers" };
-    DesiredCondition::yes(Reason::Verified, format!("{} numbers {source} can do SMS", offered.len()))
+    let spec = &observed.connector.spec;
+    let source = if spec.numbers.is_empty() { "of the account" } else { "of spec.numbers" };
+    let list = spec.provider.member().map_or(NumberList::Listed, |member| member.facts().capabilities.numbers);
+    usable(list, offered.len(), source)
+}
+
+fn usable(list: NumberList, count: usize, source: &str) -> DesiredCondition {
+    match list {
+        NumberList::Listed => DesiredCondition::yes(Reason::Verified, format!("{count} numbers {source} can do SMS")),
+        NumberList::NotListable => {
+            let message =
+                format!("the provider cannot be asked: {count} numbers are believed as spec.numbers declares them");
+            DesiredCondition::yes(Reason::Declared, message)
+        }
+    }
 }
 
 fn some(numbers: &[&PhoneNumber]) -> String {

@@ -167,6 +167,36 @@ fn a_number_that_is_offered_and_cannot_be_used_is_named() {
 }
 
 #[test]
+fn numbers_of_which_the_provider_cannot_be_asked_are_believed() {
+    let declared = usable(NumberList::NotListable, 2, "of spec.numbers");
+    assert_eq!((declared.status, declared.reason), (True, Reason::Declared));
+    assert!(declared.message.contains("2 numbers are believed as spec.numbers declares them"), "{}", declared.message);
+}
+
+#[test]
+fn of_a_carrier_that_cannot_be_asked_nothing_is_said_to_be_checked() {
+    let http = |check: Value| {
+        let http = json!({
+            "account": "demo", "baseUrl": "https://carrier.example", "credentialsSecretRef": {"name": "sim"},
+            "send": {"path": "/send"}, "check": check,
+        });
+        json!({"provider": {"http": http}, "numbers": NUMBERS.map(|number| json!({"number": number}))})
+    };
+    let (_, assumed) = status_of(&observed(http(Value::Null), answered(json!({}))));
+    expect(&assumed, CredentialsValid, True, Reason::Assumed, "spec.provider.http.check names no call");
+    expect(&assumed, ProviderReachable, True, Reason::Assumed, "not asked");
+    expect(&assumed, NumbersVerified, True, Reason::Declared, "3 numbers are believed");
+    expect(&assumed, WebhookInSync, Unknown, Reason::NotManaged, "sim/hooks/inbound");
+    expect(&assumed, Ready, True, Reason::Available, "");
+    let (_, asked) = status_of(&observed(http(json!({"path": "/balance"})), answered(json!({}))));
+    expect(&asked, CredentialsValid, True, Reason::Accepted, "accepts");
+    expect(&asked, ProviderReachable, True, Reason::Reachable, "answers");
+    let refused = json!({"state": "Invalid", "checkedAt": "2026-01-01T00:00:00Z", "message": "HTTP 401"});
+    let (_, refused) = status_of(&observed(http(Value::Null), answered(json!({"credentials": refused}))));
+    expect(&refused, Ready, False, Reason::CredentialsRejected, "HTTP 401");
+}
+
+#[test]
 fn numbers_that_were_verified_stay_so_while_they_are_not_listed_anew() {
     let mut observed = observed(json!({}), answered(json!({})));
     let (status, conditions) = status_of(&observed);

@@ -3,9 +3,10 @@
 use crate::{
     api::{
         Reason, SmsConnector,
-        provider::{Provider, ProviderMember},
+        provider::{NumberList, Provider, ProviderMember},
         sms_connector::WebhookManagement,
     },
+    carrier::Carrier,
     operator::{
         controllers::account,
         resources::rate_limit,
@@ -51,11 +52,18 @@ pub(crate) fn validate<'a>(
         Error::stalled(Reason::BaseUrlNotAllowed, format!("spec.provider.{}: {message}", member.kind()))
     })?;
     account::check(connector, accounts)?;
+    if let Some(http) = &spec.provider.http {
+        Carrier::new(http.clone()).map_err(|fault| invalid(format!("spec.provider.http.{fault}")))?;
+    }
     let numbers = spec
         .numbers
         .iter()
         .map(|offered| offered.number.parse().map_err(|error| invalid(format!("spec.numbers: {error}"))))
         .collect::<Result<Vec<PhoneNumber>, _>>()?;
+    if numbers.is_empty() && member.facts().capabilities.numbers == NumberList::NotListable {
+        let message = "cannot be asked which numbers the account has: list them in spec.numbers";
+        return Err(invalid(format!("spec.provider.{} {message}", member.kind())));
+    }
     Ok(Valid {
         content: format!("{}/{}", member.kind(), member.account()),
         provider: configured(&spec.provider, member),
