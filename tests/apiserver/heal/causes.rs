@@ -152,7 +152,7 @@ pub const CAUSES: [Cause; 9] = [
         status: "False",
         reason: "SecretMissing",
         summary: "Reconciling",
-        message: &["Secret sim", "{credentialsSecretRef}", "does not exist or is empty", "create it with {key}"],
+        message: &["Secret sim", "{credentialsSecretRef}", "does not exist or is empty", "create it with", "{key}"],
         well: "Accepted",
         comes_later: true,
     },

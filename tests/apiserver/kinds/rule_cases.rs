@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use aldis::api::provider::{FACTS, NumberList};
+use aldis::api::provider::{DefaultBaseUrl, FACTS, NumberList};
 use serde_json::{Value, json};
 
 use crate::support::provider_fake::{DIALECTS, Dialect};
@@ -71,6 +71,10 @@ fn accounts() -> Vec<Case> {
         let settings = |secret: &str| {
             let mut settings = dialect.settings();
             settings["credentialsSecretRef"] = json!({ "name": secret });
+            let facts = FACTS.iter().find(|facts| facts.member == member).unwrap();
+            if facts.default_base_url == DefaultBaseUrl::None {
+                settings["baseUrl"] = json!("https://carrier.example");
+            }
             settings
         };
         let provider = |settings: &Value| {
