@@ -168,9 +168,16 @@ impl Proof {
             let given = spec.name.clone().filter(|name| !name.is_empty());
             given.ok_or_else(|| Fault::new("webhooks.proof.name", "is missing: name the header or the parameter"))
         };
+        let own = |name: String| match name.as_str() {
+            "t" | "n" => Err(Fault::new(
+                "webhooks.proof.name",
+                "t and n are parameters of the gateway's own: choose another name",
+            )),
+            _ => Ok(name),
+        };
         Ok(match spec.by {
             HttpProofBy::Header => Self::Header(name()?),
-            HttpProofBy::Query => Self::Query(name()?),
+            HttpProofBy::Query => Self::Query(own(name()?)?),
             HttpProofBy::Basic => Self::Basic,
             HttpProofBy::Hmac => Self::Hmac {
                 header: name()?,

@@ -101,7 +101,7 @@ impl Ingress {
         };
         // A byte of them is six of JSON at most.
         let may_be_too_long = body.len() + head.query.as_ref().map_or(0, String::len) > MAX_DELIVERY_BYTES / 8;
-        let received = match provider.receive(&WebhookCall { head, body, received_at }).await {
+        let mut received = match provider.receive(&WebhookCall { head, body, received_at }).await {
             Ok(received) => received,
             Err(Rejected::Unverified(error)) => {
                 tracing::warn!("{error}");
@@ -109,6 +109,14 @@ impl Ingress {
             }
             Err(Rejected::Malformed(Malformed(why))) => return malformed(&why),
         };
+        for item in &mut received.items {
+            if let Some(number) = active.settings.short_code(item.number()) {
+                match item {
+                    Item::Inbound(message) => message.to = number.into(),
+                    Item::Receipt(receipt) => receipt.from = number.into(),
+                }
+            }
+        }
         if may_be_too_long && received.items.iter().any(Item::is_too_long) {
             return malformed("the message is longer than an engine takes; no provider's texts are");
         }

@@ -138,6 +138,20 @@ impl Settings {
         self.offered.iter().flatten().chain(&self.asked).chain(self.routes.keys()).cloned().collect()
     }
 
+    /// Our short code with these digits: providers name one without its country, which the connector or a channel knows. None where several countries
+    /// have it.
+    pub(super) fn short_code(&self, digits: &str) -> Option<PhoneNumber> {
+        if !(3..=8).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        let wanted = self.wanted().into_iter();
+        let mut fitting = wanted.filter(|number| number.short_code_country().is_some() && number.digits() == digits);
+        match (fitting.next(), fitting.next()) {
+            (Some(number), None) => Some(number),
+            (_, _) => None,
+        }
+    }
+
     /// The route of a number in its canonical form.
     pub(super) fn route(&self, number: &str) -> Option<&Arc<Route>> {
         number.parse::<PhoneNumber>().ok().and_then(|number| self.routes.get(&number))
@@ -224,6 +238,16 @@ mod tests {
             serde_json::from_value(json!({"kind": "twilio", "accountSid": "AC1", "baseUrl": "https://api.twilio.com"}))
                 .unwrap();
         assert_eq!(settings.account, without_slash);
+    }
+
+    #[test]
+    fn a_short_code_is_known_by_its_digits_if_one_country_has_it() {
+        let settings = load(&document(), &["+15551230001", "US:72345", "US:555", "GB:555"]).unwrap();
+        let of = |digits| settings.short_code(digits).map(String::from);
+        assert_eq!(of("72345").as_deref(), Some("US:72345"));
+        for other in ["555", "72346", "+15551230001", "15551230001", "US:72345", ""] {
+            assert_eq!(of(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -36,10 +36,10 @@ const COLUMNS: [Column; 8] = [
     ("parts of long texts are joined by", |facts| facts.capabilities.inbound_parts),
     ("says of opt-outs", |facts| facts.capabilities.opt_outs),
     ("inbound files", |facts| if facts.capabilities.inbound_media { "named" } else { "none" }),
-    (
-        "claims of numbers",
-        |facts| if facts.own_hosts.is_empty() { "within the namespace" } else { "in the whole cluster" },
-    ),
+    ("claims of numbers", |facts| {
+        let is_asked = facts.capabilities.numbers == NumberList::Listed && !facts.own_hosts.is_empty();
+        if is_asked { "in the whole cluster" } else { "within the namespace" }
+    }),
 ];
 
 const INTRODUCTION: &str = "\

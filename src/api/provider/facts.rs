@@ -9,7 +9,8 @@ pub struct Facts {
     pub title: &'static str,
     /// Where the provider's API is when `baseUrl` is not given.
     pub default_base_url: DefaultBaseUrl,
-    /// Hosts of which the provider itself says whose a number is. None: claims hold in the namespace of the connector only.
+    /// Hosts at which the provider itself answers. Where there is none, or the provider lists no numbers, claims hold in the namespace of the
+    /// connector only.
     pub own_hosts: &'static [HostPattern],
     /// Keys of the Secret.
     pub secret_keys: &'static [SecretKey],

@@ -50,6 +50,16 @@ impl dyn ProviderMember + '_ {
         self.facts().member
     }
 
+    /// Whether the address is the one that the provider gives to this account, where each account has its own.
+    pub fn is_at_its_accounts_address(&self) -> bool {
+        match (self.given_base_url(), self.facts().default_base_url) {
+            (Some(given), DefaultBaseUrl::With { before, after, .. }) => {
+                given.trim_end_matches('/') == format!("{before}{}{after}", self.base_url_field())
+            }
+            (_, _) => true,
+        }
+    }
+
     /// The address of the provider's API, without a slash at its end.
     pub fn base_url(&self) -> Cow<'_, str> {
         match (self.given_base_url(), self.facts().default_base_url) {

@@ -19,16 +19,11 @@ impl Answer {
         Self { outcome: SendOutcome::Refused { class, provider_code, message }, trip: None }
     }
 
-    /// The provider's own fault, or a lost answer: nobody knows whether it took the message. The account's circuit breaker opens, so that an
+    /// The provider's own fault, a lost answer, or a success that names no message, as a page for maintenance does: nobody knows whether it took the message. The account's circuit breaker opens, so that an
     /// outage does not make every message doubtful.
     pub(super) fn unknown(message: String) -> Self {
         let trip = Trip { scope: Scope::Account, reason: NotSentReason::Temporary, at_least: None };
         Self { outcome: SendOutcome::Unknown { message }, trip: Some(trip) }
-    }
-
-    /// The provider took something, and does not say what.
-    pub(super) fn doubtful(message: String) -> Self {
-        Self { outcome: SendOutcome::Unknown { message }, trip: None }
     }
 
     /// Nothing left the house.
@@ -45,7 +40,8 @@ impl Answer {
             429 => Self::not_sent(Scope::Account, NotSentReason::RateLimited, answered.retry_after, message),
             // A provider may have taken a message although it answers so.
             500..=599 | 408 => Self::unknown(message),
-            401 | 403 => Self::not_sent(Scope::Account, NotSentReason::Credentials, None, message),
+            // 402: nothing is taken of an account without credit.
+            401..=403 => Self::not_sent(Scope::Account, NotSentReason::Credentials, None, message),
             // No such account, or a base URL that leads elsewhere: the message is not at fault.
             404 | 405 => Self::not_sent(Scope::Account, NotSentReason::Temporary, None, message),
             400..=499 => Self::refused(RefusalClass::Failed, provider_code, message),

@@ -7,7 +7,10 @@ use kube::{ResourceExt, api::ObjectMeta};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    api::{SmsChannel, names, provider::ProviderMember},
+    api::{
+        SmsChannel, names,
+        provider::{NumberList, ProviderMember},
+    },
     operator::runtime::allow_list::AllowList,
 };
 
@@ -36,7 +39,9 @@ impl Claim {
     /// is; anything else that answers at a `baseUrl` could say what it likes, so that it counts in its namespace only.
     pub(crate) fn new(provider: &dyn ProviderMember, allowed: &AllowList, namespace: &str, number: &str) -> Self {
         let facts = provider.facts();
-        let is_own = !facts.own_hosts.is_empty() && allowed.is_providers_own(facts, &provider.base_url());
+        let is_asked = !facts.own_hosts.is_empty() && facts.capabilities.numbers == NumberList::Listed;
+        let is_own =
+            is_asked && provider.is_at_its_accounts_address() && allowed.is_providers_own(facts, &provider.base_url());
         let local = (!is_own).then(|| namespace.to_owned());
         Self {
             provider: facts.member,
@@ -131,7 +136,8 @@ impl Holder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::provider::{Simulator, Twilio};
+    use crate::api::provider::{Provider, Simulator, Twilio};
+    use serde_json::json;
 
     fn twilio(account: &str, base_url: &str) -> Twilio {
         Twilio { account_sid: account.into(), base_url: Some(base_url.into()), ..Twilio::default() }
@@ -163,6 +169,30 @@ mod tests {
                 .unwrap();
         let of = |namespace| name(&simulator, namespace, "+15551230001");
         assert_ne!(of("a"), of("b"));
+    }
+
+    #[test]
+    fn what_the_provider_does_not_say_of_this_account_is_claimed_within_the_namespace() {
+        let secret = json!({"name": "s"});
+        let cases = [
+            // It lists no numbers.
+            (json!({"sinch": {"servicePlanId": "p", "region": "eu", "credentialsSecretRef": secret}}), false),
+            (json!({"infobip": {"account": "abc123", "credentialsSecretRef": secret}}), true),
+            (
+                json!({"infobip": {"account": "abc123", "baseUrl": "https://abc123.api.infobip.com", "credentialsSecretRef": secret}}),
+                true,
+            ),
+            // Another account's address.
+            (
+                json!({"infobip": {"account": "abc123", "baseUrl": "https://def456.api.infobip.com", "credentialsSecretRef": secret}}),
+                false,
+            ),
+        ];
+        for (provider, in_cluster) in cases {
+            let member: Provider = serde_json::from_value(provider.clone()).unwrap();
+            let of = |namespace| name(member.member().unwrap(), namespace, "+15551230001");
+            assert_eq!(of("a") == of("b"), in_cluster, "{provider}");
+        }
     }
 
     #[test]

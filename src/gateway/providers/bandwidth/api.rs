@@ -81,9 +81,9 @@ fn accepted(answered: &Answered) -> Answer {
         Ok(Message { id, segment_count }) if !id.is_empty() => {
             Answer::accepted(vec![id], segment_count.filter(|count| *count > 0))
         }
-        Ok(_) => Answer::doubtful(format!("Bandwidth answered {}, but the message has no id", answered.status)),
+        Ok(_) => Answer::unknown(format!("Bandwidth answered {}, but the message has no id", answered.status)),
         Err(error) => {
-            Answer::doubtful(format!("Bandwidth answered {} but not with a message: {error}", answered.status))
+            Answer::unknown(format!("Bandwidth answered {} but not with a message: {error}", answered.status))
         }
     }
 }

@@ -102,7 +102,9 @@ impl Generic {
             let message = self.describe(answered, None);
             return match (answered.status.is_success(), send.answers.name_success()) {
                 (true, false) => self.accepted(answered, id),
-                (true, true) => Answer::doubtful(format!("none of send.answers fits what the carrier says: {message}")),
+                (true, true) => Answer::unknown(format!("none of send.answers fits what the carrier says: {message}")),
+                // A page may send the message, and lead elsewhere then.
+                (false, _) if answered.status.is_redirection() => Answer::unknown(message),
                 (false, _) => Answer::by_status(answered, Some(format!("HTTP {status}")), message),
             };
         };
@@ -121,7 +123,7 @@ impl Generic {
             Meaning::Filtered => refused(RefusalClass::Filtered),
             Meaning::InvalidMessage => refused(RefusalClass::InvalidMessage),
             Meaning::Failed => refused(RefusalClass::Failed),
-            Meaning::Unknown => Answer::doubtful(message),
+            Meaning::Unknown => Answer { outcome: SendOutcome::Unknown { message }, trip: None },
         }
     }
 
@@ -132,7 +134,7 @@ impl Generic {
                 Some(id) => Answer::accepted(vec![id], None),
                 None => {
                     let message = self.describe(answered, None);
-                    Answer::doubtful(format!("taken, but send.messageId finds no id in the answer: {message}"))
+                    Answer::unknown(format!("taken, but send.messageId finds no id in the answer: {message}"))
                 }
             },
         }

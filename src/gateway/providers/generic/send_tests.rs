@@ -138,12 +138,14 @@ fn answers_mean_what_the_connector_says_and_else_what_http_says() {
         (503, NotSentReason::Temporary),
         (429, NotSentReason::RateLimited),
         (401, NotSentReason::Credentials),
-        (307, NotSentReason::Temporary),
+        (404, NotSentReason::Temporary),
     ];
     for (status, expected) in reasons {
         let outcome = outcome(&carrier, status, "");
         assert!(matches!(outcome, SendOutcome::NotSent { reason, .. } if reason == expected), "{status}: {outcome:?}");
     }
+    // A page may have sent it before it led elsewhere: it is not sent again.
+    assert!(matches!(outcome(&carrier, 302, ""), SendOutcome::Unknown { .. }));
 }
 
 #[test]

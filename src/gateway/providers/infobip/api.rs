@@ -142,7 +142,7 @@ impl Infobip {
 
 /// Infobip answers 200 also for a message that it rejects.
 fn accepted(answered: &Answered) -> Answer {
-    let doubtful = |why: &str| Answer::doubtful(format!("Infobip answered {}, but {why}", answered.status));
+    let doubtful = |why: &str| Answer::unknown(format!("Infobip answered {}, but {why}", answered.status));
     let message = match serde_json::from_slice::<Taken>(&answered.body) {
         Ok(Taken { messages }) => messages.into_iter().next(),
         Err(error) => return doubtful(&format!("not with a message: {error}")),

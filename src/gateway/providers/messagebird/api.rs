@@ -145,8 +145,8 @@ fn accepted(answered: &Answered) -> Answer {
             let parts = recipients.items.first().and_then(|recipient| recipient.message_part_count);
             Answer::accepted(vec![id], parts.filter(|parts| *parts > 0))
         }
-        Ok(_) => Answer::doubtful("MessageBird answered with a message without an id".into()),
-        Err(error) => Answer::doubtful(format!("MessageBird answered, but not with a message: {error}")),
+        Ok(_) => Answer::unknown("MessageBird answered with a message without an id".into()),
+        Err(error) => Answer::unknown(format!("MessageBird answered, but not with a message: {error}")),
     }
 }
 

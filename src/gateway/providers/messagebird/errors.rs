@@ -55,8 +55,9 @@ pub(super) fn refused(answered: &Answered) -> Answer {
     let message = fault.describe(answered.status);
     let code = (fault.code != 0).then(|| fault.code.to_string());
     match (answered.status.as_u16(), fault.code) {
-        (400..=499, NOT_ALLOWED) => Answer::not_sent(Scope::Account, NotSentReason::Credentials, None, message),
-        (400..=499, NOT_ENOUGH_BALANCE) => Answer::refused(RefusalClass::Account, code, message),
+        (400..=499, NOT_ALLOWED | NOT_ENOUGH_BALANCE) => {
+            Answer::not_sent(Scope::Account, NotSentReason::Credentials, None, message)
+        }
         (400..=499, MISSING_PARAMETER | INVALID_PARAMETER | BAD_REQUEST) => {
             let class = match fault.parameter.as_deref() {
                 Some("recipient" | "recipients") => RefusalClass::InvalidNumber,
@@ -107,7 +108,6 @@ mod tests {
             (9, "recipient", RefusalClass::InvalidNumber),
             (10, "originator", RefusalClass::Sender),
             (10, "body", RefusalClass::InvalidMessage),
-            (25, "", RefusalClass::Account),
             (77, "", RefusalClass::Failed),
         ];
         for (code, parameter, class) in cases {
@@ -125,6 +125,7 @@ mod tests {
         };
         assert_eq!(not_sent(401, 2), Some((NotSentReason::Credentials, Scope::Account)));
         assert_eq!(not_sent(422, 2), Some((NotSentReason::Credentials, Scope::Account)));
+        assert_eq!(not_sent(422, 25), Some((NotSentReason::Credentials, Scope::Account)));
         assert_eq!(not_sent(429, 0), Some((NotSentReason::RateLimited, Scope::Account)));
         assert!(matches!(refused(&answered(500, 99, "")).outcome, SendOutcome::Unknown { .. }));
         assert!(matches!(check_failed(&answered(401, 2, "")), CheckError::Invalid(_)));

@@ -181,8 +181,8 @@ fn accepted(answered: &Answered) -> Answer {
             let message = "Plivo took no message: the receiver's number is not valid".into();
             Answer::refused(RefusalClass::InvalidNumber, None, message)
         }
-        Ok(_) => Answer::doubtful(format!("Plivo answered {} without the id of a message", answered.status)),
-        Err(error) => Answer::doubtful(format!("Plivo answered {} but not with a message: {error}", answered.status)),
+        Ok(_) => Answer::unknown(format!("Plivo answered {} without the id of a message", answered.status)),
+        Err(error) => Answer::unknown(format!("Plivo answered {} but not with a message: {error}", answered.status)),
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) fn refused(answered: &Answered) -> Answer {
         }
         400 if says("caller id is not allowed") => Answer::refused(RefusalClass::Sender, None, message),
         // The SDK's `GeoPermissionError`: the account may not send to that country.
-        403 => Answer::refused(RefusalClass::Account, None, message),
+        403 if !words.is_empty() => Answer::refused(RefusalClass::Account, None, message),
         _ => Answer::by_status(answered, None, message),
     }
 }
@@ -121,6 +121,7 @@ mod tests {
         assert_eq!(not_sent(401, ""), credentials);
         assert_eq!(not_sent(400, r#"{"error": "Insufficient Credit"}"#), credentials);
         assert_eq!(not_sent(402, ""), credentials);
+        assert_eq!(not_sent(403, "<html>"), credentials, "not Plivo's own words");
         assert_eq!(not_sent(429, ""), Some((NotSentReason::RateLimited, Scope::Account)));
         assert_eq!(not_sent(404, r#"{"error": "not found"}"#), Some((NotSentReason::Temporary, Scope::Account)));
         assert!(matches!(error(500, "<html>").outcome, SendOutcome::Unknown { .. }));

@@ -180,11 +180,10 @@ fn describe(answered: &Answered) -> String {
 }
 
 fn accepted(answered: &Answered) -> Answer {
-    let outcome = match serde_json::from_slice::<SentMessage>(&answered.body) {
-        Ok(sent) => SendOutcome::Accepted { provider_message_ids: vec![sent.id], segments: Some(sent.segments) },
-        Err(error) => SendOutcome::Unknown { message: format!("accepted, but not with a message: {error}") },
-    };
-    Answer { outcome, trip: None }
+    match serde_json::from_slice::<SentMessage>(&answered.body) {
+        Ok(sent) => Answer::accepted(vec![sent.id], Some(sent.segments)),
+        Err(error) => Answer::unknown(format!("accepted, but not with a message: {error}")),
+    }
 }
 
 fn refused(answered: &Answered) -> Answer {

@@ -74,8 +74,8 @@ fn as_they_stand(text: &str) -> Map<String, Value> {
 fn accepted(answered: &Answered) -> Answer {
     match serde_json::from_slice::<Batch>(&answered.body) {
         Ok(Batch { id }) if !id.is_empty() => Answer::accepted(vec![id], None),
-        Ok(_) => Answer::doubtful(format!("Sinch answered {} without the id of a batch", answered.status)),
-        Err(error) => Answer::doubtful(format!("Sinch answered {} but not with a batch: {error}", answered.status)),
+        Ok(_) => Answer::unknown(format!("Sinch answered {} without the id of a batch", answered.status)),
+        Err(error) => Answer::unknown(format!("Sinch answered {} but not with a batch: {error}", answered.status)),
     }
 }
 

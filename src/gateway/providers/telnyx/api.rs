@@ -174,7 +174,7 @@ impl Telnyx {
 fn accepted(answered: &Answered) -> Answer {
     match serde_json::from_slice::<Data<Message>>(&answered.body) {
         Ok(Data { data }) => Answer::accepted(vec![data.id], data.parts.filter(|parts| *parts > 0)),
-        Err(error) => Answer::doubtful(format!("Telnyx answered {} but not with a message: {error}", answered.status)),
+        Err(error) => Answer::unknown(format!("Telnyx answered {} but not with a message: {error}", answered.status)),
     }
 }
 

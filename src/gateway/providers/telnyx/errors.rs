@@ -76,6 +76,8 @@ pub(super) fn refused(answered: &Answered) -> Answer {
         (400..=499, code) if refusal_class(code) != RefusalClass::Failed => {
             Answer::refused(refusal_class(code), provider_code, message)
         }
+        // Codes that begin so speak of the message, whatever the status.
+        (401 | 403, code) if code.starts_with("40") => Answer::refused(RefusalClass::Failed, provider_code, message),
         (_, _) => Answer::by_status(answered, provider_code, message),
     }
 }
@@ -108,6 +110,7 @@ mod tests {
             (403, "40312", RefusalClass::Sender),
             (400, "40302", RefusalClass::InvalidMessage),
             (400, "49999", RefusalClass::Failed),
+            (403, "40399", RefusalClass::Failed),
         ];
         for (status, code, class) in cases {
             let answer = error(status, code);

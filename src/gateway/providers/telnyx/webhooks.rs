@@ -8,6 +8,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::errors::{self, Fault};
 use crate::{
@@ -31,7 +32,8 @@ struct Envelope {
 #[derive(Deserialize)]
 struct Event {
     event_type: String,
-    payload: Message,
+    #[serde(default)]
+    payload: Value,
 }
 
 #[derive(Deserialize)]
@@ -71,9 +73,10 @@ pub(super) fn acknowledgement() -> Response {
 pub(super) fn items(call: &WebhookCall) -> Result<Vec<Item>, Malformed> {
     let Envelope { data: Event { event_type, payload } } =
         serde_json::from_slice(&call.body).map_err(|error| Malformed(error.to_string()))?;
+    let message = || Message::deserialize(payload).map_err(|error| Malformed(error.to_string()));
     Ok(match event_type.as_str() {
-        "message.received" => vec![Item::Inbound(inbound(call, payload)?)],
-        "message.sent" | "message.finalized" => receipt(call, payload)?.map(Item::Receipt).into_iter().collect(),
+        "message.received" => vec![Item::Inbound(inbound(call, message()?)?)],
+        "message.sent" | "message.finalized" => receipt(call, message()?)?.map(Item::Receipt).into_iter().collect(),
         other => {
             tracing::debug!(event = other, "an event that is of no message");
             Vec::new()
@@ -118,8 +121,8 @@ fn receipt(call: &WebhookCall, message: Message) -> Result<Option<Receipt>, Malf
     }
     Ok(Some(Receipt {
         provider_message_id: message.id,
-        // A short code comes without its country: the callback URL knows better.
-        from: match call.head.own_number() {
+        // A short code comes without its country: the callback URL knows it, and is believed in nothing else, since it is not signed.
+        from: match call.head.own_number().filter(|number| number.digits() == from.trim_start_matches('+')) {
             Some(number) => number.into(),
             None => PhoneNumber::from_provider(&from, None).map_or(from, Into::into),
         },
@@ -152,7 +155,7 @@ mod tests {
         wire::outbound::RefusalClass,
     };
     use axum::http::{HeaderMap, Method};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn read(query: Option<&str>, event_type: &str, payload: &Value) -> Result<Vec<Item>, Malformed> {
         let body = json!({"data": {"event_type": event_type, "id": "E1", "record_type": "event", "payload": payload}});
@@ -188,6 +191,7 @@ mod tests {
             assert!(read(None, "message.received", &payload).is_err(), "{lacking}");
         }
         assert_eq!(read(None, "10dlc.campaign.update", &payload).unwrap(), []);
+        assert_eq!(read(None, "10dlc.campaign.update", &json!("no message")).unwrap(), []);
     }
 
     #[test]

@@ -193,9 +193,9 @@ fn accepted(answered: &Answered) -> Answer {
             segments: message.num_segments.and_then(|segments| segments.parse().ok()).filter(|segments| *segments > 0),
             provider_message_ids: vec![message.sid],
         },
-        Err(error) => SendOutcome::Unknown {
-            message: format!("Twilio answered {} but not with a message: {error}", answered.status),
-        },
+        Err(error) => {
+            return Answer::unknown(format!("Twilio answered {} but not with a message: {error}", answered.status));
+        }
     };
     Answer { outcome, trip: None }
 }

@@ -15,7 +15,7 @@ use crate::{
         public_url::{Hook, PublicUrl},
     },
     sms::{Encoding, PhoneNumber},
-    wire::outbound::SendRequest,
+    wire::outbound::{SendOutcome, SendRequest},
 };
 
 /// The most that Vonage gives at once.
@@ -143,13 +143,13 @@ fn digits(number: &str) -> &str {
 fn submitted(answered: &Answered) -> Answer {
     let parts = match serde_json::from_slice::<Submitted>(&answered.body) {
         Ok(Submitted { messages }) => messages,
-        Err(error) => return Answer::doubtful(format!("Vonage answered, but not with a message: {error}")),
+        Err(error) => return Answer::unknown(format!("Vonage answered, but not with a message: {error}")),
     };
     let Some(refused) = parts.iter().find(|part| part.status != TAKEN) else {
         let segments = u32::try_from(parts.len()).ok().filter(|parts| *parts > 0);
         let ids: Vec<_> = parts.into_iter().filter_map(|part| part.message_id).collect();
         return if ids.is_empty() {
-            Answer::doubtful("Vonage answered with a message without an id".into())
+            Answer::unknown("Vonage answered with a message without an id".into())
         } else {
             Answer::accepted(ids, segments)
         };
@@ -157,7 +157,8 @@ fn submitted(answered: &Answered) -> Answer {
     let taken = parts.iter().filter(|part| part.status == TAKEN).count();
     if taken > 0 {
         let why = errors::describe(&refused.status, &refused.error_text);
-        return Answer::doubtful(format!("Vonage took {taken} of {} parts: {why}", parts.len()));
+        let message = format!("Vonage took {taken} of {} parts: {why}", parts.len());
+        return Answer { outcome: SendOutcome::Unknown { message }, trip: None };
     }
     errors::not_taken(&refused.status, &refused.error_text, answered.retry_after)
 }
@@ -173,7 +174,7 @@ fn read<T: DeserializeOwned>(answered: &Answered) -> Result<T, CheckError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::outbound::{NotSentReason, RefusalClass, SendOutcome};
+    use crate::wire::outbound::{NotSentReason, RefusalClass};
     use serde_json::{Value, json};
 
     fn answer(messages: &Value) -> Answer {
@@ -186,12 +187,14 @@ mod tests {
         let part = |id: &str| json!({"to": "15559870001", "message-id": id, "status": "0", "remaining-balance": "3.1"});
         assert_eq!(answer(&json!([part("A")])), Answer::accepted(vec!["A".into()], Some(1)));
         assert_eq!(answer(&json!([part("A"), part("B")])), Answer::accepted(vec!["A".into(), "B".into()], Some(2)));
-        let unknown = |answer: Answer| matches!(answer.outcome, SendOutcome::Unknown { .. }) && answer.trip.is_none();
-        assert!(unknown(answer(&json!([]))));
-        assert!(unknown(answer(&json!([{"status": "0"}]))));
-        assert!(unknown(answer(&json!({"status": "0"}))));
+        let unknown = |answer: &Answer| matches!(answer.outcome, SendOutcome::Unknown { .. });
+        for nonsense in [json!([]), json!([{"status": "0"}]), json!({"status": "0"})] {
+            let answer = answer(&nonsense);
+            assert!(unknown(&answer) && answer.trip.is_some(), "{nonsense}");
+        }
         // A part left the house.
-        assert!(unknown(answer(&json!([part("A"), {"status": "1", "error-text": "Throughput Rate Exceeded"}]))));
+        let some = answer(&json!([part("A"), {"status": "1", "error-text": "Throughput Rate Exceeded"}]));
+        assert!(unknown(&some) && some.trip.is_none());
     }
 
     #[test]

@@ -25,8 +25,10 @@ pub(super) fn not_taken(status: &str, text: &str, retry_after: Option<Duration>)
         "5" => return Answer::unknown(message),
         // Not routable; barred; de-activated.
         "6" | "7" | "33" => RefusalClass::InvalidNumber,
-        // Suspended; no credit; not for HTTP; on trial, and the receiver is not on its list.
-        "8" | "9" | "11" | "29" => RefusalClass::Account,
+        // Suspended; no credit: nothing was taken, and the next message fares no better.
+        "8" | "9" => return Answer::not_sent(Scope::Account, NotSentReason::Credentials, None, message),
+        // Not for HTTP; on trial, and the receiver is not on its list.
+        "11" | "29" => RefusalClass::Account,
         // A parameter is missing or not valid; too long; the callback address is not good.
         "2" | "3" | "12" | "23" => RefusalClass::InvalidMessage,
         "15" => RefusalClass::Sender,
@@ -79,7 +81,7 @@ mod tests {
         let cases = [
             ("2", RefusalClass::InvalidMessage),
             ("6", RefusalClass::InvalidNumber),
-            ("9", RefusalClass::Account),
+            ("29", RefusalClass::Account),
             ("12", RefusalClass::InvalidMessage),
             ("15", RefusalClass::Sender),
             ("99", RefusalClass::Failed),
@@ -97,6 +99,7 @@ mod tests {
         };
         assert_eq!(not_sent(status("1")), Some((NotSentReason::RateLimited, Scope::Account)));
         assert_eq!(not_sent(status("4")), Some((NotSentReason::Credentials, Scope::Account)));
+        assert_eq!(not_sent(status("9")), Some((NotSentReason::Credentials, Scope::Account)));
         assert!(matches!(status("5").outcome, SendOutcome::Unknown { .. }));
         let http =
             |status| Answered { status: StatusCode::from_u16(status).unwrap(), retry_after: None, body: Vec::new() };
