@@ -161,7 +161,7 @@ impl Call {
     ) -> Result<Self, Fault> {
         let at = |field: &str| format!("{call}.{field}");
         // A segment of dots would lead above baseUrl; a backslash is a slash to many.
-        if path.split('/').any(|segment| matches!(segment, "." | "..")) || path.contains(['\\', '?', '#']) {
+        if path.split('/').any(leads_elsewhere) || path.contains(['\\', '?', '#']) {
             return Err(Fault::new(
                 at("path"),
                 "write it as /messages/send, without ? and #, and without . and .. between slashes",
@@ -199,6 +199,11 @@ impl Call {
         let fields = self.query.iter().chain(&self.headers).map(|(_, value)| value);
         [&self.path].into_iter().chain(fields).flat_map(Template::placeholders).collect()
     }
+}
+
+/// Whether a URL drops this segment, or the one before it: a dot may be written as an escape.
+fn leads_elsewhere(segment: &str) -> bool {
+    matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..")
 }
 
 impl Json {

@@ -44,6 +44,7 @@ fn a_fault_names_its_field() {
         (send(json!({"path": "/send/{{text}}"})), "send.path: {{text}} cannot stand here"),
         (send(json!({"path": "/send/{{secret.key}}"})), "send.path: {{secret.key}} cannot stand here"),
         (send(json!({"path": "/../send"})), "send.path: write it as"),
+        (send(json!({"path": "/.%2E/send"})), "send.path: write it as"),
         (
             send(json!({"headers": field("X-Text", "{{text}}")})),
             "send.headers[X-Text].value: {{text}} cannot stand here",

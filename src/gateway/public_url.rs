@@ -96,7 +96,18 @@ impl PublicUrl {
 
     /// The address for the receipts of one message. It carries token and number of the message back to us, covered by the signature.
     pub(super) fn status_callback(&self, token: &str, number: &str) -> String {
-        format!("{}?{}", self.hook(Hook::Status), reference(token, number))
+        let mut url = self.hook(Hook::Status);
+        for (at, (name, value)) in [(TOKEN_PARAMETER, token), (NUMBER_PARAMETER, number)].into_iter().enumerate() {
+            url.push(if at == 0 { '?' } else { '&' });
+            url.push_str(name);
+            url.push('=');
+            value.bytes().for_each(|byte| match byte {
+                // The unreserved characters of RFC 3986.
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => url.push(char::from(byte)),
+                byte => url.push_str(&format!("%{byte:02X}")),
+            });
+        }
+        url
     }
 
     /// Which webhook a request's path means. A proxy in front may take the public URL's own path away or leave it.
@@ -106,24 +117,6 @@ impl PublicUrl {
         let known = |path: &str| [Hook::Inbound, Hook::Status].into_iter().find(|hook| hook.path() == path);
         known(path).or_else(|| below.and_then(known))
     }
-}
-
-/// Token and number of a message as a query: for its address, or for a field that the provider repeats with each receipt.
-pub(super) fn reference(token: &str, number: &str) -> String {
-    let mut query = String::new();
-    for (name, value) in [(TOKEN_PARAMETER, token), (NUMBER_PARAMETER, number)] {
-        if !query.is_empty() {
-            query.push('&');
-        }
-        query.push_str(name);
-        query.push('=');
-        value.bytes().for_each(|byte| match byte {
-            // The unreserved characters of RFC 3986.
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => query.push(char::from(byte)),
-            byte => query.push_str(&format!("%{byte:02X}")),
-        });
-    }
-    query
 }
 
 impl fmt::Display for PublicUrl {

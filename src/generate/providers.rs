@@ -37,8 +37,7 @@ const COLUMNS: [Column; 8] = [
     ("says of opt-outs", |facts| facts.capabilities.opt_outs),
     ("inbound files", |facts| if facts.capabilities.inbound_media { "named" } else { "none" }),
     ("claims of numbers", |facts| {
-        let is_asked = facts.capabilities.numbers == NumberList::Listed && !facts.own_hosts.is_empty();
-        if is_asked { "in the whole cluster" } else { "within the namespace" }
+        if facts.tells_whose_numbers_are() { "in the whole cluster" } else { "within the namespace" }
     }),
 ];
 

@@ -20,6 +20,13 @@ pub enum DeliveryState {
     Rejected,
 }
 
+impl DeliveryState {
+    /// Whether the message does not arrive any more.
+    pub const fn is_failure(self) -> bool {
+        matches!(self, Self::Failed | Self::Expired | Self::Rejected)
+    }
+}
+
 /// One receipt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

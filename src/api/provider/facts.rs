@@ -104,6 +104,11 @@ impl HostPattern {
 }
 
 impl Facts {
+    /// Whether the provider itself says, at an address of its own, whose a number is.
+    pub fn tells_whose_numbers_are(&self) -> bool {
+        !self.own_hosts.is_empty() && self.capabilities.numbers == NumberList::Listed
+    }
+
     /// Names of the keys without which the gateway does nothing.
     pub fn required_keys(&self) -> impl Iterator<Item = &'static str> {
         self.secret_keys.iter().filter(|key| key.required).map(|key| key.name)

@@ -10,27 +10,23 @@ use subtle::ConstantTimeEq;
 use super::{Unverified, only};
 use crate::gateway::credentials::Secret;
 
-/// Whether there are a user name and a password at all.
-pub(super) fn is_claimed(headers: &HeaderMap) -> bool {
-    claimed(headers).is_some()
-}
-
 /// Whether they are these.
 ///
 /// # Errors
 /// When there are none, or others.
 pub(super) fn verify(headers: &HeaderMap, user: &Secret, password: &Secret) -> Result<(), Unverified> {
-    let claimed = BASE64_STANDARD.decode(claimed(headers).unwrap_or_default()).map_err(|_| Unverified::Signature)?;
+    let claimed = shown(headers).ok_or(Unverified::Signature)?;
     let wanted = format!("{}:{}", user.reveal(), password.reveal());
     // Digests are of one length, so that the comparison does not tell how long the password is.
     let (claimed, wanted) = (Sha256::digest(claimed), Sha256::digest(wanted));
     if claimed.as_slice().ct_eq(wanted.as_slice()).into() { Ok(()) } else { Err(Unverified::Signature) }
 }
 
-/// What follows the scheme, which is written in any case.
-fn claimed(headers: &HeaderMap) -> Option<&str> {
-    let (scheme, claimed) = only(headers, AUTHORIZATION.as_str())?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("Basic").then(|| claimed.trim_start_matches(' '))
+/// User name and password as they are shown, with a colon between. The scheme is written in any case.
+pub(super) fn shown(headers: &HeaderMap) -> Option<Vec<u8>> {
+    let (scheme, shown) = only(headers, AUTHORIZATION.as_str())?.split_once(' ')?;
+    let decoded = BASE64_STANDARD.decode(shown.trim_start_matches(' ')).ok()?;
+    scheme.eq_ignore_ascii_case("Basic").then_some(decoded)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod infobip;
 mod messagebird;
 mod plivo;
 mod reference;
+mod several;
 mod simulator;
 mod sinch;
 mod telnyx;
@@ -169,23 +170,17 @@ pub(super) enum Rejected {
 impl CallHead {
     /// The receipt token that the address of a status webhook carries back to us.
     fn token(&self) -> Option<String> {
-        token_in(self.query.as_deref()?)
+        self.parameter(TOKEN_PARAMETER)
     }
 
     /// Our number that the address carries back to us; none in addresses that an earlier version gave to the provider.
     fn own_number(&self) -> Option<PhoneNumber> {
-        number_in(self.query.as_deref()?)
+        self.parameter(NUMBER_PARAMETER)?.parse().ok()
     }
-}
 
-/// The token in what [`public_url::reference`](super::public_url::reference) wrote.
-fn token_in(reference: &str) -> Option<String> {
-    form::find(reference.as_bytes(), TOKEN_PARAMETER)
-}
-
-/// Our number in what [`public_url::reference`](super::public_url::reference) wrote.
-fn number_in(reference: &str) -> Option<PhoneNumber> {
-    form::find(reference.as_bytes(), NUMBER_PARAMETER)?.parse().ok()
+    fn parameter(&self, name: &str) -> Option<String> {
+        self.query.as_deref().and_then(|query| form::find(query.as_bytes(), name))
+    }
 }
 
 /// A signed webhook that cannot be understood.

@@ -7,10 +7,7 @@ use kube::{ResourceExt, api::ObjectMeta};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    api::{
-        SmsChannel, names,
-        provider::{NumberList, ProviderMember},
-    },
+    api::{SmsChannel, names, provider::ProviderMember},
     operator::runtime::allow_list::AllowList,
 };
 
@@ -39,9 +36,9 @@ impl Claim {
     /// is; anything else that answers at a `baseUrl` could say what it likes, so that it counts in its namespace only.
     pub(crate) fn new(provider: &dyn ProviderMember, allowed: &AllowList, namespace: &str, number: &str) -> Self {
         let facts = provider.facts();
-        let is_asked = !facts.own_hosts.is_empty() && facts.capabilities.numbers == NumberList::Listed;
-        let is_own =
-            is_asked && provider.is_at_its_accounts_address() && allowed.is_providers_own(facts, &provider.base_url());
+        let is_own = facts.tells_whose_numbers_are()
+            && provider.is_at_its_accounts_address()
+            && allowed.is_providers_own(facts, &provider.base_url());
         let local = (!is_own).then(|| namespace.to_owned());
         Self {
             provider: facts.member,

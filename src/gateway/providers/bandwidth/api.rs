@@ -8,12 +8,10 @@ use serde_json::json;
 
 use super::{Bandwidth, errors};
 use crate::{
-    gateway::{
-        providers::{
-            Answer, CheckError,
-            http::{self, Answered},
-        },
-        public_url,
+    gateway::providers::{
+        Answer, CheckError,
+        http::{self, Answered},
+        reference,
     },
     wire::outbound::SendRequest,
 };
@@ -55,7 +53,7 @@ impl Bandwidth {
             "from": http::without_country(&request.from),
             "to": [http::without_country(&request.to)],
             "text": request.text,
-            "tag": public_url::reference(&request.receipt_token, &request.from),
+            "tag": reference::write(&request.receipt_token, &request.from),
         });
         let post = self.client.request(Method::POST, &self.messages_url()).bearer_auth(token.reveal()).json(&message);
         match http::call(post).await {

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::errors;
 use crate::{
-    gateway::providers::{Malformed, WebhookCall, number_in, token_in},
+    gateway::providers::{Malformed, WebhookCall, reference, several},
     sms::{PhoneNumber, Sender},
     wire::{
         delivery::Item,
@@ -58,23 +58,10 @@ pub(super) fn acknowledgement() -> Response {
     StatusCode::OK.into_response()
 }
 
-/// What a call brings. One event that cannot be read does not keep the others from their engines.
+/// What a call brings: a list of events.
 pub(super) fn items(call: &WebhookCall) -> Result<Vec<Item>, Malformed> {
     let notices: Vec<Value> = serde_json::from_slice(&call.body).map_err(|error| Malformed(error.to_string()))?;
-    let (mut items, mut wrong) = (Vec::new(), None);
-    for notice in notices {
-        match item(call, notice) {
-            Ok(item) => items.extend(item),
-            Err(Malformed(why)) => {
-                tracing::error!(why, "an event of a webhook cannot be understood");
-                wrong = Some(Malformed(why));
-            }
-        }
-    }
-    match wrong {
-        Some(why) if items.is_empty() => Err(why),
-        _ => Ok(items),
-    }
+    several::items(notices, |notice| item(call, notice))
 }
 
 fn item(call: &WebhookCall, notice: Value) -> Result<Option<Item>, Malformed> {
@@ -103,7 +90,7 @@ fn inbound(call: &WebhookCall, notice: Notice) -> Result<InboundMessage, Malform
     let media = message.media.unwrap_or_default().into_iter().take(MOST_MEDIA);
     Ok(InboundMessage {
         provider_message_id: message.id,
-        // A short code comes without its country and belongs to no channel so; it is kept as it came, and waits as unrouted.
+        // A number of another form is kept as it came: whoever knows the country of a short code finds it.
         to: PhoneNumber::from_provider(&to, None).map_or(to, Into::into),
         from: Sender::from_provider(&message.from, None).into(),
         text: message.text.unwrap_or_default(),
@@ -119,19 +106,18 @@ fn receipt(call: &WebhookCall, notice: Notice, state: DeliveryState, code: i64) 
     if message.id.is_empty() {
         return Err(Malformed("a receipt without an id".into()));
     }
-    let failed = matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Rejected);
-    let tag = message.tag.as_deref();
+    let (token, number) = reference::read(message.tag.as_deref().unwrap_or_default());
     let sender = if message.from.is_empty() { message.owner } else { message.from };
     Ok(Receipt {
         provider_message_id: message.id,
         // The tag is ours and knows the country of a short code.
-        from: match tag.and_then(number_in) {
+        from: match number {
             Some(number) => number.into(),
             None => PhoneNumber::from_provider(&sender, None).map_or(sender, Into::into),
         },
-        token: tag.and_then(token_in),
+        token,
         state,
-        class: failed.then(|| errors::refusal_class(code)),
+        class: state.is_failure().then(|| errors::refusal_class(code)),
         provider_code: Some(if code == 0 { notice.kind } else { format!("{} {code}", notice.kind) }),
         received_at: call.received_at,
     })
@@ -186,7 +172,7 @@ mod tests {
             "type": kind, "time": "2020-06-25T18:42:36.979Z", "to": "+15554443333", "description": "d", "errorCode": code,
             "message": {
                 "id": "M1", "owner": "+15554443333", "applicationId": "a", "time": "2020-06-25T18:42:35.876Z", "segmentCount": 1, "direction": "out",
-                "to": ["+15554443333"], "from": "+15552221111", "text": "", "media": null, "tag": "t=7.abc&n=US%3A72345",
+                "to": ["+15554443333"], "from": "+15552221111", "text": "", "media": null, "tag": "7.abc~US:72345",
             },
         })
     }

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 use crate::{
     carrier::{Algorithm, Covered, Encoding, Proof},
-    gateway::providers::{CallHead, MAX_PARAMETERS, Unverified, form, only},
+    gateway::providers::{CallHead, MAX_PARAMETERS, Unverified, basic, form, only},
 };
 
 /// Whether a call proves that it is the carrier's. Without its `body` as far as the head says: an HMAC is there, of whatever it may be.
@@ -20,7 +20,7 @@ pub(super) fn verify(proof: &Proof, secret: &str, head: &CallHead, body: Option<
         && match proof {
             Proof::Header(name) => only(&head.headers, name).is_some_and(|value| same(value.as_bytes(), secret)),
             Proof::Query(name) => parameter(head, name)?.is_some_and(|value| same(value.as_bytes(), secret)),
-            Proof::Basic => basic(head).is_some_and(|value| same(&value, secret)),
+            Proof::Basic => basic::shown(&head.headers).is_some_and(|value| same(&value, secret)),
             Proof::Hmac { header, algorithm, encoding, covers } => match (only(&head.headers, header), body) {
                 (None, _) => false,
                 (Some(_), None) => true,
@@ -47,15 +47,6 @@ fn parameter(head: &CallHead, name: &str) -> Result<Option<String>, Unverified> 
         (Some(value), None) => Some(value),
         (_, _) => None,
     })
-}
-
-/// `user:password` of HTTP's own authentication.
-fn basic(head: &CallHead) -> Option<Vec<u8>> {
-    let (scheme, value) = only(&head.headers, "authorization")?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("basic") {
-        return None;
-    }
-    BASE64_STANDARD.decode(value.trim()).ok()
 }
 
 /// The bytes of an HMAC, as a header writes them.

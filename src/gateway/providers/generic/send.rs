@@ -23,6 +23,8 @@ use crate::{
 
 /// So much of an answer is shown to people, in characters.
 const SHOWN: usize = 200;
+/// Of so much of it, in bytes, what is of the Secret is taken out first.
+const MASKED: usize = 64 * 1024;
 
 impl Generic {
     /// Makes one attempt.
@@ -99,7 +101,10 @@ impl Generic {
         let send = &self.carrier.send;
         let status = answered.status.as_u16();
         let Some((name, meaning)) = send.answers.meaning(status, &answered.body) else {
-            let message = self.describe(answered, None);
+            let message = match status {
+                401..=403 => status_line(answered, None),
+                _ => self.describe(answered, None),
+            };
             return match (answered.status.is_success(), send.answers.name_success()) {
                 (true, false) => self.accepted(answered, id),
                 (true, true) => Answer::unknown(format!("none of send.answers fits what the carrier says: {message}")),
@@ -114,7 +119,10 @@ impl Generic {
         match meaning {
             Meaning::Accepted => self.accepted(answered, id),
             Meaning::RateLimited => not_sent(NotSentReason::RateLimited),
-            Meaning::Credentials => not_sent(NotSentReason::Credentials),
+            Meaning::Credentials => {
+                let message = status_line(answered, Some(name));
+                Answer::not_sent(Scope::Account, NotSentReason::Credentials, answered.retry_after, message)
+            }
             Meaning::Temporary => not_sent(NotSentReason::Temporary),
             Meaning::InvalidNumber => refused(RefusalClass::InvalidNumber),
             Meaning::OptedOut => refused(RefusalClass::OptedOut),
@@ -183,15 +191,20 @@ impl Generic {
 
     /// The answer in words, for people. Carriers repeat what they were told: nothing of the Secret is shown.
     fn describe(&self, answered: &Answered, name: Option<&str>) -> String {
-        let mut body = String::from_utf8_lossy(&answered.body[..answered.body.len().min(4 * SHOWN)]).into_owned();
+        let mut body = String::from_utf8_lossy(&answered.body[..answered.body.len().min(MASKED)]).into_owned();
         for secret in self.secrets.values() {
             body = body.replace(secret.reveal(), "***").replace(&encoded(secret.reveal()), "***");
         }
         let shown: String = body.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(SHOWN).collect();
-        let status = answered.status.as_u16();
-        let named = name.map(|name| format!(" ({name})")).unwrap_or_default();
-        if shown.is_empty() { format!("HTTP {status}{named}") } else { format!("HTTP {status}{named}: {shown}") }
+        let line = status_line(answered, name);
+        if shown.is_empty() { line } else { format!("{line}: {shown}") }
     }
+}
+
+/// An answer without the carrier's own words. Of refused credentials no more is said: it becomes a condition, and the words may repeat the customer's.
+fn status_line(answered: &Answered, name: Option<&str>) -> String {
+    let named = name.map(|name| format!(" ({name})")).unwrap_or_default();
+    format!("HTTP {}{named}", answered.status.as_u16())
 }
 
 #[cfg(test)]

@@ -144,6 +144,9 @@ fn answers_mean_what_the_connector_says_and_else_what_http_says() {
         let outcome = outcome(&carrier, status, "");
         assert!(matches!(outcome, SendOutcome::NotSent { reason, .. } if reason == expected), "{status}: {outcome:?}");
     }
+    // It becomes a condition, which is not to repeat a customer's words.
+    let SendOutcome::NotSent { message, .. } = outcome(&carrier, 401, "text=Hello") else { panic!("it was not sent") };
+    assert_eq!(message, "HTTP 401");
     // A page may have sent it before it led elsewhere: it is not sent again.
     assert!(matches!(outcome(&carrier, 302, ""), SendOutcome::Unknown { .. }));
 }

@@ -51,6 +51,10 @@ fn fields(webhooks: &Webhooks, call: &WebhookCall) -> Result<Fields, Malformed> 
     if is_json {
         fields.document =
             serde_json::from_slice(&call.body).map_err(|error| Malformed(format!("the body is no JSON: {error}")))?;
+        // Of the second and later ones nothing would be read.
+        if fields.document.as_array().is_some_and(|list| list.len() > 1) {
+            return Err(Malformed("the body is a list: the carrier must bring one message in each call".into()));
+        }
     } else {
         fields.named.extend(parse(&call.body)?);
     }
@@ -88,14 +92,13 @@ fn receipt(webhooks: &Webhooks, fields: &Fields, call: &WebhookCall) -> Result<O
     let from = receipt.from.map(|from| PhoneNumber::from_provider(&from, None).map_or(from, Into::into));
     let nobody = || Malformed("neither the callback address nor webhooks.status.from names our number".into());
     let nothing = || Malformed("neither the callback address nor webhooks.status.id names the message".into());
-    let failed = matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Rejected);
     Ok(Some(Receipt {
         provider_message_id: receipt.id.or_else(|| token.clone()).ok_or_else(nothing)?,
         from: own_number().or(from).ok_or_else(nobody)?,
         token,
         state,
         provider_code: Some(receipt.word),
-        class: failed.then_some(RefusalClass::Failed),
+        class: state.is_failure().then_some(RefusalClass::Failed),
         received_at: call.received_at,
     }))
 }

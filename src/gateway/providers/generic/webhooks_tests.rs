@@ -124,3 +124,17 @@ fn a_message_without_an_id_gets_one() {
     assert_eq!(id("a"), id("a"));
     assert_ne!(id("a"), id("b"));
 }
+
+#[test]
+fn a_list_of_messages_is_refused_as_a_whole() {
+    let first = json!({"from": "/0/from", "to": "/0/to", "text": "/0/text", "id": "/0/id"});
+    let webhooks = webhooks(by_header(), first, json!({"id": "id", "state": "s", "states": []}));
+    let message = |id: &str| json!({"from": "+15559870001", "to": "+15551230001", "text": "Hello", "id": id});
+    let body = |list: &[Value]| call(Hook::Inbound, "", &Value::from(list.to_vec()).to_string());
+    let mut one = body(&[message("A")]);
+    one.head.headers.insert("content-type", "application/json".parse().unwrap());
+    assert_eq!(read(&webhooks, &one).unwrap().len(), 1);
+    let mut two = body(&[message("A"), message("B")]);
+    two.head.headers.insert("content-type", "application/json".parse().unwrap());
+    assert!(read(&webhooks, &two).unwrap_err().contains("one message in each call"));
+}

@@ -15,12 +15,10 @@ use super::{
     errors::{self, Fault, Status},
 };
 use crate::{
-    gateway::{
-        providers::{
-            Answer, CheckError, ConfiguredWebhook, ProviderNumber, Scope,
-            http::{self, Answered},
-        },
-        public_url,
+    gateway::providers::{
+        Answer, CheckError, ConfiguredWebhook, ProviderNumber, Scope,
+        http::{self, Answered},
+        reference,
     },
     sms::PhoneNumber,
     wire::outbound::{NotSentReason, SendRequest},
@@ -128,7 +126,7 @@ impl Infobip {
             "content": {"text": request.text},
             "webhooks": {
                 "contentType": "application/json",
-                "callbackData": public_url::reference(&request.receipt_token, &request.from),
+                "callbackData": reference::write(&request.receipt_token, &request.from),
             },
         });
         let body = json!({"messages": [message], "options": {"includeSmsCountInResponse": true}});

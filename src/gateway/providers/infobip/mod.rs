@@ -80,7 +80,7 @@ impl Provider for Infobip {
     }
 
     fn claims_to_be_ours(&self, head: &CallHead) -> bool {
-        basic::is_claimed(&head.headers)
+        basic::verify(&head.headers, &self.webhook_user, &self.webhook_password).is_ok()
     }
 
     fn receive<'a>(&'a self, call: &'a WebhookCall) -> BoxFuture<'a, Result<Received, Rejected>> {

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::errors::{self, Fault, Status};
 use crate::{
-    gateway::providers::{Malformed, WebhookCall, number_in, token_in},
+    gateway::providers::{Malformed, WebhookCall, reference, several},
     sms::{PhoneNumber, Sender},
     wire::{
         delivery::Item,
@@ -58,23 +58,10 @@ pub(super) fn acknowledgement() -> Response {
     StatusCode::OK.into_response()
 }
 
-/// What a call brings. One result that cannot be read does not keep the others from their engines.
+/// What a call brings: a list of results.
 pub(super) fn items(call: &WebhookCall) -> Result<Vec<Item>, Malformed> {
     let Envelope { results } = serde_json::from_slice(&call.body).map_err(|error| Malformed(error.to_string()))?;
-    let (mut items, mut wrong) = (Vec::new(), None);
-    for result in results {
-        match item(call, result) {
-            Ok(item) => items.extend(item),
-            Err(Malformed(why)) => {
-                tracing::error!(why, "a result of a webhook cannot be understood");
-                wrong = Some(Malformed(why));
-            }
-        }
-    }
-    match wrong {
-        Some(why) if items.is_empty() => Err(why),
-        _ => Ok(items),
-    }
+    several::items(results, |result| item(call, result))
 }
 
 fn item(call: &WebhookCall, result: Value) -> Result<Option<Item>, Malformed> {
@@ -95,7 +82,7 @@ fn inbound(call: &WebhookCall, message: Message) -> Result<InboundMessage, Malfo
     }
     Ok(InboundMessage {
         provider_message_id: message.message_id,
-        // A short code comes without its country and belongs to no channel so; it is kept as it came, and waits as unrouted.
+        // A number of another form is kept as it came: whoever knows the country of a short code finds it.
         to: PhoneNumber::from_provider(&message.to, None).map_or(message.to, Into::into),
         from: Sender::from_provider(&message.from, None).into(),
         text: message.text.unwrap_or_default(),
@@ -116,17 +103,21 @@ fn receipt(call: &WebhookCall, report: Report) -> Result<Option<Receipt>, Malfor
         return Err(Malformed("a report without an id".into()));
     }
     let error = report.error.unwrap_or_default();
-    let failed = matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Rejected);
-    // What we had repeated; an address that was set for one message could carry it too.
-    let reference = report.callback_data.filter(|data| token_in(data).is_some()).or_else(|| call.head.query.clone());
-    let number = reference.as_deref().and_then(number_in).map(String::from);
+    // What we had repeated.
+    let (token, number) = match reference::read(report.callback_data.as_deref().unwrap_or_default()) {
+        ours @ (_, Some(_)) => ours,
+        // An address that was set for one message could carry it too.
+        (_, None) => (call.head.token(), call.head.own_number()),
+    };
     let sender = report.sender.or(report.from).unwrap_or_default();
     Ok(Some(Receipt {
         provider_message_id: report.message_id,
-        from: number.unwrap_or_else(|| PhoneNumber::from_provider(&sender, None).map_or(sender, Into::into)),
-        token: reference.as_deref().and_then(token_in),
+        from: number
+            .map(String::from)
+            .unwrap_or_else(|| PhoneNumber::from_provider(&sender, None).map_or(sender, Into::into)),
+        token,
         state,
-        class: failed.then(|| errors::refusal_class(&report.status, &error)),
+        class: state.is_failure().then(|| errors::refusal_class(&report.status, &error)),
         provider_code: Some(match error.id {
             0 => report.status.name,
             _ => format!("{} {}", report.status.name, error.name),
@@ -191,7 +182,7 @@ mod tests {
 
     fn report(group: i64, id: i64, name: &str) -> Value {
         json!({
-            "bulkId": "B1", "messageId": "M1", "to": "385916242493", "sender": "385921004026", "callbackData": "t=7.abc&n=%2B385921004026",
+            "bulkId": "B1", "messageId": "M1", "to": "385916242493", "sender": "385921004026", "callbackData": "7.abc~385921004026",
             "status": {"groupId": group, "groupName": "G", "id": id, "name": name, "description": "d"},
             "error": {"groupId": 0, "groupName": "OK", "id": 0, "name": "NO_ERROR", "description": "d", "permanent": false},
         })

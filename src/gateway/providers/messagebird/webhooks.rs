@@ -64,7 +64,6 @@ fn receipt(call: &WebhookCall, parameters: &Parameters) -> Result<Option<Receipt
     };
     let code = parameters.get(&["statusErrorCode"]).filter(|code| code != "0");
     let reason = parameters.get(&["statusReason"]).unwrap_or_default().replace('_', " ");
-    let failed = matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Rejected);
     let (token, number) = reference::read(&parameters.get(&["reference"]).unwrap_or_default());
     // Nothing else in it says which of our numbers sent the message.
     let Some(number) = number else {
@@ -76,7 +75,7 @@ fn receipt(call: &WebhookCall, parameters: &Parameters) -> Result<Option<Receipt
         from: number.into(),
         token,
         state,
-        class: failed.then(|| errors::refusal_class(&reason, code.as_deref().unwrap_or_default())),
+        class: state.is_failure().then(|| errors::refusal_class(&reason, code.as_deref().unwrap_or_default())),
         provider_code: Some(code.map_or_else(|| word.clone(), |code| format!("{word} {code}"))),
         received_at: call.received_at,
     }))

@@ -93,7 +93,6 @@ fn receipt(call: &WebhookCall, parameters: &Parameters) -> Result<Option<Receipt
         tracing::debug!(status = word, "a status that is no news");
         return Ok(None);
     };
-    let failed = matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Rejected);
     let from = parameters.get("From").unwrap_or_default();
     Ok(Some(Receipt {
         provider_message_id: parameters.required("MessageUUID")?.to_owned(),
@@ -104,7 +103,7 @@ fn receipt(call: &WebhookCall, parameters: &Parameters) -> Result<Option<Receipt
         },
         token: call.head.token(),
         state,
-        class: failed.then(|| errors::refusal_class(code.unwrap_or_default())),
+        class: state.is_failure().then(|| errors::refusal_class(code.unwrap_or_default())),
         provider_code: Some(code.map_or_else(|| word.to_owned(), |code| format!("{word} {code}"))),
         received_at: call.received_at,
     }))

@@ -141,7 +141,6 @@ fn receipt(call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
         tracing::debug!(status, "a status that is no news");
         return Ok(None);
     };
-    let failed = matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Rejected);
     let from = applied_originator.unwrap_or_default();
     Ok(Some(Receipt {
         provider_message_id: batch_id,
@@ -152,7 +151,7 @@ fn receipt(call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
         },
         token: call.head.token(),
         state,
-        class: failed.then(|| errors::refusal_class(code.unwrap_or_default())),
+        class: state.is_failure().then(|| errors::refusal_class(code.unwrap_or_default())),
         provider_code: Some(match code.filter(|code| *code != 0) {
             Some(code) => format!("{status} {code}"),
             None => status,

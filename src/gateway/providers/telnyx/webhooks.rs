@@ -114,7 +114,6 @@ fn receipt(call: &WebhookCall, message: Message) -> Result<Option<Receipt>, Malf
         tracing::debug!(status = word, "a status that is no news");
         return Ok(None);
     };
-    let failed = matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Rejected);
     let from = message.from.phone_number;
     if message.id.is_empty() {
         return Err(Malformed("a receipt without an id".into()));
@@ -128,7 +127,7 @@ fn receipt(call: &WebhookCall, message: Message) -> Result<Option<Receipt>, Malf
         },
         token: call.head.token(),
         state,
-        class: failed.then(|| errors::refusal_class(code.as_deref().unwrap_or_default())),
+        class: state.is_failure().then(|| errors::refusal_class(code.as_deref().unwrap_or_default())),
         provider_code: Some(code.map_or_else(|| word.clone(), |code| format!("{word} {code}"))),
         received_at: call.received_at,
     }))

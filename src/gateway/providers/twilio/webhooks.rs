@@ -125,7 +125,6 @@ fn receipt(call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
         tracing::debug!(status = word, "a status that is not of an outbound message");
         return Ok(None);
     };
-    let failed = matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Rejected);
     Ok(Some(Receipt {
         provider_message_id: parameters.required(&["MessageSid", "SmsSid"])?.to_owned(),
         // A receipt of a short code names it without its country: the callback URL knows better.
@@ -136,7 +135,9 @@ fn receipt(call: &WebhookCall) -> Result<Option<Receipt>, Malformed> {
         token: call.head.token(),
         state,
         provider_code: Some(code.map_or_else(|| word.to_owned(), |code| format!("{word} {code}"))),
-        class: failed.then(|| errors::refusal_class(code.and_then(|code| code.parse().ok()).unwrap_or_default())),
+        class: state
+            .is_failure()
+            .then(|| errors::refusal_class(code.and_then(|code| code.parse().ok()).unwrap_or_default())),
         received_at: call.received_at,
     }))
 }

@@ -74,7 +74,6 @@ fn receipt(parameters: &Parameters, word: &str, received_at: Timestamp) -> Resul
         return Ok(None);
     };
     let code = parameters.get("err-code").filter(|code| *code != "0");
-    let failed = matches!(state, DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Rejected);
     let (token, number) = reference::read(parameters.get("client-ref").unwrap_or_default());
     Ok(Some(Receipt {
         provider_message_id: required(parameters, "messageId")?.to_owned(),
@@ -88,7 +87,7 @@ fn receipt(parameters: &Parameters, word: &str, received_at: Timestamp) -> Resul
         },
         token,
         state,
-        class: failed.then(|| errors::refusal_class(code.unwrap_or_default())),
+        class: state.is_failure().then(|| errors::refusal_class(code.unwrap_or_default())),
         provider_code: Some(code.map_or_else(|| word.to_owned(), |code| format!("{word} {code}"))),
         received_at,
     }))
